@@ -1,0 +1,188 @@
+"""Every option of the pipelines, once: default, unit and help text.
+
+A field here is the trait of an interface, the flag of the command line, the entry of a
+sidecar and the row of the documentation. Names that begin with ``proc_`` are those of
+SPINEPS. Settings are plain, frozen and hashable, so they can be compared with what a sidecar
+recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args, get_type_hints
+
+Numerics = Literal["mended", "spineps-2.1.3"]
+AutoCrop = Literal["auto", "yes", "no"]
+PoiPoints = Literal["all", "bodies"]
+
+
+def option(default: Any, help: str, *, unit: str = "", flag: str = "") -> Any:
+    """Declare one option; `flag` replaces the flag derived from the field name."""
+    return field(default=default, metadata={"help": help, "unit": unit, "flag": flag})
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """Restriction of the image to the spine before the network runs."""
+
+    auto_crop_to_spine: AutoCrop = option(
+        "auto", "crop to the spine with VIBESeg: for large fine images (auto), always or never"
+    )
+    auto_crop_when_max_res_leq: float = option(
+        1.2, "automatic crop only when the coarsest target spacing is at most this", unit="mm"
+    )
+    auto_crop_req_crop_min_dim: int = option(
+        200, "automatic crop only when the image has more voxels than this number cubed"
+    )
+
+
+@dataclass(frozen=True)
+class PreprocessSettings:
+    """Intensity and padding before the semantic network."""
+
+    proc_pad_size: int = option(4, "constant padding on every side of the image", unit="voxels")
+    proc_normalize_input: bool = option(True, "bring intensities to the range 0 to 1500 (not CT)")
+    proc_sem_crop_input: bool = option(True, "limit bias correction to the box of the signal")
+    proc_sem_n4_bias_correction: bool = option(True, "N4 bias field correction (not CT)")
+
+
+@dataclass(frozen=True)
+class SemanticSettings:
+    """Semantic network and clean-up of its mask."""
+
+    proc_sem_step_size: float | None = option(
+        None, "sliding-window step as a fraction of the patch (default: that of the model)"
+    )
+    tta: bool | None = option(
+        None, "average over mirrored inputs (default: as the model says)", flag="tta"
+    )
+    proc_sem_remove_inferior_beyond_canal: bool = option(
+        False, "delete labels beyond the canal, except the sacrum"
+    )
+    proc_sem_clean_beyond_largest_bounding_box: bool = option(
+        True, "delete components far from the largest one"
+    )
+    proc_sem_clean_small_cc_artifacts: bool = option(True, "delete small components")
+    proc_fill_3d_holes: bool = option(True, "fill holes in the semantic and the vertebra mask")
+
+
+@dataclass(frozen=True)
+class InstanceSettings:
+    """Vertebra instances."""
+
+    proc_inst_corpus_clean: bool = option(True, "delete small components of the body seeds")
+    proc_inst_clean_small_cc_artifacts: bool = option(True, "delete small instance components")
+    proc_inst_largest_k_cc: int = option(
+        0, "keep only the k largest components of each prediction (0: all)"
+    )
+    proc_inst_detect_and_solve_merged_corpi: bool = option(True, "split merged vertebral bodies")
+    proc_inst_batch_size: int = option(4, "cut-outs in one network call")
+    proc_inst_amp: bool = option(False, "automatic mixed precision on CUDA")
+    proc_fill_3d_holes: bool = option(True, "fill holes in the semantic and the vertebra mask")
+
+
+@dataclass(frozen=True)
+class PostSettings:
+    """Combined clean-up of both masks."""
+
+    proc_assign_missing_cc: bool = option(True, "give unlabelled vertebra parts to an instance")
+    proc_assign_missing_cc_fast: bool = option(
+        False, "spread instances along faces first (equal distance: lower label)"
+    )
+    proc_clean_inst_by_sem: bool = option(True, "delete instances outside the semantic mask")
+    proc_vertebra_inconsistency: bool = option(
+        True, "give each articular process to one vertebra"
+    )
+    vertebra_instance_labeling_offset: int = option(
+        2, "number of the top vertebra when no labelling model runs (2: C2)"
+    )
+
+
+@dataclass(frozen=True)
+class LabelingSettings:
+    """Vertebra names."""
+
+    proc_lab_force_no_tl_anomaly: bool = option(
+        False, "exactly twelve thoracic vertebrae: no T13 and no missing T12"
+    )
+
+
+@dataclass(frozen=True)
+class CentroidSettings:
+    """Points of interest."""
+
+    poi_points: PoiPoints = option(
+        "all", "points for bodies, discs and endplates, or for bodies only as SPINEPS writes them"
+    )
+
+
+@dataclass(frozen=True)
+class SaveSettings:
+    """Which additional files a run keeps."""
+
+    save_raw: bool = option(True, "keep the raw masks, from which later runs continue")
+    save_softmax_logits: bool = option(False, "save class probabilities (npz)")
+    save_probseg: bool = option(False, "save class probabilities (4-D NIfTI)")
+    save_uncertainty: bool = option(False, "save the normalised entropy of the probabilities")
+    save_modelres_mask: bool = option(False, "save the semantic mask on the grid of the model")
+    save_debug_data: bool = option(False, "save intermediate masks of the instance phase")
+
+
+@dataclass(frozen=True)
+class OverrideSettings:
+    """Which stored results are made again."""
+
+    override_semantic: bool = option(False, "make the semantic mask again")
+    override_instance: bool = option(False, "make the vertebra instances again")
+    override_postpair: bool = option(False, "make the final masks again")
+    override_ctd: bool = option(False, "make the centroids again")
+
+
+@dataclass(frozen=True)
+class PipelineSettings:
+    """All settings that decide about the result of one scan."""
+
+    crop: CropSettings = CropSettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    semantic: SemanticSettings = SemanticSettings()
+    instance: InstanceSettings = InstanceSettings()
+    post: PostSettings = PostSettings()
+    labeling: LabelingSettings = LabelingSettings()
+    centroid: CentroidSettings = CentroidSettings()
+    save: SaveSettings = SaveSettings()
+    numerics: Numerics = option(
+        "mended", "mended anatomy, or SPINEPS 2.1.3 with its faults (spineps-2.1.3)"
+    )
+
+    @classmethod
+    def from_flat(cls, values: dict[str, Any]) -> PipelineSettings:
+        """Build from option names; a name that several groups share goes to each of them."""
+        hints = get_type_hints(cls)
+        groups = {
+            f.name: hints[f.name](**_pick(hints[f.name], values))
+            for f in fields(cls)
+            if f.name != "numerics"
+        }
+        known = {"numerics", *(o.name for g in groups.values() for o in fields(g))}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise TypeError(f"unknown settings: {', '.join(unknown)}")
+        return cls(**groups, numerics=values.get("numerics", "mended"))
+
+    def flat(self) -> dict[str, Any]:
+        """All options by name, as a sidecar records them."""
+        out: dict[str, Any] = {}
+        for value in asdict(self).values():
+            if isinstance(value, dict):
+                out.update(value)
+        return {**out, "numerics": self.numerics}
+
+
+def _pick(group: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    return {f.name: values[f.name] for f in fields(group) if f.name in values}
+
+
+def choices(annotation: Any) -> tuple[str, ...]:
+    """Allowed words of a `Literal` annotation, empty for any other."""
+    args = get_args(annotation)
+    return args if args and all(isinstance(a, str) for a in args) else ()
