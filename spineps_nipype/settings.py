@@ -90,9 +90,7 @@ class PostSettings:
         False, "spread instances along faces first (equal distance: lower label)"
     )
     proc_clean_inst_by_sem: bool = option(True, "delete instances outside the semantic mask")
-    proc_vertebra_inconsistency: bool = option(
-        True, "give each articular process to one vertebra"
-    )
+    proc_vertebra_inconsistency: bool = option(True, "give each articular process to one vertebra")
     vertebra_instance_labeling_offset: int = option(
         2, "number of the top vertebra when no labelling model runs (2: C2)"
     )
