@@ -101,21 +101,22 @@ def bounding_box(mask: NDArray[np.generic], margin: float = 0) -> Box:
 
 def structure(connectivity: int) -> BoolArray:
     """Structuring element of 3 x 3 x 3 voxels."""
-    return ndimage.generate_binary_structure(3, connectivity)
+    return np.asarray(ndimage.generate_binary_structure(3, connectivity))
 
 
 def erode(mask: BoolArray, iterations: int, connectivity: int) -> BoolArray:
     """Erode a binary mask; the outside of the array counts as background."""
     if iterations <= 0:
         return np.asarray(mask, dtype=bool).copy()
-    return ndimage.binary_erosion(mask, structure(connectivity), iterations, border_value=0)
+    eroded = ndimage.binary_erosion(mask, structure(connectivity), iterations, border_value=0)
+    return np.asarray(eroded)
 
 
 def dilate(mask: BoolArray, iterations: int, connectivity: int) -> BoolArray:
     """Dilate a binary mask."""
     if iterations <= 0:
         return np.asarray(mask, dtype=bool).copy()
-    return ndimage.binary_dilation(mask, structure(connectivity), iterations)
+    return np.asarray(ndimage.binary_dilation(mask, structure(connectivity), iterations))
 
 
 def grow_labels(

@@ -1,0 +1,34 @@
+# The same commands serve people and CI. `make demo`, `make test` and `make check` set
+# everything up by themselves.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: demo test check format clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(STAMP)  ## segment one real and one synthetic scan with the embedded models
+	$(BIN)/python -m spineps_nipype.phantom.demo demo/bids
+	$(BIN)/spineps-wf demo/bids demo/out participant -w demo/work
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest -n $(or $(TEST_JOBS),2)
+
+check: $(STAMP)  ## lint, format, types, import rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_layers.py
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

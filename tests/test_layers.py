@@ -1,0 +1,104 @@
+"""Imports run one way, and heavy libraries stay inside functions."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LIBRARY = ROOT / "spineps_nipype"
+
+# Who may import whom, by the second part of the module name.
+BASE = {"errors", "settings", "core"}
+ALLOWED = {
+    "errors": set(),
+    "settings": set(),
+    "core": BASE,
+    "phantom": BASE,
+    "models": BASE | {"models"},
+    "spineps": BASE | {"models", "spineps"},
+    "bids": BASE | {"bids"},
+    "reports": BASE | {"reports"},
+    "data": set(),
+    "interfaces": BASE | {"models", "spineps", "bids", "reports", "interfaces"},
+    "workflows": BASE | {"models", "spineps", "bids", "reports", "interfaces", "workflows"},
+}
+ALLOWED["phantom"] = BASE | {"phantom", "bids"}
+HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures"}
+# These modules are imported inside functions only, so they may name torch at their top.
+TORCH_HOMES = ("models/networks/", "models/inference/")
+
+
+def _modules() -> list[tuple[str, Path]]:
+    library = [(p.relative_to(LIBRARY).as_posix(), p) for p in sorted(LIBRARY.rglob("*.py"))]
+    flows = ROOT / "workflows"
+    return library + [
+        (f"workflows/{p.relative_to(flows).as_posix()}", p) for p in sorted(flows.rglob("*.py"))
+    ]
+
+
+MODULES = [(name, path) for name, path in _modules() if name != "__init__.py"]
+
+
+def _imports(tree: ast.AST, name: str) -> list[tuple[str, bool]]:
+    """Absolute dotted targets, each with whether it stands at module level."""
+    package = ["spineps_nipype", *name.split("/")[:-1]]
+    inside: set[ast.AST] = set()
+    typing_only: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            inside.update(ast.walk(node))
+        if isinstance(node, ast.If) and ast.unparse(node.test) in {
+            "TYPE_CHECKING",
+            "typing.TYPE_CHECKING",
+        }:
+            typing_only.update(ast.walk(node))
+    found = []
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found += [(a.name, node not in inside) for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            found += [(f"{stem}.{a.name}", node not in inside) for a in node.names]
+    return found
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES, ids=[n for n, _ in MODULES])
+def test_imports_run_one_way(name: str, path: Path) -> None:
+    layer = name.split("/")[0].removesuffix(".py")
+    for target, at_top in _imports(ast.parse(path.read_text()), name):
+        top = target.split(".")[0]
+        if top == "spineps_nipype":
+            parts = target.split(".")
+            other = parts[1] if len(parts) > 1 else ""
+            if other and other != "__version__":
+                assert other in ALLOWED[layer] | {layer}, f"{name} must not import {target}"
+        if top == "nipype":
+            assert layer in {"interfaces", "workflows"}, f"{name} must not import nipype"
+        if top in HEAVY and at_top:
+            assert name.startswith(TORCH_HOMES), f"{name} imports {top} at module level"
+        assert top not in {"workflows", "training", "benchmarks"}, f"{name} imports {target}"
+
+
+def test_help_is_quick_and_light() -> None:
+    """The command line answers --help without loading what only a run needs."""
+    code = (
+        "import sys, time; t = time.perf_counter()\n"
+        "from spineps_nipype.workflows.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "heavy = {'torch', 'nipype', 'nibabel', 'scipy', 'TPTBox', 'bids', 'numpy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    print(f"{time.perf_counter() - start:.2f} s")
