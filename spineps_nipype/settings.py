@@ -15,6 +15,9 @@ Numerics = Literal["mended", "spineps-2.1.3"]
 AutoCrop = Literal["auto", "yes", "no"]
 PoiPoints = Literal["all", "bodies"]
 
+SPEED_ONLY = frozenset({"proc_inst_batch_size"})
+"""Options that change how fast a result is made, not which: a stored result stays valid."""
+
 
 def option(default: Any, help: str, *, unit: str = "", flag: str = "") -> Any:
     """Declare one option; `flag` replaces the flag derived from the field name."""

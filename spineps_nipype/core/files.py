@@ -1,0 +1,57 @@
+"""Files that appear whole or not at all, and the digests that tell them apart."""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import OutputError
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of the bytes of a file, as hexadecimal text."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Temporary path in the folder of `target` that takes its name when all went well.
+
+    The folder is made when it is absent. A process that dies leaves the old file, or none; the
+    temporary name is always the same, so that the next run clears up behind it.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written, or the disk is full.
+    """
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
+        yield temporary
+        temporary.replace(target)
+    except OSError as fault:
+        raise OutputError(
+            f"The file could not be written: {fault.strerror or fault}.",
+            file=target,
+            remedy="Check free space and permissions of the folder, then run again.",
+        ) from fault
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def copy_whole(source: str | Path, target: str | Path) -> bool:
+    """Copy a file so that it appears whole; False if the same bytes are there already."""
+    source, target = Path(source), Path(target)
+    if target.is_file() and filecmp.cmp(source, target, shallow=False):
+        return False
+    with whole_file(target) as temporary:
+        shutil.copyfile(source, temporary)
+    return True

@@ -1,0 +1,88 @@
+"""Traits from the settings dataclasses, so that an option is written down once."""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import Field, fields
+from typing import Any, TypeVar
+
+from nipype.interfaces.base import BaseInterfaceInputSpec, isdefined, traits
+
+from ..settings import SPEED_ONLY, Numerics, PipelineSettings, choices
+
+Group = TypeVar("Group")
+
+_PLAIN = {bool: traits.Bool, int: traits.Int, float: traits.Float, str: traits.Str}
+
+
+def settings_spec(*groups: type) -> type[BaseInterfaceInputSpec]:
+    """Input specification with one trait for each option of the settings groups.
+
+    An option whose default is None becomes a trait without a default: left undefined, it means
+    what the help text of the option says.
+
+    Parameters
+    ----------
+    *groups
+        Settings dataclasses; an option that two of them share appears once.
+    """
+    namespace: dict[str, Any] = {}
+    for group in groups:
+        hints = typing.get_type_hints(group)
+        for option in fields(group):
+            namespace[option.name] = _trait(option, hints[option.name])
+    return type("_SettingsSpec", (BaseInterfaceInputSpec,), namespace)
+
+
+def read_settings(inputs: Any, group: type[Group]) -> Group:
+    """Settings group as the inputs of an interface state it; undefined means the default."""
+    stated = {
+        o.name: getattr(inputs, o.name)
+        for o in fields(group)  # type: ignore[arg-type]
+        if isdefined(getattr(inputs, o.name))
+    }
+    return group(**stated)
+
+
+def write_settings(inputs: Any, *groups: Any) -> None:
+    """Set the traits of an interface from settings groups; None stays undefined."""
+    for group in groups:
+        for option in fields(group):
+            value = getattr(group, option.name)
+            if value is not None:
+                setattr(inputs, option.name, value)
+
+
+def numerics_trait() -> Any:
+    """Trait that chooses between our numerics and those of SPINEPS."""
+    option = next(f for f in fields(PipelineSettings) if f.name == "numerics")
+    return traits.Enum(
+        option.default, *_others(option.default), usedefault=True, desc=option.metadata["help"]
+    )
+
+
+def _others(first: str) -> list[str]:
+    return [word for word in choices(Numerics) if word != first]
+
+
+def _trait(option: Field[Any], annotation: Any) -> Any:
+    unit = option.metadata["unit"]
+    metadata: dict[str, Any] = {"desc": option.metadata["help"] + (f" [{unit}]" if unit else "")}
+    if option.name in SPEED_ONLY:
+        metadata["nohash"] = True
+    words = choices(annotation)
+    if words:
+        rest = [word for word in words if word != option.default]
+        return traits.Enum(option.default, *rest, usedefault=True, **metadata)
+    kind = _PLAIN[_without_none(annotation)]
+    if option.default is None:
+        return kind(**metadata)
+    return kind(option.default, usedefault=True, **metadata)
+
+
+def _without_none(annotation: Any) -> type:
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        kinds = [a for a in typing.get_args(annotation) if a is not type(None)]
+        return kinds[0]
+    return annotation

@@ -1,0 +1,19 @@
+"""Nipype interfaces of the SPINEPS phases, one class a phase."""
+
+from .image import Conform, Preprocess, SpineCrop
+from .masks import FinalizeMasks, LabelVertebrae, PostProcess
+from .networks import InstanceSegmentation, SemanticSegmentation
+from .results import Centroids, Snapshot
+
+__all__ = [
+    "Centroids",
+    "Conform",
+    "FinalizeMasks",
+    "InstanceSegmentation",
+    "LabelVertebrae",
+    "PostProcess",
+    "Preprocess",
+    "SemanticSegmentation",
+    "Snapshot",
+    "SpineCrop",
+]

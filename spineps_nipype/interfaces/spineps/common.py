@@ -1,0 +1,71 @@
+"""What the shells of the SPINEPS phases share: model traits, paths, release of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, Str, isdefined, traits
+
+from ...errors import ModelError
+from ...models.package import ModelPackage, load_package
+
+
+class ModelInputSpec(BaseInterfaceInputSpec):
+    """Model and device of an interface that runs a network."""
+
+    model_dir = Directory(
+        exists=True,
+        mandatory=True,
+        nohash=True,
+        desc="folder of the model package; the digest stands for it in the cache key",
+    )
+    model_digest = Str(mandatory=True, desc="digest of the model package (SHA-256)")
+    device = Str("cpu", usedefault=True, nohash=True, desc="device: cpu, cuda, cuda:1, mps")
+    num_threads = traits.Int(1, usedefault=True, nohash=True, desc="processor threads")
+    use_gpu = traits.Bool(
+        False, usedefault=True, nohash=True, desc="count this node against the free GPUs"
+    )
+
+
+def node_file(runtime: Any, name: str) -> Path:
+    """Path of an output inside the folder of the node."""
+    return Path(runtime.cwd) / name
+
+
+def required_package(inputs: Any) -> ModelPackage:
+    """Model package of an interface, checked against the digest that the cache key holds.
+
+    Raises
+    ------
+    ModelError
+        If the files of the package are not those whose digest was given.
+    """
+    package = load_package(Path(inputs.model_dir))
+    if isdefined(inputs.model_digest) and package.digest != inputs.model_digest:
+        raise ModelError(
+            "The model package has changed since this workflow was built.",
+            file=package.folder,
+            remedy="Build the workflow again, so that its results name the right model.",
+        )
+    return package
+
+
+@contextmanager
+def torch_resources(inputs: Any) -> Iterator[None]:
+    """Limit torch to the threads of the node and free the memory of the device afterwards.
+
+    Workers outlive a node, so a network left behind would stay on the device.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, inputs.num_threads))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        if str(inputs.device).startswith("cuda"):
+            torch.cuda.empty_cache()

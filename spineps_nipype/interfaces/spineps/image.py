@@ -1,0 +1,117 @@
+"""Shells of the phases that prepare the image: conform, spine crop, pre-processing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    File,
+    SimpleInterface,
+    TraitedSpec,
+    isdefined,
+    traits,
+)
+
+from ...core.images import background_value, load_image, save_nii
+from ...settings import CropSettings, PreprocessSettings
+from ...spineps.preprocess import preprocess_input
+from ...spineps.spine_crop import crop_to_spine, wants_crop
+from ..settings_traits import numerics_trait, read_settings, settings_spec
+from .common import ModelInputSpec, node_file, required_package, torch_resources
+
+
+class _ConformInputSpec(BaseInterfaceInputSpec):
+    # Not exists=True: a missing scan shall be reported like any other unusable scan.
+    in_file = File(mandatory=True, desc="the scan as it lies in the dataset")
+    average_4d = traits.Bool(
+        False, usedefault=True, desc="average the volumes of a 4-D image instead of refusing it"
+    )
+    max_gib = traits.Float(desc="refuse images whose estimated memory exceeds this [GiB]")
+
+
+class _ConformOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="the checked image: 3-D, float32, finite, own grid")
+    background = traits.Float(desc="value of empty space in this kind of image")
+
+
+class Conform(SimpleInterface):
+    """Check a scan and store it as 3-D float32, on its own grid and in its own orientation."""
+
+    input_spec = _ConformInputSpec
+    output_spec = _ConformOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        scan = Path(self.inputs.in_file)
+        limit = self.inputs.max_gib if isdefined(self.inputs.max_gib) else None
+        image = load_image(scan, average_4d=self.inputs.average_4d, max_gib=limit)
+        out_file = node_file(runtime, "conformed.nii.gz")
+        save_nii(image, out_file)
+        self._results["out_file"] = str(out_file)
+        self._results["background"] = float(background_value(scan))
+        return runtime
+
+
+class _SpineCropInputSpec(ModelInputSpec, settings_spec(CropSettings)):  # type: ignore[misc]
+    in_file = File(exists=True, mandatory=True, desc="the checked image")
+
+
+class _SpineCropOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="the image, limited to the spine where that was wanted")
+    cropped = traits.Bool(desc="whether the image was limited")
+
+
+class SpineCrop(SimpleInterface):
+    """Limit a large, fine image to the spine that VIBESeg finds; other images pass unchanged."""
+
+    input_spec = _SpineCropInputSpec
+    output_spec = _SpineCropOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        settings = read_settings(self.inputs, CropSettings)
+        config = required_package(self.inputs).config
+        image = load_image(self.inputs.in_file)
+        wanted = wants_crop(image, settings, config)
+        self._results["cropped"] = wanted
+        self._results["out_file"] = self.inputs.in_file
+        if wanted:
+            with torch_resources(self.inputs):
+                image = crop_to_spine(image, device=self.inputs.device)
+            out_file = node_file(runtime, "cropped.nii.gz")
+            save_nii(image, out_file)
+            self._results["out_file"] = str(out_file)
+        return runtime
+
+
+class _PreprocessInputSpec(settings_spec(PreprocessSettings)):  # type: ignore[misc]
+    in_file = File(exists=True, mandatory=True, desc="the checked image")
+    is_ct = traits.Bool(
+        False, usedefault=True, desc="the model is a CT model: intensities stay as they are"
+    )
+    background = traits.Float(0.0, usedefault=True, desc="value of the padding")
+    numerics = numerics_trait()
+
+
+class _PreprocessOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="the padded image with even intensities")
+
+
+class Preprocess(SimpleInterface):
+    """Bring intensities to a common range, correct the bias field and pad the image."""
+
+    input_spec = _PreprocessInputSpec
+    output_spec = _PreprocessOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        image = preprocess_input(
+            load_image(self.inputs.in_file),
+            read_settings(self.inputs, PreprocessSettings),
+            is_ct=self.inputs.is_ct,
+            background=self.inputs.background,
+            numerics=self.inputs.numerics,
+        )
+        out_file = node_file(runtime, "preprocessed.nii.gz")
+        save_nii(image, out_file)
+        self._results["out_file"] = str(out_file)
+        return runtime

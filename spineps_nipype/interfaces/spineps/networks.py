@@ -1,0 +1,109 @@
+"""Shells of the phases that run a network on the whole spine: semantic and instance masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nipype.interfaces.base import File, OutputMultiObject, SimpleInterface, TraitedSpec, traits
+
+from ...core.images import load_image, load_mask, save_nii
+from ...settings import InstanceSettings, SemanticSettings
+from ...spineps.instance import segment_instances
+from ...spineps.semantic import segment_semantic
+from ..settings_traits import numerics_trait, read_settings, settings_spec
+from .common import ModelInputSpec, node_file, required_package, torch_resources
+from .probabilities import save_probability_image, save_softmax
+
+
+class _SemanticInputSpec(ModelInputSpec, settings_spec(SemanticSettings)):  # type: ignore[misc]
+    in_file = File(exists=True, mandatory=True, desc="the pre-processed image")
+    numerics = numerics_trait()
+    save_softmax = traits.Bool(False, usedefault=True, desc="write class probabilities (npz)")
+    save_probseg = traits.Bool(False, usedefault=True, desc="write class probabilities (NIfTI)")
+    save_uncertainty = traits.Bool(False, usedefault=True, desc="write the normalised entropy")
+
+
+class _SemanticOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="raw semantic mask on the grid of the model")
+    softmax = File(exists=True, desc="class probabilities (npz)")
+    probseg = File(exists=True, desc="class probabilities (4-D NIfTI, class last)")
+    uncertainty = File(exists=True, desc="normalised entropy of the probabilities, 0 to 1")
+
+
+class SemanticSegmentation(SimpleInterface):
+    """Name the tissue of every voxel with the semantic network and clean the mask up."""
+
+    input_spec = _SemanticInputSpec
+    output_spec = _SemanticOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from ...models.inference.semantic import load_semantic
+
+        inputs = self.inputs
+        with torch_resources(inputs):
+            result = segment_semantic(
+                load_image(inputs.in_file),
+                load_semantic(required_package(inputs), device=inputs.device),
+                read_settings(inputs, SemanticSettings),
+                numerics=inputs.numerics,
+                probabilities=(
+                    inputs.save_softmax or inputs.save_probseg or inputs.save_uncertainty
+                ),
+            )
+        out_file = node_file(runtime, "spine_raw.nii.gz")
+        save_nii(result.mask, out_file)
+        self._results["out_file"] = str(out_file)
+        if inputs.save_softmax:
+            path = node_file(runtime, "softmax.npz")
+            save_softmax(result.probabilities, path)
+            self._results["softmax"] = str(path)
+        if inputs.save_probseg:
+            path = node_file(runtime, "probseg.nii.gz")
+            save_probability_image(result.probabilities, result.mask, path)
+            self._results["probseg"] = str(path)
+        if inputs.save_uncertainty:
+            path = node_file(runtime, "uncertainty.nii.gz")
+            save_nii(result.uncertainty, path)
+            self._results["uncertainty"] = str(path)
+        return runtime
+
+
+class _InstanceInputSpec(ModelInputSpec, settings_spec(InstanceSettings)):  # type: ignore[misc]
+    in_file = File(exists=True, mandatory=True, desc="raw semantic mask")
+    numerics = numerics_trait()
+    save_debug_data = traits.Bool(False, usedefault=True, desc="write intermediate masks")
+
+
+class _InstanceOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="raw vertebra mask, numbered in no particular order")
+    debug = OutputMultiObject(File(exists=True), desc="intermediate masks, one file a step")
+
+
+class InstanceSegmentation(SimpleInterface):
+    """Tell the vertebrae apart: a network sees each body with its two neighbours."""
+
+    input_spec = _InstanceInputSpec
+    output_spec = _InstanceOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from ...models.inference.instance import load_instance
+
+        inputs = self.inputs
+        debug: dict[str, Any] | None = {} if inputs.save_debug_data else None
+        with torch_resources(inputs):
+            vertebrae = segment_instances(
+                load_mask(inputs.in_file),
+                load_instance(required_package(inputs), device=inputs.device),
+                read_settings(inputs, InstanceSettings),
+                numerics=inputs.numerics,
+                debug=debug,
+            )
+        out_file = node_file(runtime, "vert_raw.nii.gz")
+        save_nii(vertebrae, out_file)
+        self._results["out_file"] = str(out_file)
+        if debug:
+            paths = [node_file(runtime, f"{step}.nii.gz") for step in debug]
+            for mask, path in zip(debug.values(), paths, strict=True):
+                save_nii(mask, path)
+            self._results["debug"] = [str(path) for path in paths]
+        return runtime

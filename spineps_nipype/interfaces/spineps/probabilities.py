@@ -1,0 +1,34 @@
+"""Files of class probabilities: a numpy archive and a 4-D image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from TPTBox import NII
+
+
+def save_softmax(probabilities: np.ndarray, path: Path) -> None:
+    """Write probabilities of shape (class, P, I, R) as float32, key ``probabilities``."""
+    np.savez_compressed(path, probabilities=probabilities.astype(np.float32))
+
+
+def save_probability_image(probabilities: np.ndarray, grid: NII, path: Path) -> None:
+    """Write probabilities of shape (class, P, I, R) as a 4-D image with the class last.
+
+    Parameters
+    ----------
+    probabilities
+        Class probabilities on the grid of the semantic mask.
+    grid
+        The semantic mask, which lends affine and shape.
+    path
+        File to write (``.nii.gz``).
+    """
+    import nibabel as nib
+
+    data = np.moveaxis(probabilities.astype(np.float32), 0, -1)
+    nib.save(nib.Nifti1Image(data, grid.affine), path)

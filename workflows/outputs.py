@@ -1,0 +1,184 @@
+"""Workflow that describes the results of one scan and stores them in the output folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+
+from spineps_nipype import __version__
+from spineps_nipype.interfaces import PrepareDerivatives, SaveDerivatives
+from spineps_nipype.interfaces.derivatives import has_sidecar
+from spineps_nipype.settings import PipelineSettings, SaveSettings
+
+from .provenance import PHASES, Models, phase_record
+from .reuse import OUTPUT_KEYS, SOURCES, sidecar_of
+from .spineps import NODE_CONFIG, OUTPUTS
+
+EXTRA_KEYS: Final[Mapping[str, str]] = {
+    "labels_table": "out_labels",
+    "softmax": "out_logits",
+    "probseg": "out_probseg",
+    "uncertainty": "out_unc",
+    "modelres": "out_modelres",
+}
+TARGETS: Final[Mapping[str, str]] = {**OUTPUT_KEYS, **EXTRA_KEYS}
+"""Output key of each result."""
+
+
+def init_outputs_wf(
+    *,
+    paths: Mapping[str, Path],
+    phases: Sequence[str],
+    settings: PipelineSettings,
+    models: Models,
+    metadata: Mapping[str, Any] | None = None,
+    copies: Sequence[tuple[Path, Path]] = (),
+    name: str = "outputs_wf",
+) -> pe.Workflow:
+    """Store what the phases of one scan made, each as soon as it is there.
+
+    Workflow Graph
+        .. workflow::
+            :graph2use: orig
+            :simple_form: yes
+
+            from pathlib import Path
+            from spineps_nipype.settings import PipelineSettings
+            from spineps_nipype.workflows.outputs import init_outputs_wf
+            from spineps_nipype.workflows.reuse import OUTPUT_KEYS
+            wf = init_outputs_wf(
+                paths={key: Path(f"/out/{key}.nii.gz") for key in OUTPUT_KEYS.values()},
+                phases=("semantic", "instance", "final", "poi", "snapshot"),
+                settings=PipelineSettings(),
+                models={},
+            )
+
+    Parameters
+    ----------
+    paths
+        Output paths by the keys of SPINEPS; a result without a path is not stored.
+    phases
+        Phases that run.
+    settings, models
+        What the results are made with; written into the sidecars.
+    metadata
+        Further entries of all sidecars.
+    copies
+        Stored files and places where copies of them are wanted.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    scan
+        The input image.
+    spine_raw, vert_raw, spine, vert, poi, snapshot, ...
+        The outputs of the workflow of one scan.
+    """
+    workflow = pe.Workflow(name=name)
+    inputnode = pe.Node(IdentityInterface(fields=["scan", *OUTPUTS]), name="inputnode")
+    workflow.add_nodes([inputnode])
+    prepared_poi: pe.Node | None = None
+    described = {**_generated_by(), **(metadata or {})}
+
+    for phase in (p for p in PHASES if p in phases):
+        products = [p for p in _products(phase, settings.save, models) if TARGETS[p] in paths]
+        if products:
+            sources = SOURCES[phase]
+            prepare = _node(
+                PrepareDerivatives(
+                    products=products,
+                    sources=sources,
+                    record=phase_record(phase, settings, models),
+                    metadata=described,
+                ),
+                f"prepare_{phase}",
+            )
+            targets = [paths[TARGETS[product]] for product in products]
+            save = _node(SaveDerivatives(out_paths=_with_sidecars(targets)), f"save_{phase}")
+            for product in products:
+                workflow.connect(inputnode, product, prepare, product)
+            for source in sources:
+                if source == "poi" and prepared_poi is not None:
+                    # What is stored is the file with its record, so this is what counts later.
+                    workflow.connect(prepared_poi, "out_files", prepare, "source_poi")
+                else:
+                    workflow.connect(inputnode, source, prepare, f"source_{source}")
+            workflow.connect(prepare, "out_files", save, "in_files")
+            prepared_poi = prepare if phase == "poi" else prepared_poi
+        _add_plain_copies(workflow, inputnode, phase, paths, settings.save)
+
+    if copies:
+        save_copies = _node(
+            SaveDerivatives(
+                in_files=[str(source) for source, _ in copies],
+                out_paths=[str(target) for _, target in copies],
+            ),
+            "save_copies",
+        )
+        workflow.add_nodes([save_copies])
+    return workflow
+
+
+def _products(phase: str, save: SaveSettings, models: Models) -> list[str]:
+    """Results of a phase that are stored, under these settings."""
+    wanted = {
+        "semantic": {
+            "spine_raw": save.save_raw,
+            "softmax": save.save_softmax_logits,
+            "probseg": save.save_probseg,
+            "uncertainty": save.save_uncertainty,
+            "modelres": save.save_modelres_mask,
+        },
+        "instance": {"vert_raw": save.save_raw},
+        "final": {"spine": True, "vert": True, "labels_table": bool(models.get("labeling"))},
+        "poi": {"poi": True},
+        "snapshot": {"snapshot": True},
+    }
+    return [product for product, kept in wanted[phase].items() if kept]
+
+
+def _add_plain_copies(
+    workflow: pe.Workflow,
+    inputnode: pe.Node,
+    phase: str,
+    paths: Mapping[str, Path],
+    save: SaveSettings,
+) -> None:
+    """Store files that need no sidecar: debug masks and the second snapshot."""
+    if phase == "instance" and save.save_debug_data and "out_debug" in paths:
+        folder = paths["out_debug"]
+        _, _, word = folder.name.partition("_")
+        save_debug = _node(
+            SaveDerivatives(out_dir=str(folder), name_suffix=f"_{word}" if word else ""),
+            "save_debug",
+        )
+        workflow.connect(inputnode, "debug", save_debug, "in_files")
+    copy = paths.get("out_snap2")
+    if phase == "snapshot" and copy is not None and copy != paths["out_snap"]:
+        save_copy = _node(SaveDerivatives(out_paths=[str(copy)]), "save_snapshot_copy")
+        workflow.connect(inputnode, "snapshot", save_copy, "in_files")
+
+
+def _with_sidecars(targets: Sequence[Path]) -> list[str]:
+    """Targets in the order of `PrepareDerivatives`: each file, then its sidecar."""
+    files: list[str] = []
+    for target in targets:
+        files.append(str(target))
+        if has_sidecar(target):
+            files.append(str(sidecar_of(target)))
+    return files
+
+
+def _generated_by() -> dict[str, Any]:
+    return {"GeneratedBy": [{"Name": "spineps_nipype", "Version": __version__}]}
+
+
+def _node(interface: Any, name: str) -> pe.Node:
+    node = pe.Node(interface, name=name, run_without_submitting=True, mem_gb=0.1)
+    node.config = {section: dict(values) for section, values in NODE_CONFIG.items()}
+    return node

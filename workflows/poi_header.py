@@ -1,0 +1,42 @@
+"""Header entries of a POI file that say which models and options made it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.settings import PipelineSettings
+
+SOURCE: Final = "MRI Segmentation Pipeline"
+"""What SPINEPS writes, so that programs which read its files know them."""
+NO_MODEL: Final = {"name": "No Model"}
+
+
+def poi_header(
+    settings: PipelineSettings,
+    semantic: ModelPackage,
+    instance: ModelPackage,
+    labeling: ModelPackage | None,
+    version: str,
+) -> dict[str, Any]:
+    """Info block of a POI file: source, version, models, options that begin with ``proc_``.
+
+    There is no time stamp, so that the same input gives the same bytes. Source: SPINEPS 2.1.3,
+    file format of the POI.
+    """
+    models = {str(i): _model(p) for i, p in enumerate((semantic, instance, labeling))}
+    options = {k: str(v) for k, v in settings.flat().items() if k.startswith("proc_")}
+    return {"source": SOURCE, "version": version, "models": models, **options}
+
+
+def _model(package: ModelPackage | None) -> dict[str, str]:
+    if package is None:
+        return dict(NO_MODEL)
+    config = package.config
+    return {
+        "name": config.log_name,
+        "model_path": package.folder.name,  # the place differs between machines
+        "modality": str(list(config.modality)),
+        "aquisition": str(config.acquisition),  # so spelled in the files of SPINEPS
+        "resolution_range": str(config.resolution_range),
+    }

@@ -1,0 +1,133 @@
+"""What a result depends on: the record a sidecar keeps, and how two records differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from spineps_nipype.settings import SPEED_ONLY, PipelineSettings
+
+PHASES: Final = ("semantic", "instance", "final", "poi", "snapshot")
+"""Phases whose results are stored, in the order in which they depend on each other."""
+
+ALGORITHM: Final[Mapping[str, int]] = dict.fromkeys(PHASES, 1)
+"""Raised when a phase gives other results than before, so that stored ones are made again."""
+
+_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "semantic": ("crop", "preprocess", "semantic"),
+    "instance": ("instance",),
+    "final": ("post", "labeling"),
+    "poi": ("centroid",),
+    "snapshot": (),
+}
+_MODELS: Final[Mapping[str, tuple[str, ...]]] = {
+    "semantic": ("semantic",),
+    "instance": ("instance",),
+    "final": ("labeling",),
+    "poi": (),
+    "snapshot": (),
+}
+NO_MODEL: Final = "none"
+
+
+class Package(Protocol):
+    """What a record keeps of a model package."""
+
+    id: str
+    digest: str
+    folder: Path
+
+
+Models = Mapping[str, "Package | None"]
+"""Model packages by kind: semantic, instance, labeling (None: names are not given)."""
+
+
+def upstream(phase: str) -> tuple[str, ...]:
+    """The phase and those that it depends on."""
+    return PHASES[: PHASES.index(phase) + 1]
+
+
+def phase_record(phase: str, settings: PipelineSettings, models: Models) -> dict[str, Any]:
+    """Everything but the input that decides about the result of a phase."""
+    names = upstream(phase)
+    groups = [g for p in names for g in _GROUPS[p]]
+    kinds = [k for p in names for k in _MODELS[p]]
+    options = {
+        group: {k: v for k, v in asdict(getattr(settings, group)).items() if k not in SPEED_ONLY}
+        for group in groups
+    }
+    return {
+        "Phase": phase,
+        "Algorithm": {p: ALGORITHM[p] for p in names},
+        "Settings": {**options, "numerics": settings.numerics},
+        "Models": {kind: _model_entry(models.get(kind)) for kind in kinds},
+    }
+
+
+def _model_entry(package: Package | None) -> dict[str, str]:
+    if package is None:
+        return {"id": NO_MODEL, "digest": NO_MODEL}
+    return {"id": package.id, "digest": package.digest}
+
+
+def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Say in words how the record of a stored result differs from the one wanted now.
+
+    Parameters
+    ----------
+    stored, wanted
+        Records of `phase_record`, with an entry ``Inputs`` (digest of each source). A source
+        that is missing on either side is not compared.
+
+    Returns
+    -------
+    list of str
+        One phrase for each difference, empty if the result can be kept.
+    """
+    found: list[str] = []
+    for name, digest in wanted.get("Inputs", {}).items():
+        if stored.get("Inputs", {}).get(name, digest) != digest:
+            found.append(f"made from another {_SOURCE_WORDS.get(name, name)}")
+    for kind, model in wanted["Models"].items():
+        old = stored.get("Models", {}).get(kind, {"id": "an unknown model", "digest": ""})
+        if old["digest"] != model["digest"]:
+            found.append(f"{kind} model was {_model_words(old)}, is {_model_words(model)}")
+    was, now = _flat(stored.get("Settings", {})), _flat(wanted["Settings"])
+    for name, value in now.items():
+        old_value = was.get(name, "not recorded")
+        if old_value != value:
+            found.append(f"{name} was {old_value}, is {value}")
+    for phase, number in wanted["Algorithm"].items():
+        if stored.get("Algorithm", {}).get(phase) != number:
+            found.append(f"made by another version of the {phase} phase")
+    return found
+
+
+_SOURCE_WORDS: Final = {
+    "scan": "image",
+    "spine_raw": "raw semantic mask",
+    "vert_raw": "raw vertebra mask",
+    "spine": "semantic mask",
+    "vert": "vertebra mask",
+    "poi": "centroid file",
+}
+
+
+def _model_words(entry: Mapping[str, str]) -> str:
+    return entry["id"] if entry["id"] == NO_MODEL else f"{entry['id']} ({entry['digest'][:8]})"
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat.update({f"{name}.{key}": _plain(v) for key, v in value.items()})
+        else:
+            flat[name] = _plain(value)
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

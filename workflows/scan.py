@@ -1,0 +1,84 @@
+"""One scan with its output folder: what is stored enters, what runs is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+
+from spineps_nipype.settings import OverrideSettings, PipelineSettings
+
+from .outputs import init_outputs_wf
+from .provenance import PHASES, Models
+from .reuse import ScanPlan
+from .spineps import OUTPUTS, init_spineps_wf
+
+
+def init_scan_wf(
+    *,
+    in_file: str | Path,
+    paths: Mapping[str, Path],
+    plan: ScanPlan,
+    models: Models,
+    settings: PipelineSettings | None = None,
+    override: OverrideSettings | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    name: str = "scan_wf",
+    **options: Any,
+) -> pe.Workflow:
+    """Carry out the plan of a scan and store the results.
+
+    Parameters
+    ----------
+    in_file
+        The scan.
+    paths
+        Output paths by the keys of SPINEPS.
+    plan
+        Which phases run, from `plan_scan` with the same settings and models.
+    models
+        Model packages by kind: semantic, instance, labeling.
+    settings, override
+        Options of all phases, and which of them run in any case.
+    metadata
+        Further entries of all sidecars.
+    name
+        Name of the workflow; it names the folder in the work folder.
+    **options
+        Further arguments of `init_spineps_wf`.
+
+    Returns
+    -------
+    pipeline.Workflow
+        The workflow, with the node ``outputs`` of the files of the scan.
+    """
+    settings = settings or PipelineSettings()
+    override = override or OverrideSettings()
+    workflow = pe.Workflow(name=name)
+    inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")
+    inputnode.inputs.in_file = str(in_file)
+    spineps_wf = init_spineps_wf(
+        semantic_model=models["semantic"],
+        instance_model=models["instance"],
+        labeling_model=models.get("labeling"),
+        settings=settings,
+        override=override,
+        stored=plan.stored,
+        **options,
+    )
+    outputs_wf = init_outputs_wf(
+        paths=paths,
+        phases=[phase for phase in PHASES if plan.runs(phase)],
+        settings=settings,
+        models=models,
+        metadata=metadata,
+        copies=plan.copies,
+    )
+    workflow.connect(inputnode, "in_file", spineps_wf, "inputnode.in_file")
+    workflow.connect(inputnode, "in_file", outputs_wf, "inputnode.scan")
+    for result in OUTPUTS:
+        workflow.connect(spineps_wf, f"outputnode.{result}", outputs_wf, f"inputnode.{result}")
+    return workflow
