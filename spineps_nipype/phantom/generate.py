@@ -1,0 +1,217 @@
+"""Rasterise a spine plan into label arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from ..core import anatomy
+from .canal import canal_course, draw_canal
+from .discs import draw_disc
+from .geometry import Array, Canvas, SmoothField
+from .plan import LABEL_OF, Anomalies, SpinePlan, draw_plan
+from .sacrum import draw_sacrum
+from .soft_tissue import draw_soft_tissue
+from .tissues import BONE, POSTERIOR_ELEMENTS, SHELL, label_table
+from .upper_cervical import draw_atlas, draw_axis
+from .vertebra import draw_vertebra
+
+DEFAULT_SPACING: Final = (1.5, 1.5, 2.0)
+"""Voxel size in P, I, R (mm)."""
+
+
+@dataclass(frozen=True)
+class FieldOfView:
+    """Which part of a spine is seen. Lengths are mm; None leaves a value to the seed."""
+
+    top: str | None = None
+    """Uppermost vertebra that is wholly in view; None is C1 with some of the head."""
+    bottom: str | None = None
+    """Lowest vertebra wholly in view, or "sacrum"; None is the sacrum."""
+    width: float = 100.0
+    """Extent in R."""
+    offset: float = 0.0
+    """Shift of the window's middle to the right of the spine."""
+    anterior: float | None = None
+    """Room before the bodies' centres (by default 45 to 70)."""
+    posterior: float | None = None
+    """Room behind the bodies' centres (by default 85 to 105)."""
+    above: float | None = None
+    """Room above the centre of the top vertebra (by default 0.9 of its height)."""
+    below: float | None = None
+    """Room below the centre of the bottom vertebra, or below the promontory (45 to 95)."""
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A synthetic labelled spine. Arrays are uint8 in (P, I, R)."""
+
+    plan: SpinePlan
+    tissue: Array
+    """Tissue codes (`tissues.Tissue`), bone shells flagged with `tissues.SHELL`."""
+    spine: Array
+    """Semantic labels of SPINEPS."""
+    vert: Array
+    """Vertebrae 1 to 28 by name, discs 100 + v, end plates 200 + v, sacrum 26."""
+    spacing: tuple[float, float, float]
+    origin: tuple[float, float, float]
+    """World coordinates (P, I, R; mm) of the first voxel's centre."""
+
+    @property
+    def affine(self) -> Array:
+        """Voxel-to-world matrix (RAS+, mm); its axis codes are P, I, R."""
+        matrix = np.zeros((4, 4))
+        matrix[1, 0], matrix[2, 1], matrix[0, 2] = (
+            -self.spacing[0],
+            -self.spacing[1],
+            self.spacing[2],
+        )
+        matrix[:3, 3] = (self.origin[2], -self.origin[0], -self.origin[1])
+        matrix[3, 3] = 1
+        return matrix
+
+    @cached_property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the vertebrae that have voxels in view, cranial to caudal."""
+        present = set(np.unique(self.vert).tolist())
+        return tuple(name for name in self.plan.levels if LABEL_OF[name] in present)
+
+    @cached_property
+    def centres(self) -> dict[str, tuple[float, float, float]]:
+        """Voxel coordinates (P, I, R) of the body centres, inside the window or not."""
+        return {
+            v.name: tuple(  # type: ignore[misc]
+                ((v.frame.origin - np.asarray(self.origin)) / self.spacing).tolist()
+            )
+            for v in self.plan.vertebrae
+        }
+
+
+def generate(
+    seed: int,
+    *,
+    spacing: tuple[float, float, float] = DEFAULT_SPACING,
+    fov: FieldOfView | None = None,
+    anomalies: Anomalies | None = None,
+    corpus_interior: bool = False,
+    dens: bool = False,
+) -> Phantom:
+    """Make a labelled spine.
+
+    Parameters
+    ----------
+    seed
+        Non-negative integer; equal arguments give equal arrays.
+    spacing
+        Voxel size in P, I, R (mm).
+    fov
+        Window on the spine; by default all of it, C1 to the sacrum.
+    anomalies
+        Forced variants (numbers of vertebrae, scoliosis, fractures, degeneration).
+    corpus_interior, dens
+        Give the interior of the bodies (50) and the dens (51) their own labels.
+
+    Returns
+    -------
+    Phantom
+
+    Raises
+    ------
+    ValueError
+        For a level that the spine does not have, or an empty window.
+    """
+    plan = draw_plan(seed, anomalies)
+    fov = fov or FieldOfView()
+    low, high = _window(plan, fov)
+    axes = tuple(_axis(a, b, step) for a, b, step in zip(low, high, spacing, strict=True))
+    if any(len(axis) < 2 for axis in axes):
+        raise ValueError(f"the window from {low} to {high} mm holds no voxels")
+    canvas = Canvas(axes, spacing, _wobble(plan, axes))  # type: ignore[arg-type]
+    course = canal_course(plan, canvas.axes[1])
+    p = canvas.axes[0][:, None, None] - course.p[None, :, None] + canvas.wobble[0]
+    r = canvas.axes[2][None, None, :] - course.r[None, :, None] + canvas.wobble[2]
+    draw_soft_tissue(canvas, plan, course, p, r)
+    draw_axis(canvas, plan)
+    draw_atlas(canvas, plan)
+    for index in range(1, len(plan.vertebrae)):
+        draw_vertebra(canvas, plan, index)
+    for index in range(len(plan.vertebrae)):
+        draw_disc(canvas, plan, index)
+    draw_sacrum(canvas, plan)
+    draw_canal(canvas, plan, course, p, r)
+    _flag_shells(canvas)
+    table = label_table(corpus_interior=corpus_interior, dens=dens)
+    return Phantom(
+        plan=plan,
+        tissue=canvas.tissue,
+        spine=table[canvas.tissue],
+        vert=canvas.vert,
+        spacing=spacing,
+        origin=tuple(float(axis[0]) for axis in canvas.axes),  # type: ignore[arg-type]
+    )
+
+
+def _axis(low: float, high: float, step: float) -> Array:
+    """Coordinates of voxel centres on multiples of the step, so that windows share a grid."""
+    return (np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step).astype(np.float32)
+
+
+def _wobble(plan: SpinePlan, axes: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Displacement (mm) of all surfaces: broad dents and a finer roughness."""
+    rng = plan.rng(6)
+    out = []
+    for _ in range(3):
+        broad = SmoothField(rng, (10.0, 10.0, 10.0)).on(axes) * np.float32(rng.uniform(0.4, 1.0))  # type: ignore[arg-type]
+        fine = SmoothField(rng, (4.5, 4.5, 4.5)).on(axes) * np.float32(rng.uniform(0.1, 0.35))  # type: ignore[arg-type]
+        out.append(broad + fine)
+    return tuple(out)
+
+
+def _window(plan: SpinePlan, fov: FieldOfView) -> tuple[Array, Array]:
+    """World corners (mm) of the window."""
+    rng, names = plan.rng(7), plan.levels
+    margin = rng.uniform((45, 85, 45), (70, 105, 95))
+    vertebrae = plan.vertebrae
+    for name in (fov.top, fov.bottom):
+        if name not in (None, "sacrum", *names):
+            raise ValueError(f"this spine has no {name}; it has {', '.join(names)}")
+    top = 0 if fov.top in (None, "C1") else names.index(fov.top or "") - 1
+    to_sacrum = fov.bottom in (None, "sacrum")
+    bottom = len(vertebrae) - 1 if to_sacrum else max(names.index(fov.bottom or "") - 1, 0)
+    if bottom < top:
+        raise ValueError(f"{fov.bottom} lies above {fov.top}")
+    first, last = vertebrae[top], vertebrae[bottom]
+    above = first.height * 0.9 if fov.above is None else fov.above
+    if fov.above is None and fov.top in (None, "C1"):
+        above = first.height / 2 + 34 * plan.size
+    below = fov.below
+    if to_sacrum:
+        below = (margin[2] if below is None else below) + last.height / 2 + last.disc_height
+    elif below is None:
+        below = last.height * 0.9
+    points = np.array([v.frame.origin for v in vertebrae[top : bottom + 1]])
+    middle = points[:, 2].mean() + fov.offset
+    anterior = margin[0] if fov.anterior is None else fov.anterior
+    posterior = margin[1] if fov.posterior is None else fov.posterior
+    low = (points[:, 0].min() - anterior, first.frame.origin[1] - above, middle - fov.width / 2)
+    high = (points[:, 0].max() + posterior, last.frame.origin[1] + below, middle + fov.width / 2)
+    return np.array(low), np.array(high)
+
+
+def _flag_shells(canvas: Canvas) -> None:
+    """Flag the surface voxels of the posterior elements and other bones as cortical."""
+    bare = canvas.tissue & (SHELL - 1)
+    solid = np.isin(bare, (*POSTERIOR_ELEMENTS, *(b for b in BONE if b < POSTERIOR_ELEMENTS[0])))
+    inner = solid.copy()
+    for axis in range(3):
+        for step in (1, -1):
+            inner &= np.roll(solid, step, axis)
+    canvas.tissue[solid & ~inner] |= SHELL
+
+
+def vertebra_parts(phantom: Phantom) -> Array:
+    """Mask of the voxels that belong to vertebrae (not discs, end plates or sacrum)."""
+    return np.isin(phantom.spine, anatomy.VERTEBRA_PARTS)

@@ -1,0 +1,168 @@
+"""Images of phantoms: contrast, partial volume, texture, bias and noise."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, zoom
+
+from .contrast import CONTRASTS, draw_intensities
+from .generate import Phantom
+from .geometry import Array
+
+__all__ = ["CONTRASTS", "render", "render_tissue"]
+
+NO_SLICES: Final = ("CT",)
+"""Contrasts that are never acquired in thick slices here."""
+
+
+def render(
+    phantom: Phantom,
+    *,
+    contrast: str = "T2w",
+    seed: int = 0,
+    slice_thickness: float | None = None,
+    slice_axis: int = 2,
+    noise: float | None = None,
+) -> Array:
+    """Draw an image of a phantom.
+
+    Parameters
+    ----------
+    contrast
+        One of `CONTRASTS`; "random" draws every tissue's intensity freely.
+    seed
+        Of contrast, texture and noise; independent of the phantom's seed.
+    slice_thickness
+        mm; the image is then averaged over slices, and interpolated back to the grid. None takes
+        the voxels as they are.
+    slice_axis
+        Array axis across the slices: 2 is sagittal, 1 axial, 0 coronal.
+    noise
+        Standard deviation relative to the brightest tissue; None draws it.
+
+    Returns
+    -------
+    ndarray of float32, shape of the phantom
+        CT in Hounsfield units; all other contrasts are not negative, fluid near 1000 in T2w.
+    """
+    return render_tissue(
+        phantom.tissue,
+        phantom.spacing,
+        np.random.default_rng((seed, phantom.plan.seed)),
+        contrast=contrast,
+        slice_thickness=slice_thickness,
+        slice_axis=slice_axis,
+        noise=noise,
+    )
+
+
+def render_tissue(
+    tissue: Array,
+    spacing: tuple[float, float, float],
+    rng: np.random.Generator,
+    *,
+    contrast: str = "T2w",
+    slice_thickness: float | None = None,
+    slice_axis: int = 2,
+    noise: float | None = None,
+) -> Array:
+    """Draw an image of a tissue array (P, I, R); see `render` for the parameters.
+
+    This is the function for training, where the array is a turned and scaled patch.
+    """
+    mean, spread = draw_intensities(contrast, rng)
+    image = mean[tissue]
+    image += spread[tissue] * _texture(tissue.shape, rng)
+    image *= 1 + smooth_noise(tissue.shape, (12, 14, 8), rng) * np.float32(rng.uniform(0, 0.12))
+    blur = rng.uniform(0.3, 0.7) / np.asarray(spacing)
+    image = gaussian_filter(image, blur, truncate=2.5)
+    level = rng.uniform(0.008, 0.06) if noise is None else noise
+    thick = slice_thickness or 0.0
+    if thick > 1.2 * spacing[slice_axis] and contrast not in NO_SLICES:
+        image = _through_slices(image, spacing[slice_axis], thick, slice_axis, rng, level)
+    else:
+        image = _add_noise(image, rng, level, magnitude=contrast != "CT")
+    if contrast == "CT":
+        return (image * 1000).astype(np.float32)
+    return (_receive(image, rng, contrast) * 1000).astype(np.float32)
+
+
+def smooth_noise(
+    shape: tuple[int, ...], cells: tuple[int, int, int], rng: np.random.Generator
+) -> Array:
+    """Unit random field that varies over a number of voxels per axis, float32."""
+    coarse = [max(2, -(-n // c) + 1) for n, c in zip(shape, cells, strict=True)]
+    field = rng.standard_normal(coarse, dtype=np.float32)
+    factor = [n / c for n, c in zip(shape, coarse, strict=True)]
+    return zoom(field, factor, order=1, mode="nearest", grid_mode=True)
+
+
+def _texture(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Mixture of fine and coarse granularity."""
+    fine = rng.standard_normal(shape, dtype=np.float32)
+    mix = rng.uniform(0, 1)
+    if mix < 0.25:
+        return fine
+    coarse = smooth_noise(shape, (3, 3, 2), rng)
+    return np.float32(1 - 0.5 * mix) * fine + np.float32(0.6 + mix * 0.6) * coarse
+
+
+def _through_slices(
+    image: Array, step: float, thick: float, axis: int, rng: np.random.Generator, noise: float
+) -> Array:
+    """Average over thick slices, add noise there, and interpolate back linearly."""
+    sigma = 0.40 * thick / step
+    image = gaussian_filter1d(image, max(sigma, 0.35), axis, truncate=2.0)
+    n = image.shape[axis]
+    count = max(2, round(n * step / thick))
+    at = (np.arange(count) + 0.5) / count * n - 0.5 + rng.uniform(-0.3, 0.3)
+    at = np.clip(np.round(at).astype(int), 0, n - 1)
+    slices = _add_noise(np.take(image, at, axis), rng, noise, magnitude=True)
+    back = np.clip((np.arange(n) + 0.5) * count / n - 0.5, 0, count - 1)
+    low = np.floor(back).astype(int)
+    high = np.minimum(low + 1, count - 1)
+    shape = [1, 1, 1]
+    shape[axis] = n
+    weight = (back - low).astype(np.float32).reshape(shape)
+    return np.take(slices, low, axis) * (1 - weight) + np.take(slices, high, axis) * weight
+
+
+def _add_noise(image: Array, rng: np.random.Generator, level: float, *, magnitude: bool) -> Array:
+    """Gaussian noise, or Rician noise as magnitude images have it."""
+    real = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(level)
+    if not magnitude:
+        return image + real
+    other = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(level)
+    return np.sqrt((np.maximum(image, 0) + real) ** 2 + other**2)
+
+
+def _receive(image: Array, rng: np.random.Generator, contrast: str) -> Array:
+    """Receive field, fall-off of a surface coil, EPI dropout, and a grey-value curve."""
+    image = np.maximum(image, 0)
+    image *= np.exp(
+        smooth_noise(image.shape, (45, 60, 25), rng) * np.float32(rng.uniform(0, 0.25))
+    )
+    if rng.random() < 0.5:
+        ramp = np.linspace(-1, 1, image.shape[0], dtype=np.float32) * np.float32(
+            rng.uniform(0, 0.6)
+        )
+        image *= np.exp(ramp)[:, None, None]
+    if contrast == "EPI":
+        image = _distort(image, rng)
+    if rng.random() < 0.4:
+        top = float(image.max()) + 1e-6
+        image = (image / top) ** np.float32(rng.uniform(0.75, 1.35)) * top
+    return image
+
+
+def _distort(image: Array, rng: np.random.Generator) -> Array:
+    """Shift along P, blur and lose signal, as echo-planar images do."""
+    n_p, n_i, _ = image.shape
+    shift = smooth_noise((n_i, 4, 4), (20, 2, 2), rng)[:, 0, 0] * rng.uniform(0, 2)
+    index = np.clip(np.arange(n_p)[:, None] + np.round(shift)[None].astype(int), 0, n_p - 1)
+    image = image[index, np.arange(n_i)[None]]
+    dropout = smooth_noise(image.shape, (25, 30, 12), rng)
+    image = image * np.clip(1.3 - 0.5 * np.abs(dropout), 0.1, 1).astype(np.float32)
+    return gaussian_filter(image, (0.9, 0.7, 0.3), truncate=2.5)
