@@ -1,0 +1,163 @@
+"""Where model packages are found: by id, by path, or the embedded ones."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from spineps_nipype.errors import ModelError
+
+from .config import Kind
+from .package import CONFIG_NAME, ModelPackage, load_package, package_id
+from .registry import Release, released
+
+logger = logging.getLogger(__name__)
+
+MODELS_VARIABLE: Final = "SPINEPS_SEGMENTOR_MODELS"
+"""Environment variable with the models folder, the same as in SPINEPS."""
+AUTO: Final = "auto"
+EMBEDDED: Final[Mapping[Kind, str]] = {
+    "semantic": "compact_semantic",
+    "instance": "compact_instance",
+    "labeling": "compact_labeling",
+}
+DEFAULT_RELEASE: Final[Mapping[Kind, str]] = {
+    "semantic": "t2w",
+    "instance": "instance",
+    "labeling": "t2w_labeling",
+}
+"""Released package that `auto` prefers when it is installed and no image is known yet."""
+
+
+def models_dir() -> Path | None:
+    """Folder of installed packages, or None when there is none.
+
+    Raises
+    ------
+    ModelError
+        If the environment variable names a folder that does not exist.
+    """
+    named = os.environ.get(MODELS_VARIABLE)
+    if named:
+        folder = Path(named)
+        if not folder.is_dir():
+            raise ModelError(
+                f"The folder named by {MODELS_VARIABLE} does not exist.",
+                file=folder,
+                remedy=f"Create it, or unset {MODELS_VARIABLE}.",
+            )
+        return folder
+    default = Path(__file__).resolve().parent.parent / "models_installed"
+    return default if default.is_dir() else None
+
+
+def embedded_dir() -> Path:
+    """Folder of the packages that come with this installation."""
+    return Path(str(files("spineps_nipype") / "data" / "models" / "compact"))
+
+
+def list_packages(kind: Kind | None = None) -> list[ModelPackage]:
+    """Installed and embedded packages, installed ones first; broken ones are skipped and logged.
+
+    Parameters
+    ----------
+    kind
+        Only packages of this phase.
+    """
+    found: dict[str, ModelPackage] = {}
+    for id_, folder in _candidates():
+        if id_ in found:
+            continue
+        try:
+            package = load_package(folder, id=id_)
+        except ModelError as err:
+            logger.warning("model package skipped: %s", err)
+            continue
+        if kind is None or package.kind == kind:
+            found[id_] = package
+    return list(found.values())
+
+
+def is_embedded(package: ModelPackage) -> bool:
+    """Whether a package is one of the compact ones that come with this installation."""
+    return package.folder.resolve().is_relative_to(embedded_dir().resolve())
+
+
+def find_package(id_or_path: str | Path | ModelPackage, kind: Kind) -> ModelPackage:
+    """Find one package.
+
+    Parameters
+    ----------
+    id_or_path
+        A folder (`Path`, or text with a slash), the id of an installed package, or ``auto``: the
+        released default if it is installed, else the embedded compact package.
+    kind
+        The phase that it is for.
+
+    Raises
+    ------
+    ModelError
+        If there is no such package, or it serves another phase. The message lists what there is.
+    """
+    if isinstance(id_or_path, ModelPackage):
+        return _checked(id_or_path, kind)
+    if isinstance(id_or_path, Path) or "/" in id_or_path or "\\" in id_or_path:
+        return _checked(load_package(id_or_path), kind)
+    wanted = id_or_path.lower()
+    folders = dict(_candidates())
+    if wanted == AUTO:
+        wanted = _installed_as(DEFAULT_RELEASE[kind], folders) or EMBEDDED[kind]
+    wanted = _installed_as(wanted, folders) or wanted
+    if wanted in folders:
+        return _checked(load_package(folders[wanted], id=wanted), kind)
+    raise _not_found(id_or_path, kind)
+
+
+def _checked(package: ModelPackage, kind: Kind) -> ModelPackage:
+    if package.kind != kind:
+        raise ModelError(
+            f"The model package {package.id!r} is for the {package.kind} phase, not {kind}.",
+            file=package.folder,
+            remedy=f"Choose a package for the {kind} phase.",
+        )
+    return package
+
+
+def _candidates() -> Iterator[tuple[str, Path]]:
+    """Ids and folders; an installed package hides an embedded one of the same id."""
+    installed = models_dir()
+    if installed is not None:
+        for config in sorted(installed.glob(f"**/{CONFIG_NAME}")):
+            yield package_id(config), config.parent
+    for kind, id_ in EMBEDDED.items():
+        folder = embedded_dir() / kind
+        if (folder / CONFIG_NAME).is_file():
+            yield id_, folder
+
+
+def _installed_as(id_: str, folders: Mapping[str, Path]) -> str | None:
+    """Local id of a release: packages are installed under a folder name with a version."""
+    release: Release | None = released().get(id_)
+    if release is None:
+        return None
+    local = release.folder.lower()
+    if local in folders:
+        return local
+    return id_ if id_ in folders else None
+
+
+def _not_found(id_: str, kind: Kind) -> ModelError:
+    here = [p.id for p in list_packages(kind)]
+    release = released().get(id_.lower())
+    remedy = f"Installed for this phase: {', '.join(here) or 'none'}."
+    if release is not None:
+        remedy += (
+            f" {id_!r} is a SPINEPS release: download {release.url} on a machine with internet, "
+            f"unzip it as {release.folder} in a folder, and name that folder in "
+            f"{MODELS_VARIABLE}."
+        )
+    return ModelError(f"There is no {kind} model package {id_!r}.", remedy=remedy)

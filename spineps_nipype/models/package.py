@@ -1,0 +1,116 @@
+"""A model package: a folder with `inference_config.json` and weights in the SPINEPS layout."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from spineps_nipype.errors import ModelError
+
+from .config import Kind, ModelConfig
+
+CONFIG_NAME: Final = "inference_config.json"
+CHUNK: Final = 1 << 20
+"""Bytes read at a time for the digest."""
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A package on disk.
+
+    Parameters
+    ----------
+    id
+        Lower-cased folder name, as SPINEPS names local models.
+    folder
+        Folder that holds the weights.
+    config
+        Its `inference_config.json`.
+    digest
+        SHA-256 over names and contents of its files: what a cache may rely on.
+    """
+
+    id: str
+    folder: Path
+    config: ModelConfig
+    digest: str
+
+    @property
+    def kind(self) -> Kind:
+        """Phase that the package serves."""
+        return self.config.kind
+
+
+def package_id(config_file: Path) -> str:
+    """Id of the package that a configuration file belongs to.
+
+    Inside an nnU-Net result folder (`…nnUNetPlans…`) the name of its parent counts.
+    """
+    folder = config_file.parent
+    if "nnUNetPlans" in folder.name:
+        folder = folder.parent
+    return folder.name.lower()
+
+
+def digest_folder(folder: Path) -> str:
+    """SHA-256 over the sorted relative names and the bytes of all files in a folder."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        relative = path.relative_to(folder)
+        if any(part.startswith((".", "__pycache__")) for part in relative.parts):
+            continue
+        total.update(relative.as_posix().encode() + b"\0")
+        with path.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                total.update(chunk)
+    return total.hexdigest()
+
+
+def load_package(folder: str | Path, *, id: str | None = None) -> ModelPackage:
+    """Describe the package in a folder; weights are not loaded.
+
+    Parameters
+    ----------
+    folder
+        Folder with exactly one `*inference_config.json` in or below it. Weights are looked for
+        in the folder of that file.
+    id
+        Name to give the package instead of the folder's.
+
+    Raises
+    ------
+    ModelError
+        If the folder does not exist, or holds no or several configurations.
+    """
+    folder = Path(folder)
+    if folder.is_file() and folder.name.endswith(CONFIG_NAME):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise ModelError(
+            "The model folder does not exist.",
+            file=folder,
+            remedy="Give the folder of a model package, or the id of an installed one.",
+        )
+    found = sorted(folder.glob(f"**/*{CONFIG_NAME}"))
+    if not found:
+        raise ModelError(
+            "The model folder holds no inference_config.json.",
+            file=folder,
+            remedy="Give the folder that directly holds configuration and weights.",
+        )
+    if len(found) > 1:
+        names = ", ".join(p.relative_to(folder).as_posix() for p in found)
+        raise ModelError(
+            f"The model folder holds several packages: {names}.",
+            file=folder,
+            remedy="Give the folder of one of them.",
+        )
+    home = found[0].parent
+    return ModelPackage(
+        id=id or package_id(found[0]),
+        folder=home,
+        config=ModelConfig.from_json(found[0]),
+        digest=digest_folder(home),
+    )
