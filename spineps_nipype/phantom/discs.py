@@ -12,7 +12,7 @@ from .plan import SpinePlan, Vertebra
 from .tissues import Tissue
 from .vertebra import half_height
 
-ENDPLATE_MM: Final = (0.8, 0.9)
+ENDPLATE_MM: Final = (0.6, 0.65)
 """How far an end plate reaches into the body and into the disc."""
 
 

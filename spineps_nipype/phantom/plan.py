@@ -195,7 +195,7 @@ def draw_plan(seed: int, anomalies: Anomalies | None = None) -> SpinePlan:
         points=points,
         tangents=tangents,
         sacrum_start=sacrum_start,
-        waist=float(rng.uniform(0.03, 0.11)),
+        waist=float(rng.uniform(0.02, 0.09)),
         concavity=float(rng.uniform(0.5, 2.2)),
         roundness=float(rng.uniform(2.1, 2.8)),
         conus=float(conus),
@@ -208,9 +208,9 @@ def _draw_sizes(
     """Sizes of all vertebrae, one array an attribute."""
     n = len(names)
     mean = np.array([MEAN[name] for name in names])
-    aspect, disc_scale = rng.uniform(0.93, 1.07), rng.uniform(0.75, 1.2)
+    aspect, disc_scale = rng.uniform(0.96, 1.1), rng.uniform(0.75, 1.2)
     height = mean[:, 0] * size * rng.uniform(0.95, 1.05, n) * rng.uniform(0.95, 1.05)
-    depth = mean[:, 1] * size * aspect * rng.uniform(0.97, 1.03, n)
+    depth = mean[:, 1] * size * aspect * 1.03 * rng.uniform(0.97, 1.03, n)
     width = mean[:, 2] * size / aspect * rng.uniform(0.97, 1.03, n)
     disc = mean[:, 3] * size * disc_scale * rng.uniform(0.82, 1.18, n)
     lumbar = np.array([name[0] == "L" for name in names])
@@ -272,8 +272,8 @@ def _draw_curve(
         arc_of[first_t + n_t - 1]: -13 * thoracic,
         arc_of[first_t + n_t + 1]: -13 * lumbar,
         arc_of[last - 1]: 9 * lumbar,
-        arc_of[last]: 20 * lumbar,
-        sacrum_start + 15: 38 * lumbar,
+        arc_of[last]: 23 * lumbar,
+        sacrum_start + 15: 46 * lumbar,
     }
     where = np.array(list(keys))
     angle = np.array(list(keys.values())) + rng.normal(0, 2, len(keys)) + rng.uniform(-6, 6)

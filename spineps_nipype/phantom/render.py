@@ -144,10 +144,8 @@ def _receive(image: Array, rng: np.random.Generator, contrast: str) -> Array:
     image *= np.exp(
         smooth_noise(image.shape, (45, 60, 25), rng) * np.float32(rng.uniform(0, 0.25))
     )
-    if rng.random() < 0.5:
-        ramp = np.linspace(-1, 1, image.shape[0], dtype=np.float32) * np.float32(
-            rng.uniform(0, 0.6)
-        )
+    if rng.random() < 0.7:  # coils in the table: bright behind, dark in front
+        ramp = np.linspace(-1, 1, image.shape[0], dtype=np.float32) * np.float32(rng.uniform(0, 1))
         image *= np.exp(ramp)[:, None, None]
     if contrast == "EPI":
         image = _distort(image, rng)

@@ -35,12 +35,14 @@ def draw_soft_tissue(
     muscle = belly & (p > -4)
     neck = regions["C"][None, :, None]
     muscle |= neck & (side < 45 * s) & (p > -10) & belly
-    fatty = rng.uniform(1.0, 2.2)
     tissue[muscle] = Tissue.MUSCLE
-    tissue[muscle & (streaks > fatty)] = Tissue.FAT
-    cleft = (side < 2.4 + 0.6 * streaks) & (p > 4) & (p < 42 * s)
-    tissue[cleft] = Tissue.FAT if rng.random() < 0.5 else Tissue.LIGAMENT
-    tissue[cleft & (streaks > 0.4)] = Tissue.LIGAMENT
+    # fat lies between the muscles, most of it deep, beside the arches
+    deep = np.exp(-np.clip(side - 8, 0, None) / 10) * np.exp(-np.clip(p - 22, 0, None) / 14)
+    threshold = rng.uniform(1.2, 2.4) - rng.uniform(0.3, 2.0) * deep
+    tissue[muscle & (streaks > threshold)] = Tissue.FAT
+    cleft = (side < 3.0 + 0.8 * streaks) & (p > 4) & (p < 42 * s)
+    tissue[cleft & (streaks < rng.uniform(-0.3, 0.8))] = Tissue.LIGAMENT
+    tissue[cleft & (coarse > rng.uniform(-0.5, 1.0))] = Tissue.FAT
     _psoas(canvas, plan, rng, regions, body, p, side)
     # ligamentum flavum and longitudinal ligaments line the canal
     near = (np.abs(p) < 22) & (side < 26)

@@ -79,7 +79,8 @@ def draw_atlas(canvas: Canvas, plan: SpinePlan) -> None:
     for sign, costal, superior, inferior in SIDES:
         x = side + 5 * s
         parts = (
-            ((2, level, sign * x), (4, level + 1, sign * (x + 17 * s)), (3.5 * s, 3.5 * s, 4), costal),
+            ((2, level, sign * x), (4, level + 1, sign * (x + 17 * s)),
+             (3.5 * s, 3.5 * s, 4), costal),
             ((1, level - 2 * s, sign * (side + 3)), (5, level - 5 * s, sign * (side + 5)),
              (6.0 * s, 3.2 * s, 5.0 * s), superior),
             ((1, level + 2 * s, sign * (side + 2)), (4, level + 4.5 * s, sign * (side + 2)),

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from .geometry import Array, Canvas, Region
+from .geometry import Array, Box, Canvas, Region
 from .measures import MEAN
 from .plan import SpinePlan, Vertebra
 from .tissues import SHELL, Tissue
@@ -93,7 +93,7 @@ def draw_body(
     vert[inside] = vertebra.label
 
 
-def _body_box(region: Region, vertebra: Vertebra):  # noqa: ANN202
+def _body_box(region: Region, vertebra: Vertebra) -> Box | None:
     """Sub-box of the region that holds the body."""
     half = np.array([vertebra.depth, vertebra.height, vertebra.width]) / 2
     corners = [
@@ -112,7 +112,7 @@ def _body_box(region: Region, vertebra: Vertebra):  # noqa: ANN202
         if a >= b:
             return None
         sub.append(slice(a - outer.start, b - outer.start))
-    return tuple(sub)
+    return sub[0], sub[1], sub[2]
 
 
 def _lumbar(region: Region, plan: SpinePlan, vertebra: Vertebra, rng: np.random.Generator) -> None:
@@ -176,17 +176,17 @@ def _lumbar(region: Region, plan: SpinePlan, vertebra: Vertebra, rng: np.random.
             region.capsule(
                 (pc + 2, h * 0.05, sign * (side + 1.5)),
                 (back + 3.5, h * 0.3, sign * 1.5),
-                (3.2 * s, h * 0.36, 3.2 * s),
+                (3.6 * s, h * 0.38, 3.6 * s),
             ),
             Tissue.ARCUS,
             label,
         )
     length = mean.spinous_length * s * rng.uniform(0.85, 1.15)
     tilt = mean.spinous_angle + rng.uniform(-0.1, 0.12)
-    tall = rng.uniform(8.0, 11.0) * s * (0.75 if vertebra.number >= 5 else 1.0)
+    tall = rng.uniform(8.5, 12.0) * s * (0.75 if vertebra.number >= 5 else 1.0)
     base = (back + 6.5, h * 0.32, 0.0)
     tip = (base[0] + length * np.cos(tilt), base[1] + length * np.sin(tilt), rng.uniform(-2, 2))
-    thin = rng.uniform(2.5, 3.4) * s
+    thin = rng.uniform(2.8, 4.0) * s
     region.paint(region.capsule(base, tip, (4.5, tall, thin)), Tissue.SPINOUS, label)
     near_tip = tuple(np.array(base) * 0.15 + np.array(tip) * 0.85)
     region.paint(
