@@ -33,10 +33,12 @@ def _model(package: ModelPackage | None) -> dict[str, str]:
     if package is None:
         return dict(NO_MODEL)
     config = package.config
+    bounds = (config.spacing_min, config.spacing_max)
+    fixed = bounds[0] == bounds[1]
     return {
         "name": config.log_name,
         "model_path": package.folder.name,  # the place differs between machines
-        "modality": str(list(config.modality)),
-        "aquisition": str(config.acquisition),  # so spelled in the files of SPINEPS
-        "resolution_range": str(config.resolution_range),
+        "modality": f"[{', '.join(f'Modality.{word}' for word in config.modality)}]",
+        "aquisition": f"Acquisition.{config.acquisition}",  # so spelled in the files of SPINEPS
+        "resolution_range": str(config.spacing_min if fixed else bounds),
     }

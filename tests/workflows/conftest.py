@@ -1,0 +1,131 @@
+"""A scan, tiny model packages, and one finished run of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spineps_nipype import interfaces
+from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.workflows.reuse import ScanPlan, plan_scan
+from spineps_nipype.workflows.scan import init_scan_wf
+
+from ..tiny_packages import write_packages, write_scan
+from .scan_files import output_paths
+
+# N4 takes longer than everything else on an image of this size.
+SETTINGS = PipelineSettings.from_flat({"proc_sem_n4_bias_correction": False})
+COMPUTE = [n for n in interfaces.__all__ if n not in ("PrepareDerivatives", "SaveDerivatives")]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Tiny packages of all three kinds."""
+    return write_packages(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A coded image that the tiny packages segment exactly."""
+    return write_scan(tmp_path_factory.mktemp("bids") / "sub-x_T2w.nii.gz")
+
+
+class Run:
+    """Runs one scan into an output folder and notes what was computed."""
+
+    def __init__(self, scan: Path, models: dict[str, object], folder: Path) -> None:
+        self.scan, self.models = scan, models
+        self.out, self.work = folder / "out", folder / "work"
+        self.paths = output_paths(self.out)
+        self.computed: list[str] = []
+
+    def plan(
+        self,
+        settings: PipelineSettings = SETTINGS,
+        override: OverrideSettings | None = None,
+        **options: object,
+    ) -> ScanPlan:
+        return plan_scan(
+            self.scan,
+            self.paths,
+            settings=settings,
+            models=self.models,
+            override=override,
+            **options,
+        )
+
+    def __call__(
+        self, settings: PipelineSettings = SETTINGS, work: Path | None = None, **override: bool
+    ) -> list[str]:
+        """Run what the plan says; the interfaces that computed something, in their order."""
+        self.computed.clear()
+        chosen = OverrideSettings(**override)
+        plan = self.plan(settings, chosen)
+        if not plan.all_done:
+            workflow = init_scan_wf(
+                in_file=self.scan,
+                paths=self.paths,
+                plan=plan,
+                models=self.models,
+                settings=settings,
+                override=chosen,
+            )
+            workflow.base_dir = str(work or self.work)
+            workflow.run(plugin="Linear")
+        return list(self.computed)
+
+    def files(self) -> dict[str, bytes]:
+        """Bytes of every file in the output folder by its relative name."""
+        return {
+            p.relative_to(self.out).as_posix(): p.read_bytes()
+            for p in sorted(self.out.rglob("*"))
+            if p.is_file()
+        }
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], None]:
+    """Write the names of interfaces that compute into a list."""
+
+    def start(names: list[str]) -> None:
+        for name in COMPUTE:
+            face = getattr(interfaces, name)
+            original = face._run_interface
+
+            def noted(self, runtime, name=name, original=original):  # type: ignore[no-untyped-def]
+                names.append(name)
+                return original(self, runtime)
+
+            monkeypatch.setattr(face, "_run_interface", noted)
+
+    return start
+
+
+@pytest.fixture
+def run(
+    scan: Path, models: dict[str, object], tmp_path: Path, watch: Callable[[list[str]], None]
+) -> Run:
+    """A run into empty folders."""
+    made = Run(scan, models, tmp_path)
+    watch(made.computed)
+    return made
+
+
+@pytest.fixture(scope="session")
+def finished(
+    scan: Path, models: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """A finished run; not to be changed."""
+    made = Run(scan, models, tmp_path_factory.mktemp("finished"))
+    made()
+    return made
+
+
+@pytest.fixture
+def again(run: Run, finished: Run) -> Run:
+    """A run into a copy of finished results, with an empty work folder."""
+    shutil.copytree(finished.out, run.out)
+    return run
