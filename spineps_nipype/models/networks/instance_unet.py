@@ -1,0 +1,153 @@
+"""The vertebra instance U-Net of SPINEPS; width and channels are read from the weights.
+
+Source: the released checkpoint layout of SPINEPS 2.1.3 (legacy: width 16 and 10 channels;
+new: width 8 and 11 channels; topology and key names are the same).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from spineps_nipype.errors import ModelError
+
+NORM_GROUPS = 8
+SLOPE = 0.01
+DEPTH = 4
+CLASSES = 4
+"""Background, vertebra above, vertebra at the centre, vertebra below."""
+
+
+class _Block(nn.Module):
+    """Convolution, group normalisation, leaky rectifier."""
+
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv3d(width_in, width_out, 3, padding=1)
+        self.norm = nn.GroupNorm(NORM_GROUPS, width_out)
+        self.act = nn.LeakyReLU(SLOPE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.act(self.norm(self.proj(x)))
+        return out
+
+
+class _Residual(nn.Module):
+    """Two blocks with a shortcut that is added after the last activation."""
+
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.block1 = _Block(width_in, width_out)
+        self.block2 = _Block(width_out, width_out)
+        self.res_conv = (
+            nn.Identity() if width_in == width_out else nn.Conv3d(width_in, width_out, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.block2(self.block1(x)) + self.res_conv(x)
+        return out
+
+
+class InstanceUNet(nn.Module):
+    """Three vertebrae around the centre of a cut-out of semantic labels.
+
+    Parameters
+    ----------
+    width
+        Channels of the first level; the levels have width x (1, 2, 4, 8).
+    channels
+        Input channels: one a label, or 1 for the label number itself.
+
+    Notes
+    -----
+    Input (batch, channels, P, I, R) with sizes that are multiples of 8; output four logits a
+    voxel.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.width, self.channels = width, channels
+        widths = [width, *(width * 2**level for level in range(DEPTH))]
+        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        self.init_conv = nn.Conv3d(channels, width, 7, padding=3)
+        self.downs = nn.ModuleList()
+        for level, (near, far) in enumerate(pairs):
+            last = level == DEPTH - 1
+            step = nn.Identity() if last else nn.Conv3d(far, far, 4, stride=2, padding=1)
+            self.downs.append(nn.ModuleList([_Residual(near, far), _Residual(far, far), step]))
+        self.mid_block1 = _Residual(widths[-1], widths[-1])
+        self.mid_block2 = _Residual(widths[-1], widths[-1])
+        self.ups = nn.ModuleList()
+        for level, (near, far) in enumerate(reversed(pairs)):
+            last = level == DEPTH - 1
+            step = (
+                nn.Identity() if last else nn.ConvTranspose3d(near, near, 4, stride=2, padding=1)
+            )
+            self.ups.append(nn.ModuleList([_Residual(far, near), _Residual(near, near), step]))
+        self.final_res_block = _Residual(2 * width, width)
+        self.final_conv = nn.Conv3d(width, CLASSES, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of shape (batch, 4, P, I, R)."""
+        start = x = self.init_conv(x)
+        skips = []
+        for first, second, down in self.downs:  # type: ignore[misc]
+            x = second(first(x))
+            skips.append(x)
+            x = down(x)
+        x = self.mid_block2(self.mid_block1(x))
+        for first, second, up in self.ups:  # type: ignore[misc]
+            x = up(second(first((x + skips.pop()) * 0.5)))
+        out: Tensor = self.final_conv(self.final_res_block(torch.cat((x, start), dim=1)))
+        return out
+
+
+def build_instance_unet(state: Mapping[str, Tensor], source: str) -> InstanceUNet:
+    """Network with the weights of a checkpoint, loaded strictly.
+
+    Parameters
+    ----------
+    state
+        `state_dict` of the checkpoint; keys begin with ``network.``.
+    source
+        Name of the file, for messages.
+
+    Raises
+    ------
+    ModelError
+        If the weights are not those of this network.
+    """
+    prefix = "network."
+    weights = {k.removeprefix(prefix): v.float() for k, v in state.items()}
+    first = weights.get("init_conv.weight")
+    if first is None or first.ndim != 5:
+        raise ModelError(
+            "The checkpoint is not a SPINEPS instance network (no network.init_conv.weight).",
+            file=source,
+            remedy="Install the instance package again.",
+        )
+    net = InstanceUNet(int(first.shape[0]), int(first.shape[1]))
+    load_strictly(net, weights, source)
+    return net
+
+
+def load_strictly(net: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Load weights that must match in names and shapes, and switch to evaluation.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is missing, left over, or of another shape.
+    """
+    try:
+        net.load_state_dict(dict(weights), strict=True)
+    except RuntimeError as err:
+        lines = str(err).splitlines()
+        raise ModelError(
+            f"The weights do not fit the network: {' '.join(lines[1:3]).strip()[:300]}",
+            file=source,
+            remedy="Install the package again; a package of another program cannot be used.",
+        ) from err
+    net.eval()
