@@ -21,7 +21,7 @@ def draw_soft_tissue(
         Offsets (mm) of the voxels from the canal's course, posterior and right.
     """
     rng, tissue, levels = plan.rng(5), canvas.tissue, canvas.axes[1]
-    regions = _regions(plan, levels)
+    regions = _regions(plan, levels, rng)
     body = _body_profile(plan, levels)
     coarse = SmoothField(rng, (9.0, 12.0, 9.0)).on(canvas.axes)
     streaks = SmoothField(rng, (3.0, 7.0, 4.0)).on(canvas.axes)
@@ -55,11 +55,15 @@ def draw_soft_tissue(
     _head(canvas, plan)
 
 
-def _regions(plan: SpinePlan, levels: Array) -> dict[str, Array]:
-    """Masks over the I coordinates: neck, chest, belly."""
+def _regions(plan: SpinePlan, levels: Array, rng: np.random.Generator) -> dict[str, Array]:
+    """Masks over the I coordinates: neck, chest, belly.
+
+    The borders are drawn around the usual levels: organs must not tell a vertebra's name exactly.
+    """
     first_t = next(v for v in plan.vertebrae if v.name == "T1").frame.origin[1]
     first_l = next(v for v in plan.vertebrae if v.name == "L1").frame.origin[1]
-    neck, belly = levels <= first_t, levels >= first_l - 20
+    neck = levels <= first_t + rng.uniform(-25, 30)
+    belly = levels >= first_l + rng.uniform(-75, 25)
     return {"C": neck, "T": ~neck & ~belly, "L": belly}
 
 

@@ -1,0 +1,168 @@
+"""Train the labelling network: ``python -m training.labeling --out DIR --seed N``.
+
+A small DenseNet names vertebrae in patches of phantom images. Ends with an evaluation on held-out
+phantoms (``report.json``): whole spines, 8 and 5 vertebrae in view; and the package in
+``DIR/package``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spineps_nipype.models.networks.classifier import VertebraClassifier
+from spineps_nipype.models.networks.densenet import DenseNet
+from spineps_nipype.phantom import generate, render
+from training.labeling_data import (
+    HEADS,
+    draw_window,
+    make_group,
+    to_model_grid,
+    view_patches,
+)
+from training.loop import LoopOptions, load_average, train
+
+BLOCKS: Final = (4, 8, 12)
+GROWTH, FIRST, BOTTLENECK = 24, 32, 64
+WEIGHTS: Final = {"VERT": 1.0, "REGION": 0.3, "VERTREL": 0.7, "FULLYVISIBLE": 0.3}
+"""Share of every head in the loss."""
+SMOOTHING: Final = 0.05
+EVALUATION_SPACING: Final = (1.5, 1.5, 2.0)
+
+
+def make_network() -> VertebraClassifier:
+    """The network before training."""
+    net = DenseNet(BLOCKS, growth=GROWTH, first=FIRST, bottleneck=BOTTLENECK)
+    return VertebraClassifier(net, HEADS, hidden=True)
+
+
+def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """Weighted cross entropies of the heads; neighbouring names are half right."""
+    x = batch["x"].contiguous(memory_format=torch.channels_last_3d)
+    logits = network(x)
+    total, parts = torch.zeros((), device=x.device), {}
+    for head, weight in WEIGHTS.items():
+        value = functional.cross_entropy(
+            logits[head].float(), batch[head], label_smoothing=SMOOTHING
+        )
+        total = total + weight * value
+    right = (logits["VERT"].argmax(1) == batch["VERT"]).float().mean()
+    parts["vert"] = float(right)
+    return total, parts
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, patches: np.ndarray) -> dict[str, np.ndarray]:
+    """Softmax of every head for patches (n, 1, P, I, R)."""
+    device = next(network.parameters()).device
+    logits = network(torch.from_numpy(patches).to(device))
+    return {head: value.float().softmax(1).cpu().numpy() for head, value in logits.items()}
+
+
+def evaluate(
+    network: nn.Module, seeds: Sequence[int], counts: Sequence[int | None] = (None, 8, 5)
+) -> dict[str, float]:
+    """Share of right vertebrae, and of views in which every vertebra is right.
+
+    ``single`` is the network's best class alone; ``path`` the pipeline's search over the column.
+    Bodies are the true ones; the image is T2w. Count None is a whole spine.
+    """
+    network.eval()
+    found: dict[str, list[float]] = {}
+    for seed in seeds:
+        phantom = generate(seed, spacing=EVALUATION_SPACING)
+        image = render(phantom, contrast="T2w", seed=seed)
+        image, bodies = to_model_grid(phantom, image, None)
+        for count in counts:
+            rng = np.random.default_rng((seed, 8, count or 0))
+            whole = (slice(None), slice(0, bodies.shape[1]), slice(None))
+            window = whole if count is None else draw_window(phantom, bodies, rng, count)
+            patches = view_patches(phantom, image, bodies, window)
+            scores = predict(network, np.stack([sample["x"] for sample in patches]))
+            truth = np.array([sample["VERT"] for sample in patches])
+            single = scores["VERT"].argmax(1) == truth
+            name = f"{count or 'whole'}"
+            found.setdefault(f"{name} single", []).append(float(single.mean()))
+            path = best_path(scores)
+            if path is not None:
+                right = path == truth
+                found.setdefault(f"{name} path", []).append(float(right.mean()))
+                found.setdefault(f"{name} all right", []).append(float(right.all()))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def best_path(scores: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Classes (24 axis) of the pipeline's path search; None if it is not available."""
+    try:
+        from training.labeling_path import classes_of
+    except ImportError:
+        return None
+    return classes_of(scores)
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.labeling", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--workers", type=int, default=0, help="data processes (GPU: 12)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    parser.add_argument("--minutes", type=float, help="stop after so much process time")
+    parser.add_argument("--evaluate", type=int, default=50, help="held-out phantoms at the end")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, evaluate, write the package."""
+    options = parse(arguments)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    network: nn.Module = make_network()
+    if options.steps:
+        network = train(
+            network,
+            loss,
+            make_group,
+            LoopOptions(
+                out=options.out,
+                steps=options.steps,
+                learning_rate=options.learning_rate,
+                batch_size=options.batch_size,
+                workers=options.workers,
+                device=options.device,
+                bf16=options.device != "cpu",
+                seed=options.seed,
+                minutes=options.minutes,
+            ),
+            evaluate=lambda net: evaluate(net, range(900, 906)),
+            evaluate_every=500,
+        )
+    else:
+        network = load_average(options.out / "last.pt", network)
+    report: dict[str, Any] = {
+        "training": {key: str(value) for key, value in vars(options).items()},
+        "phantoms": options.evaluate,
+        "held out": evaluate(network, range(options.evaluate)),
+    }
+    (options.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report, indent=2))
+    from training.packages import write_labeling
+
+    write_labeling(options.out / "package", network)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,206 @@
+"""Samples for the labelling network: image patches around vertebrae of limited views.
+
+A phantom is drawn once, seen through several windows, and each vertebra in a window becomes a
+patch, cut and normalised as the pipeline does it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import affine_transform
+
+from spineps_nipype.core import anatomy
+from spineps_nipype.phantom import FieldOfView, Phantom, SpinePlan, generate, render
+from training.loop import phantom_seed
+
+SPACING: Final = (2.5, 2.5, 3.0)
+"""Model grid in P, I, R (mm)."""
+PATCH: Final = (56, 104, 16)
+"""Patch in voxels (140 x 260 x 48 mm): a level is known by what is near it."""
+HEADS: Final = {"REGION": 3, "VERT": 24, "VERTREL": 6, "FULLYVISIBLE": 2}
+CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
+CONTRAST_ODDS: Final = (0.75, 0.08, 0.05, 0.12)
+VIEWS_PER_PHANTOM: Final = 4
+PATCHES_PER_VIEW: Final = 6
+MIN_BODY_VOXELS: Final = 12
+"""A body that shows less than this is no instance."""
+VISIBLE_SHARE: Final = 0.97
+
+Array = np.ndarray
+BODY: Final = (anatomy.CORPUS_BORDER, anatomy.CORPUS, anatomy.DENS)
+
+
+def targets_of(name: str, plan: SpinePlan, visible: bool) -> dict[str, int]:
+    """Class of a vertebra in every head.
+
+    T13 counts as T12 and L6 as L5; VERTREL tells the ends of the regions, whatever their number.
+    """
+    names = plan.levels
+    region, number = name[0], int(name[1:])
+    vert = {"C": 0, "T": 7, "L": 19}[region] + min(number, {"C": 7, "T": 12, "L": 5}[region]) - 1
+    last = {r: max(int(n[1:]) for n in names if n[0] == r) for r in "CTL"}
+    relative = 0
+    if region == "C" and number == last["C"]:
+        relative = 1
+    elif region == "T" and number in (1, last["T"]):
+        relative = 2 if number == 1 else 3
+    elif region == "L" and number in (1, last["L"]):
+        relative = 4 if number == 1 else 5
+    return {
+        "REGION": "CTL".index(region),
+        "VERT": vert,
+        "VERTREL": relative,
+        "FULLYVISIBLE": int(visible),
+    }
+
+
+def cut_patch(image: Array, body: Array) -> Array:
+    """Patch around a body: middle of its bounding box, zero padding, z-score of the rest.
+
+    Parameters
+    ----------
+    image
+        On the model grid.
+    body
+        Mask of the body on the same grid.
+    """
+    where = np.argwhere(body)
+    low, high = where.min(0), where.max(0) + 1
+    centre = low + (high - low) // 2
+    patch = np.zeros(PATCH, np.float32)
+    source, target = [], []
+    for middle, size, length in zip(centre.tolist(), PATCH, image.shape, strict=True):
+        start = middle - size // 2
+        a, b = max(start, 0), min(start + size, length)
+        source.append(slice(a, b))
+        target.append(slice(a - start, b - start))
+    patch[tuple(target)] = image[tuple(source)]
+    seen = patch != 0
+    if seen.any():
+        values = patch[seen]
+        patch[seen] = (values - values.mean()) / (values.std() or 1.0)
+    return patch
+
+
+def make_group(seed: int, group: int) -> list[dict[str, Array]]:
+    """Training patches of one phantom."""
+    rng = np.random.default_rng((seed, 3, group))
+    spacing = (*rng.uniform(1.5, 2.4, 2).tolist(), float(rng.uniform(1.8, 3.2)))
+    phantom = generate(
+        phantom_seed(seed, group),
+        spacing=spacing,  # type: ignore[arg-type]
+        fov=FieldOfView(width=float(rng.uniform(60, 100))),
+    )
+    contrast = str(rng.choice(CONTRASTS, p=CONTRAST_ODDS))
+    thick = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.6 else None
+    image = render(
+        phantom, contrast=contrast, seed=int(rng.integers(2**31)), slice_thickness=thick
+    )
+    image, bodies = to_model_grid(phantom, image, rng)
+    samples: list[dict[str, Array]] = []
+    for _ in range(VIEWS_PER_PHANTOM):
+        window = draw_window(phantom, bodies, rng)
+        patches = view_patches(phantom, image, bodies, window)
+        chosen = rng.permutation(len(patches))[:PATCHES_PER_VIEW]
+        samples += [_augmented(patches[int(k)], rng) for k in chosen]
+    return samples
+
+
+def to_model_grid(
+    phantom: Phantom, image: Array, rng: np.random.Generator | None
+) -> tuple[Array, Array]:
+    """Image and body mask (vertebra numbers) on the model grid, a little turned and scaled."""
+    body = np.where(np.isin(phantom.spine, BODY), phantom.vert, 0).astype(np.uint8)
+    step = np.asarray(SPACING) / phantom.spacing
+    shape = tuple(np.maximum(np.round(np.array(image.shape) / step), 1).astype(int).tolist())
+    matrix = np.diag(step)
+    if rng is not None:
+        matrix = matrix / rng.uniform(0.93, 1.07)
+        angle = np.deg2rad(rng.normal(0, 5))
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        size = np.diag(phantom.spacing[:2])
+        matrix[:2, :2] = np.linalg.inv(size) @ turn @ size @ matrix[:2, :2]
+    middle = (np.array(image.shape) - 1) / 2
+    offset = middle - matrix @ ((np.array(shape) - 1) / 2)
+    floor = float(image.min())
+    on_grid = affine_transform(image, matrix, offset, shape, order=1, cval=floor)
+    bodies = affine_transform(body, matrix, offset, shape, order=0, cval=0)
+    return on_grid.astype(np.float32), bodies
+
+
+def draw_window(
+    phantom: Phantom, bodies: Array, rng: np.random.Generator, count: int | None = None
+) -> tuple[slice, slice, slice]:
+    """Window (P, I, R) that shows some consecutive vertebrae.
+
+    Parameters
+    ----------
+    count
+        Number of vertebrae wholly in view; drawn by default, with whole spines among them.
+    """
+    labels = [v.label for v in phantom.plan.vertebrae if (bodies == v.label).any()]
+    n = len(labels)
+    if count is None:
+        count = n if rng.random() < 0.2 else int(rng.integers(3, 13))
+    count = min(count, n)
+    first = int(rng.integers(0, n - count + 1))
+    if rng.random() < 0.3:  # lumbar scans, with the sacrum, are the commonest
+        first = n - count
+    rows = {
+        k: np.flatnonzero((bodies == labels[k]).any((0, 2))) for k in (first, first + count - 1)
+    }
+    top, bottom = rows[first][0], rows[first + count - 1][-1] + 1
+    margin = rng.uniform(1, 11, 2)
+    a, b = int(top - margin[0]), int(bottom + margin[1])
+    if first + count == n and rng.random() < 0.8:
+        b = int(bottom + rng.uniform(12, 40))
+    if first == 0 and rng.random() < 0.7:
+        a = int(top - rng.uniform(8, 25))
+    view = bodies[:, max(a, 0) : max(b, 1)]
+    at = np.argwhere(view > 0)
+    middle = at[:, 2].mean() + rng.normal(0, 1)
+    half = rng.uniform(12, 30) if rng.random() < 0.4 else rng.uniform(30, 100)
+    half = max(half / SPACING[2] / 2, 2)
+    r = (max(int(middle - half), 0), max(int(np.ceil(middle + half)), 1))
+    p = (at[:, 0].min() - rng.uniform(4, 40), at[:, 0].max() + rng.uniform(12, 45))
+    return (
+        slice(max(int(p[0]), 0), int(p[1])),
+        slice(max(a, 0), max(b, 1)),
+        slice(*r),
+    )
+
+
+def view_patches(
+    phantom: Phantom, image: Array, bodies: Array, window: tuple[slice, slice, slice]
+) -> list[dict[str, Array]]:
+    """Patches and classes of all vertebrae in a window, cranial to caudal."""
+    seen, mask = image[window], bodies[window]
+    patches = []
+    rows = slice(window[1].start, window[1].stop)
+    for vertebra in phantom.plan.vertebrae:
+        body = mask == vertebra.label
+        if np.count_nonzero(body) < MIN_BODY_VOXELS:
+            continue
+        whole = bodies == vertebra.label
+        share = np.count_nonzero(whole[:, rows]) / np.count_nonzero(whole)
+        visible = share > VISIBLE_SHARE
+        classes = targets_of(vertebra.name, phantom.plan, visible)
+        sample = {"x": cut_patch(seen, body)[None]}
+        sample |= {head: np.int64(value) for head, value in classes.items()}
+        patches.append(sample)
+    return patches
+
+
+def _augmented(sample: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+    """Patch moved by a voxel or two, mirrored, with another grey curve."""
+    x = sample["x"][0]
+    if rng.random() < 0.5:
+        x = x[:, :, ::-1]
+    shift = np.round(rng.normal(0, (0.8, 0.8, 0.5))).astype(int)
+    x = np.roll(x, shift.tolist(), (0, 1, 2))
+    seen = x != 0
+    gain, add = rng.uniform(0.85, 1.15), rng.normal(0, 0.1)
+    x = np.where(seen, x * gain + add, 0)
+    return sample | {"x": np.ascontiguousarray(x, np.float32)[None]}
