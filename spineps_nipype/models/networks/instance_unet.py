@@ -7,6 +7,7 @@ new: width 8 and 11 channels; topology and key names are the same).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -70,12 +71,14 @@ class InstanceUNet(nn.Module):
         super().__init__()
         self.width, self.channels = width, channels
         widths = [width, *(width * 2**level for level in range(DEPTH))]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.init_conv = nn.Conv3d(channels, width, 7, padding=3)
         self.downs = nn.ModuleList()
         for level, (near, far) in enumerate(pairs):
             last = level == DEPTH - 1
-            step = nn.Identity() if last else nn.Conv3d(far, far, 4, stride=2, padding=1)
+            step: nn.Module = (
+                nn.Identity() if last else nn.Conv3d(far, far, 4, stride=2, padding=1)
+            )
             self.downs.append(nn.ModuleList([_Residual(near, far), _Residual(far, far), step]))
         self.mid_block1 = _Residual(widths[-1], widths[-1])
         self.mid_block2 = _Residual(widths[-1], widths[-1])
@@ -93,12 +96,14 @@ class InstanceUNet(nn.Module):
         """Logits of shape (batch, 4, P, I, R)."""
         start = x = self.init_conv(x)
         skips = []
-        for first, second, down in self.downs:  # type: ignore[misc]
+        for level in self.downs:
+            first, second, down = level.children()
             x = second(first(x))
             skips.append(x)
             x = down(x)
         x = self.mid_block2(self.mid_block1(x))
-        for first, second, up in self.ups:  # type: ignore[misc]
+        for level in self.ups:
+            first, second, up = level.children()
             x = up(second(first((x + skips.pop()) * 0.5)))
         out: Tensor = self.final_conv(self.final_res_block(torch.cat((x, start), dim=1)))
         return out

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,7 +19,7 @@ class _Residual(nn.Module):
 
     def __init__(self, weights: Mapping[str, Tensor], prefix: str, stride: int) -> None:
         super().__init__()
-        shapes = []
+        shapes: list[torch.Size] = []
         while f"{prefix}conv{len(shapes) + 1}.weight" in weights:
             shapes.append(weights[f"{prefix}conv{len(shapes) + 1}.weight"].shape)
         self.depth = len(shapes)

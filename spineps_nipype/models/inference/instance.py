@@ -1,0 +1,115 @@
+"""Instance U-Net: three vertebrae around the centre of each cut-out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from spineps_nipype.errors import ModelError
+from spineps_nipype.models.config import ModelConfig
+from spineps_nipype.models.networks.instance_unet import InstanceUNet, build_instance_unet
+from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.safe_load import load_checkpoint
+
+logger = logging.getLogger(__name__)
+
+SINGLE_CHANNEL_SCALE = 9.0
+"""Largest input label, by which networks with one channel divide."""
+
+
+class InstanceNetwork:
+    """A loaded instance package; see `InstanceModel` for its use."""
+
+    def __init__(self, config: ModelConfig, network: InstanceUNet, device: str) -> None:
+        self.config = config
+        self._network = network.to(device)
+        self._device = device
+        table = np.zeros(256, dtype=np.uint8)
+        for source, target in {1: 1, 2: 2, 3: 3, **config.labels}.items():
+            table[source] = target
+        self._table = table
+
+    def predict(
+        self, cutouts: Sequence[NDArray[Any]], *, batch_size: int = 4, amp: bool = False
+    ) -> list[NDArray[np.uint8]]:
+        """Label the vertebrae of cut-outs.
+
+        Parameters
+        ----------
+        cutouts
+            Integer maps of mapped semantic labels, each (P, I, R) with sizes that are multiples
+            of 8.
+        batch_size
+            Cut-outs in one call of the network; halved when memory runs out.
+        amp
+            Mixed precision on CUDA.
+
+        Returns
+        -------
+        list of arrays
+            1 above, 2 centre, 3 below, 0 elsewhere.
+        """
+        out: list[NDArray[np.uint8]] = []
+        size = max(int(batch_size), 1)
+        while len(out) < len(cutouts):
+            batch = cutouts[len(out) : len(out) + size]
+            try:
+                out.extend(self._batch(batch, amp))
+            except torch.cuda.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = 1
+                logger.warning("out of device memory: cut-outs are predicted one by one")
+        return out
+
+    def _batch(self, cutouts: Sequence[NDArray[Any]], amp: bool) -> list[NDArray[np.uint8]]:
+        x = self._one_hot(np.stack(cutouts))
+        kind = torch.device(self._device).type
+        with (
+            torch.inference_mode(),
+            torch.autocast(kind, torch.float16, enabled=amp and kind == "cuda"),
+        ):
+            classes = self._network(x).argmax(dim=1).to("cpu", torch.uint8).numpy()
+        return [self._table[c] for c in classes]
+
+    def _one_hot(self, maps: NDArray[Any]) -> Tensor:
+        channels = self._network.channels
+        labels = torch.from_numpy(maps.astype(np.int64)).to(self._device)
+        if channels == 1:
+            return labels[:, None].float() / SINGLE_CHANNEL_SCALE
+        labels = torch.where((labels < 0) | (labels >= channels), 0, labels)
+        return functional.one_hot(labels, channels).movedim(-1, 1).float()
+
+
+def load_instance(
+    package: ModelPackage, device: str = "cpu", num_threads: int | None = None
+) -> InstanceNetwork:
+    """Load an instance package.
+
+    Raises
+    ------
+    ModelError
+        If there is not exactly one `*weights*.ckpt`, or it does not fit.
+    """
+    if num_threads:
+        torch.set_num_threads(num_threads)
+    found = sorted(package.folder.glob("**/*weights*.ckpt"))
+    if len(found) != 1:
+        names = ", ".join(f.name for f in found) or "none"
+        raise ModelError(
+            f"The instance package needs exactly one *weights*.ckpt; found: {names}.",
+            file=package.folder,
+            remedy="Install the package again.",
+        )
+    checkpoint = load_checkpoint(found[0])
+    if "state_dict" not in checkpoint:
+        raise ModelError("The checkpoint has no state_dict.", file=found[0])
+    network = build_instance_unet(checkpoint["state_dict"], str(found[0]))
+    return InstanceNetwork(package.config, network, device)

@@ -1,0 +1,394 @@
+"""Semantic nnU-Net: from an image on the model grid to labels.
+
+Source: SPINEPS 2.1.3 and nnU-Net v2 (network input, tiles, folds, export). Arrays of the network
+are the reversed axes of the image: (P, I, R) becomes (R, I, P).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from spineps_nipype.core.components import bounding_box
+from spineps_nipype.errors import ModelError
+from spineps_nipype.models.config import ModelConfig
+from spineps_nipype.models.networks.instance_unet import load_strictly
+from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
+from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.protocols import Progress, SemanticPrediction
+from spineps_nipype.models.safe_load import load_checkpoint
+from spineps_nipype.settings import Numerics
+
+from .normalization import normalize
+from .sliding_window import Shape, fitting_patch, sliding_window_logits
+
+if TYPE_CHECKING:
+    from TPTBox import NII
+
+CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
+SAME_SPACING = 1e-3
+"""Relative tolerance under which the grid counts as that of the plans."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `plans.json` and `dataset.json` say about one configuration.
+
+    Parameters
+    ----------
+    configuration
+        Entry of the plans, by the name in the checkpoint.
+    forward, backward
+        Axis permutations to and from the network.
+    properties
+        Intensity statistics by channel.
+    regions
+        Classes in the order in which regions overwrite each other, None for softmax training.
+    classes
+        Output channels.
+    """
+
+    configuration: Mapping[str, Any]
+    forward: tuple[int, ...]
+    backward: tuple[int, ...]
+    properties: Mapping[str, Mapping[str, Any]]
+    regions: tuple[int, ...] | None
+    classes: int
+
+    @property
+    def patch(self) -> Shape:
+        """Tile size in voxels."""
+        size = [int(v) for v in self.configuration["patch_size"]]
+        return size[0], size[1], size[2]
+
+
+class SemanticNetwork:
+    """A loaded semantic package; see `SemanticModel` for its use."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        plan: Plan,
+        network: nn.Module,
+        folds: Sequence[Mapping[str, Tensor]],
+        mirror_axes: Sequence[int],
+        device: str,
+        source: str,
+    ) -> None:
+        self.config = config
+        self.plan = plan
+        self._network = network.to(device)
+        self._folds = folds
+        self._mirror_axes = tuple(mirror_axes)
+        self._device = device
+        self._source = source
+        self._loaded = -1
+
+    @property
+    def class_labels(self) -> tuple[int, ...]:
+        """SPINEPS label of every network class; class 0 is background."""
+        count = self.plan.classes + (self.plan.regions is not None)
+        return (0, *(self.config.labels.get(c, c) for c in range(1, count)))
+
+    def predict(
+        self,
+        image: NII | Sequence[NII],
+        *,
+        step_size: float | None = None,
+        tta: bool | None = None,
+        probabilities: bool = False,
+        numerics: Numerics = "mended",
+        progress: Progress | None = None,
+    ) -> SemanticPrediction:
+        """Label an image that lies on the model grid.
+
+        Parameters
+        ----------
+        image
+            In model orientation and spacing; a list for models with several channels.
+        step_size
+            Distance of tiles as a fraction of the tile; default of the package when None.
+        tta
+            Mirroring; default of the package when None.
+        probabilities
+            Whether to return class probabilities.
+
+        Returns
+        -------
+        SemanticPrediction
+            On the grid of the image.
+        """
+        images = list(image) if isinstance(image, Sequence) else [image]
+        volume, box, full, resampled = self._network_input(images, numerics)
+        mirror = self._mirror_axes if (self.config.mirroring if tta is None else tta) else ()
+        patch = self.plan.patch
+        if self.config.shrink_tile:
+            patch = fitting_patch(patch, volume.shape[1:], self._strides())
+        logits, mean = None, None
+        for fold in range(len(self._folds)):
+            part = sliding_window_logits(
+                self._use_fold(fold),
+                volume.to(self._device),
+                classes=self.plan.classes,
+                patch=patch,
+                step=step_size or self.config.step_size,
+                mirror_axes=mirror,
+                numerics=numerics,
+                progress=_shifted(progress, fold, len(self._folds)),
+            )
+            if probabilities:
+                soft = self._activate(part.float())
+                mean = soft if mean is None else mean + soft
+            logits = part if logits is None else logits + part
+        assert logits is not None
+        logits = logits / len(self._folds)
+        if resampled is not None:
+            logits = _resample_logits(logits, resampled)
+            mean = None if mean is None else _resample_logits(mean, resampled)
+        labels = self._to_grid(self._decide(logits)[None], box, full)[0]
+        soft_map = None
+        if mean is not None:
+            soft_map = self._to_grid((mean / len(self._folds)).numpy(), box, full)
+            soft_map[0] = np.clip(1 - soft_map[1:].sum(axis=0), 0, 1)
+        table = np.array(self.class_labels, dtype=np.uint16)
+        result = images[0].set_array(table[labels], seg=True)
+        return SemanticPrediction(result, soft_map, self.class_labels)
+
+    def _network_input(
+        self, images: Sequence[NII], numerics: Numerics
+    ) -> tuple[Tensor, tuple[slice, ...], tuple[int, ...], tuple[int, ...] | None]:
+        """Normalised channels in network axes, their crop box, and the shape before resampling."""
+        half = numerics == "spineps-2.1.3"
+        channels = np.stack([np.asarray(i.get_array(), dtype=np.float32).T for i in images])
+        if half:
+            channels = channels.astype(np.float16).astype(np.float32)
+        channels = channels.transpose((0, *(axis + 1 for axis in self.plan.forward)))
+        spacing = np.array(images[0].zoom[::-1])[list(self.plan.forward)]
+        full = channels.shape[1:]
+        used = (channels != 0).any(axis=0)
+        box: tuple[slice, ...] = (
+            bounding_box(used) if used.any() else tuple(slice(0, n) for n in full)
+        )
+        schemes = self.plan.configuration["normalization_schemes"]
+        by_mask = self.plan.configuration.get("use_mask_for_norm", [False] * len(schemes))
+        if len(schemes) != len(images):
+            raise ModelError(
+                f"The model takes {len(schemes)} channels, {len(images)} were given.",
+                file=self._source,
+            )
+        normal = [
+            normalize(
+                channel[box],
+                scheme,
+                self.plan.properties.get(str(i), {}),
+                used[box] if masked else None,
+            )
+            for i, (channel, scheme, masked) in enumerate(
+                zip(channels, schemes, by_mask, strict=True)
+            )
+        ]
+        data = np.stack(normal)
+        if half:
+            data = data.astype(np.float16)
+        before = data.shape[1:]
+        data, changed = _resample_input(data, spacing, self.plan.configuration)
+        return torch.from_numpy(np.ascontiguousarray(data)), box, full, before if changed else None
+
+    def _use_fold(self, fold: int) -> nn.Module:
+        if fold != self._loaded:
+            load_strictly(self._network, self._folds[fold], self._source)
+            self._loaded = fold
+        return self._network
+
+    def _strides(self) -> tuple[int, ...]:
+        """Total down-sampling of the network along each axis."""
+        arch = self.plan.configuration.get("architecture", {}).get("arch_kwargs", {})
+        strides = arch.get("strides", self.plan.configuration.get("pool_op_kernel_sizes"))
+        return tuple(int(v) for v in np.prod(np.array(strides), axis=0))
+
+    def _activate(self, logits: Tensor) -> Tensor:
+        """Class probabilities; for region training, those of the regions behind a class 0."""
+        if self.plan.regions is None:
+            return torch.softmax(logits, dim=0)
+        return torch.cat([torch.zeros_like(logits[:1]), torch.sigmoid(logits)])
+
+    def _decide(self, logits: Tensor) -> NDArray[np.uint8]:
+        if self.plan.regions is None:
+            return logits.argmax(dim=0).numpy().astype(np.uint8)
+        out = np.zeros(logits.shape[1:], dtype=np.uint8)
+        for channel, value in enumerate(self.plan.regions):
+            out[(logits[channel] > 0).numpy()] = value
+        return out
+
+    def _to_grid(
+        self, cropped: NDArray[Any], box: tuple[slice, ...], full: tuple[int, ...]
+    ) -> NDArray[Any]:
+        """Undo crop, permutation and reversal of axes; outside the crop stands 0."""
+        out = np.zeros((cropped.shape[0], *full), dtype=cropped.dtype)
+        out[(slice(None), *box)] = cropped
+        out = out.transpose((0, *(axis + 1 for axis in self.plan.backward)))
+        return np.ascontiguousarray(out.transpose((0, 3, 2, 1)))
+
+
+def load_semantic(
+    package: ModelPackage, device: str = "cpu", num_threads: int | None = None
+) -> SemanticNetwork:
+    """Load a semantic package: all folds, strictly.
+
+    Parameters
+    ----------
+    package
+        nnU-Net result folder with plans, dataset and folds.
+    device
+        torch device.
+    num_threads
+        Threads of torch in this process; unchanged when None.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, damaged or does not fit.
+    """
+    if num_threads:
+        torch.set_num_threads(num_threads)
+    plans_file = package.folder / "plans.json"
+    plans, dataset = _read_json(plans_file), _read_json(package.folder / "dataset.json")
+    checkpoints = [load_checkpoint(path) for path in _fold_files(package)]
+    first = checkpoints[0]
+    try:
+        name = first["init_args"]["configuration"]
+        plan = _plan(plans, dataset, name)
+        weights = [c["network_weights"] for c in checkpoints]
+    except (KeyError, TypeError) as err:
+        raise ModelError(
+            f"The semantic package is incomplete: {err} is missing.",
+            file=package.folder,
+            remedy="Install the package again.",
+        ) from err
+    channels = len(dataset["channel_names"])
+    network = build_semantic_unet(plan.configuration, channels, plan.classes, str(plans_file))
+    model = SemanticNetwork(
+        package.config,
+        plan,
+        network,
+        weights,
+        first.get("inference_allowed_mirroring_axes") or (),
+        device,
+        str(package.folder),
+    )
+    model._use_fold(0)
+    return model
+
+
+def _fold_files(package: ModelPackage) -> list[Path]:
+    """Checkpoints of the folds; final ones, else best ones, else the fold ``all``."""
+    folder = package.folder
+    for name in CHECKPOINTS:
+        files = [folder / f"fold_{fold}" / name for fold in package.config.folds]
+        if files and all(f.is_file() for f in files):
+            return files
+    for name in CHECKPOINTS:
+        whole = folder / "fold_all" / name
+        if whole.is_file():
+            return [whole]
+    if (folder / "plans.pkl").is_file():
+        raise ModelError(
+            "The package was made with nnU-Net version 1, which is not supported.",
+            file=folder,
+            remedy="Use a package of nnU-Net version 2.",
+        )
+    wanted = ", ".join(f"fold_{f}" for f in package.config.folds)
+    raise ModelError(
+        f"The semantic package lacks the weights of its folds ({wanted}).",
+        file=folder,
+        remedy="Each fold folder needs checkpoint_final.pth; install the package again.",
+    )
+
+
+def _plan(plans: Mapping[str, Any], dataset: Mapping[str, Any], name: str) -> Plan:
+    labels = dict(dataset["labels"])
+    labels.pop("ignore", None)
+    by_region = any(isinstance(v, list | tuple) and len(v) > 1 for v in labels.values())
+    regions = None
+    classes = len(labels)
+    if by_region:
+        regions = tuple(int(v) for v in dataset["regions_class_order"])
+        classes = len(regions)
+    configuration = _inherited(plans["configurations"], name)
+    return Plan(
+        configuration,
+        tuple(plans["transpose_forward"]),
+        tuple(plans["transpose_backward"]),
+        plans.get("foreground_intensity_properties_per_channel", {}),
+        regions,
+        classes,
+    )
+
+
+def _inherited(configurations: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A configuration with what it inherits from others."""
+    entry = dict(configurations[name])
+    parent = entry.pop("inherits_from", None)
+    return entry if parent is None else {**_inherited(configurations, parent), **entry}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as err:
+        raise ModelError(
+            f"A file of the semantic package is missing or damaged: {err}.",
+            file=path,
+            remedy="Install the package again.",
+        ) from err
+    if not isinstance(content, dict):
+        raise ModelError("A file of the semantic package is not a JSON object.", file=path)
+    return content
+
+
+def _resample_input(
+    data: NDArray[Any], spacing: NDArray[np.float64], configuration: Mapping[str, Any]
+) -> tuple[NDArray[Any], bool]:
+    """Bring channels to the spacing of the plans, if it differs."""
+    target = np.array(configuration["spacing"], dtype=float)
+    shape = [
+        round(n * old / new) for n, old, new in zip(data.shape[1:], spacing, target, strict=True)
+    ]
+    same = np.allclose(spacing, target, rtol=SAME_SPACING)
+    if same or tuple(shape) == data.shape[1:]:
+        return data, False
+    from nnunetv2.preprocessing.resampling.default_resampling import (
+        resample_data_or_seg_to_shape,
+    )
+
+    arguments = dict(configuration.get("resampling_fn_data_kwargs", {}))
+    out = resample_data_or_seg_to_shape(
+        data.astype(np.float32), shape, list(spacing), list(target), **arguments
+    )
+    return np.asarray(out, dtype=data.dtype), True
+
+
+def _resample_logits(logits: Tensor, shape: Sequence[int]) -> Tensor:
+    """Logits back on the grid before `_resample_input`, linearly."""
+    return torch.nn.functional.interpolate(
+        logits[None].float(), size=tuple(shape), mode="trilinear", align_corners=False
+    )[0]
+
+
+def _shifted(progress: Progress | None, fold: int, folds: int) -> Progress | None:
+    """Progress over all folds from the progress of one."""
+    if progress is None:
+        return None
+
+    def report(done: int, tiles: int) -> None:
+        progress(fold * tiles + done, folds * tiles)
+
+    return report

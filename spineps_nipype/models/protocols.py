@@ -1,0 +1,96 @@
+"""What the phases need of a network; tests put stand-ins in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spineps_nipype.settings import Numerics
+
+from .config import ModelConfig
+
+if TYPE_CHECKING:
+    from TPTBox import NII
+
+Progress = Callable[[int, int], None]
+"""Called with the number of finished and of all parts of a long computation."""
+
+
+@dataclass(frozen=True)
+class SemanticPrediction:
+    """Result of a semantic network on the grid of its input.
+
+    Parameters
+    ----------
+    labels
+        Label map in SPINEPS numbers.
+    probabilities
+        Mean softmax over the folds, shape (classes, *grid), or None when not asked for. Class 0
+        is background, class c carries the label `class_labels[c]`.
+    class_labels
+        SPINEPS label of every network class.
+    """
+
+    labels: NII
+    probabilities: NDArray[np.float32] | None
+    class_labels: tuple[int, ...]
+
+
+class SemanticModel(Protocol):
+    """Labels every voxel of an image."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """Configuration of the package."""
+
+    def predict(
+        self,
+        image: NII | Sequence[NII],
+        *,
+        step_size: float | None = None,
+        tta: bool | None = None,
+        probabilities: bool = False,
+        numerics: Numerics = "mended",
+        progress: Progress | None = None,
+    ) -> SemanticPrediction:
+        """Label an image that lies on the model grid."""
+
+
+class InstanceModel(Protocol):
+    """Finds three vertebrae around the centre of a cut-out."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """Configuration of the package."""
+
+    def predict(
+        self, cutouts: Sequence[NDArray[Any]], *, batch_size: int = 4, amp: bool = False
+    ) -> list[NDArray[np.uint8]]:
+        """Labels 1 above, 2 centre, 3 below for each cut-out of mapped semantic labels."""
+
+
+class LabelingModel(Protocol):
+    """Names vertebrae from image patches."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """Configuration of the package."""
+
+    @property
+    def final_size(self) -> tuple[int, int, int]:
+        """Size of a patch in voxels, in model orientation."""
+
+    @property
+    def rotate(self) -> bool:
+        """Whether patches are turned along the spine."""
+
+    @property
+    def heads(self) -> Mapping[str, int]:
+        """Head name to number of classes."""
+
+    def predict(self, patches: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Softmax of every head, shape (patches, classes)."""
