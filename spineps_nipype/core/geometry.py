@@ -1,0 +1,125 @@
+"""Physical thresholds in voxels, and the ways between grids.
+
+Volumes of SPINEPS are in mm; its reference voxel is 0.75 x 0.75 x 1.65 mm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from TPTBox import NII
+
+from ..settings import Numerics
+
+SAME_GRID: Final = 1e-6
+SAME_GRID_TURNED: Final = 1e-5
+SAME_ORIGIN_MM: Final = 1e-4
+SPACING_RTOL: Final = 1e-5
+
+
+def volume_voxels(mm3: float, zoom: Sequence[float]) -> int:
+    """Voxels in a volume, at least 1."""
+    return max(round(mm3 / math.prod(zoom)), 1)
+
+
+def distance_voxels(mm: float, zoom: Sequence[float]) -> int:
+    """Voxels in a distance, by the finest axis."""
+    return max(round(mm / min(zoom)), 0)
+
+
+def area_voxels(mm2: float, zoom: Sequence[float]) -> int:
+    """Voxel faces in an area, at least 1."""
+    return max(round(mm2 / math.prod(zoom) ** (2 / 3)), 1)
+
+
+def margin_voxels(mm: float, zoom: Sequence[float]) -> int:
+    """Margin of a crop box, the same on all axes, cut to whole voxels."""
+    return int(mm / min(zoom))
+
+
+def rescale(nii: NII, spacing: Sequence[float], tolerance: float = 1e-3) -> NII:
+    """Bring an image (cubic splines) or label map (nearest) to another spacing.
+
+    The centre of voxel 0 stays where it is; sizes are round(n * old / new).
+
+    Parameters
+    ----------
+    spacing
+        mm for each array axis.
+    tolerance
+        No change if every axis agrees within this many mm.
+    """
+    zoom = np.asarray(nii.zoom, dtype=float)
+    if np.allclose(zoom, spacing, atol=tolerance, rtol=SPACING_RTOL):
+        return nii
+    return nii.rescale(tuple(float(s) for s in spacing), verbose=False)
+
+
+def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> NII:
+    """Resample a label map onto the grid of an image, nearest neighbour.
+
+    Parameters
+    ----------
+    mask
+        Label map with any orientation, spacing and field of view.
+    reference
+        Image whose grid is wanted.
+    numerics
+        Outside the mask's field of view stands 0; under ``spineps-2.1.3`` its border labels
+        are continued.
+    """
+    if _same_grid(mask, reference, SAME_GRID):
+        return mask
+    turned = mask.reorient(reference.orientation)
+    if _same_grid(turned, reference, SAME_GRID_TURNED):
+        return _on_grid_of(reference, turned.get_array())
+    moved = _shifted(turned, reference, numerics)
+    if moved is None:
+        to_mask = np.linalg.inv(turned.affine) @ reference.affine
+        moved = ndimage.affine_transform(
+            turned.get_array(),
+            to_mask[:3, :3],
+            to_mask[:3, 3],
+            output_shape=reference.shape,
+            order=0,
+            mode="constant" if numerics == "mended" else "nearest",
+            cval=0,
+        )
+    return _on_grid_of(reference, moved)
+
+
+def _on_grid_of(reference: NII, labels: NDArray[Any]) -> NII:
+    return reference.set_array(labels, seg=True)
+
+
+def _same_grid(one: NII, other: NII, tolerance: float) -> bool:
+    return tuple(one.shape) == tuple(other.shape) and bool(
+        np.allclose(one.affine, other.affine, atol=tolerance, rtol=0)
+    )
+
+
+def _shifted(mask: NII, reference: NII, numerics: Numerics) -> NDArray[Any] | None:
+    """Labels moved by whole voxels, None when the grids differ by more than that."""
+    if not np.allclose(mask.affine[:3, :3], reference.affine[:3, :3], atol=SAME_GRID, rtol=0):
+        return None
+    offset = np.linalg.solve(mask.affine[:3, :3], reference.affine[:3, 3] - mask.affine[:3, 3])
+    whole = np.rint(offset).astype(int)
+    rest = mask.affine[:3, :3] @ (offset - whole)
+    if np.abs(rest).max() > SAME_ORIGIN_MM:
+        return None
+    array = mask.get_array()
+    indices = []
+    inside = []
+    for start, size, have in zip(whole, reference.shape, array.shape, strict=True):
+        wanted = np.arange(start, start + size)
+        inside.append((wanted >= 0) & (wanted < have))
+        indices.append(np.clip(wanted, 0, have - 1))
+    out = array[np.ix_(*indices)]
+    if numerics == "mended":
+        out[~(inside[0][:, None, None] & inside[1][None, :, None] & inside[2])] = 0
+    return out

@@ -1,0 +1,309 @@
+"""Loading, checking and storing of images.
+
+Images travel as TPTBox `NII`: an array with its affine. Loading refuses what cannot be segmented
+and says what to do about it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import math
+import zlib
+from pathlib import Path
+from typing import Any, Final
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
+from TPTBox import NII
+
+from ..errors import EmptyResultError, InputError
+from ..settings import Numerics
+from .files import whole_file
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES: Final = (".nii.gz", ".nii")
+CT_BACKGROUND: Final = -1024.0
+"""Value of empty space in CT images [HU]."""
+MAX_SHEAR: Final = 1e-2
+"""Largest cosine between two axes of a grid that still counts as orthogonal."""
+MIN_SLICES: Final = 2
+BYTES_PER_VOXEL: Final = 100
+"""Working memory of a run for each voxel of the image: copies, class scores, masks."""
+GZIP_LEVEL: Final = 4
+
+
+def background_value(path: str | Path) -> float:
+    """Value of empty space: -1024 when the last part of the file name says CT, else 0."""
+    stem = Path(path).name.split(".")[0]
+    return CT_BACKGROUND if "ct" in stem.rpartition("_")[2].lower() else 0.0
+
+
+def memory_estimate_gib(shape: tuple[int, ...]) -> float:
+    """Estimated working memory of a run on an image of this shape, in GiB."""
+    return math.prod(shape) * BYTES_PER_VOXEL / 2**30
+
+
+def load_image(
+    path: str | Path,
+    *,
+    average_4d: bool = False,
+    max_gib: float | None = None,
+    numerics: Numerics = "mended",
+) -> NII:
+    """Load and check a grey image.
+
+    Parameters
+    ----------
+    path
+        A .nii or .nii.gz file.
+    average_4d
+        Average the volumes of a 4-D image instead of refusing it.
+    max_gib
+        Refuse images whose estimated working memory exceeds this.
+    numerics
+        Under ``spineps-2.1.3`` the stored integer type is kept and fractions are cut off.
+
+    Returns
+    -------
+    NII
+        float32, finite, in its own orientation and grid.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, not 3-D, too large, or its geometry is broken.
+    EmptyResultError
+        If all voxels have the same value.
+    """
+    path = Path(path)
+    image = _open(path)
+    _check_geometry(image, path)
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    _check_shape(shape, path, average_4d)
+    needed = memory_estimate_gib(shape)
+    if max_gib is not None and needed > max_gib:
+        raise InputError(
+            f"The image of {' x '.join(map(str, shape))} voxels needs about {needed:.1f} GiB, "
+            f"{max_gib:.1f} GiB are allowed.",
+            file=path,
+            remedy="Crop or downsample the image, or give the run more memory (--mem-gb).",
+        )
+    data = _read(image, path).reshape(shape)
+    if data.ndim == 4:
+        data = data.mean(axis=3, dtype=np.float32)
+    if numerics == "spineps-2.1.3" and np.issubdtype(image.get_data_dtype(), np.integer):
+        data = _as_stored_integers(data, image.get_data_dtype())
+    else:
+        data = _finite(data.astype(np.float32, copy=False), path)
+    if data.min() == data.max():
+        raise EmptyResultError(
+            f"The image is constant: every voxel is {data.flat[0]:g}.",
+            file=path,
+            remedy="Export the scan again; there is nothing in this file to segment.",
+        )
+    return NII(nib.Nifti1Image(data, image.affine), False)
+
+
+def load_mask(path: str | Path) -> NII:
+    """Load a label map in the smallest unsigned type that holds it.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or not 3-D, or holds negative or fractional values.
+    """
+    path = Path(path)
+    image = _open(path)
+    _check_geometry(image, path)
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3:
+        raise InputError(
+            f"The label map has {len(shape)} dimensions, not 3.",
+            file=path,
+            remedy="Give a 3-D label map.",
+        )
+    data = _read(image, path).reshape(shape)
+    labels = np.rint(data)
+    if not np.isfinite(data).all() or (labels != data).any() or labels.min() < 0:
+        raise InputError(
+            "The label map holds fractional, negative or non-finite values.",
+            file=path,
+            remedy="Give a map of whole numbers, one a structure.",
+        )
+    return NII(nib.Nifti1Image(shrink_labels(labels.astype(np.int64)), image.affine), True)
+
+
+def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
+    """The same labels in the smallest unsigned type."""
+    return labels.astype(np.min_scalar_type(int(labels.max(initial=0))), copy=False)
+
+
+def save_nii(nii: NII, path: str | Path) -> Path:
+    """Write an image so that it appears whole and its bytes depend on its content only.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    array = nii.get_array()
+    if nii.seg:
+        array = shrink_labels(array)
+    elif array.dtype not in (np.float32, np.int16, np.uint16, np.uint8, np.int32):
+        array = array.astype(np.float32)
+    image = nib.Nifti1Image(array, nii.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(nii.affine, code=1)
+    image.set_qform(nii.affine, code=1)
+    with whole_file(path) as temporary:
+        if path.name.endswith(".gz"):
+            with (
+                temporary.open("wb") as raw,
+                gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as stream,
+            ):
+                image.to_stream(stream)
+        else:
+            with temporary.open("wb") as raw:
+                image.to_stream(raw)
+    return path
+
+
+def _open(path: Path) -> Any:
+    if not path.name.endswith(SUFFIXES):
+        raise InputError(
+            "The file is not NIfTI.",
+            file=path,
+            remedy="Give a .nii or .nii.gz file; dcm2niix converts DICOM.",
+        )
+    if not path.is_file():
+        raise InputError(
+            "The file does not exist.", file=path, remedy="Check the path and its spelling."
+        )
+    try:
+        return nib.load(path)
+    except (
+        ImageFileError,
+        HeaderDataError,
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+    ) as err:
+        raise _damaged(path, err) from err
+
+
+def _read(image: Any, path: Path) -> NDArray[Any]:
+    try:
+        data = np.asanyarray(image.dataobj)
+    except (OSError, EOFError, ValueError, zlib.error) as err:
+        raise _damaged(path, err) from err
+    except MemoryError as err:
+        raise InputError(
+            f"The image of {' x '.join(map(str, image.shape))} voxels does not fit in memory.",
+            file=path,
+            remedy="Crop or downsample it, or run on a machine with more memory.",
+        ) from err
+    if np.iscomplexobj(data) or data.dtype.fields is not None:
+        raise InputError(
+            f"The voxels are of type {data.dtype}, not numbers of one channel.",
+            file=path,
+            remedy="Store the magnitude image or one channel.",
+        )
+    return data
+
+
+def _damaged(path: Path, err: Exception) -> InputError:
+    text = str(err).splitlines()
+    return InputError(
+        f"The file is damaged or not a NIfTI image ({text[0] if text else type(err).__name__}).",
+        file=path,
+        remedy="Copy or export it again; `gzip -t` tells whether a .nii.gz is whole.",
+    )
+
+
+def _check_shape(shape: tuple[int, ...], path: Path, average_4d: bool) -> None:
+    if len(shape) == 4 and not average_4d:
+        raise InputError(
+            f"The image is 4-D with {shape[3]} volumes.",
+            file=path,
+            remedy="Give one volume, or ask for their average (--average-4d).",
+        )
+    if len(shape) not in (3, 4):
+        raise InputError(
+            f"The image has {len(shape)} dimensions, not 3.",
+            file=path,
+            remedy="Give a 3-D volume.",
+        )
+    if min(shape[:3]) < MIN_SLICES:
+        raise InputError(
+            f"The image is a single slice ({' x '.join(map(str, shape[:3]))} voxels).",
+            file=path,
+            remedy="Give a volume of at least 2 slices; this pipeline is 3-D.",
+        )
+
+
+def _check_geometry(image: Any, path: Path) -> None:
+    pixdim = np.asarray(image.header["pixdim"], dtype=float)[1:4]
+    affine = np.asarray(image.affine, dtype=float)
+    columns = affine[:3, :3]
+    lengths = np.linalg.norm(columns, axis=0)
+    if not np.isfinite(affine).all() or not np.isfinite(pixdim).all():
+        raise InputError(
+            "The header holds non-finite spacings or positions.",
+            file=path,
+            remedy="Export the scan again, or repair the header.",
+        )
+    if (pixdim <= 0).any() or (lengths <= 0).any():
+        raise InputError(
+            f"The voxel spacing is not positive ({', '.join(f'{v:g}' for v in pixdim)} mm).",
+            file=path,
+            remedy="Export the scan again, or repair pixdim in the header.",
+        )
+    unit = columns / lengths
+    cosines = np.abs(unit.T @ unit - np.eye(3))
+    if cosines.max() > MAX_SHEAR:
+        raise InputError(
+            f"The grid is sheared: its axes are {math.degrees(math.asin(cosines.max())):.1f}"
+            " degrees off the right angle.",
+            file=path,
+            remedy="Resample the image to a grid with right angles.",
+        )
+
+
+def _finite(data: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+    """Replace NaN and infinite voxels by the smallest finite value."""
+    bad = ~np.isfinite(data)
+    count = int(bad.sum())
+    if not count:
+        return data
+    if count == data.size:
+        raise EmptyResultError(
+            "The image holds no finite voxel.",
+            file=path,
+            remedy="Export the scan again; there is nothing in this file to segment.",
+        )
+    floor = data[~bad].min()
+    logger.warning("%s: %d non-finite voxels were set to %g", path.name, count, floor)
+    return np.where(bad, floor, data)
+
+
+def _as_stored_integers(data: NDArray[Any], stored: np.dtype[Any]) -> NDArray[Any]:
+    """Scaled values cast back to the stored integer type, or a wider one if they do not fit."""
+    whole = np.trunc(data)
+    low, high = float(whole.min()), float(whole.max())
+    info = np.iinfo(stored)
+    if info.min <= low and high <= info.max:
+        kind = stored
+    else:
+        kind = np.result_type(np.min_scalar_type(int(low)), np.min_scalar_type(int(high)))
+    return whole.astype(kind)
