@@ -119,7 +119,7 @@ def _shifted(mask: NII, reference: NII, numerics: Numerics) -> NDArray[Any] | No
         wanted = np.arange(start, start + size)
         inside.append((wanted >= 0) & (wanted < have))
         indices.append(np.clip(wanted, 0, have - 1))
-    out = array[np.ix_(*indices)]
+    out: NDArray[Any] = array[np.ix_(*indices)]
     if numerics == "mended":
         out[~(inside[0][:, None, None] & inside[1][None, :, None] & inside[2])] = 0
     return out

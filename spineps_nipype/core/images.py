@@ -204,7 +204,7 @@ def _open(path: Path) -> Any:
 
 def _read(image: Any, path: Path) -> NDArray[Any]:
     try:
-        data = np.asanyarray(image.dataobj)
+        data: NDArray[Any] = np.asanyarray(image.dataobj)
     except (OSError, EOFError, ValueError, zlib.error) as err:
         raise _damaged(path, err) from err
     except MemoryError as err:
@@ -294,7 +294,8 @@ def _finite(data: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
         )
     floor = data[~bad].min()
     logger.warning("%s: %d non-finite voxels were set to %g", path.name, count, floor)
-    return np.where(bad, floor, data)
+    out: NDArray[np.float32] = np.where(bad, floor, data)
+    return out
 
 
 def _as_stored_integers(data: NDArray[Any], stored: np.dtype[Any]) -> NDArray[Any]:
@@ -306,4 +307,5 @@ def _as_stored_integers(data: NDArray[Any], stored: np.dtype[Any]) -> NDArray[An
         kind = stored
     else:
         kind = np.result_type(np.min_scalar_type(int(low)), np.min_scalar_type(int(high)))
-    return whole.astype(kind)
+    out: NDArray[Any] = whole.astype(kind)
+    return out

@@ -1,0 +1,50 @@
+"""Looking at an array of any orientation as if it were PIR, and where labels lie in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+PIR: Final = ("P", "I", "R")
+HEIGHT_AXIS: Final = 1
+"""Axis of a PIR array that runs from cranial to caudal."""
+
+
+def pir_view(array: NDArray[Any], orientation: Sequence[str]) -> NDArray[Any]:
+    """The same memory seen in PIR: writing to the view writes to the array.
+
+    Parameters
+    ----------
+    array
+        3-D array.
+    orientation
+        Axis codes of `array`; each names the direction of increasing index.
+    """
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.axcodes2ornt(tuple(orientation)), nib.orientations.axcodes2ornt(PIR)
+    )
+    order = np.argsort(turn[:, 0])
+    flips = turn[order, 1]
+    return array.transpose(order.astype(int))[tuple(slice(None, None, int(f)) for f in flips)]
+
+
+def mean_positions(labels: NDArray[Any], where: NDArray[np.bool_], axis: int) -> dict[int, float]:
+    """Mean index along one axis of every label other than 0, within a mask, ascending labels."""
+    at = np.nonzero(where)
+    values = labels[at]
+    counts = np.bincount(values)
+    sums = np.bincount(values, weights=at[axis])
+    return {int(v): float(sums[v] / counts[v]) for v in np.flatnonzero(counts) if v != 0}
+
+
+def pad_box(box: Sequence[slice], margin: int, shape: Sequence[int]) -> tuple[slice, slice, slice]:
+    """Widen a box by a margin in voxels and clip it to the array."""
+    first, second, third = (
+        slice(max(side.start - margin, 0), min(side.stop + margin, size))
+        for side, size in zip(box, shape, strict=True)
+    )
+    return first, second, third

@@ -1,0 +1,174 @@
+"""Instance phase: from the semantic mask to numbered vertebrae.
+
+Source: SPINEPS 2.1.3, phase "instance".
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from TPTBox import NII
+
+from ..core.components import bounding_box, fill_holes, remove_small_components
+from ..core.geometry import margin_voxels, rescale
+from ..errors import EmptyResultError
+from ..models.protocols import InstanceModel, Progress
+from ..settings import InstanceSettings, Numerics
+from .instance_cutouts import (
+    PIR,
+    Key,
+    Prediction,
+    collect_predictions,
+    map_labels,
+    place_seed,
+    turn,
+    window_at,
+)
+from .instance_merge import couple_predictions, merge_couples
+from .instance_seeds import Point, find_seeds
+
+logger = logging.getLogger(__name__)
+
+CROP_MARGIN_MM: Final = 3.75
+SAME_SPACING_MM: Final = 1e-4
+
+
+def segment_instances(
+    semantic: NII,
+    network: InstanceModel,
+    settings: InstanceSettings,
+    *,
+    numerics: Numerics = "mended",
+    debug: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> NII:
+    """Number the vertebrae of a semantic mask.
+
+    Parameters
+    ----------
+    semantic
+        Semantic mask of the semantic phase.
+    network
+        Loaded instance model.
+    settings
+        Options of this phase.
+    numerics
+        Both modes are the same here.
+    debug
+        Takes intermediate results by name, on their own grids.
+    progress
+        Called with the number of finished and of all cut-outs.
+
+    Returns
+    -------
+    NII
+        Instances 1..n in no anatomical order, oriented (P, I, R) at the spacing of the model.
+
+    Raises
+    ------
+    EmptyResultError
+        If no vertebral body is labelled or no instance results.
+    NoSeedError
+        If no body is large enough to be a seed.
+    """
+    del numerics
+    debug = {} if debug is None else debug
+    turned = semantic.reorient(PIR)
+    debug["inst_uncropped_Subreg_nii_a_PIR"] = turned
+    zoom = [float(z) for z in turned.zoom]
+    grid = rescale(turned, network.config.target_spacing(zoom), SAME_SPACING_MM)
+    debug["inst_uncropped_Subreg_nii_b_zms"] = grid
+    zoom = [float(z) for z in grid.zoom]
+    labels = grid.get_array()
+    if not labels.any():
+        raise EmptyResultError(
+            "The semantic mask is empty.", remedy="Make the semantic mask again."
+        )
+    box = bounding_box(labels, margin_voxels(CROP_MARGIN_MM, zoom))
+    debug["inst_cropped_Subreg_nii_b"] = grid.apply_crop(box)
+    instances = _instances_of(labels[box], zoom, network, settings, debug, progress)
+    out = np.zeros(labels.shape, dtype=instances.dtype)
+    out[box] = instances
+    result = grid.set_array(out, seg=True)
+    debug["vert_arr_return_final"] = result
+    return result
+
+
+def _instances_of(
+    labels: NDArray[Any],
+    zoom: list[float],
+    network: InstanceModel,
+    settings: InstanceSettings,
+    debug: dict[str, Any],
+    progress: Progress | None,
+) -> NDArray[Any]:
+    """Instances of a cropped semantic map (P, I, R)."""
+    seeds = find_seeds(labels, zoom[1], network.config.corpus_cleaning_voxels(zoom), settings)
+    predictions = predict_seeds(labels, seeds, network, settings, debug, progress)
+    merged = merge_couples(couple_predictions(predictions), predictions, labels.shape)
+    debug["inst_crop_vert_arr_a_raw"] = merged
+    out: NDArray[Any] = finish_instances(
+        merged, network.config.vertebra_cleaning_voxels(zoom), settings
+    )
+    count = int(out.max())
+    if count == 0:
+        raise EmptyResultError(
+            "No vertebra instance is left after cleaning.",
+            remedy="Try --no-proc-inst-clean-small-cc-artifacts.",
+        )
+    if count < len(seeds):
+        logger.warning("%d vertebral bodies were found, but %d instances", len(seeds), count)
+    debug["inst_cropped_vert_arr_c_proc"] = out
+    return out
+
+
+def predict_seeds(
+    labels: NDArray[Any],
+    seeds: list[Point],
+    network: InstanceModel,
+    settings: InstanceSettings,
+    debug: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> dict[Key, Prediction]:
+    """Predictions of all cut-outs; they are made in batches, so that few lie in memory."""
+    volume = map_labels(labels, network.config.mapping)
+    windows = [
+        window_at(place_seed(volume, seed), network.config.cutout_size, volume.shape)
+        for seed in seeds
+    ]
+    orientation = network.config.orientation
+    found: dict[Key, Prediction] = {}
+    step = max(settings.proc_inst_batch_size, 1)
+    for start in range(0, len(windows), step):
+        part = windows[start : start + step]
+        cuts = [turn(window.cut(volume), PIR, orientation) for window in part]
+        results = network.predict(cuts, batch_size=step, amp=settings.proc_inst_amp)
+        for offset, (window, cut, result) in enumerate(zip(part, cuts, results, strict=True)):
+            number = start + offset
+            own = turn(result, orientation, PIR)
+            if debug is not None:
+                debug[f"inst_cutout_vert_nii_{number}_cut"] = cut
+                debug[f"inst_cutout_vert_nii_{number}_pred"] = own
+            found.update(collect_predictions(number, window, own, settings.proc_inst_largest_k_cc))
+        if progress is not None:
+            progress(min(start + step, len(windows)), len(windows))
+    return found
+
+
+def finish_instances(
+    merged: NDArray[Any], min_voxels: int, settings: InstanceSettings
+) -> NDArray[Any]:
+    """Delete small components, fill holes, and number 1..n without gaps."""
+    out = merged
+    labels = [int(v) for v in np.unique(merged) if v]
+    if settings.proc_inst_clean_small_cc_artifacts:
+        out = remove_small_components(out, labels, min_voxels)
+        labels = [int(v) for v in np.unique(out) if v]
+    if settings.proc_fill_3d_holes:
+        out = fill_holes(out, labels)
+    table = np.zeros(int(merged.max(initial=0)) + 1, dtype=merged.dtype)
+    table[labels] = np.arange(1, len(labels) + 1)
+    return np.asarray(table[out])

@@ -1,0 +1,58 @@
+"""Vertebra numbers: which come from cranial to caudal, and what stands beside a vertebra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ..core.anatomy import C1, L1, L5, L6, SACRUM, T12, T13, VERTEBRA_NAMES
+
+LAST_PRESACRAL: Final = L6
+SPARE_NUMBERS: Final = range(34, 80)
+"""Numbers that no structure has: for the 26th vertebra and on, and for those without a name."""
+ORDER: Final[tuple[int, ...]] = (
+    *range(C1, T12 + 1),
+    T13,
+    *range(L1, L6 + 1),
+    *SPARE_NUMBERS,
+    SACRUM,
+    *range(29, 34),
+    27,
+)
+"""All numbers below 80 from cranial to caudal."""
+_RANK: Final = {number: rank for rank, number in enumerate(ORDER)}
+_USUAL: Final = (*range(C1, T12 + 1), *range(L1, L5 + 1))
+"""Vertebrae of a spine without a transitional one."""
+_NEVER_VERTEBRA: Final = frozenset({SACRUM, 27, *range(29, 34)})
+
+
+def is_vertebra(number: int) -> bool:
+    """Whether a number of the vertebra mask is that of a presacral vertebra."""
+    return number in _RANK and number not in _NEVER_VERTEBRA
+
+
+def in_order(numbers: Iterable[int]) -> list[int]:
+    """Sort from cranial to caudal; numbers that are no part of the spine are left out."""
+    return sorted((n for n in numbers if n in _RANK), key=_RANK.__getitem__)
+
+
+def rank(number: int) -> int:
+    """Place in the order from cranial to caudal."""
+    return _RANK[number]
+
+
+def number_above(number: int) -> int | None:
+    """Number of the vertebra above, in a spine without a transitional one; None above C1."""
+    before = [n for n in _USUAL if _RANK[n] < _RANK[number]]
+    return before[-1] if before else None
+
+
+def number_below(number: int) -> int | None:
+    """Number of the vertebra below, in a spine without a transitional one; None below L5."""
+    after = [n for n in _USUAL if _RANK[n] > _RANK[number]]
+    return after[0] if after else None
+
+
+def vertebra_name(number: int) -> str:
+    """Name such as ``L1``, or the number itself where there is none."""
+    return VERTEBRA_NAMES.get(number, str(number))

@@ -1,0 +1,148 @@
+"""Combined clean-up of semantic and vertebra mask on the grid of the image.
+
+Source: SPINEPS 2.1.3, combined post-processing, up to the numbering from the top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from TPTBox import NII
+
+from ..core.anatomy import CORPUS, CORPUS_BORDER
+from ..core.components import Box, bounding_box
+from ..core.geometry import margin_voxels, to_input_grid
+from ..errors import EmptyResultError
+from ..settings import Numerics, PostSettings
+from .frames import pir_view
+from .instance_order import join_split_top, move_posterior_fragments, number_from_top
+from .missing_parts import assign_missing_parts, unify_articular_processes
+
+CROP_MARGIN_MM: Final = 1.5
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """Masks on the grid of the image that agree with each other.
+
+    Parameters
+    ----------
+    spine
+        Semantic mask.
+    vert
+        Vertebra mask, numbered from cranial to caudal.
+    crop
+        Box of the spine, outside of which `spine` is 0.
+    """
+
+    spine: NII
+    vert: NII
+    crop: Box
+
+
+def reconcile(
+    spine_raw: NII,
+    vert_raw: NII,
+    image: NII,
+    settings: PostSettings,
+    *,
+    has_c1: bool,
+    is_ct: bool,
+    numerics: Numerics = "mended",
+) -> Reconciled:
+    """Bring both raw masks to the grid of the image and make them agree.
+
+    Parameters
+    ----------
+    spine_raw, vert_raw
+        Semantic and vertebra mask on any grid.
+    image
+        The image whose grid is wanted; its values are not used.
+    has_c1, is_ct
+        Whether the semantic model knows C1, and whether it is a CT model: with both, the top
+        vertebra counts as 1.
+
+    Raises
+    ------
+    EmptyResultError
+        If either mask is empty on the grid of the image.
+    """
+    spine = to_input_grid(spine_raw, image, numerics).get_array()
+    vert = to_input_grid(vert_raw, image, numerics).get_array().astype(np.uint16)
+    if not spine.any():
+        raise EmptyResultError(
+            "The semantic mask is empty on the grid of the image.",
+            remedy="Check that the image shows a spine and fits the semantic model.",
+        )
+    spine[spine == CORPUS] = CORPUS_BORDER
+    crop = bounding_box(spine, margin_voxels(CROP_MARGIN_MM, image.zoom))
+    if numerics == "mended":
+        inside = vert[crop].copy()
+        vert[...] = 0
+        vert[crop] = inside
+    first = 1 if is_ct and has_c1 else settings.vertebra_instance_labeling_offset
+    reconcile_arrays(
+        spine[crop],
+        vert[crop],
+        image.orientation,
+        image.zoom,
+        settings,
+        first=first,
+        numerics=numerics,
+    )
+    return Reconciled(
+        spine=image.set_array(spine, seg=True, verbose=False),
+        vert=image.set_array(vert, seg=True, verbose=False),
+        crop=crop,
+    )
+
+
+def reconcile_arrays(
+    spine: NDArray[Any],
+    vert: NDArray[Any],
+    orientation: tuple[str, ...],
+    zoom: tuple[float, ...],
+    settings: PostSettings,
+    *,
+    first: int,
+    numerics: Numerics = "mended",
+) -> None:
+    """Make two masks of the same box agree, in place.
+
+    Parameters
+    ----------
+    orientation, zoom
+        Axis codes and spacing [mm] of the box.
+    first
+        Number of the top vertebra.
+    """
+    if settings.proc_clean_inst_by_sem:
+        vert[spine == 0] = 0
+    if not vert.any():
+        raise EmptyResultError(
+            "No vertebra instance lies on the semantic mask.",
+            remedy="Check that semantic and vertebra mask come from the same image.",
+        )
+    if settings.proc_vertebra_inconsistency:
+        unify_articular_processes(vert, spine)
+    assign_missing_parts(
+        vert,
+        spine,
+        assign=settings.proc_assign_missing_cc,
+        fast=settings.proc_assign_missing_cc_fast,
+    )
+    if not vert.any():
+        raise EmptyResultError(
+            "No vertebra instance covers any vertebra tissue.",
+            remedy="Check that semantic and vertebra mask come from the same image.",
+        )
+    spine_pir, vert_pir = pir_view(spine, orientation), pir_view(vert, orientation)
+    if numerics == "mended":
+        join_split_top(vert_pir, spine_pir, zoom)
+    else:
+        join_split_top(vert, spine, zoom)
+    move_posterior_fragments(vert_pir, spine_pir, numerics)
+    number_from_top(vert_pir, first, numerics)

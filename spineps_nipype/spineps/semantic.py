@@ -1,0 +1,129 @@
+"""Semantic phase: from the pre-processed image to a mask on the grid of the model.
+
+Source: SPINEPS 2.1.3, phase "semantic".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from TPTBox import NII
+
+from ..core.geometry import rescale
+from ..errors import EmptyResultError, ModelError
+from ..models.protocols import Progress, SemanticModel
+from ..settings import Numerics, SemanticSettings
+from .semantic_cleanup import clean_semantic
+
+
+@dataclass(frozen=True)
+class SemanticResult:
+    """Mask of the semantic phase, all on the model grid.
+
+    Parameters
+    ----------
+    mask
+        SPINEPS labels.
+    probabilities
+        Mean softmax of the classes, shape (classes, *grid), None when not asked for.
+    class_labels
+        SPINEPS label of every class.
+    uncertainty
+        Entropy of the probabilities over its maximum, 0 (certain) to 1, None without them.
+    """
+
+    mask: NII
+    probabilities: NDArray[np.float32] | None = None
+    class_labels: tuple[int, ...] = ()
+    uncertainty: NII | None = None
+
+
+def to_model_grid(image: NII, model: SemanticModel) -> NII:
+    """Bring an image to the orientation and spacing that the model expects."""
+    turned = image.reorient(model.config.orientation)
+    return rescale(turned, model.config.target_spacing([float(z) for z in turned.zoom]))
+
+
+def segment_semantic(
+    image: NII,
+    network: SemanticModel,
+    settings: SemanticSettings,
+    *,
+    numerics: Numerics = "mended",
+    probabilities: bool = False,
+    progress: Progress | None = None,
+) -> SemanticResult:
+    """Label the structures of the spine.
+
+    Parameters
+    ----------
+    image
+        Pre-processed image.
+    network
+        Loaded semantic model.
+    settings
+        Options of this phase.
+    probabilities
+        Whether class probabilities and uncertainty are wanted.
+    progress
+        Called with the number of finished and of all tiles.
+
+    Raises
+    ------
+    EmptyResultError
+        If nothing is found, before or after cleaning.
+    ModelError
+        If the model wants several image channels.
+    """
+    if len(network.config.expected_inputs) != 1:
+        wanted = ", ".join(network.config.expected_inputs)
+        raise ModelError(
+            f"The model {network.config.log_name} wants several images ({wanted}).",
+            remedy="Choose a model with one input image.",
+        )
+    prediction = network.predict(
+        to_model_grid(image, network),
+        step_size=settings.proc_sem_step_size,
+        tta=settings.tta,
+        probabilities=probabilities,
+        numerics=numerics,
+        progress=progress,
+    )
+    _require_foreground(prediction.labels, "The network found no structure of the spine.")
+    mask = clean_semantic(prediction.labels, settings)
+    _require_foreground(mask, "No structure of the spine is left after cleaning.")
+    soft = prediction.probabilities
+    uncertainty = None
+    if soft is not None:
+        uncertainty = prediction.labels.set_array(normalised_entropy(soft), seg=False)
+    return SemanticResult(mask, soft, prediction.class_labels, uncertainty)
+
+
+def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Entropy of class probabilities over its maximum.
+
+    Parameters
+    ----------
+    probabilities
+        Shape (classes, *grid), summing to 1 over the classes.
+
+    Returns
+    -------
+    array of shape grid, 0 to 1
+    """
+    entropy = np.zeros(probabilities.shape[1:], dtype=np.float32)
+    for p in probabilities:
+        entropy -= p * np.log(np.maximum(p, np.finfo(np.float32).tiny))
+    out: NDArray[np.float32] = np.clip(entropy / np.log(len(probabilities)), 0, 1)
+    return out
+
+
+def _require_foreground(mask: NII, what: str) -> None:
+    if not mask.get_array().any():
+        raise EmptyResultError(
+            what,
+            remedy="Check that the scan shows a spine and that the model fits its modality; "
+            "the model card says what it was made for.",
+        )
