@@ -1,0 +1,170 @@
+"""One image patch for each vertebra, as the labelling network wants them.
+
+Source: SPINEPS 2.1.3 (VERIDAH), geometry and patches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, special
+from TPTBox import NII
+
+from ..core.anatomy import L6, T13
+from ..core.components import bounding_box
+from ..core.geometry import margin_voxels, rescale
+from ..models.protocols import LabelingModel
+from ..settings import Numerics
+
+CROP_MARGIN_MM: Final = 128.0
+TURNING_MARGIN: Final = 32
+"""Voxels on each side along P and I that turning a patch may draw from."""
+SPLINE_ORDER: Final = 3
+
+
+def cut_patches(
+    image: NII, bodies: NII, network: LabelingModel, numerics: Numerics = "mended"
+) -> tuple[list[int], NDArray[np.float32]]:
+    """Cut a normalised patch around each vertebral body.
+
+    Parameters
+    ----------
+    image
+        Grey image, cropped to the spine.
+    bodies
+        Vertebra mask of the bodies only, on the grid of `image`.
+    network
+        Says orientation, spacing, patch size, and whether patches are turned along the spine.
+    numerics
+        ``spineps-2.1.3`` leaves out the 25th and further vertebrae.
+
+    Returns
+    -------
+    numbers : list of int
+        Vertebra numbers in ascending order.
+    patches : array, shape (len(numbers), *final_size)
+    """
+    config = network.config
+    grid = bodies.reorient(config.orientation)
+    box = bounding_box(grid.get_array(), margin_voxels(CROP_MARGIN_MM, grid.zoom))
+    grey = image.reorient(config.orientation).apply_crop(box)
+    grid = grid.apply_crop(box)
+    spacing = config.target_spacing(grid.zoom)
+    labels = rescale(grid, spacing).get_array()
+    voxels = rescale(grey, spacing).get_array().astype(np.float32, copy=False)
+    boxes = ndimage.find_objects(labels)
+    numbers = [n for n, found in enumerate(boxes, start=1) if found is not None]
+    if numerics != "mended":
+        numbers = [n for n in numbers if n <= L6 or n == T13]
+    size = network.final_size
+    patches = np.zeros((len(numbers), *(2 * (s // 2) for s in size)), dtype=np.float32)
+    turn = spine_angles(labels, numbers, config.orientation) if network.rotate else {}
+    plane = _plane_axes(config.orientation)
+    for patch, number in zip(patches, numbers, strict=True):
+        centre = [side.start + (side.stop - side.start) // 2 for side in boxes[number - 1]]
+        angle = turn.get(number, 0.0)
+        if angle == 0:
+            patch[...] = window(voxels, centre, size)
+        else:
+            wide = [s + 2 * TURNING_MARGIN * (axis in plane) for axis, s in enumerate(size)]
+            patch[...] = turned(window(voxels, centre, wide), angle, plane)
+        normalise(patch)
+    return numbers, patches
+
+
+def window(
+    volume: NDArray[np.float32], centre: Sequence[int], size: Sequence[int]
+) -> NDArray[np.float32]:
+    """Cut 2 * (size // 2) voxels around a centre; 0 outside the volume."""
+    out = np.zeros([2 * (s // 2) for s in size], dtype=volume.dtype)
+    source, target = [], []
+    for middle, full, length in zip(centre, out.shape, volume.shape, strict=True):
+        low = middle - full // 2
+        start, stop = max(low, 0), min(low + full, length)
+        source.append(slice(start, stop))
+        target.append(slice(start - low, stop - low))
+    out[tuple(target)] = volume[tuple(source)]
+    return out
+
+
+def _plane_axes(orientation: Sequence[str]) -> tuple[int, int]:
+    """Array axes that run along I and P, in this order."""
+    axis = {"S": "I", "A": "P"}
+    names = [axis.get(code, code) for code in orientation]
+    return names.index("I"), names.index("P")
+
+
+def spine_angles(
+    labels: NDArray[Any], numbers: Sequence[int], orientation: Sequence[str]
+) -> dict[int, float]:
+    """Angle in degrees between the spine at each vertebra and the vertical axis.
+
+    The spine runs from the body above to the body below (its own at the ends), in voxels of
+    axes I, P, L. A single vertebra has angle 0.
+    """
+    centres = {}
+    for number, point in zip(
+        numbers,
+        ndimage.center_of_mass(labels > 0, labels, list(numbers)),
+        strict=True,
+    ):
+        centres[number] = _to_ipl(point, orientation)
+    order = sorted(numbers, key=lambda n: centres[n][0])
+    angles = {}
+    for place, number in enumerate(order):
+        above = centres[order[max(place - 1, 0)]]
+        below = centres[order[min(place + 1, len(order) - 1)]]
+        i, p, left = (b - a for a, b in zip(above, below, strict=True))
+        length = math.sqrt(i * i + p * p + left * left)
+        if length == 0:
+            angles[number] = 0.0
+            continue
+        angle = math.degrees(math.acos(max(-1.0, min(1.0, i / length))))
+        angles[number] = -angle if left - p < 0 else angle
+    return angles
+
+
+def _to_ipl(point: Sequence[float], orientation: Sequence[str]) -> tuple[float, ...]:
+    opposite = {"S": "I", "A": "P", "R": "L"}
+    signed = {
+        opposite.get(code, code): (-1 if code in opposite else 1) * float(value)
+        for code, value in zip(orientation, point, strict=True)
+    }
+    return tuple(signed[code] for code in "IPL")
+
+
+def turned(
+    patch: NDArray[np.float32], angle: float, plane: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Turn a patch within the I-P plane about its centre and cut the margins off.
+
+    The same values as `scipy.ndimage.rotate` with cubic splines and no reshaping, computed
+    for the middle part only.
+    """
+    cosine, sine = special.cosdg(angle), special.sindg(angle)
+    matrix = np.array([[cosine, sine], [-sine, cosine]])
+    view = np.moveaxis(patch, plane, (0, 1))
+    shape = np.array(view.shape[:2])
+    middle = (shape - 1) / 2
+    offset = middle - matrix @ middle + matrix @ np.full(2, TURNING_MARGIN)
+    inner = tuple(int(n) - 2 * TURNING_MARGIN for n in shape)
+    out = np.empty((*inner, view.shape[2]), dtype=np.float32)
+    for plane_index in range(view.shape[2]):
+        out[..., plane_index] = ndimage.affine_transform(
+            view[..., plane_index], matrix, offset, inner, order=SPLINE_ORDER, cval=0.0
+        )
+    return np.moveaxis(out, (0, 1), plane)
+
+
+def normalise(patch: NDArray[np.float32]) -> None:
+    """Bring the non-zero voxels to mean 0 and standard deviation 1, in place."""
+    seen = patch != 0
+    values = patch[seen]
+    if values.size == 0:
+        return
+    deviation = float(values.std())
+    patch[seen] = (values - values.mean()) / (deviation if deviation else 1.0)

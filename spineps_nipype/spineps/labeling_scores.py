@@ -1,0 +1,208 @@
+"""What the classifier's heads say about each vertebra, as scores of the names.
+
+Source: SPINEPS 2.1.3 (VERIDAH), scores of the vertebrae.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from ..errors import ModelError
+from ..settings import Numerics
+
+FloatArray = NDArray[np.float64]
+
+WEIGHT_VISIBLE: Final = 0.5
+WEIGHT_NAME: Final = 0.9
+WEIGHT_GROUP: Final = 0.8
+WEIGHT_REGION: Final = 1.1
+WEIGHT_RELATIVE: Final = 0.6
+WEIGHT_T13: Final = 0.4
+SMOOTH_CLASSES: Final = (0.8, 2)
+"""Sigma and radius of the smoothing along the class axis."""
+SMOOTH_SEQUENCE: Final = (0.6, 1)
+"""Sigma and radius of the smoothing of relative positions along the vertebrae."""
+TINY: Final = 1e-8
+FORCED_SCORE: Final = 1e6
+VISIBLE_DECIMALS: Final = 3
+
+NAME_HEADS_26: Final = ("VERTEX", "VERTEXACT")
+T13_HEADS: Final = ("VERTT13", "VT13")
+"""SPINEPS looks for the first name only, while its models are trained with the second."""
+GROUPS: Final = (2, 3, 2, 2, 2, 3, 2, 2, 1, 2, 2, 1)
+"""Sizes of the twelve groups of neighbouring names, C1 to L5."""
+LAST_CERVICAL, FIRST_THORACIC, LAST_THORACIC, FIRST_LUMBAR, LAST_LUMBAR = 1, 2, 3, 4, 5
+"""Columns of the relative head; column 0 is none of these."""
+
+
+@dataclass(frozen=True)
+class ClassAxis:
+    """Names that a path runs through, as class numbers from cranial to caudal.
+
+    Parameters
+    ----------
+    labels
+        Vertebra label of each class.
+    regions
+        First class of the cervical, thoracic and lumbar region, and the number of classes.
+    """
+
+    labels: tuple[int, ...]
+    regions: tuple[int, int, int, int]
+
+    @property
+    def size(self) -> int:
+        """Number of classes."""
+        return len(self.labels)
+
+    def region(self, cls: int) -> int:
+        """0 cervical, 1 thoracic, 2 lumbar."""
+        return int(cls >= self.regions[1]) + int(cls >= self.regions[2])
+
+
+AXIS_24: Final = ClassAxis(tuple(range(1, 25)), (0, 7, 19, 24))
+"""C1-C7, T1-T12, L1-L5; T13 counts as a second T12, L6 as a second L5."""
+AXIS_26: Final = ClassAxis((*range(1, 20), 28, *range(20, 26)), (0, 7, 20, 26))
+"""C1-C7, T1-T13, L1-L6."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of all names for the vertebrae of one scan, from top to bottom.
+
+    Parameters
+    ----------
+    axis
+        The classes.
+    total
+        Shape (vertebrae, classes): higher is likelier.
+    relative
+        Shape (vertebrae, 6): costs of being the first or last of a region, 0 or negative.
+    t13
+        Shape (vertebrae,): cost of being a T13, 0 or negative.
+    visible
+        Shape (vertebrae,): weight by how fully each vertebra is seen.
+    """
+
+    axis: ClassAxis
+    total: FloatArray
+    relative: FloatArray
+    t13: FloatArray
+    visible: FloatArray
+
+
+def score_vertebrae(
+    heads: Mapping[str, NDArray[Any]],
+    *,
+    forced: Mapping[int, int] | None = None,
+    numerics: Numerics = "mended",
+) -> Scores:
+    """Combine the softmax of all heads into one score for each vertebra and name.
+
+    Parameters
+    ----------
+    heads
+        Head name to probabilities of shape (vertebrae, classes); rows from top to bottom.
+    forced
+        Row to class that is certain for other reasons.
+    numerics
+        The head for T13 is used under either of its names; ``spineps-2.1.3`` knows one only.
+
+    Raises
+    ------
+    ModelError
+        If no head names vertebrae.
+    """
+    given = {name: np.asarray(value, dtype=np.float64) for name, value in heads.items()}
+    exact = next((name for name in NAME_HEADS_26 if name in given), None)
+    if exact is None and "VERT" not in given and "VERTGRP" not in given:
+        raise ModelError(
+            f"The labelling model has no head that names vertebrae ({', '.join(given)}).",
+            remedy="Use a model with one of the heads VERT, VERTEX, VERTEXACT, VERTGRP.",
+        )
+    axis = AXIS_26 if exact and "VERT" not in given else AXIS_24
+    rows = len(next(iter(given.values())))
+    total = np.zeros((rows, axis.size))
+    if "VERT" in given:
+        total += WEIGHT_NAME * _per_region(given["VERT"], axis)
+    if exact:
+        names = given[exact] if axis is AXIS_26 else _fold_extra(given[exact])
+        total += WEIGHT_NAME * _per_region(names, axis)
+    if "VERTGRP" in given and axis is AXIS_24:
+        total += WEIGHT_GROUP * _per_region(np.repeat(given["VERTGRP"], GROUPS, axis=1), axis)
+    if "REGION" in given:
+        sizes = np.diff(axis.regions)
+        total += WEIGHT_REGION * _normalise(np.repeat(given["REGION"], sizes, axis=1))
+    visible = _visibility(given.get("FULLYVISIBLE"), rows)
+    total = _normalise(total) * visible[:, None]
+    for row, cls in (forced or {}).items():
+        total[row] = 0
+        total[row, cls] = FORCED_SCORE
+    return Scores(axis, total, _relative(given, rows), _t13(given, rows, numerics), visible)
+
+
+def _normalise(values: FloatArray) -> FloatArray:
+    return np.asarray(values / (values.sum(axis=1, keepdims=True) + TINY))
+
+
+def _per_region(values: FloatArray, axis: ClassAxis) -> FloatArray:
+    """Smooth along the classes of each region alone, then normalise."""
+    sigma, radius = SMOOTH_CLASSES
+    smooth = np.empty_like(values)
+    for start, stop in zip(axis.regions[:-1], axis.regions[1:], strict=True):
+        smooth[:, start:stop] = gaussian_filter1d(
+            values[:, start:stop], sigma, axis=1, radius=radius, mode="nearest"
+        )
+    return _normalise(smooth)
+
+
+def _fold_extra(values: FloatArray) -> FloatArray:
+    """26 classes as 24: T13 adds to T12, L6 to L5."""
+    t12, t13, l6 = 18, 19, 25
+    folded = values.copy()
+    folded[:, t12] += values[:, t13]
+    folded[:, l6 - 1] += values[:, l6]
+    return np.delete(folded, (t13, l6), axis=1)
+
+
+def _visibility(head: FloatArray | None, rows: int) -> FloatArray:
+    """Weight of each vertebra; those at the ends of the sequence are always damped."""
+    seen = np.ones(rows) if head is None else head[:, 1]
+    sigma, radius = SMOOTH_CLASSES
+    smooth = gaussian_filter1d(seen, sigma, radius=radius, mode="constant", cval=0)
+    smooth = np.round(smooth, VISIBLE_DECIMALS)
+    return np.asarray(np.clip(1 - WEIGHT_VISIBLE * (1 - smooth), 0, 1))
+
+
+def _relative(heads: Mapping[str, FloatArray], rows: int) -> FloatArray:
+    head = heads.get("VERTREL")
+    cost = np.zeros((rows, 6))
+    if head is None or head.sum() <= 0:
+        return cost
+    sigma, radius = SMOOTH_SEQUENCE
+    smooth = gaussian_filter1d(head[:, 1:], sigma, axis=0, radius=radius, mode="nearest")
+    cost[:, 1:] = -WEIGHT_RELATIVE * _share(smooth)
+    return cost
+
+
+def _share(values: FloatArray) -> FloatArray:
+    """Divide by the sum S over the sequence if it exceeds 1, else by 1 + S."""
+    total = values.sum(axis=0) + TINY
+    return np.asarray(values / np.where(total > 1, total, np.where(total < 1, 1 + total, 1)))
+
+
+def _t13(heads: Mapping[str, FloatArray], rows: int, numerics: Numerics) -> FloatArray:
+    known = T13_HEADS if numerics == "mended" else T13_HEADS[:1]
+    name = next((n for n in known if n in heads), None)
+    if name is None:
+        return np.zeros(rows)
+    likely = heads[name][:, 1]
+    if numerics == "mended":  # a faint T13 must not become the sure one of the scan
+        return np.asarray(-WEIGHT_T13 * _share(likely))
+    return np.asarray(-WEIGHT_T13 * likely / (likely.sum() + TINY))

@@ -1,0 +1,133 @@
+"""Picture of the result: image, vertebrae and structures along the curve of the spine."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from TPTBox import NII, POI
+
+from ..core.anatomy import CORPUS
+from ..core.files import whole_file
+
+NOTE_FONT_SIZE: Final = 14
+NOTE_MARGIN: Final = 6
+"""Pixels around the note."""
+SMALL_RANGE: Final = 1000.0
+"""Images whose values stay below this are stretched to it: panels hold whole numbers."""
+FAINT: Final = 1e-6
+
+
+def draw_snapshot(
+    image: NII,
+    spine: NII,
+    vert: NII,
+    poi: POI | None,
+    out_path: str | Path,
+    *,
+    is_ct: bool,
+    note: str = "",
+) -> Path:
+    """Draw three pairs of sagittal and coronal panels: image, vertebra mask, semantic mask.
+
+    Equal input gives equal bytes (with the same version of matplotlib and its fonts); no display
+    is needed.
+
+    Parameters
+    ----------
+    image, spine, vert
+        Image and final masks on the same grid.
+    poi
+        Points of the vertebral bodies guide the curved cut; without them it is straight.
+    is_ct
+        Show the grey values of a CT window.
+    note
+        A line below the picture.
+    """
+    out_path = Path(out_path)
+    points = _bodies(image, poi)
+    shared = {
+        "image": _visible(image),
+        "centroids": points,
+        "sagittal": True,
+        "coronal": True,
+        "mode": "CT" if is_ct else "MRI",
+        "cor_savgol_filter": True,
+    }
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # TPTBox uses functions that matplotlib is going to rename.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        _use_file_backend()
+        from TPTBox.spine.snapshot2D.snapshot_modular import Snapshot_Frame, create_snapshot
+
+        frames = [
+            Snapshot_Frame(**shared, segmentation=vert, hide_segmentation=True),
+            Snapshot_Frame(**shared, segmentation=vert),
+            Snapshot_Frame(**shared, segmentation=spine),
+        ]
+        drawn = Path(folder) / "snapshot.png"
+        create_snapshot(str(drawn), frames)
+        pixels = _read(drawn)
+    with whole_file(out_path) as temporary:
+        _write(pixels, note, temporary)
+    return out_path
+
+
+def _use_file_backend() -> None:
+    """Draw without a display, unless the process draws with something else already."""
+    if "matplotlib.pyplot" not in sys.modules:
+        import matplotlib
+
+        matplotlib.use("Agg")
+
+
+def _bodies(image: NII, poi: POI | None) -> POI:
+    """Points of the bodies alone, on the grid of the image."""
+    points = {} if poi is None else {(v, p): c for v, p, c in poi.items() if p == CORPUS}
+    return POI(
+        points,
+        orientation=image.orientation,
+        zoom=image.zoom,
+        shape=image.shape,
+        rotation=image.rotation,
+        origin=image.origin,
+    )
+
+
+def _visible(image: NII) -> NII:
+    """The image with whole numbers, which the panels are made of: small ranges are stretched."""
+    array = image.get_array()
+    top = float(np.abs(array).max(initial=0))
+    if top < SMALL_RANGE:
+        array = array * (SMALL_RANGE / max(top, FAINT))
+    return image.set_array(np.rint(array).astype(np.float32), verbose=False)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def _write(pixels: NDArray[np.uint8], note: str, path: Path) -> None:
+    """Write a PNG without metadata, with the note on a band below."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.fromarray(pixels)
+    if note:
+        font = ImageFont.load_default(NOTE_FONT_SIZE)
+        band = NOTE_FONT_SIZE + 2 * NOTE_MARGIN
+        wide = Image.new("RGB", (picture.width, picture.height + band), "white")
+        wide.paste(picture, (0, 0))
+        ImageDraw.Draw(wide).text(
+            (NOTE_MARGIN, picture.height + NOTE_MARGIN // 2), note, fill="black", font=font
+        )
+        picture = wide
+    picture.save(path, format="PNG")
