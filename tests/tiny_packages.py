@@ -24,7 +24,9 @@ from spineps_nipype.core.anatomy import (
     SACRUM,
     SPINOUS,
 )
+from spineps_nipype.models.package import ModelPackage, load_package
 
+KINDS = ("semantic", "instance", "labeling")
 ZOOM = (2.0, 2.0, 4.0)  # mm, P I R
 PITCH = 16  # voxels from one vertebra to the next, and height of a cut-out
 N_VERTEBRAE = 4
@@ -142,3 +144,106 @@ def semantic_network() -> Any:
             head.weight[position] = 2 * level / 4
             head.bias[position] = -(level**2) / 4
     return network.eval()
+
+
+def instance_network() -> Any:
+    """Network that calls every labelled voxel of its cut-out the vertebra in the centre."""
+    import torch
+
+    from spineps_nipype.models.networks.instance_unet import InstanceUNet
+
+    network = InstanceUNet(width=8, channels=11)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        # Feature 0: one of the labels 1 to 10; it reaches the end through the two shortcuts.
+        network.init_conv.weight[0, 1:, 3, 3, 3] = 1
+        network.final_res_block.res_conv.weight[0, 8] = 1
+        network.final_conv.weight[2, 0] = 1
+        network.final_conv.bias[:] = torch.tensor([0.5, -1.0, 0.0, -1.0])
+    return network.eval()
+
+
+HEADS = {"VERT": 24, "REGION": 3, "VERTREL": 6, "FULLYVISIBLE": 2}
+PATCH = (32, 32, 16)
+
+
+def labeling_network() -> Any:
+    """Small random classifier, always the same."""
+    import torch
+
+    from spineps_nipype.models.networks.classifier import VertebraClassifier
+    from spineps_nipype.models.networks.densenet import DenseNet
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        body = DenseNet((1, 1), growth=4, first=8, bottleneck=8)
+        return VertebraClassifier(body, HEADS, hidden=True).eval()
+
+
+def _config(name: str, **entries: Any) -> dict[str, Any]:
+    return {
+        "log_name": name,
+        "acquisition": "sag",
+        "model_expected_orientation": ["P", "I", "R"],
+        "available_folds": 1,
+        "inference_augmentation": False,
+        "resolution_range": list(ZOOM),
+        "default_step_size": 1.0,
+        **entries,
+    }
+
+
+def write_packages(folder: Path) -> dict[str, ModelPackage | None]:
+    """Write the three packages below `folder`; they are returned by kind."""
+    from spineps_nipype.models import export
+
+    tile = (16, 56, 48)  # R I P, as nnU-Net orders axes
+    export.write_semantic_package(
+        folder / "tiny_semantic",
+        [semantic_network()],
+        config=_config(
+            "TinySemantic",
+            modality=["T2w", "T1w"],
+            modeltype="nnunet",
+            labels={str(i): label for i, label in enumerate(CODES) if i},
+        ),
+        architecture=semantic_architecture(),
+        patch_size=tile,
+        spacing=ZOOM[::-1],
+        class_names=["background", *(f"label{label}" for label in MR_LABELS)],
+        normalization="CTNormalization",
+        properties={
+            "mean": 0.0,
+            "std": CODE_UNIT,
+            "percentile_00_5": -10000.0,
+            "percentile_99_5": 10000.0,
+        },
+        half=False,
+    )
+    export.write_instance_package(
+        folder / "tiny_instance",
+        instance_network(),
+        config=_config(
+            "TinyInstance",
+            modality="SEG",
+            modeltype="unet",
+            labels={"1": 1, "2": 2, "3": 3},
+            expected_inputs=["seg"],
+            cutout_size=list(CUTOUT),
+            corpus_size_cleaning=10,
+            vert_size_threshold=20,
+        ),
+        half=False,
+    )
+    export.write_labeling_package(
+        folder / "tiny_labeling",
+        labeling_network(),
+        config=_config("TinyLabeling", modality=["T2w", "T1w"], modeltype="classifier", labels={}),
+        heads=HEADS,
+        final_size=PATCH,
+        data_name="sagittal_v3corpus_npz",
+        score=0.5,
+        half=False,
+    )
+    return {kind: load_package(folder / f"tiny_{kind}") for kind in KINDS}

@@ -74,6 +74,7 @@ class Run:
                 override=chosen,
             )
             workflow.base_dir = str(work or self.work)
+            workflow.config["execution"] = {"crashdump_dir": str(self.work)}
             workflow.run(plugin="Linear")
         return list(self.computed)
 

@@ -29,15 +29,16 @@ class _ConformInputSpec(BaseInterfaceInputSpec):
         False, usedefault=True, desc="average the volumes of a 4-D image instead of refusing it"
     )
     max_gib = traits.Float(desc="refuse images whose estimated memory exceeds this [GiB]")
+    numerics = numerics_trait()
 
 
 class _ConformOutputSpec(TraitedSpec):
-    out_file = File(exists=True, desc="the checked image: 3-D, float32, finite, own grid")
+    out_file = File(exists=True, desc="the checked image: 3-D, finite, on its own grid")
     background = traits.Float(desc="value of empty space in this kind of image")
 
 
 class Conform(SimpleInterface):
-    """Check a scan and store it as 3-D float32, on its own grid and in its own orientation."""
+    """Check a scan and store it as a finite 3-D image, on its own grid and orientation."""
 
     input_spec = _ConformInputSpec
     output_spec = _ConformOutputSpec
@@ -45,7 +46,12 @@ class Conform(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         scan = Path(self.inputs.in_file)
         limit = self.inputs.max_gib if isdefined(self.inputs.max_gib) else None
-        image = load_image(scan, average_4d=self.inputs.average_4d, max_gib=limit)
+        image = load_image(
+            scan,
+            average_4d=self.inputs.average_4d,
+            max_gib=limit,
+            numerics=self.inputs.numerics,
+        )
         out_file = node_file(runtime, "conformed.nii.gz")
         save_nii(image, out_file)
         self._results["out_file"] = str(out_file)
@@ -55,6 +61,7 @@ class Conform(SimpleInterface):
 
 class _SpineCropInputSpec(ModelInputSpec, settings_spec(CropSettings)):  # type: ignore[misc]
     in_file = File(exists=True, mandatory=True, desc="the checked image")
+    numerics = numerics_trait()
 
 
 class _SpineCropOutputSpec(TraitedSpec):
@@ -71,7 +78,7 @@ class SpineCrop(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         settings = read_settings(self.inputs, CropSettings)
         config = required_package(self.inputs).config
-        image = load_image(self.inputs.in_file)
+        image = load_image(self.inputs.in_file, numerics=self.inputs.numerics)
         wanted = wants_crop(image, settings, config)
         self._results["cropped"] = wanted
         self._results["out_file"] = self.inputs.in_file
@@ -105,7 +112,7 @@ class Preprocess(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         image = preprocess_input(
-            load_image(self.inputs.in_file),
+            load_image(self.inputs.in_file, numerics=self.inputs.numerics),
             read_settings(self.inputs, PreprocessSettings),
             is_ct=self.inputs.is_ct,
             background=self.inputs.background,

@@ -68,7 +68,7 @@ class PostProcess(SimpleInterface):
         result = reconcile(
             load_mask(inputs.spine_raw),
             load_mask(inputs.vert_raw),
-            load_image(inputs.in_file),
+            load_image(inputs.in_file, numerics=inputs.numerics),
             read_settings(inputs, PostSettings),
             has_c1=inputs.has_c1,
             is_ct=inputs.is_ct,
@@ -110,7 +110,7 @@ class LabelVertebrae(SimpleInterface):
             result = label_vertebrae(
                 load_mask(inputs.spine),
                 load_mask(inputs.vert),
-                load_image(inputs.in_file),
+                load_image(inputs.in_file, numerics=inputs.numerics),
                 list_to_box(inputs.crop),
                 load_labeling(required_package(inputs), device=inputs.device),
                 read_settings(inputs, LabelingSettings),

@@ -12,6 +12,7 @@ from ...spineps.instance import segment_instances
 from ...spineps.semantic import segment_semantic
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import ModelInputSpec, node_file, required_package, torch_resources
+from .debug import save_steps
 from .probabilities import save_probability_image, save_softmax
 
 
@@ -42,7 +43,7 @@ class SemanticSegmentation(SimpleInterface):
         inputs = self.inputs
         with torch_resources(inputs):
             result = segment_semantic(
-                load_image(inputs.in_file),
+                load_image(inputs.in_file, numerics=inputs.numerics),
                 load_semantic(required_package(inputs), device=inputs.device),
                 read_settings(inputs, SemanticSettings),
                 numerics=inputs.numerics,
@@ -55,7 +56,7 @@ class SemanticSegmentation(SimpleInterface):
         self._results["out_file"] = str(out_file)
         if inputs.save_softmax:
             path = node_file(runtime, "softmax.npz")
-            save_softmax(result.probabilities, path)
+            save_softmax(result.probabilities, result.class_labels, path)
             self._results["softmax"] = str(path)
         if inputs.save_probseg:
             path = node_file(runtime, "probseg.nii.gz")
@@ -102,8 +103,7 @@ class InstanceSegmentation(SimpleInterface):
         save_nii(vertebrae, out_file)
         self._results["out_file"] = str(out_file)
         if debug:
-            paths = [node_file(runtime, f"{step}.nii.gz") for step in debug]
-            for mask, path in zip(debug.values(), paths, strict=True):
-                save_nii(mask, path)
-            self._results["debug"] = [str(path) for path in paths]
+            self._results["debug"] = [
+                str(path) for path in save_steps(debug, runtime.cwd, vertebrae)
+            ]
         return runtime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,13 @@ if TYPE_CHECKING:
     from TPTBox import NII
 
 
-def save_softmax(probabilities: np.ndarray, path: Path) -> None:
-    """Write probabilities of shape (class, P, I, R) as float32, key ``probabilities``."""
-    np.savez_compressed(path, probabilities=probabilities.astype(np.float32))
+def save_softmax(probabilities: np.ndarray, class_labels: Sequence[int], path: Path) -> None:
+    """Write ``probabilities`` (class, P, I, R) in float32, and ``labels``, one a class."""
+    np.savez_compressed(
+        path,
+        probabilities=probabilities.astype(np.float32),
+        labels=np.asarray(class_labels, dtype=np.uint16),
+    )
 
 
 def save_probability_image(probabilities: np.ndarray, grid: NII, path: Path) -> None:
