@@ -125,22 +125,36 @@ def grow_labels(
     """Let labels grow into background, one voxel a round, lower labels first.
 
     In every round the labels take turns in ascending order; each claims the voxels that are
-    still 0 when its turn comes. With `within`, voxels outside it end as 0.
+    still 0 when its turn comes. With `within`, voxels outside it become 0 after the first turn,
+    so that only the lowest label can grow out of voxels outside.
     """
     out = arr.copy()
-    labels = [int(v) for v in np.unique(arr) if v != 0]
     element = structure(connectivity)
+    boxes = [b and _widened(b, 0, arr.shape) for b in ndimage.find_objects(arr)]
+    first = True
     for _ in range(rounds):
-        for label in labels:
-            own = out == label
-            if own.any():
-                box = bounding_box(own, 1)
-                part = out[box]
-                reached = ndimage.binary_dilation(own[box], element) & (part == 0)
-                part[reached] = label
-            if within is not None:
+        for index, box in enumerate(boxes):
+            if box is None:
+                continue
+            boxes[index] = box = _widened(box, 1, arr.shape)
+            part = out[box]
+            reached = ndimage.binary_dilation(part == index + 1, element) & (part == 0)
+            if within is not None and not first:
+                reached &= within[box]
+            part[reached] = index + 1
+            if within is not None and first:
                 out[~within] = 0
+            first = False
     return out
+
+
+def _widened(box: tuple[slice, ...], voxels: int, shape: tuple[int, ...]) -> Box:
+    """Box that is larger by some voxels on every side, clipped to the array."""
+    sides = [
+        slice(max(side.start - voxels, 0), min(side.stop + voxels, size))
+        for side, size in zip(box, shape, strict=True)
+    ]
+    return sides[0], sides[1], sides[2]
 
 
 def fill_holes(arr: IntArray, labels: Iterable[int]) -> IntArray:

@@ -87,7 +87,7 @@ def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> N
             to_mask[:3, 3],
             output_shape=reference.shape,
             order=0,
-            mode="constant" if numerics == "mended" else "nearest",
+            mode="grid-constant" if numerics == "mended" else "nearest",
             cval=0,
         )
     return _on_grid_of(reference, moved)
