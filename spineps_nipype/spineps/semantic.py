@@ -97,7 +97,8 @@ def segment_semantic(
     soft = prediction.probabilities
     uncertainty = None
     if soft is not None:
-        uncertainty = prediction.labels.set_array(normalised_entropy(soft), seg=False)
+        # Not set_array of the label map: that would cut the entropy to whole numbers.
+        uncertainty = NII.from_numpy(normalised_entropy(soft), prediction.labels.affine, False)
     return SemanticResult(mask, soft, prediction.class_labels, uncertainty)
 
 
