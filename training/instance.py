@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spineps_nipype.models.loading import load_instance
 from spineps_nipype.models.networks.instance_unet import InstanceUNet
+from spineps_nipype.models.package import load_package
 from spineps_nipype.phantom import generate
 from training.instance_data import (
     ABOVE,
@@ -31,7 +33,9 @@ from training.instance_data import (
     draw_sample,
     make_group,
 )
+from training.instance_phase import evaluate_phase
 from training.loop import LoopOptions, load_average, train
+from training.packages import write_instance
 
 WIDTH = 8
 
@@ -142,23 +146,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     else:
         network = load_average(options.out / "last.pt", network)
+    package = options.out / "package"
+    write_instance(package, network)
+    in_phase = load_instance(load_package(package))
     report: dict[str, Any] = {
         "training": {key: str(value) for key, value in vars(options).items()},
         "phantoms": options.evaluate,
         "true masks": evaluate(network, range(options.evaluate), augment=False),
         "spoilt masks": evaluate(network, range(options.evaluate), augment=True),
+        "phase, true masks": evaluate_phase(in_phase, range(options.evaluate), spoilt=False),
+        "phase, spoilt masks": evaluate_phase(in_phase, range(options.evaluate), spoilt=True),
     }
     (options.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
-    write_package(options.out / "package", network)
     return 0
-
-
-def write_package(folder: Path, network: nn.Module) -> None:
-    """Package in the SPINEPS layout."""
-    from training.packages import write_instance
-
-    write_instance(folder, network)
 
 
 if __name__ == "__main__":

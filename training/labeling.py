@@ -18,9 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spineps_nipype.models.loading import load_labeling
 from spineps_nipype.models.networks.classifier import VertebraClassifier
 from spineps_nipype.models.networks.densenet import DenseNet
+from spineps_nipype.models.package import load_package
 from spineps_nipype.phantom import generate, render
+from training import labeling_eval
 from training.labeling_data import (
     HEADS,
     draw_window,
@@ -29,6 +32,7 @@ from training.labeling_data import (
     view_patches,
 )
 from training.loop import LoopOptions, load_average, train
+from training.packages import write_labeling
 
 BLOCKS: Final = (4, 8, 12)
 GROWTH, FIRST, BOTTLENECK = 24, 32, 64
@@ -67,45 +71,24 @@ def predict(network: nn.Module, patches: np.ndarray) -> dict[str, np.ndarray]:
     return {head: value.float().softmax(1).cpu().numpy() for head, value in logits.items()}
 
 
-def evaluate(
-    network: nn.Module, seeds: Sequence[int], counts: Sequence[int | None] = (None, 8, 5)
-) -> dict[str, float]:
-    """Share of right vertebrae, and of views in which every vertebra is right.
+def evaluate(network: nn.Module, seeds: Sequence[int]) -> dict[str, float]:
+    """Share of patches of held-out phantoms in which the likeliest class is right.
 
-    ``single`` is the network's best class alone; ``path`` the pipeline's search over the column.
-    Bodies are the true ones; the image is T2w. Count None is a whole spine.
+    A quick look while training; `labeling_eval` judges the package in the pipeline.
     """
     network.eval()
-    found: dict[str, list[float]] = {}
+    right: list[float] = []
     for seed in seeds:
+        rng = np.random.default_rng((seed, 8))
         phantom = generate(seed, spacing=EVALUATION_SPACING)
-        image = render(phantom, contrast="T2w", seed=seed)
-        image, bodies = to_model_grid(phantom, image, None)
-        for count in counts:
-            rng = np.random.default_rng((seed, 8, count or 0))
-            whole = (slice(None), slice(0, bodies.shape[1]), slice(None))
-            window = whole if count is None else draw_window(phantom, bodies, rng, count)
+        image, bodies, spine = to_model_grid(phantom, render(phantom, seed=seed), None)
+        for _ in range(2):
+            window = draw_window(phantom, bodies, spine, rng)
             patches = view_patches(phantom, image, bodies, window)
             scores = predict(network, np.stack([sample["x"] for sample in patches]))
             truth = np.array([sample["VERT"] for sample in patches])
-            single = scores["VERT"].argmax(1) == truth
-            name = f"{count or 'whole'}"
-            found.setdefault(f"{name} single", []).append(float(single.mean()))
-            path = best_path(scores)
-            if path is not None:
-                right = path == truth
-                found.setdefault(f"{name} path", []).append(float(right.mean()))
-                found.setdefault(f"{name} all right", []).append(float(right.all()))
-    return {name: float(np.mean(values)) for name, values in found.items()}
-
-
-def best_path(scores: dict[str, np.ndarray]) -> np.ndarray | None:
-    """Classes (24 axis) of the pipeline's path search; None if it is not available."""
-    try:
-        from training.labeling_path import classes_of
-    except ImportError:
-        return None
-    return classes_of(scores)
+            right.append(float((scores["VERT"].argmax(1) == truth).mean()))
+    return {"held_out": float(np.mean(right))}
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -151,16 +134,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     else:
         network = load_average(options.out / "last.pt", network)
+    package = options.out / "package"
+    write_labeling(package, network, evaluate(network, range(900, 910))["held_out"])
     report: dict[str, Any] = {
         "training": {key: str(value) for key, value in vars(options).items()},
         "phantoms": options.evaluate,
-        "held out": evaluate(network, range(options.evaluate)),
+        "held out": labeling_eval.evaluate(
+            load_labeling(load_package(package)), range(options.evaluate)
+        ),
     }
     (options.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
-    from training.packages import write_labeling
-
-    write_labeling(options.out / "package", network)
     return 0
 
 

@@ -13,6 +13,7 @@ from scipy.ndimage import affine_transform
 
 from spineps_nipype.core import anatomy
 from spineps_nipype.phantom import FieldOfView, Phantom, SpinePlan, generate, render
+from spineps_nipype.spineps.labeling_patches import normalise, window
 from training.loop import phantom_seed
 
 SPACING: Final = (2.5, 2.5, 3.0)
@@ -68,19 +69,9 @@ def cut_patch(image: Array, body: Array) -> Array:
     """
     where = np.argwhere(body)
     low, high = where.min(0), where.max(0) + 1
-    centre = low + (high - low) // 2
-    patch = np.zeros(PATCH, np.float32)
-    source, target = [], []
-    for middle, size, length in zip(centre.tolist(), PATCH, image.shape, strict=True):
-        start = middle - size // 2
-        a, b = max(start, 0), min(start + size, length)
-        source.append(slice(a, b))
-        target.append(slice(a - start, b - start))
-    patch[tuple(target)] = image[tuple(source)]
-    seen = patch != 0
-    if seen.any():
-        values = patch[seen]
-        patch[seen] = (values - values.mean()) / (values.std() or 1.0)
+    centre = (low + (high - low) // 2).tolist()
+    patch = window(image, centre, PATCH)
+    normalise(patch)
     return patch
 
 
@@ -98,10 +89,10 @@ def make_group(seed: int, group: int) -> list[dict[str, Array]]:
     image = render(
         phantom, contrast=contrast, seed=int(rng.integers(2**31)), slice_thickness=thick
     )
-    image, bodies = to_model_grid(phantom, image, rng)
+    image, bodies, spine = to_model_grid(phantom, image, rng)
     samples: list[dict[str, Array]] = []
     for _ in range(VIEWS_PER_PHANTOM):
-        window = draw_window(phantom, bodies, rng)
+        window = draw_window(phantom, bodies, spine, rng)
         patches = view_patches(phantom, image, bodies, window)
         chosen = rng.permutation(len(patches))[:PATCHES_PER_VIEW]
         samples += [_augmented(patches[int(k)], rng) for k in chosen]
@@ -110,8 +101,11 @@ def make_group(seed: int, group: int) -> list[dict[str, Array]]:
 
 def to_model_grid(
     phantom: Phantom, image: Array, rng: np.random.Generator | None
-) -> tuple[Array, Array]:
-    """Image and body mask (vertebra numbers) on the model grid, a little turned and scaled."""
+) -> tuple[Array, Array, Array]:
+    """Image, bodies (vertebra numbers) and mask of all labels on the model grid.
+
+    With a generator, all are a little turned and scaled.
+    """
     body = np.where(np.isin(phantom.spine, BODY), phantom.vert, 0).astype(np.uint8)
     step = np.asarray(SPACING) / phantom.spacing
     shape = tuple(np.maximum(np.round(np.array(image.shape) / step), 1).astype(int).tolist())
@@ -126,14 +120,24 @@ def to_model_grid(
     offset = middle - matrix @ ((np.array(shape) - 1) / 2)
     floor = float(image.min())
     on_grid = affine_transform(image, matrix, offset, shape, order=1, cval=floor)
-    bodies = affine_transform(body, matrix, offset, shape, order=0, cval=0)
-    return on_grid.astype(np.float32), bodies
+    bodies, spine = (
+        affine_transform(x, matrix, offset, shape, order=0, cval=0)
+        for x in (body, (phantom.spine > 0).astype(np.uint8))
+    )
+    return on_grid.astype(np.float32), bodies, spine > 0
 
 
 def draw_window(
-    phantom: Phantom, bodies: Array, rng: np.random.Generator, count: int | None = None
+    phantom: Phantom,
+    bodies: Array,
+    spine: Array,
+    rng: np.random.Generator,
+    count: int | None = None,
 ) -> tuple[slice, slice, slice]:
     """Window (P, I, R) that shows some consecutive vertebrae.
+
+    The pipeline shows the network no more than the box of the semantic mask, so the window is
+    the box of all labels in the drawn view, at times a little larger.
 
     Parameters
     ----------
@@ -163,13 +167,23 @@ def draw_window(
     middle = at[:, 2].mean() + rng.normal(0, 1)
     half = rng.uniform(12, 30) if rng.random() < 0.4 else rng.uniform(30, 100)
     half = max(half / SPACING[2] / 2, 2)
-    r = (max(int(middle - half), 0), max(int(np.ceil(middle + half)), 1))
-    p = (at[:, 0].min() - rng.uniform(4, 40), at[:, 0].max() + rng.uniform(12, 45))
-    return (
-        slice(max(int(p[0]), 0), int(p[1])),
-        slice(max(a, 0), max(b, 1)),
-        slice(*r),
-    )
+    r = slice(max(int(middle - half), 0), max(int(np.ceil(middle + half)), 1))
+    return label_box(spine, (slice(None), slice(max(a, 0), max(b, 1)), r), rng)
+
+
+def label_box(
+    spine: Array, view: tuple[slice, slice, slice], rng: np.random.Generator | None
+) -> tuple[slice, slice, slice]:
+    """Box of the labels in a view, with a margin of a voxel or (with a generator) some more."""
+    where = np.argwhere(spine[view])
+    box = []
+    for axis, part in enumerate(view):
+        first, last, _ = part.indices(spine.shape[axis])
+        more = rng.exponential(3, 2) * (rng.random() < 0.4) if rng is not None else (0, 0)
+        low = first + where[:, axis].min() - 1 - int(more[0])
+        high = first + where[:, axis].max() + 2 + int(more[1])
+        box.append(slice(max(low, first), min(high, last)))
+    return box[0], box[1], box[2]
 
 
 def view_patches(

@@ -99,8 +99,9 @@ def test_patch_is_centred_padded_and_normalised() -> None:
 
 
 def test_view_shows_the_vertebrae_asked_for(phantom) -> None:
-    image, bodies = labeling_data.to_model_grid(phantom, phantom.tissue.astype(np.float32), None)
-    window = labeling_data.draw_window(phantom, bodies, np.random.default_rng(2), count=5)
+    grid = labeling_data.to_model_grid(phantom, phantom.tissue.astype(np.float32), None)
+    image, bodies, spine = grid
+    window = labeling_data.draw_window(phantom, bodies, spine, np.random.default_rng(2), count=5)
     patches = labeling_data.view_patches(phantom, image, bodies, window)
     visible = [p for p in patches if p["FULLYVISIBLE"]]
     assert len(visible) == 5

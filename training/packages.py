@@ -1,0 +1,69 @@
+"""The embedded instance and labelling packages: what their configuration says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from torch import nn
+
+from spineps_nipype.models.export import write_instance_package, write_labeling_package
+from training import instance_data, labeling_data
+
+INSTANCE_CONFIG: Final[dict[str, Any]] = {
+    "log_name": "Compact instance",
+    "modality": ["SEG"],
+    "acquisition": "iso",
+    "modeltype": "unet",
+    "model_expected_orientation": ["P", "I", "R"],
+    "available_folds": 1,
+    "inference_augmentation": False,
+    "resolution_range": list(instance_data.SPACING),
+    "default_step_size": 0.5,
+    "labels": {"1": 1, "2": 2, "3": 3},
+    "expected_inputs": ["seg"],
+    "cutout_size": list(instance_data.CUTOUT),
+    # voxels of 8 mm3: a cervical body loses most of its volume to the erosion that finds seeds
+    "corpus_size_cleaning": 10,
+    "vert_size_threshold": 60,
+}
+LABELING_CONFIG: Final[dict[str, Any]] = {
+    "log_name": "Compact labelling",
+    "modality": ["T2w", "T1w", "CT"],
+    "acquisition": "iso",
+    "modeltype": "classifier",
+    "model_expected_orientation": ["P", "I", "R"],
+    "available_folds": 1,
+    "inference_augmentation": False,
+    "resolution_range": list(labeling_data.SPACING),
+    "default_step_size": 0.5,
+    "labels": {},
+    "expected_inputs": ["img"],
+    "cutout_size": list(labeling_data.PATCH),
+}
+
+
+def write_instance(folder: Path, network: nn.Module) -> None:
+    """Write the instance package."""
+    write_instance_package(folder, network, config=INSTANCE_CONFIG)
+
+
+def write_labeling(folder: Path, network: nn.Module, score: float) -> None:
+    """Write the labelling package; older checkpoints in the folder are removed.
+
+    Parameters
+    ----------
+    score
+        Share of right names, for the file name.
+    """
+    for old in folder.glob("*-weights.ckpt"):
+        old.unlink()
+    write_labeling_package(
+        folder,
+        network,
+        config=LABELING_CONFIG,
+        heads=labeling_data.HEADS,
+        final_size=labeling_data.PATCH,
+        data_name="phantoms",
+        score=score,
+    )
