@@ -1,9 +1,19 @@
-"""How much memory the nodes of a scan need."""
+"""How much memory the nodes of a scan need.
+
+The factors were measured on one processor with the networks of SPINEPS' shapes; they are upper
+bounds for the scheduler, not limits.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
+
+from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.settings import PipelineSettings
 
 BASE_GB: Final = 0.6
 """Interpreter with nipype, TPTBox and scipy [GB]."""
@@ -23,13 +33,23 @@ BYTES_PER_VOXEL: Final[Mapping[str, float]] = {
 }
 """Copies of the volume that a phase holds at once [bytes a voxel]."""
 CLASS_BYTES: Final = 12
-"""Logits, their weights and a softmax in float32, for each class and voxel [bytes]."""
+"""Logits, their sum and a softmax in float32, for each class and voxel [bytes]."""
 NETWORKS: Final = frozenset({"spine_crop", "semantic", "instance", "label_vertebrae"})
+LIVE_MAPS: Final = 9
+"""Feature maps of the finest level that are alive at once, measured for both U-Nets."""
+MAP_BYTES: Final = 4
+INSTANCE_WIDTH: Final = 16
+"""Channels of the finest level of the widest instance network."""
 USUAL_VOXELS: Final = 20_000_000
-"""Size of a large sagittal scan on its own grid, where the image is not known [voxels]."""
+"""Size of a large sagittal scan, where the image is not known [voxels]."""
 USUAL_CLASSES: Final = 15
-NETWORK_GB: Final[Mapping[str, float]] = {"semantic": 2.0, "instance": 4.0, "label_vertebrae": 1.0}
-"""Feature maps of the released networks [GB]."""
+USUAL_NETWORK_GB: Final[Mapping[str, float]] = {
+    "semantic": 2.0,
+    "instance": 4.0,
+    "label_vertebrae": 1.0,
+}
+"""Feature maps where the network is not known [GB]."""
+GB: Final = 1e9
 
 
 def node_memory(
@@ -59,6 +79,84 @@ def node_memory(
     if node == "semantic":
         held += CLASS_BYTES * classes * (voxels if model_voxels is None else model_voxels)
     if node not in NETWORKS:
-        return round(BASE_GB + held / 1e9, 2)
-    maps = NETWORK_GB.get(node, 0.0) if network_gb is None else network_gb
-    return round(TORCH_GB + maps + held / 1e9, 2)
+        return round(BASE_GB + held / GB, 2)
+    maps = USUAL_NETWORK_GB.get(node, 0.0) if network_gb is None else network_gb
+    return round(TORCH_GB + maps + held / GB, 2)
+
+
+def scan_memory(
+    scan: str | Path, models: Mapping[str, ModelPackage | None], settings: PipelineSettings
+) -> dict[str, float]:
+    """Estimated peak memory of every node for a scan, in GB.
+
+    Only the header is read; a scan that cannot be read gets the estimate of a large one, and is
+    reported when its turn comes.
+    """
+    semantic, instance = models["semantic"], models["instance"]
+    voxels, model_voxels = _sizes(scan, semantic)
+    maps: dict[str, float | None] = {}
+    classes = USUAL_CLASSES
+    if semantic is not None:
+        classes = max([USUAL_CLASSES, *(c + 1 for c in semantic.config.labels)])
+        maps["semantic"] = _tile_gb(semantic)
+    if instance is not None:
+        batch = settings.instance.proc_inst_batch_size
+        cutout = math.prod(instance.config.cutout_size)
+        maps["instance"] = batch * cutout * INSTANCE_WIDTH * LIVE_MAPS * MAP_BYTES / GB
+    return {
+        node: node_memory(
+            node,
+            voxels=voxels,
+            model_voxels=model_voxels,
+            classes=classes,
+            network_gb=maps.get(node),
+        )
+        for node in BYTES_PER_VOXEL
+    }
+
+
+def _sizes(scan: str | Path, semantic: ModelPackage | None) -> tuple[int, int | None]:
+    """Voxels of a scan on its own grid and on that of the semantic model."""
+    import nibabel as nib
+
+    try:
+        image = nib.load(scan)
+        shape = [int(n) for n in image.shape[:3]]
+        codes = nib.aff2axcodes(image.affine)
+        zooms = [float(z) for z in image.header.get_zooms()[:3]]
+    except Exception:  # whatever is wrong with the file is told by the node that loads it
+        return USUAL_VOXELS, None
+    voxels = math.prod(shape)
+    if semantic is None or len(shape) < 3 or not all(z > 0 for z in zooms):
+        return voxels, None
+    axes = [
+        next((i for i, c in enumerate(codes) if c in _AXIS[w]), None)
+        for w in semantic.config.orientation
+    ]
+    if None in axes:
+        return voxels, None
+    turned = [zooms[i] for i in axes if i is not None]
+    target = semantic.config.target_spacing(turned)
+    extent = math.prod(n * z for n, z in zip(shape, zooms, strict=True))
+    return voxels, math.ceil(extent / math.prod(target))
+
+
+_AXIS: Final[Mapping[str, str]] = {
+    **dict.fromkeys("AP", "AP"),
+    **dict.fromkeys("IS", "IS"),
+    **dict.fromkeys("LR", "LR"),
+}
+
+
+def _tile_gb(package: ModelPackage) -> float | None:
+    """Feature maps of one tile of an nnU-Net package, None if its plans cannot be read."""
+    try:
+        plans = json.loads((package.folder / "plans.json").read_text(encoding="utf-8"))
+        sizes = []
+        for one in plans["configurations"].values():
+            described = one.get("architecture", {}).get("arch_kwargs", {})
+            width = described.get("features_per_stage", [one.get("UNet_base_num_features", 32)])[0]
+            sizes.append(math.prod(one["patch_size"]) * width)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return max(sizes, default=0) * LIVE_MAPS * MAP_BYTES / GB or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,14 @@ from .outputs import init_outputs_wf
 from .provenance import PHASES, Models
 from .reuse import ScanPlan
 from .spineps import OUTPUTS, init_spineps_wf
+
+logger = logging.getLogger(__name__)
+
+
+def log_plan(scan: str | Path, plan: ScanPlan) -> None:
+    """Say for each phase of a scan whether its stored result is used, and why."""
+    for step in plan:
+        logger.info("%s: %s: %s (%s)", Path(scan).name, step.phase, step.action, step.why)
 
 
 def init_scan_wf(
@@ -53,8 +62,9 @@ def init_scan_wf(
     Returns
     -------
     pipeline.Workflow
-        The workflow, with the node ``outputs`` of the files of the scan.
+        Sub-workflows ``spineps_wf`` (computes) and ``outputs_wf`` (stores).
     """
+    log_plan(in_file, plan)
     settings = settings or PipelineSettings()
     override = override or OverrideSettings()
     workflow = pe.Workflow(name=name)

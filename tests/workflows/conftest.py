@@ -58,7 +58,7 @@ class Run:
         )
 
     def __call__(
-        self, settings: PipelineSettings = SETTINGS, work: Path | None = None, **override: bool
+        self, settings: PipelineSettings = SETTINGS, plugin: str = "Linear", **override: bool
     ) -> list[str]:
         """Run what the plan says; the interfaces that computed something, in their order."""
         self.computed.clear()
@@ -73,9 +73,12 @@ class Run:
                 settings=settings,
                 override=chosen,
             )
-            workflow.base_dir = str(work or self.work)
-            workflow.config["execution"] = {"crashdump_dir": str(self.work)}
-            workflow.run(plugin="Linear")
+            workflow.base_dir = str(self.work)
+            workflow.config["execution"] = {
+                "crashdump_dir": str(self.work),
+                "poll_sleep_duration": 0.05,
+            }
+            workflow.run(plugin=plugin, plugin_args={"n_procs": 2, "raise_insufficient": False})
         return list(self.computed)
 
     def files(self) -> dict[str, bytes]:

@@ -22,6 +22,7 @@ from spineps_nipype.settings import PipelineSettings, SaveSettings
 from spineps_nipype.workflows.reuse import StoredResults
 from spineps_nipype.workflows.spineps import init_spineps_wf
 
+from ..tiny_packages import N_VERTEBRAE, affine, coded_labels
 from .conftest import COMPUTE, SETTINGS, Run
 
 RAW = ("out_spine_raw", "out_vert_raw")
@@ -46,8 +47,29 @@ def test_the_first_run_computes_every_phase_once(run: Run) -> None:
     assert not [name for name in written if name.endswith(".part")]
 
 
+def test_the_coded_image_is_segmented_exactly(finished: Run) -> None:
+    coded = nib.as_closest_canonical(nib.Nifti1Image(coded_labels(), affine()))
+    expected = np.asarray(coded.dataobj)
+    spine = nib.load(finished.paths["out_spine"])
+    np.testing.assert_allclose(spine.affine, coded.affine)
+    found = np.asarray(spine.dataobj)
+    np.testing.assert_array_equal(np.where(np.isin(found, (52, 53)), 62, found), expected)
+    vert = np.asarray(nib.load(finished.paths["out_vert"]).dataobj)
+    bodies = np.unique(vert[expected == 49])
+    assert len(bodies) == N_VERTEBRAE
+    assert (np.diff(bodies) == 1).all()
+    np.testing.assert_array_equal(vert == 26, expected == 26)
+    np.testing.assert_array_equal(np.unique(vert[expected == 100]), bodies + 100)
+
+
 def test_two_runs_write_the_same_bytes(run: Run, finished: Run) -> None:
     run()
+    assert run.files() == finished.files()
+
+
+def test_workers_write_the_same_bytes(run: Run, finished: Run) -> None:
+    """The nodes survive the way to other processes and back."""
+    assert run(plugin="MultiProc") == []  # computed, but not in this process
     assert run.files() == finished.files()
 
 
@@ -171,7 +193,7 @@ def test_a_changed_option_runs_its_phase_and_what_follows(again: Run) -> None:
     assert again(settings) == []
 
 
-@pytest.mark.parametrize("name", EVERYTHING + ["PrepareDerivatives", "SaveDerivatives"])
+@pytest.mark.parametrize("name", [*EVERYTHING, "PrepareDerivatives", "SaveDerivatives"])
 def test_a_killed_run_goes_on_from_what_was_finished(
     run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
