@@ -18,6 +18,7 @@ from nipype.pipeline import engine as pe
 
 from spineps_nipype import interfaces
 from spineps_nipype.core.files import file_digest
+from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.settings import PipelineSettings, SaveSettings
 from spineps_nipype.workflows.reuse import StoredResults
 from spineps_nipype.workflows.spineps import init_spineps_wf
@@ -215,6 +216,33 @@ def test_a_killed_run_goes_on_from_what_was_finished(
     if name in EVERYTHING:
         assert name in computed
         assert len(computed) + len(done & NODES.keys()) == len(EVERYTHING)
+
+
+def test_a_failed_phase_leaves_the_results_of_those_before_it(
+    run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object, runtime: object) -> None:
+        raise EmptyResultError("no vertebra")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(interfaces.InstanceSegmentation, "_run_interface", fail)
+        with pytest.raises(RuntimeError, match="no vertebra"):
+            run()
+    raw = run.paths["out_spine_raw"]
+    assert list(run.files()) == [
+        p.relative_to(run.out).as_posix() for p in (raw.with_name(f"{raw.name[:-7]}.json"), raw)
+    ]
+    shutil.rmtree(run.work)
+    assert "SemanticSegmentation" not in run()
+    assert run.files() == finished.files()
+
+
+def test_the_numerics_of_spineps_run_through(run: Run, finished: Run) -> None:
+    run(replace(SETTINGS, numerics="spineps-2.1.3"))
+    for key in ("out_spine_raw", "out_vert_raw", "out_spine"):
+        np.testing.assert_array_equal(
+            nib.load(run.paths[key]).dataobj, nib.load(finished.paths[key]).dataobj
+        )
 
 
 NODES = {
