@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..core.anatomy import VERTEBRA_PARTS
 from ..core.components import BoolArray, bounding_box, label_components
+from ..settings import Numerics
 from .frames import pad_box
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,12 @@ def unify_articular_processes(vert: NDArray[Any], spine: NDArray[Any]) -> None:
 
 
 def assign_missing_parts(
-    vert: NDArray[Any], spine: NDArray[Any], *, assign: bool, fast: bool
+    vert: NDArray[Any],
+    spine: NDArray[Any],
+    *,
+    assign: bool,
+    fast: bool,
+    numerics: Numerics = "mended",
 ) -> int:
     """Give vertebra tissue without a number to a neighbouring instance, in place.
 
@@ -65,6 +71,9 @@ def assign_missing_parts(
         touches most (the lower number where two touch equally).
     fast
         First spread the instances through the tissue along faces, layer by layer.
+    numerics
+        Where two instances arrive in the same layer of the fast option the lower number wins;
+        under ``spineps-2.1.3`` the one whose voxels come first in memory.
 
     Returns
     -------
@@ -76,20 +85,28 @@ def assign_missing_parts(
     if assign or fast:
         box = pad_box(bounding_box(tissue), 1, vert.shape) if tissue.any() else None
         if box is not None and ((vert[box] == 0) & tissue[box]).any():
-            deleted = _cover(vert[box], spine[box], tissue[box], assign=assign, fast=fast)
+            deleted = _cover(vert[box], spine[box], tissue[box], assign, fast, numerics)
     vert[~tissue] = 0
     return deleted
 
 
 def _cover(
-    vert: NDArray[Any], spine: NDArray[Any], tissue: BoolArray, *, assign: bool, fast: bool
+    vert: NDArray[Any],
+    spine: NDArray[Any],
+    tissue: BoolArray,
+    assign: bool,
+    fast: bool,
+    numerics: Numerics,
 ) -> int:
     labels = np.pad(vert, 1)
     flat = labels.ravel()
     inside = np.pad(tissue, 1).ravel()
     free = np.flatnonzero(inside & (flat == 0))
-    if fast:
-        free = _spread(flat, free, _steps(labels.strides, labels.itemsize, 1), None)
+    faces = _steps(labels.strides, labels.itemsize, 1)
+    if fast and numerics == "mended":
+        free = _spread(flat, free, faces, None)
+    elif fast:
+        free = _spread_in_turn(flat, free, faces)
     deleted = 0
     if assign:
         # Growing passes the lowest number first, and only then is all outside the tissue
@@ -98,7 +115,6 @@ def _cover(
         if outside.size:
             numbers = flat[flat != 0]
             flat[outside[flat[outside] != numbers.min()]] = 0
-        faces = _steps(labels.strides, labels.itemsize, 1)
         free = _spread(flat, free, faces, 1)
         flat[outside] = 0
         free = _spread(flat, free, faces, GROWTH_ROUNDS - 1)
@@ -124,6 +140,24 @@ def _spread(
         free = free[~reached]
         rounds = None if rounds is None else rounds - 1
     return free
+
+
+def _spread_in_turn(flat: NDArray[Any], free: NDArray[Any], steps: NDArray[Any]) -> NDArray[Any]:
+    """Number free voxels layer by layer; the voxel that was numbered first writes first."""
+    open_to = np.zeros(flat.size, dtype=bool)
+    open_to[free] = True
+    front = np.flatnonzero(flat)
+    while front.size:
+        target = (front[:, None] + steps).ravel()
+        source = np.repeat(front, len(steps))
+        reached = open_to[target]
+        target, source = target[reached], source[reached]
+        _, first = np.unique(target, return_index=True)
+        first.sort()
+        front = target[first]
+        flat[front] = flat[source[first]]
+        open_to[front] = False
+    return np.asarray(free[open_to[free]])
 
 
 def _join_remaining(labels: NDArray[Any], free: NDArray[Any], spine: NDArray[Any]) -> int:

@@ -133,6 +133,7 @@ def reconcile_arrays(
         spine,
         assign=settings.proc_assign_missing_cc,
         fast=settings.proc_assign_missing_cc_fast,
+        numerics=numerics,
     )
     if not vert.any():
         raise EmptyResultError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 import tempfile
 import warnings
@@ -60,9 +62,8 @@ def draw_snapshot(
         "cor_savgol_filter": True,
     }
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # TPTBox uses functions that matplotlib is going to rename.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        # TPTBox uses functions that matplotlib is going to rename, and warns of every sacrum.
+        warnings.simplefilter("ignore")
         _use_file_backend()
         from TPTBox.spine.snapshot2D.snapshot_modular import Snapshot_Frame, create_snapshot
 
@@ -72,7 +73,8 @@ def draw_snapshot(
             Snapshot_Frame(**shared, segmentation=spine),
         ]
         drawn = Path(folder) / "snapshot.png"
-        create_snapshot(str(drawn), frames)
+        with contextlib.redirect_stdout(io.StringIO()):
+            create_snapshot(str(drawn), frames)
         pixels = _read(drawn)
     with whole_file(out_path) as temporary:
         _write(pixels, note, temporary)

@@ -1,0 +1,210 @@
+"""Scores and the path through them."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spineps_nipype.errors import ModelError
+from spineps_nipype.settings import LabelingSettings
+from spineps_nipype.spineps.labeling_path import find_path
+from spineps_nipype.spineps.labeling_scores import AXIS_24, AXIS_26, Scores, score_vertebrae
+
+FREE = LabelingSettings()
+FORCED = LabelingSettings(proc_lab_force_no_tl_anomaly=True)
+UPSTREAM = "spineps-2.1.3"
+
+
+def peaks(classes: list[int], size: int = 24, height: float = 0.9) -> np.ndarray:
+    table = np.full((len(classes), size), (1 - height) / (size - 1))
+    table[np.arange(len(classes)), classes] = height
+    return table
+
+
+def path(heads: dict[str, np.ndarray], c1: bool = False, options=FREE, numerics="mended"):
+    scores = score_vertebrae(heads, numerics=numerics)
+    return find_path(scores, c1_enabled=c1, settings=options, numerics=numerics)
+
+
+@pytest.mark.parametrize("numerics", ["mended", UPSTREAM])
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        ([15, 16, 17, 18, 19], [16, 17, 18, 19, 20]),
+        ([17, 18, 18, 19], [18, 19, 28, 20]),
+        ([16, 17, 19], [17, 18, 20]),
+        ([21, 22, 23, 23], [22, 23, 24, 25]),
+        ([1, 2, 3], [2, 3, 4]),
+    ],
+)
+def test_clear_scores_give_their_names(
+    classes: list[int], labels: list[int], numerics: str
+) -> None:
+    found = path({"VERT": peaks(classes)}, numerics=numerics)
+    assert found.classes == classes
+    assert found.labels == labels
+
+
+def test_c1_is_a_start_only_when_enabled() -> None:
+    heads = {"VERT": peaks([0, 1, 2])}
+    assert path(heads, c1=True).labels == [1, 2, 3]
+    assert path(heads).labels == [2, 3, 4]
+
+
+def test_no_anomaly_means_neither_a_t13_nor_a_missing_t12() -> None:
+    assert path({"VERT": peaks([17, 18, 18, 19, 20])}, options=FORCED).labels in (
+        [17, 18, 19, 20, 21],
+        [18, 19, 20, 21, 22],
+    )
+    assert path({"VERT": peaks([16, 17, 19, 20])}, options=FORCED).labels == [18, 19, 20, 21]
+
+
+@pytest.mark.parametrize(
+    ("numerics", "labels"),
+    [("mended", [17, 18, 19, 20, 21]), (UPSTREAM, [18, 19, 28, 20, 21])],
+)
+def test_no_anomaly_with_26_classes_does_not_make_a_t13(numerics: str, labels: list[int]) -> None:
+    """Clear scores for T10, T11, T12, L1, L2."""
+    heads = {"VERTEX": peaks([16, 17, 18, 20, 21], 26)}
+    assert path(heads, options=FORCED, numerics=numerics).labels == labels
+    assert path(heads, numerics=numerics).labels == [17, 18, 19, 20, 21]
+
+
+def test_26_classes_know_t13_and_l6() -> None:
+    assert path({"VERTEX": peaks([18, 19, 20], 26)}).labels == [19, 28, 20]
+    assert path({"VERTEXACT": peaks([24, 25], 26)}).labels == [24, 25]
+    assert path({"VERTEX": peaks([17, 20, 21], 26)}).labels == [18, 20, 21]
+    both = {"VERT": peaks([18, 18, 19]), "VERTEX": peaks([18, 19, 20], 26)}
+    assert path(both).labels == [19, 28, 20]
+
+
+@pytest.mark.parametrize(("numerics", "used"), [("mended", True), (UPSTREAM, False)])
+def test_the_t13_head_is_used_under_the_name_it_is_trained_with(numerics: str, used: bool) -> None:
+    unsure = peaks([17, 18, 19, 20], height=0.5)
+    unsure[2] = peaks([18], height=0.45)[0]
+    t13 = np.array([[1.0, 0], [1, 0], [0.02, 0.98], [1, 0]])
+    plain = score_vertebrae({"VERT": unsure}, numerics=numerics)
+    scores = score_vertebrae({"VERT": unsure, "VT13": t13}, numerics=numerics)
+    assert bool(scores.t13.any()) == used
+    assert not plain.t13.any()
+    named = score_vertebrae({"VERT": unsure, "VERTT13": t13}, numerics=UPSTREAM)
+    np.testing.assert_allclose(named.t13, [0, 0, -0.4, 0], atol=1e-6)
+
+
+def test_a_faint_t13_stays_faint() -> None:
+    heads = {"VERT": peaks([17, 18, 19]), "VT13": np.array([[0.99, 0.01]] * 3)}
+    assert np.abs(score_vertebrae(heads).t13).max() < 0.01
+
+
+def test_more_vertebrae_than_names(caplog: pytest.LogCaptureFixture) -> None:
+    """27 rows of a spine of 24 with three strangers in it."""
+    classes = list(range(1, 24))
+    rows = peaks(classes)
+    strangers = np.full((4, 24), 1 / 24)
+    table = np.concatenate([rows[:5], strangers[:2], rows[5:15], strangers[2:], rows[15:]])
+    for numerics in ("mended", UPSTREAM):
+        found = path({"VERT": table}, numerics=numerics)
+        assert len(found.labels) == 27
+        named = [label for label in found.labels if label is not None]
+        assert len(named) == 25
+        assert named == sorted(named, key=lambda v: 19.5 if v == 28 else v)
+        assert "more than a spine has names for" in caplog.text
+
+
+@pytest.mark.parametrize("rows", [1, 24, 25, 26, 40])
+def test_any_number_of_rows_has_an_answer(rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    table = rng.dirichlet(np.ones(24), rows)
+    found = path({"VERT": table})
+    assert len(found.labels) == rows
+    assert sum(label is not None for label in found.labels) == min(rows, 25)
+
+
+def brute_force(scores: Scores, start: int, force: bool) -> float:
+    """Cheapest of all allowed sequences, tried one by one."""
+    axis = scores.axis
+    best = np.inf
+    for classes in product(range(start, axis.size), repeat=len(scores.total)):
+        cost = -sum(scores.total[r, c] for r, c in enumerate(classes))
+        legal = not (axis is AXIS_26 and force and 19 in classes)
+        for r, c in enumerate(classes):
+            rel = scores.relative[r]
+            cost += rel[2] if c == axis.regions[1] else rel[4] if c == axis.regions[2] else 0
+            if r + 1 == len(classes):
+                cost += rel[5] if axis.labels[c] in (24, 25) else 0
+                continue
+            after = classes[r + 1]
+            cost += rel[2 * axis.region(c) + 1] if axis.region(after) > axis.region(c) else 0
+            legal = legal and allowed(axis, c, after, force)
+            if (axis is AXIS_24 and c == after == 18) or (axis is AXIS_26 and after == 19):
+                cost += scores.t13[r + 1]
+        if axis is AXIS_24:
+            legal = legal and classes.count(18) <= 2 and classes.count(23) <= 2
+        if legal:
+            best = min(best, cost)
+    return float(best)
+
+
+def allowed(axis, one: int, two: int, force: bool) -> bool:
+    if two == one + 1:
+        return True
+    if axis is AXIS_24:
+        return (one == two == 23) or (not force and ((one == two == 18) or (one, two) == (17, 19)))
+    return (one, two) == (18, 20) or (not force and (one, two) == (17, 20))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([AXIS_24, AXIS_26]))
+def test_no_cheaper_path_exists(seed: int, force: bool, axis) -> None:
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(1, 5))
+    total = rng.random((rows, axis.size)) * (rng.random((rows, axis.size)) < 0.3)
+    scores = Scores(axis, total, -rng.random((rows, 6)), -rng.random(rows), np.ones(rows))
+    start = 15  # keeps the list of sequences short, and holds all that is special
+    found = find_path(
+        Scores(axis, np.where(np.arange(axis.size) < start, -9.0, total), *rest(scores)),
+        c1_enabled=False,
+        settings=FORCED if force else FREE,
+    )
+    assert found.cost == pytest.approx(brute_force(scores, start, force))
+
+
+def rest(scores: Scores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return scores.relative, scores.t13, scores.visible
+
+
+def test_three_t12_are_avoided_at_the_least_cost() -> None:
+    """A choice of the best continuation first would end in a dead end here."""
+    total = np.zeros((4, 24))
+    total[:, 18] = 1.0
+    scores = Scores(AXIS_24, total, np.zeros((4, 6)), np.zeros(4), np.ones(4))
+    found = find_path(scores, c1_enabled=False, settings=FREE)
+    assert found.classes.count(18) == 2
+    assert found.cost == pytest.approx(-2)
+
+
+def test_the_end_of_the_lumbar_spine_counts() -> None:
+    """Equal scores; the relative head sees the last lumbar vertebra at the bottom."""
+    heads = {"VERT": np.full((2, 24), 1 / 24), "VERTREL": np.zeros((2, 6))}
+    heads["VERTREL"][:, 0], heads["VERTREL"][1, 5] = 1, 1
+    assert path(heads).labels == [23, 24]
+
+
+def test_forced_rows_are_certain() -> None:
+    scores = score_vertebrae({"VERT": peaks([5, 6, 7])}, forced={0: 1})
+    assert find_path(scores, c1_enabled=True, settings=FREE).labels == [2, 3, 4]
+
+
+def test_a_model_must_name_vertebrae() -> None:
+    with pytest.raises(ModelError, match="REGION"):
+        score_vertebrae({"REGION": np.ones((2, 3)) / 3})
+
+
+def test_groups_and_regions_alone_can_name() -> None:
+    groups = np.zeros((4, 12))
+    groups[[0, 1, 2, 3], [7, 8, 9, 9]] = 1
+    assert path({"VERTGRP": groups}).labels == [18, 19, 20, 21]

@@ -1,0 +1,75 @@
+"""The picture is drawn without a display and always with the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from TPTBox import POI
+
+from spineps_nipype.spineps.centroids import compute_centroids
+from spineps_nipype.spineps.discs import finalize_masks
+from spineps_nipype.spineps.snapshot import draw_snapshot
+
+from .blocks import as_nii, spine_of_blocks
+
+WHOLE = (slice(None), slice(None), slice(None))
+
+
+@pytest.fixture(scope="module")
+def scan():
+    spine, vert = spine_of_blocks(4)
+    vert = np.array([0, 21, 22, 23, 24], np.uint16)[vert]
+    masks = finalize_masks(as_nii(spine), as_nii(vert), WHOLE)
+    image = masks[0].set_array((spine * 4.0).astype(np.float32), seg=False)
+    return image, *masks
+
+
+def test_equal_input_gives_equal_bytes_without_metadata(scan, tmp_path: Path) -> None:
+    poi = compute_centroids(*scan[1:])
+    paths = [draw_snapshot(*scan, poi, tmp_path / f"{i}.png", is_ct=False) for i in range(2)]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    with Image.open(paths[0]) as picture:
+        assert picture.info == {}
+        assert np.asarray(picture).std() > 5
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.png", "1.png"]
+
+
+def test_a_note_stands_below(scan, tmp_path: Path) -> None:
+    poi = compute_centroids(*scan[1:])
+    plain = draw_snapshot(*scan, poi, tmp_path / "a.png", is_ct=False)
+    noted = draw_snapshot(*scan, poi, tmp_path / "b.png", is_ct=False, note="compact models")
+    with Image.open(plain) as one, Image.open(noted) as two:
+        assert two.width == one.width
+        assert two.height > one.height
+        above, band = np.split(np.asarray(two), [one.height])
+        np.testing.assert_array_equal(above, np.asarray(one))
+        assert band.min() < 50
+        assert band.max() == 255
+
+
+@pytest.mark.parametrize("points", ["none", "empty", "one"])
+def test_few_points_do_not_stop_it(scan, tmp_path: Path, points: str) -> None:
+    poi = None if points == "none" else compute_centroids(*scan[1:])
+    if points == "empty":
+        poi = compute_centroids(scan[1] * 0, scan[2] * 0)
+    elif points == "one":
+        poi = POI(
+            {(21, 50): poi[21, 50]},
+            orientation=poi.orientation,
+            zoom=poi.zoom,
+            shape=poi.shape,
+            rotation=poi.rotation,
+            origin=poi.origin,
+        )
+    path = draw_snapshot(*scan, poi, tmp_path / "s.png", is_ct=True)
+    assert path.stat().st_size > 1000
+
+
+def test_faint_images_are_seen(scan, tmp_path: Path) -> None:
+    image = scan[0].set_array(scan[0].get_array() / 1e5)
+    draw_snapshot(image, *scan[1:], None, tmp_path / "s.png", is_ct=False)
+    with Image.open(tmp_path / "s.png") as picture:
+        assert np.asarray(picture).max() > 200
