@@ -80,6 +80,6 @@ def spine_mask(image: NII, network: SemanticModel) -> NII:
     turned = image.set_array(array, seg=False).reorient(network.config.orientation)
     grid = rescale(turned, network.config.target_spacing([float(z) for z in turned.zoom]))
     padded = pad(grid, PAD_VOXELS, 0.0)
-    mirrored = np.pad(grid.get_array(), PAD_VOXELS, mode="symmetric")
+    mirrored = np.pad(grid.get_array(), PAD_VOXELS, mode="reflect")
     labels = network.predict(padded.set_array(mirrored, seg=False), tta=False).labels
     return to_input_grid(labels, image)

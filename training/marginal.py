@@ -1,0 +1,90 @@
+"""Loss over sets of labels: a mask that joins several labels teaches what it knows.
+
+A target voxel carries a code. Codes 0 to 14 are single classes (background and the 14 labels of
+`MR_LABELS`); further codes stand for "one of these classes". The probability of a set is the sum
+over its classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from spineps_nipype.core.anatomy import CANAL, CORD, DISC, ENDPLATE, MR_LABELS, SACRUM
+
+CLASS_OF: Final = {0: 0, **{label: i + 1 for i, label in enumerate(MR_LABELS)}}
+CLASSES: Final = len(CLASS_OF)
+SPIDER_SETS: Final[Mapping[int, tuple[int, ...]]] = {
+    0: (0, SACRUM, ENDPLATE),
+    1: (41, 42, 43, 44, 45, 46, 47, 48, 49),
+    2: (DISC,),
+    3: (CORD, CANAL),
+}
+"""What the values of a SPIDER mask may be. Its discs and bodies keep a gap, where endplates lie."""
+CLASS_WEIGHTS: Final = (0.7, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1.5, 1.2, 2, 1.5, 1.2)
+SET_WEIGHTS: Final = (0.8, 1.5, 2.0, 1.5)
+SMOOTH: Final = 20.0
+"""Voxels added to both sides of the Dice ratio, so that specks do not dominate."""
+
+
+def set_table(sets: Sequence[Sequence[int]]) -> Tensor:
+    """Which classes each code allows: bool, (codes, classes); single classes come first.
+
+    Parameters
+    ----------
+    sets
+        SPINEPS labels of each set, 0 for background.
+    """
+    table = torch.zeros((CLASSES + len(sets), CLASSES), dtype=torch.bool)
+    table[:CLASSES] = torch.eye(CLASSES, dtype=torch.bool)
+    for row, labels in enumerate(sets, start=CLASSES):
+        table[row, [CLASS_OF[label] for label in labels]] = True
+    return table
+
+
+def marginal_loss(
+    logits: Tensor, codes: Tensor, table: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of the sets, and one minus their Dice overlap.
+
+    Parameters
+    ----------
+    logits
+        (batch, classes, z, y, x).
+    codes
+        (batch, z, y, x), rows of `table`.
+    table
+        From `set_table`.
+    weights
+        Weight of every code in the cross-entropy.
+
+    Returns
+    -------
+    cross_entropy, dice_loss
+        The Dice part is the mean over the codes that a sample holds, background sets excepted.
+    """
+    soft = torch.softmax(logits.float(), dim=1)
+    sums = torch.einsum("bczyx,kc->bkzyx", soft, table.to(soft.dtype))
+    own = sums.gather(1, codes[:, None])[:, 0].clamp_min(1e-7)
+    entropy = -(weights[codes] * own.log()).mean()
+    target = torch.nn.functional.one_hot(codes, len(table)).movedim(-1, 1).to(soft.dtype)
+    axes = (2, 3, 4)
+    size = target.sum(axes)
+    # A joined mask says nothing of the single labels in it: no credit, no blame.
+    known = _known(codes, table)
+    overlap = (sums * target).sum(axes)
+    dice = (2 * overlap + SMOOTH) / ((sums * known).sum(axes) + size + SMOOTH)
+    counts = (size > 0) & ~table[:, 0][None]
+    return entropy, 1 - (dice * counts).sum() / counts.sum().clamp_min(1)
+
+
+def _known(codes: Tensor, table: Tensor) -> Tensor:
+    """Voxels at which the membership of a set is certain, (batch, codes, z, y, x)."""
+    overlaps = (table.float() @ table.float().T) > 0
+    within = (table.float() @ (~table).float().T) == 0
+    # Voxel code v decides set k when all of v lies in k, or none of it does.
+    decided = within.T | ~overlaps
+    return decided[:, codes].movedim(0, 1).to(torch.float32)

@@ -1,0 +1,158 @@
+"""Train the compact semantic network on phantoms and real scans, and write its package.
+
+    python -m training.semantic --out runs/semantic --seed 0 --real BIDS_WITH_MASKS
+
+The same command goes on from the last checkpoint. Masks that join labels (SPIDER: vertebra, disc,
+canal) train by the marginal loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
+from spineps_nipype.models.export import write_semantic_package
+from training.loop import LoopOptions, load_average, train
+from training.marginal import CLASS_WEIGHTS, CLASSES, SET_WEIGHTS, SPIDER_SETS
+from training.marginal import marginal_loss, set_table
+from training.real_scans import training_scans
+from training.semantic_data import PATCH, SPACING, SemanticSamples
+
+FEATURES: Final = (16, 32, 64, 96, 128)
+KERNELS: Final = ((1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
+"""Thick slices: the finest levels look within them only. Axes are R, I, P."""
+STRIDES: Final = ((1, 1, 1), (1, 2, 2), (1, 2, 2), (2, 2, 2), (2, 2, 2))
+ARCHITECTURE: Final[dict[str, Any]] = {
+    "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
+    "arch_kwargs": {
+        "n_stages": len(FEATURES),
+        "features_per_stage": list(FEATURES),
+        "conv_op": "torch.nn.modules.conv.Conv3d",
+        "kernel_sizes": [list(k) for k in KERNELS],
+        "strides": [list(s) for s in STRIDES],
+        "n_conv_per_stage": [2] * len(FEATURES),
+        "n_conv_per_stage_decoder": [2] * (len(FEATURES) - 1),
+        "conv_bias": True,
+        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
+        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+        "dropout_op": None,
+        "dropout_op_kwargs": None,
+        "nonlin": "torch.nn.LeakyReLU",
+        "nonlin_kwargs": {"inplace": True},
+    },
+    "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
+}
+CONFIG: Final[dict[str, Any]] = {
+    "log_name": "spineps-nipype compact semantic (not a SPINEPS release)",
+    "modality": ["T2w", "T1w", "Vibe", "MPR"],
+    "acquisition": "sag",
+    "modeltype": "nnunet",
+    "model_expected_orientation": ["P", "I", "R"],
+    "available_folds": 1,
+    "inference_augmentation": False,
+    "resolution_range": list(SPACING),
+    "default_step_size": 0.5,
+    "labels": {str(i + 1): label for i, label in enumerate(MR_LABELS)},
+    "expected_inputs": ["img"],
+    "shrink_tile": True,
+}
+
+
+def build_network() -> nn.Module:
+    """Fresh network."""
+    from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
+
+    return build_semantic_unet({"architecture": ARCHITECTURE}, 1, CLASSES, "training")
+
+
+class Loss:
+    """Cross-entropy and Dice over label sets, as the training loop calls it."""
+
+    def __init__(self) -> None:
+        self.table = set_table(list(SPIDER_SETS.values()))
+        self.weights = torch.tensor([*CLASS_WEIGHTS, *SET_WEIGHTS], dtype=torch.float32)
+
+    def __call__(
+        self, network: nn.Module, batch: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Value to minimise, and its parts for the log."""
+        device = batch["image"].device
+        logits = network(batch["image"])
+        with torch.autocast(device.type, enabled=False):
+            entropy, dice = marginal_loss(
+                logits, batch["target"], self.table.to(device), self.weights.to(device)
+            )
+        return entropy + dice, {"entropy": float(entropy.detach()), "dice": float(dice.detach())}
+
+
+def write_package(folder: Path, network: nn.Module) -> None:
+    """Package in the SPINEPS layout, half precision."""
+    names = ["background", *(SPINE_NAMES[label] for label in MR_LABELS)]
+    write_semantic_package(
+        folder,
+        [network],
+        config=CONFIG,
+        architecture=ARCHITECTURE,
+        patch_size=PATCH[::-1],
+        spacing=SPACING[::-1],
+        class_names=names,
+    )
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.semantic", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
+    parser.add_argument("--phantom-share", type=float, default=0.5)
+    parser.add_argument("--init", type=Path, help="checkpoint of another run to start from")
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--minutes", type=float, help="stop after so much process time")
+    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--workers", type=int, default=1, help="data processes (GPU: 12)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train and write the package."""
+    options = parse(arguments)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    network = build_network()
+    if options.init:
+        network = load_average(options.init, network).train()
+    real = training_scans(options.real, SPACING, options.out / "cache") if options.real else []
+    network = train(
+        network,
+        Loss(),
+        SemanticSamples(real, options.phantom_share),
+        LoopOptions(
+            out=options.out,
+            steps=options.steps,
+            learning_rate=options.learning_rate,
+            batch_size=options.batch_size,
+            workers=options.workers,
+            device=options.device,
+            seed=options.seed,
+            ema_decay=0.998,
+            log_every=50,
+            save_every=250,
+            minutes=options.minutes,
+        ),
+    )
+    write_package(options.out / "package", network)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,220 @@
+"""Samples for the semantic network: patches of phantoms and of real scans.
+
+Patches are (P, I, R) on the model grid until the end, when the axes are reversed for the network.
+Every sample is a function of its seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate
+from spineps_nipype.phantom.render import render_tissue, smooth_noise
+from spineps_nipype.phantom.tissues import label_table, mirror_table
+from training.loop import Batch, phantom_seed
+from training.marginal import CLASS_OF, CLASSES, SPIDER_SETS
+from training.real_scans import RealScan
+
+SPACING: Final = (1.0, 1.0, 2.0)
+PATCH: Final = (128, 160, 12)
+"""Voxels in P, I, R."""
+SAMPLES: Final = 10
+"""Samples made from one phantom, and from one round of real scans."""
+CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
+CONTRAST_SHARES: Final = (0.65, 0.13, 0.07, 0.15)
+OUTSIDE: Final = 255
+SPIDER_CODE: Final = {value: CLASSES + i for i, value in enumerate(SPIDER_SETS)}
+LUMBAR_SHARE: Final = 0.65
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class SemanticSamples:
+    """Maker of groups of samples.
+
+    Parameters
+    ----------
+    real
+        Real scans; without them all groups are phantoms.
+    phantom_share
+        Fraction of groups that are phantoms.
+    patch
+        Size of a sample in voxels (P, I, R).
+    """
+
+    real: Sequence[RealScan] = ()
+    phantom_share: float = 0.5
+    patch: tuple[int, int, int] = PATCH
+
+    def __call__(self, seed: int, group: int) -> list[Batch]:
+        """Samples of one group."""
+        rng = np.random.default_rng((seed, 2, group))
+        if self.real and rng.random() >= self.phantom_share:
+            return [self._real(rng) for _ in range(SAMPLES)]
+        phantom = draw_phantom(phantom_seed(seed, group), rng)
+        return [self._phantom(phantom, rng) for _ in range(SAMPLES)]
+
+    def _real(self, rng: np.random.Generator) -> Batch:
+        scan = self.real[int(rng.integers(len(self.real)))]
+        centre = _centre(scan.mask > 0, self.patch, rng)
+        places = _places(self.patch, centre, rng, widest=1.35)
+        image = map_coordinates(scan.image, places, order=1, cval=-1e3)
+        values = map_coordinates(scan.mask, places, order=0, cval=OUTSIDE)
+        outside = (values == OUTSIDE) | (image < -1e2)
+        codes = np.zeros(values.shape, np.int64)
+        for value, code in SPIDER_CODE.items():
+            codes[values == value] = code
+        image[outside] = scan.image.min()
+        if rng.random() < 0.5:
+            image, codes, outside = image[..., ::-1], codes[..., ::-1], outside[..., ::-1]
+        return _finish(image.copy(), codes.copy(), outside.copy(), rng)
+
+    def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
+        centre = _centre(phantom.spine > 0, self.patch, rng)
+        places = _places(self.patch, centre, rng, widest=1.15)
+        tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
+        ones = np.ones(phantom.tissue.shape, np.uint8)
+        outside = map_coordinates(ones, places, order=0, cval=0) == 0
+        if rng.random() < 0.5:
+            tissue, outside = mirror_table()[tissue][..., ::-1], outside[..., ::-1]
+        contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
+        thick = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.5 else None
+        image = render_tissue(tissue, SPACING, rng, contrast=contrast, slice_thickness=thick)
+        table = np.array([CLASS_OF.get(int(v), 0) for v in range(256)])
+        codes = table[label_table()[tissue]]
+        image = (image - image.mean()) / (image.std() + 1e-6)
+        # The network sees a scan normalised as a whole, of which a patch is an uneven part.
+        image = image * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 0.3)
+        return _finish(image, codes, outside.copy(), rng)
+
+
+def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
+    """A window on a phantom: mostly lumbar, from thin slabs to wide volumes."""
+    names = draw_plan(seed).levels
+    count = len(names)
+    if rng.random() < LUMBAR_SHARE:
+        top, bottom = int(rng.integers(count - 9, count - 4)), "sacrum"
+    else:
+        top = int(rng.integers(0, count - 6))
+        low = min(top + int(rng.integers(4, 9)), count - 1)
+        bottom = "sacrum" if low == count - 1 else names[low]
+    fov = FieldOfView(
+        top=names[top],
+        bottom=bottom,
+        width=float(rng.choice([rng.uniform(14, 30), rng.uniform(30, 80)])),
+        offset=float(rng.normal(0, 5)),
+    )
+    return generate(seed, spacing=SPACING, fov=fov)
+
+
+def _centre(
+    foreground: Array, patch: tuple[int, int, int], rng: np.random.Generator
+) -> list[float]:
+    """Middle of a patch: mostly around a voxel of the spine."""
+    if rng.random() < 0.93:
+        rows = np.argwhere(foreground[::4, ::4])
+        p, i, r = rows[int(rng.integers(len(rows)))] * (4, 4, 1)
+        return [
+            p + rng.uniform(-0.3, 0.3) * patch[0],
+            i + rng.uniform(-0.3, 0.3) * patch[1],
+            r + rng.uniform(-3, 3),
+        ]
+    return [float(rng.uniform(0, n - 1)) for n in foreground.shape]
+
+
+def _places(
+    patch: tuple[int, int, int], centre: Sequence[float], rng: np.random.Generator, widest: float
+) -> list[Array]:
+    """Voxel coordinates of a turned, scaled and sheared patch."""
+    p, i, r = np.meshgrid(
+        *[np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in patch], indexing="ij"
+    )
+    angle = np.deg2rad(rng.normal(0, 8))
+    scale, aspect = np.exp(rng.normal(0, 0.12)), np.exp(rng.normal(0, 0.05))
+    across = np.exp(rng.uniform(-np.log(widest), np.log(widest)))
+    tilt = rng.normal(0, 0.03)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return [
+        (cos * p - sin * i) * scale * aspect + centre[0],
+        (sin * p + cos * i) * scale / aspect + centre[1],
+        r * across + tilt * i + centre[2],
+    ]
+
+
+def _finish(image: Array, codes: Array, outside: Array, rng: np.random.Generator) -> Batch:
+    """Intensity changes, limited view and padding; then the axes of the network."""
+    floor = float(image[~outside].min()) if (~outside).any() else 0.0
+    for change, chance in CHANGES:
+        if rng.random() < chance:
+            image = change(image, rng, floor)
+    outside = outside | _hidden(image.shape, rng)
+    image[outside] = floor
+    codes[outside] = 0
+    return {
+        "image": np.ascontiguousarray(image.T[None], dtype=np.float32),
+        "target": np.ascontiguousarray(codes.T, dtype=np.int64),
+    }
+
+
+def _bias(image: Array, rng: np.random.Generator, floor: float) -> Array:
+    field = np.exp(smooth_noise(image.shape, (50, 60, 10), rng) * rng.uniform(0, 0.3))
+    return (image - floor) * field + floor
+
+
+def _gamma(image: Array, rng: np.random.Generator, floor: float) -> Array:
+    span = float(image.max()) - floor + 1e-6
+    return np.clip((image - floor) / span, 0, 1) ** np.exp(rng.normal(0, 0.3)) * span + floor
+
+
+def _blur(image: Array, rng: np.random.Generator, _floor: float) -> Array:
+    return gaussian_filter(image, (*[rng.uniform(0, 1.2)] * 2, rng.uniform(0, 0.6)))
+
+
+def _thicken(image: Array, rng: np.random.Generator, _floor: float) -> Array:
+    """Slices of two or three voxels."""
+    step = int(rng.integers(2, 4))
+    for start in range(0, image.shape[2], step):
+        image[..., start : start + step] = image[..., start : start + step].mean(
+            axis=2, keepdims=True
+        )
+    return image
+
+
+def _noise(image: Array, rng: np.random.Generator, _floor: float) -> Array:
+    return image + rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(0, 0.2)
+
+
+def _window(image: Array, rng: np.random.Generator, _floor: float) -> Array:
+    """Bright and dark ends cut off, as 8-bit exports do."""
+    low, high = np.quantile(image, [rng.uniform(0, 0.05), rng.uniform(0.97, 1)])
+    return np.clip(image, low, high)
+
+
+CHANGES: Final[tuple[tuple[Callable[[Array, np.random.Generator, float], Array], float], ...]] = (
+    (_bias, 0.5),
+    (_gamma, 0.4),
+    (_window, 0.2),
+    (_blur, 0.25),
+    (_thicken, 0.12),
+    (_noise, 0.35),
+)
+
+
+def _hidden(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Voxels behind the edges of a limited view or in the padding of the volume."""
+    hidden = np.zeros(shape, dtype=bool)
+    if rng.random() < 0.5:
+        return hidden
+    for _ in range(int(rng.integers(1, 4))):
+        axis, end = int(rng.integers(3)), int(rng.integers(2))
+        size = int(rng.uniform(0, 0.4) * shape[axis])
+        where = [slice(None)] * 3
+        where[axis] = slice(0, size) if end == 0 else slice(shape[axis] - size, None)
+        hidden[tuple(where)] = True
+    return hidden
