@@ -1,0 +1,62 @@
+"""Entries of JSON sidecars that name the origin of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+RAW_LINK: Final = "raw"
+"""Name under which `dataset_description.json` links the dataset of the scans."""
+PACKAGES: Final = ("spineps-nipype", "nipype", "torch", "nnunetv2", "TPTBox", "numpy", "scipy")
+"""Packages whose versions can change a result."""
+
+
+def bids_uri(path: str | Path, root: str | Path, dataset: str = RAW_LINK) -> str:
+    """BIDS URI of a file in a linked dataset; of a file outside it, its name alone.
+
+    >>> bids_uri("/bids/sub-x/anat/sub-x_T2w.nii.gz", "/bids")
+    'bids:raw:sub-x/anat/sub-x_T2w.nii.gz'
+    """
+    path = Path(path)
+    try:
+        return f"bids:{dataset}:{path.relative_to(root).as_posix()}"
+    except ValueError:
+        return path.name
+
+
+@cache
+def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Versions of the installed packages among `names`; nothing is imported."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def scan_metadata(
+    in_file: str | Path, bids_root: str | Path, *, notes: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Entries that all sidecars of a scan share.
+
+    Parameters
+    ----------
+    in_file, bids_root
+        The scan and the root of its dataset.
+    notes
+        What a reader of the results has to know: embedded models, missing names.
+    """
+    entries: dict[str, Any] = {
+        "Sources": [bids_uri(in_file, bids_root)],
+        "SkullStripped": False,
+        "Versions": dict(package_versions()),
+    }
+    remarks = list(notes)
+    if remarks:
+        entries["Notes"] = remarks
+    return entries
