@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from spineps_nipype.bids import names
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.settings import PipelineSettings
 from spineps_nipype.workflows.provenance import PHASES, Models, phase_record
 from spineps_nipype.workflows.reuse import OUTPUT_KEYS, RESULTS, SOURCES, sidecar_of
-
-STEM = "sub-x_mod-T2w"
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,9 @@ MODELS: Models = {
 
 def output_paths(folder: Path) -> dict[str, Path]:
     """Paths with the names of SPINEPS below `folder`."""
-    raw = folder / "output_raw_T2w"
-    return {
-        "out_spine": folder / f"{STEM}_seg-spine_msk.nii.gz",
-        "out_vert": folder / f"{STEM}_seg-vert_msk.nii.gz",
-        "out_ctd": folder / f"{STEM}_seg-spine_ctd.json",
-        "out_snap": folder / f"{STEM}_seg-spine_snp.png",
-        "out_snap2": folder / "snaps" / f"{STEM}_seg-spine_snp.png",
-        "out_spine_raw": raw / f"{STEM}_seg-spine-raw_msk.nii.gz",
-        "out_vert_raw": raw / f"{STEM}_seg-vert-raw_msk.nii.gz",
-        "out_logits": raw / f"{STEM}_seg-spine_logit.npz",
-        "out_probseg": raw / f"{STEM}_seg-spine_probseg.nii.gz",
-        "out_unc": raw / f"{STEM}_seg-spine_uncertainty.nii.gz",
-        "out_modelres": raw / f"{STEM}_seg-spine-modelres_msk.nii.gz",
-        "out_labels": folder / f"{STEM}_seg-vert_labels.tsv",
-        "out_debug": folder / "debug_T2w",
-    }
+    return names.output_paths(
+        "/bids/sub-x/sub-x_T2w.nii.gz", "/bids", folder, snapshot_folder=folder / "snaps"
+    )
 
 
 def store_all(
