@@ -154,12 +154,15 @@ def output_paths(
         return output_name(name, word, extension, seg=seg)
 
     snapshot = result("spine", "snp", ".png")
+    copies = Path(snapshot_folder) if snapshot_folder else folder
+    if snapshot_folder and not name.is_bids:  # such names repeat from folder to folder
+        copies = copies / folder.relative_to(out_root)
     return {
         "out_spine": folder / result("spine", "msk", ".nii.gz"),
         "out_vert": folder / result("vert", "msk", ".nii.gz"),
         "out_ctd": folder / result("spine", "ctd", ".json"),
         "out_snap": folder / snapshot,
-        "out_snap2": (Path(snapshot_folder) if snapshot_folder else folder) / snapshot,
+        "out_snap2": copies / snapshot,
         "out_labels": folder / result("vert", "labels", ".tsv"),
         "out_raw": raw,
         "out_spine_raw": raw / result("spine-raw", "msk", ".nii.gz"),

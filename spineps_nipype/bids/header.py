@@ -1,0 +1,67 @@
+"""What the header of a scan says before the scan is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spineps_nipype.errors import InputError
+
+
+@dataclass(frozen=True)
+class ScanHeader:
+    """Grid of a scan.
+
+    Parameters
+    ----------
+    shape
+        Voxels of each axis.
+    zooms
+        Spacing of the three spatial axes [mm].
+    axis_codes
+        Where these axes run to, as letters of R/L, A/P, S/I.
+    """
+
+    shape: tuple[int, ...]
+    zooms: tuple[float, float, float]
+    axis_codes: tuple[str, str, str]
+
+
+def read_header(path: str | Path) -> ScanHeader:
+    """Read the grid of a NIfTI file, without its voxels.
+
+    Raises
+    ------
+    InputError
+        If there is no file, or it is not NIfTI.
+    """
+    import nibabel as nib
+    import numpy as np
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(
+            "The file is not there." if not path.is_symlink() else "The link leads nowhere.",
+            file=path,
+            remedy="Fetch the data of the dataset first (datalad get, git annex get).",
+        )
+    try:
+        image = nib.load(path)
+        shape = tuple(int(n) for n in image.shape)
+        affine = np.asarray(image.affine, float)
+        lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+        codes = nib.aff2axcodes(affine)
+    except Exception as fault:  # nibabel raises errors of many kinds for broken files
+        raise InputError(
+            f"The file is not readable as NIfTI: {fault}.",
+            file=path,
+            remedy="Copy or export the scan again.",
+        ) from fault
+    if not np.isfinite(lengths).all() or (lengths <= 0).any() or None in codes:
+        raise InputError(
+            "The header describes no grid in space.",
+            file=path,
+            remedy="Export the scan again, or repair its header.",
+        )
+    zooms = (float(lengths[0]), float(lengths[1]), float(lengths[2]))
+    return ScanHeader(shape, zooms, (str(codes[0]), str(codes[1]), str(codes[2])))
