@@ -23,8 +23,8 @@ PATCH: Final = (56, 104, 16)
 HEADS: Final = {"REGION": 3, "VERT": 24, "VERTREL": 6, "FULLYVISIBLE": 2}
 CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
 CONTRAST_ODDS: Final = (0.75, 0.08, 0.05, 0.12)
-VIEWS_PER_PHANTOM: Final = 4
-PATCHES_PER_VIEW: Final = 6
+VIEWS_PER_PHANTOM: Final = 6
+PATCHES_PER_VIEW: Final = 8
 MIN_BODY_VOXELS: Final = 12
 """A body that shows less than this is no instance."""
 VISIBLE_SHARE: Final = 0.97
@@ -213,7 +213,7 @@ def _augmented(sample: dict[str, Array], rng: np.random.Generator) -> dict[str, 
     if rng.random() < 0.5:
         x = x[:, :, ::-1]
     shift = np.round(rng.normal(0, (0.8, 0.8, 0.5))).astype(int)
-    x = np.roll(x, shift.tolist(), (0, 1, 2))
+    x = window(x, (np.array(PATCH) // 2 + shift).tolist(), PATCH)
     seen = x != 0
     gain, add = rng.uniform(0.85, 1.15), rng.normal(0, 0.1)
     x = np.where(seen, x * gain + add, 0)
