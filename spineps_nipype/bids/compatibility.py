@@ -1,121 +1,215 @@
-"""Whether a scan fits a model: kind of image, entities of the name, plane.
+"""Whether a scan fits a model: modality, plane, entities; and which model fits it best.
 
-Models are known here only by what their configuration says. Source: SPINEPS 2.1.3,
-compatibility checks.
+Source: SPINEPS 2.1.3, compatibility checks and dataset run. Models are whatever has an ``id`` and
+a ``config`` with modality, plane and spacing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
-from .names import ScanName
+from .names import ScanName, parse_name
 
-MODALITY_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+MODALITY_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "T2w": ("T2w", "dixon", "mr", "t2", "T2", "T2c"),
     "T1w": ("T1w", "t1", "T1", "T1c"),
     "Vibe": ("t1dixon", "vibe", "mevibe", "GRE"),
     "CT": ("CT", "ct"),
     "SEG": ("msk", "seg"),
     "MPR": ("mpr", "MPR", "Mpr"),
-    "PD": ("pd", "PD", "PDw"),
-    "FLAIR": ("flair", "FLAIR"),
+    "PD": ("PD", "PDw"),
+    "FLAIR": ("FLAIR", "flair"),
 }
-"""Words at the end of a file name by modality (PD and FLAIR: ours)."""
-PLANE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+"""Last words of file names that stand for each modality."""
+PLANE_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "ax": ("axial", "ax", "axl"),
     "cor": ("coronal", "cor"),
     "sag": ("sagittal", "sag"),
-    "iso": ("iso", "ISO"),
+    "iso": ("isotropic", "iso", "ISO"),
 }
-"""Values of the entity ``acq`` by plane."""
-PLANE_OF_AXIS: Final[Mapping[str, str]] = {
-    **dict.fromkeys("RL", "sag"),
-    **dict.fromkeys("AP", "cor"),
-    **dict.fromkeys("IS", "ax"),
-}
-"""Plane that is cut perpendicular to an axis."""
-FINEST_MM: Final = 1.0
-"""Spacings below this count as equal."""
+"""Words of the ``acq`` entity that stand for each plane."""
+MIN_SPACING: Final = 1.0
+"""Finer spacings count as this when the plane is found [mm]."""
+_AXIS_PLANE: Final = {"L": "sag", "R": "sag", "P": "cor", "A": "cor", "S": "ax", "I": "ax"}
 
 
 class Config(Protocol):
-    """What a model says about the images it takes."""
+    """What is asked of the configuration of a model."""
 
     @property
     def modality(self) -> Sequence[str]:
-        """Modalities (keys of `MODALITY_KEYS`)."""
+        """Modalities that it takes."""
 
     @property
     def acquisition(self) -> str:
-        """Plane (key of `PLANE_KEYS`)."""
+        """Plane: sag, cor, ax or iso."""
+
+    @property
+    def orientation(self) -> Sequence[str]:
+        """Axis codes of its grid."""
+
+    def target_spacing(self, zoom: Sequence[float]) -> Sequence[float]:
+        """Spacing that an image is brought to [mm]."""
 
 
-def modality_of(suffix: str) -> str | None:
-    """Modality that a file's last word belongs to, None if to none."""
-    return next((m for m, words in MODALITY_KEYS.items() if suffix in words), None)
+class Package(Protocol):
+    """What is asked of a model package."""
+
+    @property
+    def id(self) -> str:
+        """Name of the package."""
+
+    @property
+    def config(self) -> Any:
+        """Its `Config`."""
 
 
-def plane_of_image(codes: Sequence[str], zooms: Sequence[float]) -> str:
-    """Plane of an image: sag, cor, ax or iso.
+P = TypeVar("P", bound=Package)
+
+
+def modality_of(word: str) -> str | None:
+    """Modality that the last word of a file name stands for, None if it stands for none."""
+    for modality, words in MODALITY_WORDS.items():
+        if word in words:
+            return modality
+    return None
+
+
+def plane_of_word(acquisition: str) -> str | None:
+    """Plane that an ``acq`` label names: ``sag``, also ``sagTSE``; None for any other label."""
+    for plane, words in PLANE_WORDS.items():
+        if re.match(rf"(?:{'|'.join(words)})(?![a-z])", acquisition):
+            return plane
+    return None
+
+
+def image_plane(zooms: Sequence[float], axis_codes: Sequence[str]) -> str:
+    """Plane in which an image was taken: sag, cor, ax or iso.
 
     Parameters
     ----------
-    codes
-        Axis codes, one letter an axis.
     zooms
-        Voxel size by axis [mm].
-    """
-    size = [round(max(float(zoom), FINEST_MM), 1) for zoom in zooms]
-    coarse = [i for i, s in enumerate(size) if s == max(size)]
-    if len(coarse) == 3:
-        return "iso"
-    if len(coarse) == 1:
-        return PLANE_OF_AXIS[codes[coarse[0]]]
-    return PLANE_OF_AXIS[next(codes[i] for i in range(3) if i not in coarse)]
-
-
-def mismatches(
-    name: ScanName,
-    config: Config,
-    *,
-    plane: str | None = None,
-    path: str | Path | None = None,
-) -> list[str]:
-    """Say why a scan does not fit a model.
-
-    Parameters
-    ----------
-    name
-        The scan's name.
-    config
-        The model's configuration.
-    plane
-        Plane of the image (`plane_of_image`), if it is known.
-    path
-        Place of the scan, looked at for the word ``debug``.
+        Voxel spacing of three axes in mm; what is finer than 1 mm counts as 1 mm.
+    axis_codes
+        Where each axis runs to: letters of R/L, A/P, S/I.
 
     Returns
     -------
-    list of str
-        One phrase a reason, empty if the scan fits.
+    str
+        The plane across the axis with the largest spacing; with two largest, the plane across
+        the remaining axis; ``iso`` if all are equal, to 0.1 mm.
     """
-    found: list[str] = []
-    words = [w for m in config.modality for w in MODALITY_KEYS.get(m, ())]
-    modality = modality_of(name.suffix)
-    if modality is not None and name.suffix not in words:
-        found.append(f"the image is {name.suffix}, the model is for {', '.join(config.modality)}")
-    if "seg" in name.entities and "SEG" not in config.modality:
-        found.append(f"the name has seg-{name.entities['seg']}, so it is no grey image")
-    planes = (config.acquisition, "iso")
-    acq = name.entities.get("acq")
-    if acq is not None and not any(acq in PLANE_KEYS.get(p, ()) for p in planes):
-        found.append(f"acq-{acq} does not name a {config.acquisition} or isotropic scan")
-    if "label" in name.entities:
-        found.append(f"the name has label-{name.entities['label']}")
-    if path is not None and any("debug" in part for part in Path(path).parts[-2:]):
-        found.append("the name or its folder says debug")
-    if plane is not None and plane not in planes:
-        found.append(f"the plane of the image is {plane}, the model is for {config.acquisition}")
-    return found
+    spacing = [round(max(float(z), MIN_SPACING), 1) for z in zooms]
+    largest = [code for code, z in zip(axis_codes, spacing, strict=True) if z == max(spacing)]
+    if len(largest) == 3:
+        return "iso"
+    if len(largest) == 1:
+        return _AXIS_PLANE[largest[0]]
+    (rest,) = (code for code in axis_codes if code not in largest)
+    return _AXIS_PLANE[rest]
+
+
+def check_compatibility(path: str | Path, plane: str | None, config: Config) -> list[str]:
+    """Reasons why a scan does not fit a model, empty if it does.
+
+    Parameters
+    ----------
+    path
+        The scan; its name and the name of its folder are looked at, not its content.
+    plane
+        Plane of the image as `image_plane` gives it, None if it is not known.
+    config
+        Configuration of the model.
+    """
+    name = parse_name(path)
+    reasons = _entity_reasons(path, name)
+    modality = modality_of(name.word)
+    if modality is not None and modality not in config.modality:
+        reasons.append(f"the scan is {modality}, the model is for {_listed(config.modality)}")
+    named = plane_of_word(name.entities.get("acq", ""))
+    allowed = {config.acquisition, "iso"}
+    if named is not None and named not in allowed:
+        reasons.append(
+            f"acq-{name.entities['acq']} names the plane {named}, "
+            f"the model is for {config.acquisition}"
+        )
+    if plane is not None and plane not in allowed:
+        reasons.append(
+            f"the voxels are those of a scan in plane {plane}, "
+            f"the model is for {config.acquisition}"
+        )
+    return reasons
+
+
+def _entity_reasons(path: str | Path, name: ScanName) -> list[str]:
+    reasons = [
+        f"the name has the entity {key}-{name.entities[key]}, so it is no plain scan"
+        for key in ("seg", "label", "lesions")
+        if key in name.entities
+    ]
+    path = Path(path)
+    if "debug" in path.name or "debug" in path.parent.name:
+        reasons.append("the name or its folder says debug")
+    return reasons
+
+
+def best_models(
+    packages: Iterable[P],
+    *,
+    modality: str | None,
+    plane: str | None,
+    spacing: Sequence[float] | None = None,
+    axis_codes: Sequence[str] = ("P", "I", "R"),
+) -> list[P]:
+    """Models that fit a scan, the best one first.
+
+    Modality and plane must fit. Of those that do, models made for just this plane come first,
+    then those whose resolution is nearest to that of the scan, then those listed earlier.
+
+    Parameters
+    ----------
+    packages
+        Models of one phase, those to be preferred first.
+    modality
+        Modality of the scan, None if its name does not say.
+    plane
+        Plane of the scan, None if it is not known.
+    spacing, axis_codes
+        Voxel spacing of the scan in mm and where its axes run to.
+    """
+    ranked = []
+    for place, package in enumerate(packages):
+        config = package.config
+        if modality is not None and modality not in config.modality:
+            continue
+        if plane is not None and plane not in (config.acquisition, "iso"):
+            continue
+        other_plane = plane is not None and plane != config.acquisition
+        ranked.append((other_plane, resampling(config, spacing, axis_codes), place, package))
+    return [package for *_, package in sorted(ranked, key=lambda entry: entry[:3])]
+
+
+def find_best_matching_model(packages: Iterable[P], **scan: Any) -> P | None:
+    """The first of `best_models`, None if no model fits."""
+    fitting = best_models(packages, **scan)
+    return fitting[0] if fitting else None
+
+
+def resampling(
+    config: Config, spacing: Sequence[float] | None, axis_codes: Sequence[str]
+) -> float:
+    """How much a scan is stretched for a model: sum of the octaves of its three axes."""
+    if spacing is None:
+        return 0.0
+    axis = {_AXIS_PLANE[code]: float(z) for code, z in zip(axis_codes, spacing, strict=True)}
+    zoom = [axis[_AXIS_PLANE[code]] for code in config.orientation]
+    target = config.target_spacing(zoom)
+    return round(sum(abs(math.log2(t / z)) for t, z in zip(target, zoom, strict=True)), 3)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(words)

@@ -1,82 +1,137 @@
-"""The dataset_description.json of the output folder."""
+"""Files at the root of the output folder that describe it as a BIDS derivative."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from filelock import FileLock
 
-from ..core.files import whole_file
+from spineps_nipype import __version__
+from spineps_nipype.core.anatomy import (
+    ANATOMICAL_ORDER,
+    DISC_OFFSET,
+    ENDPLATE_OFFSET,
+    SACRUM,
+    SPINE_NAMES,
+    VERTEBRA_NAMES,
+)
+from spineps_nipype.core.files import whole_file
 
-FILE: Final = "dataset_description.json"
+from .sidecars import RAW_LINK
+
+PIPELINE: Final = "spineps_nipype"
 BIDS_VERSION: Final = "1.9.0"
-TOOL: Final = "spineps_nipype"
-LOCK_SECONDS: Final = 60
-NOT_BIDS: Final = (
+LOCK_NAME: Final = ".dataset_description.lock"
+CONTAINER_VARIABLES: Final[Mapping[str, str]] = {
+    "docker": "SPINEPS_WF_DOCKER_TAG",
+    "singularity": "SPINEPS_WF_SINGULARITY_URL",
+}
+"""Environment variables by which a container image says what it is."""
+IGNORED: Final = (
     "logs",
-    "work",
-    "snapshots",
-    "**/*_msk.nii.gz",
-    "**/*_msk.json",
-    "**/*_ctd.json",
-    "**/*_snp.*",
-    "**/*_labels.*",
+    "snaps_seg",
     "**/output_raw_*",
     "**/debug_*",
+    "*_mod-*",
 )
-"""Names that SPINEPS users know and a BIDS validator does not."""
+"""Names of SPINEPS that the BIDS validator does not know."""
 
 
-def describe(version: str, dataset: Path, old: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Content of the description; entries that others made stay.
+def describe_dataset(out_root: str | Path, bids_root: str | Path) -> None:
+    """Write `dataset_description.json`, the label tables and `.bidsignore`, each whole.
 
-    Parameters
-    ----------
-    version
-        Version of this package.
-    dataset
-        The input dataset, whose name and DOI are cited.
-    old
-        Description that is there already.
+    Several runs may do so at once; what another program wrote into the description is kept.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
     """
-    source = read_description(dataset)
-    others = [g for g in (old or {}).get("GeneratedBy", []) if g.get("Name") != TOOL]
-    content: dict[str, Any] = {
-        "Name": f"Spine segmentation of {source.get('Name', dataset.name)}",
+    out_root, bids_root = Path(out_root), Path(bids_root)
+    logs = out_root / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with FileLock(logs / LOCK_NAME):
+        path = out_root / "dataset_description.json"
+        merged = merge_description(_read(path), dataset_description(bids_root))
+        _write(path, json.dumps(merged, indent=2) + "\n")
+        for name, table in label_tables().items():
+            _write(out_root / name, table)
+        _write(out_root / ".bidsignore", "\n".join(IGNORED) + "\n")
+
+
+def dataset_description(
+    bids_root: Path, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Description of a folder of results of this version, made from the dataset `bids_root`."""
+    environment = os.environ if environment is None else environment
+    generator: dict[str, Any] = {"Name": PIPELINE, "Version": __version__}
+    for kind, variable in CONTAINER_VARIABLES.items():
+        if environment.get(variable):
+            key = "Tag" if kind == "docker" else "URI"
+            generator["Container"] = {"Type": kind, key: environment[variable]}
+    description: dict[str, Any] = {
+        "Name": "Segmentations of the spine",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
-        **(old or {}),
-        "GeneratedBy": [*others, {"Name": TOOL, "Version": version}],
+        "GeneratedBy": [generator],
+        "DatasetLinks": {RAW_LINK: bids_root.absolute().as_uri()},
+        "HowToAcknowledge": (
+            "Möller et al., SPINEPS, European Radiology 2024, doi:10.1007/s00330-024-11155-y"
+        ),
     }
-    if "DatasetDOI" in source:
-        content["SourceDatasets"] = [{"DOI": source["DatasetDOI"]}]
-    return content
+    source = _read(bids_root / "dataset_description.json")
+    if source.get("DatasetDOI"):
+        description["SourceDatasets"] = [{"DOI": source["DatasetDOI"]}]
+    if source.get("License"):
+        description["License"] = source["License"]
+    return description
 
 
-def read_description(dataset: Path) -> dict[str, Any]:
-    """Description of a dataset, empty if there is none that can be read."""
+def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Join two descriptions: generators of other programs and foreign entries stay.
+
+    >>> old = {"Name": "mine", "GeneratedBy": [{"Name": "other"}]}
+    >>> merge_description(old, {"Name": "x", "GeneratedBy": [{"Name": "spineps_nipype"}]})
+    {'Name': 'mine', 'GeneratedBy': [{'Name': 'other'}, {'Name': 'spineps_nipype'}]}
+    """
+    generators = old.get("GeneratedBy", [])
+    kept = [g for g in generators if isinstance(g, dict) and g.get("Name") != PIPELINE]
+    if not kept:
+        return {**old, **new}
+    return {**new, **old, "GeneratedBy": [*kept, *new["GeneratedBy"]]}
+
+
+def label_tables() -> dict[str, str]:
+    """BIDS label tables (TSV with index and name) of both masks, by file name."""
+    vertebrae = [(number, VERTEBRA_NAMES[number]) for number in ANATOMICAL_ORDER]
+    with_discs = [(n, name) for n, name in vertebrae if n < SACRUM or name == "T13"]
+    parts = [(DISC_OFFSET + n, f"Disc_{name}") for n, name in with_discs]
+    plates = [(ENDPLATE_OFFSET + n, f"Endplate_{name}") for n, name in with_discs]
+    return {
+        "seg-spine_dseg.tsv": _table(sorted(SPINE_NAMES.items())),
+        "seg-vert_dseg.tsv": _table(vertebrae + parts + plates),
+    }
+
+
+def _table(rows: list[tuple[int, str]]) -> str:
+    return "".join(f"{a}\t{b}\n" for a, b in [("index", "name"), *rows])
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads((dataset / FILE).read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 
 
-def write_description(out_dir: str | Path, *, dataset: str | Path, version: str) -> Path:
-    """Write description and .bidsignore; several runs may do so at once."""
-    out_dir = Path(out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    path = out_dir / FILE
-    with FileLock(out_dir / ".description.lock", timeout=LOCK_SECONDS):
-        old = read_description(out_dir)
-        new = describe(version, Path(dataset), old)
-        if new != old:
-            with whole_file(path) as temporary:
-                temporary.write_text(json.dumps(new, indent=4) + "\n", encoding="utf-8")
-        ignore = out_dir / ".bidsignore"
-        if not ignore.is_file():
-            with whole_file(ignore) as temporary:
-                temporary.write_text("\n".join(NOT_BIDS) + "\n", encoding="utf-8")
-    return path
+def _write(path: Path, text: str) -> None:
+    """Write a text file whole, unless it says this already."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,239 +1,322 @@
-"""Which images of a BIDS folder are segmented.
+"""Scans of a BIDS dataset.
 
-Source: SPINEPS 2.1.3, dataset run: kind of image, Dixon in-phase only, no segmentations, no
-lesion or label images, acquisition in the plane asked for.
+pybids indexes the folder; which of its images are scans to segment is decided by the rules of
+SPINEPS (2.1.3, dataset run): dixon in-phase only, no masks, no other plane.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from ..errors import InputError
-from .compatibility import MODALITY_KEYS, PLANE_KEYS
-from .names import EXTENSIONS, ScanName, parse_name, stem_of
+from spineps_nipype.errors import InputError
 
-OTHER_CONTRASTS: Final = frozenset({"W", "F", "FAT", "WATER", "OP"})
-"""Entries of ImageType that say that a Dixon image is not the in-phase one."""
-OTHER_NAMES: Final = frozenset({"W", "F", "FAT", "WATER", "OP", "OPP", "OUTPHASE", "DIFFERENCE"})
-"""The same as values of the entities ``rec`` and ``acq``."""
-IN_PHASE: Final = "inphase"
-DIXON: Final = ("dixon", "t1dixon", "vibe", "mevibe")
-"""Kinds of image that come in several contrasts."""
+from .compatibility import modality_of, plane_of_word
+from .names import EXTENSIONS, ScanName, parse_name
 
-
-class Modality(NamedTuple):
-    """A modality, and the plane of the scans that are wanted (None: any)."""
-
-    name: str
-    plane: str | None
-
-
-DEFAULT_MODALITIES: Final = (Modality("T2w", "sag"),)
-DEFAULT_PLANE: Final[Mapping[str, str | None]] = {"T2w": "sag", "T1w": "sag"}
+MODALITIES: Final = ("T2w", "T1w", "Vibe", "CT")
+"""Modalities that can be asked for."""
+NOT_IN_PHASE: Final = frozenset({"W", "F", "FAT", "WATER", "OP", "OPP", "OUTPHASE", "DIFFERENCE"})
+"""Values of ``rec`` and ``acq`` that name a dixon image other than in-phase."""
+NOT_IN_PHASE_TYPE: Final = frozenset({"W", "F", "FAT", "WATER", "OP"})
+"""Entries of ``ImageType`` of such an image."""
+IN_PHASE_PARTS: Final = frozenset({"inphase", "mag"})
+_SKIPPED_FOLDERS: Final = ("derivatives", "sourcedata", "code", "stimuli", "models")
+_LONG_NAMES: Final = {
+    "sub": "subject",
+    "ses": "session",
+    "acq": "acquisition",
+    "rec": "reconstruction",
+    "ce": "ceagent",
+    "dir": "direction",
+}
+_QUERY_WORDS: Final = {None: "NONE", "*": "ANY"}
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which scans are asked for.
+class Scan:
+    """A scan to segment."""
+
+    path: Path
+    name: ScanName
+    modality: str | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image that is not segmented, and why.
+
+    `expected` is true for what nobody would take for a scan, such as masks.
+    """
+
+    path: Path
+    why: str
+    expected: bool = False
+
+
+@dataclass(frozen=True)
+class Query:
+    """Scans found, images left out, and the subjects that the dataset has."""
+
+    scans: tuple[Scan, ...]
+    skipped: tuple[Skipped, ...]
+    subjects: tuple[str, ...]
+    sessions: tuple[str, ...]
+
+
+def find_scans(
+    bids_root: str | Path,
+    *,
+    modalities: Sequence[str] = ("T2w",),
+    plane: str | None = "sag",
+    participant_label: Iterable[str] = (),
+    session_label: Iterable[str] = (),
+    filters: Mapping[str, Mapping[str, Any]] | None = None,
+    ignore_bids_filter: bool = False,
+) -> Query:
+    """Find the scans to segment, sorted by path.
 
     Parameters
     ----------
+    bids_root
+        Root of the dataset; only read.
     modalities
-        Modalities and planes.
-    participants, sessions
-        Labels without prefix; None for all.
+        Modalities that are wanted, of `MODALITIES`.
+    plane
+        Plane that is wanted: an ``acq`` label that names another one leaves the image out. None
+        takes all planes.
+    participant_label, session_label
+        Labels, with or without ``sub-`` and ``ses-``; none takes all.
     filters
-        Entities by modality name, as in the filter files of other BIDS apps.
+        Content of a filter file: for each modality, entities of pybids and their values; None
+        asks that an entity is absent, ``"*"`` that it is present.
     ignore_bids_filter
-        Take every image that is no segmentation, whatever its name says.
-    """
-
-    modalities: tuple[Modality, ...] = DEFAULT_MODALITIES
-    participants: tuple[str, ...] | None = None
-    sessions: tuple[str, ...] | None = None
-    filters: Mapping[str, Mapping[str, Any]] | None = None
-    ignore_bids_filter: bool = False
-
-
-def parse_modality(text: str) -> Modality:
-    """Read ``T2w`` or ``T2w:sag``; modality names are compared without regard to case.
+        Take every image that is no mask, whatever its name, as SPINEPS does with this option.
 
     Raises
     ------
-    ValueError
-        If modality or plane is not known.
+    InputError
+        If the folder cannot be read, or a label or filter does not fit the dataset.
     """
-    word, colon, plane = text.partition(":")
-    known = {m.lower(): m for m in MODALITY_KEYS if m != "SEG"}
-    if word.lower() not in known:
-        raise ValueError(f"unknown modality {word!r}; known are {', '.join(known.values())}")
-    name = known[word.lower()]
-    if not colon:
-        return Modality(name, DEFAULT_PLANE.get(name))
-    planes = {w.lower(): p for p, words in PLANE_KEYS.items() for w in words}
-    if plane.lower() not in {**planes, "any": None}:
-        raise ValueError(f"unknown plane {plane!r}; known are {', '.join(PLANE_KEYS)} and any")
-    return Modality(name, planes.get(plane.lower()))
+    root = Path(bids_root)
+    subjects = [label.removeprefix("sub-") for label in participant_label]
+    sessions = [label.removeprefix("ses-") for label in session_label]
+    layout = _index(root, subjects)
+    images = [Path(f.path) for f in layout.get(extension=list(EXTENSIONS))]
+    images = [path for path in sorted(images) if not _inside_skipped(path, root)]
+    known = _known(images)
+    _check_labels("participant", subjects, _folders(root) | known[0], root)
+    _check_labels("session", sessions, known[1], root)
+    wanted = {canonical_modality(word) for word in modalities}
+    allowed = _filtered(layout, filters, root)
+
+    scans: list[Scan] = []
+    skipped: list[Skipped] = []
+    for path in images:
+        name = parse_name(path)
+        if subjects and _subject(path, name) not in subjects:
+            continue
+        if sessions and name.session not in sessions:
+            continue
+        modality = modality_of(name.word)
+        left_out = _left_out(path, root, name, modality, wanted, plane, ignore_bids_filter)
+        if left_out is not None:
+            skipped.append(left_out)
+        elif allowed.get(modality or "", {path}).isdisjoint({path}):
+            skipped.append(Skipped(path, "the filter file leaves it out", expected=True))
+        else:
+            scans.append(Scan(path, name, modality))
+    return Query(tuple(scans), tuple(skipped), *(tuple(sorted(k)) for k in known))
+
+
+def canonical_modality(word: str) -> str:
+    """Modality for a word that a user gives, in any case.
+
+    Raises
+    ------
+    InputError
+        If the word names none of `MODALITIES`.
+    """
+    for modality in MODALITIES:
+        if word.lower() == modality.lower():
+            return modality
+    found = modality_of(word)
+    if found not in MODALITIES:
+        raise InputError(
+            f"There is no modality {word!r}.", remedy=f"Choose of {', '.join(MODALITIES)}."
+        )
+    return found
 
 
 def read_filter_file(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Read a filter file: entities by modality; null means absent, ``*`` means present.
+    """Read a filter file: a JSON object with one object of entities for each modality.
 
     Raises
     ------
     InputError
-        If it is no JSON object of objects.
+        If it cannot be read or names unknown modalities.
     """
+    path = Path(path)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+            raise ValueError("it is not an object of objects")
     except (OSError, ValueError) as fault:
         raise InputError(
-            f"The BIDS filter file cannot be read: {fault}.",
+            f"The filter file cannot be used: {fault}.",
             file=path,
-            remedy='It must hold JSON such as {"T2w": {"session": "01"}}.',
+            remedy='Write it like {"t2w": {"acquisition": "sag", "session": ["01", "02"]}}.',
         ) from fault
-    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise InputError(
-            "The BIDS filter file is not an object of objects.",
-            file=path,
-            remedy='It must hold JSON such as {"T2w": {"session": "01"}}.',
-        )
-    known = {m.lower(): m for m in MODALITY_KEYS}
-    unknown = [key for key in content if key.lower() not in known]
-    if unknown:
-        raise InputError(
-            f"The BIDS filter file speaks of unknown modalities: {', '.join(unknown)}.",
-            file=path,
-            remedy=f"Known are {', '.join(MODALITY_KEYS)}.",
-        )
-    return {known[key.lower()]: value for key, value in content.items()}
+    return {canonical_modality(key): value for key, value in content.items()}
 
 
-def find_scans(dataset: str | Path, selection: Selection | None = None) -> list[Path]:
-    """Images of a BIDS folder that shall be segmented, sorted by path.
-
-    Parameters
-    ----------
-    dataset
-        Root of the BIDS dataset, or of any folder with images.
-    selection
-        Which scans are asked for.
-
-    Raises
-    ------
-    InputError
-        If the folder is missing, or a participant or session asked for is not in it.
-    """
-    selection = selection or Selection()
-    root = Path(dataset)
-    if not root.is_dir():
-        raise InputError("There is no such BIDS folder.", file=root, remedy="Check the path.")
-    layout = _layout(root)
-    everything = [Path(p) for p in layout.get(extension=list(EXTENSIONS), return_type="filename")]
-    _check_labels(everything, "participant", "sub", selection.participants, root)
-    _check_labels(everything, "session", "ses", selection.sessions, root)
-    wanted: set[Path] = set()
-    for modality in selection.modalities:
-        filters = (selection.filters or {}).get(modality.name)
-        files: Iterable[Path] = everything
-        if filters:
-            files = _filtered(layout, filters)
-        wanted.update(
-            path
-            for path in files
-            if _labels_fit(parse_name(path), selection)
-            and is_candidate(path, modality, ignore_bids_filter=selection.ignore_bids_filter)
-        )
-    return sorted(wanted)
-
-
-def is_candidate(path: Path, modality: Modality, *, ignore_bids_filter: bool = False) -> bool:
-    """Whether a file is a scan of this modality and plane."""
-    name = parse_name(path)
-    if "seg" in name.entities:
-        return False
+def _left_out(
+    path: Path,
+    root: Path,
+    name: ScanName,
+    modality: str | None,
+    wanted: set[str],
+    plane: str | None,
+    ignore_bids_filter: bool,
+) -> Skipped | None:
+    """Why an image is not segmented, None if it is."""
+    for key in ("seg", "label", "lesions"):
+        if key in name.entities:
+            return Skipped(path, f"{key}-{name.entities[key]}: no plain scan", expected=True)
     if ignore_bids_filter:
-        return True
-    if not name.is_bids or name.suffix not in MODALITY_KEYS[modality.name]:
-        return False
-    if "lesions" in name.entities or "label" in name.entities:
-        return False
-    acq = name.entities.get("acq")
-    contrast = acq is not None and acq.upper() in OTHER_NAMES
-    if acq is not None and modality.plane is not None and not contrast:
-        if acq not in PLANE_KEYS[modality.plane]:
-            return False
-    return name.suffix not in DIXON or _is_in_phase(name, path)
+        return None
+    if not name.is_bids:
+        return Skipped(
+            path,
+            "the name is not BIDS: call it like sub-01_T2w.nii.gz, or use --ignore-bids-filter",
+        )
+    if modality not in MODALITIES:
+        return Skipped(path, f"{name.word} is none of {', '.join(MODALITIES)}", expected=True)
+    if modality not in wanted:
+        return Skipped(path, f"--modalities does not ask for {modality}")
+    why = not_in_phase(path, root, name)
+    if why:
+        return Skipped(path, why, expected=True)
+    named = plane_of_word(name.entities.get("acq", ""))
+    if plane is not None and named not in (None, plane, "iso"):
+        return Skipped(path, f"acq-{name.entities['acq']} names another plane than {plane}")
+    return None
 
 
-def _is_in_phase(name: ScanName, path: Path) -> bool:
-    values = (name.entities.get("rec", ""), name.entities.get("acq", ""))
-    if any(value.upper() in OTHER_NAMES for value in values):
-        return False
-    if name.entities.get("part", IN_PHASE).lower() != IN_PHASE:
-        return False
-    sidecar = path.with_name(f"{stem_of(path)}.json")
-    try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return True
-    kinds = content.get("ImageType", ()) if isinstance(content, dict) else ()
-    return not any(str(kind).upper() in OTHER_CONTRASTS for kind in kinds)
+def not_in_phase(path: Path, root: Path, name: ScanName) -> str:
+    """Why an image is a dixon image other than in-phase; empty if it is not."""
+    for key in ("rec", "acq"):
+        if name.entities.get(key, "").upper() in NOT_IN_PHASE:
+            return f"{key}-{name.entities[key]} is not the in-phase image"
+    part = name.entities.get("part")
+    if part is not None and part not in IN_PHASE_PARTS:
+        return f"part-{part} is not the in-phase image"
+    kinds = NOT_IN_PHASE_TYPE.intersection(map(str, image_type(path, root)))
+    if kinds:
+        return f"ImageType {', '.join(sorted(kinds))} is not the in-phase image"
+    return ""
 
 
-def _layout(root: Path) -> Any:
-    from bids import BIDSLayout, BIDSLayoutIndexer
-
-    return BIDSLayout(
-        root,
-        validate=False,
-        derivatives=False,
-        indexer=BIDSLayoutIndexer(validate=False, index_metadata=False),
-    )
-
-
-def _filtered(layout: Any, filters: Mapping[str, Any]) -> list[Path]:
-    from bids.layout import Query
-
-    special = {None: Query.NONE, "*": Query.ANY}
-
-    def value(entry: Any) -> Any:
-        if isinstance(entry, list):
-            return [value(e) for e in entry]
-        return special.get(entry, entry)
-
-    found = layout.get(
-        **{
-            "extension": list(EXTENSIONS),
-            "return_type": "filename",
-            **{key: value(entry) for key, entry in filters.items()},
-        }
-    )
-    return [Path(path) for path in found]
+def image_type(path: Path, root: Path) -> list[Any]:
+    """``ImageType`` of a scan: of its sidecar, or of the nearest one that it inherits."""
+    name = parse_name(path)
+    for folder in (path.parent, *path.parent.parents):
+        for sidecar in sorted(folder.glob(f"*{name.word}.json"), key=lambda p: -len(p.name)):
+            other = parse_name(sidecar) if "_" in sidecar.name else ScanName({}, sidecar.stem)
+            fits = other.word == name.word and other.entities.items() <= name.entities.items()
+            if not fits:
+                continue
+            try:
+                content = json.loads(sidecar.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if isinstance(content, dict) and isinstance(content.get("ImageType"), list):
+                return list(content["ImageType"])
+        if folder == root:
+            break
+    return []
 
 
-def _labels_fit(name: ScanName, selection: Selection) -> bool:
-    if selection.participants is not None and name.subject not in selection.participants:
-        return False
-    return selection.sessions is None or name.session in selection.sessions
+def _index(root: Path, subjects: Sequence[str]) -> Any:
+    """Index a dataset in memory, without metadata; folders of other subjects are not read."""
+    from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
-
-def _check_labels(
-    files: Sequence[Path], what: str, key: str, asked: Sequence[str] | None, root: Path
-) -> None:
-    """Refuse a label that no image of the dataset has: it is nearly always a slip."""
-    if asked is None:
-        return
-    there = sorted({v for f in files if (v := parse_name(f).entities.get(key)) is not None})
-    missing = [label for label in asked if label not in there]
-    if missing:
-        listed = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
+    if not root.is_dir():
         raise InputError(
-            f"No image of the dataset has the {what} label {', '.join(missing)}.",
+            "The BIDS folder does not exist.", file=root, remedy="Give the root of a dataset."
+        )
+    ignore = [re.compile(rf"^/({'|'.join(_SKIPPED_FOLDERS)})(/|$)"), re.compile(r"/\.")]
+    if subjects:
+        ignore.append(re.compile(rf"/sub-(?!({'|'.join(map(re.escape, subjects))})([/_]|$))"))
+    try:
+        indexer = BIDSLayoutIndexer(validate=False, ignore=ignore, index_metadata=False)
+        return BIDSLayout(root, validate=False, derivatives=False, indexer=indexer)
+    except Exception as fault:  # pybids passes on whatever its parsers raise
+        raise InputError(
+            f"The dataset cannot be indexed: {fault}.",
             file=root,
-            remedy=f"Labels there: {listed or 'none'}.",
+            remedy="Check dataset_description.json and the permissions of the folders.",
+        ) from fault
+
+
+def _filtered(
+    layout: Any, filters: Mapping[str, Mapping[str, Any]] | None, root: Path
+) -> dict[str, set[Path]]:
+    """For each modality with a filter, the files that pass it."""
+    from bids.layout import Query as Ask
+
+    passing: dict[str, set[Path]] = {}
+    for modality, entities in (filters or {}).items():
+        asked = {}
+        for key, value in entities.items():
+            word = _QUERY_WORDS.get(value) if value is None or isinstance(value, str) else None
+            asked[_LONG_NAMES.get(key, key)] = getattr(Ask, word) if word else value
+        asked.setdefault("extension", list(EXTENSIONS))
+        try:
+            found = layout.get(**asked)
+        except Exception as fault:
+            raise InputError(
+                f"The filter for {modality} does not fit the dataset: {fault}.",
+                file=root,
+                remedy="Use the entity names of pybids: subject, session, acquisition, run, ...",
+            ) from fault
+        passing[modality] = {Path(f.path) for f in found}
+    return passing
+
+
+def _subject(path: Path, name: ScanName) -> str:
+    """Subject of an image: that of its name, or that of its folder."""
+    if name.is_bids:
+        return name.subject
+    for part in reversed(path.parent.parts):
+        if part.startswith("sub-"):
+            return part.removeprefix("sub-")
+    return name.subject
+
+
+def _known(images: Iterable[Path]) -> tuple[set[str], set[str]]:
+    names = [(path, parse_name(path)) for path in images]
+    return {_subject(p, n) for p, n in names}, {n.session for _, n in names if n.session}
+
+
+def _folders(root: Path) -> set[str]:
+    return {p.name.removeprefix("sub-") for p in root.glob("sub-*") if p.is_dir()}
+
+
+def _inside_skipped(path: Path, root: Path) -> bool:
+    parts = path.relative_to(root).parts[:-1]
+    return any(part in _SKIPPED_FOLDERS for part in parts[:1])
+
+
+def _check_labels(kind: str, asked: Sequence[str], known: set[str], root: Path) -> None:
+    absent = [label for label in asked if label not in known]
+    if absent:
+        raise InputError(
+            f"The dataset has no {kind} {', '.join(absent)}.",
+            file=root,
+            remedy=f"It has: {', '.join(sorted(known)) or 'none'}.",
         )
