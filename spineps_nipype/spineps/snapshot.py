@@ -23,6 +23,10 @@ NOTE_MARGIN: Final = 6
 SMALL_RANGE: Final = 1000.0
 """Images whose values stay below this are stretched to it: panels hold whole numbers."""
 FAINT: Final = 1e-6
+FEW_POINTS: Final = 3
+HIDDEN_POINTS: Final = 7
+HIDDEN_REGION, HIDDEN_PART = 0, 200
+"""Where the points stand that only guide the cut: no vertebra and no part has these numbers."""
 
 
 def draw_snapshot(
@@ -45,14 +49,14 @@ def draw_snapshot(
     image, spine, vert
         Image and final masks on the same grid.
     poi
-        Points of the vertebral bodies guide the curved cut; without them it is straight.
+        Points of the vertebral bodies guide the curved cut; beyond few of them it is straight.
     is_ct
         Show the grey values of a CT window.
     note
         A line below the picture.
     """
     out_path = Path(out_path)
-    points = _bodies(image, poi)
+    points = _guides(image, vert, poi)
     shared = {
         "image": _visible(image),
         "centroids": points,
@@ -60,6 +64,7 @@ def draw_snapshot(
         "coronal": True,
         "mode": "CT" if is_ct else "MRI",
         "cor_savgol_filter": True,
+        "show_these_subreg_poi": [CORPUS],
     }
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # TPTBox uses functions that matplotlib is going to rename, and warns of every sacrum.
@@ -89,17 +94,45 @@ def _use_file_backend() -> None:
         matplotlib.use("Agg")
 
 
-def _bodies(image: NII, poi: POI | None) -> POI:
-    """Points of the bodies alone, on the grid of the image."""
-    points = {} if poi is None else {(v, p): c for v, p, c in poi.items() if p == CORPUS}
+def _guides(image: NII, vert: NII, poi: POI | None) -> POI:
+    """Points of the bodies, with further ones that are not drawn where the bodies are few.
+
+    TPTBox cuts three points or fewer obliquely from the top front to the bottom back, so a short
+    stretch of spine is continued straight to both ends of the image.
+    """
+    places = {} if poi is None else {(v, p): c for v, p, c in poi.items() if p == CORPUS}
+    if len(places) <= FEW_POINTS:
+        places |= _straight_ends(image, vert, list(places.values()))
     return POI(
-        points,
+        places,
         orientation=image.orientation,
         zoom=image.zoom,
         shape=image.shape,
         rotation=image.rotation,
         origin=image.origin,
     )
+
+
+def _straight_ends(
+    image: NII, vert: NII, bodies: list[tuple[float, float, float]]
+) -> dict[tuple[int, int], tuple[float, float, float]]:
+    """Hidden points from the bottom to the top of the image, through the bodies."""
+    if not bodies:
+        inside = np.nonzero(vert.get_array())
+        middle = [a.mean() if a.size else n / 2 for a, n in zip(inside, image.shape, strict=True)]
+        bodies = [(middle[0], middle[1], middle[2])]
+    axis = next(i for i, code in enumerate(image.orientation) if code in "SI")
+    known = np.array(sorted(bodies, key=lambda place: place[axis]))
+    heights = np.linspace(0, image.shape[axis] - 1, HIDDEN_POINTS)
+    points = np.stack([np.interp(heights, known[:, axis], known[:, i]) for i in range(3)], axis=1)
+    points[:, axis] = heights
+    if image.orientation[axis] == "I":
+        points = points[::-1]
+    # The lowest comes first, so that TPTBox sorts all points by height.
+    return {
+        (HIDDEN_REGION, HIDDEN_PART + i): (float(p[0]), float(p[1]), float(p[2]))
+        for i, p in enumerate(points)
+    }
 
 
 def _visible(image: NII) -> NII:

@@ -11,9 +11,9 @@ from TPTBox import POI
 
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_masks
-from spineps_nipype.spineps.snapshot import draw_snapshot
+from spineps_nipype.spineps.snapshot import _guides, draw_snapshot
 
-from .blocks import as_nii, spine_of_blocks
+from .blocks import FIRST, PERIOD, as_nii, spine_of_blocks
 
 WHOLE = (slice(None), slice(None), slice(None))
 
@@ -73,3 +73,30 @@ def test_faint_images_are_seen(scan, tmp_path: Path) -> None:
     draw_snapshot(image, *scan[1:], None, tmp_path / "s.png", is_ct=False)
     with Image.open(tmp_path / "s.png") as picture:
         assert np.asarray(picture).max() > 200
+
+
+def test_few_points_are_continued_straight_to_both_ends(scan) -> None:
+    image, _, vert = scan
+    poi = compute_centroids(*scan[1:], points="bodies")
+    two = {(v, 50): poi[v, 50] for v in (22, 23)}
+    guides = _guides(image, vert, poi.copy(two))
+    assert guides[22, 50] == poi[22, 50]
+    hidden = np.array([place for _, part, place in guides.items() if part != 50])
+    assert set(hidden[:, 0]) == {6.0}
+    assert set(hidden[:, 2]) == {4.0}
+    assert hidden[:, 1].tolist() == sorted(np.linspace(0, image.shape[1] - 1, 7), reverse=True)
+    four = {(v, 50): poi[v, 50] for v in (21, 22, 23, 24)}
+    assert len(_guides(image, vert, poi.copy(four))) == 4
+
+
+def test_few_points_cut_through_the_bodies(scan, tmp_path: Path) -> None:
+    """Without any point the coronal panel shows bodies from top to bottom, not one slab."""
+    draw_snapshot(*scan, None, tmp_path / "s.png", is_ct=False)
+    with Image.open(tmp_path / "s.png") as picture:
+        grey = np.asarray(picture.convert("L")).astype(int)
+    first, count = FIRST, 4
+    scale = grey.shape[0] / scan[0].shape[1]
+    column = int(26 * scale + 4.5 * scale)  # the middle of the second panel
+    rows = [int((first + PERIOD * k + 3) * scale) for k in range(count)]
+    assert np.ptp(grey[rows, column]) <= 2
+    assert grey[rows[0], column] > 50
