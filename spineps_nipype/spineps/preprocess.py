@@ -134,17 +134,33 @@ def correct_bias(
     image.SetSpacing(zoom[::-1])
     where = sitk.GetImageFromArray(mask)
     where.CopyInformation(image)
+    lower, upper, spans = zip(*map(_spline_padding, image.GetSize(), zoom[::-1]), strict=True)
+    image, where = (sitk.ConstantPad(i, lower, upper, 0) for i in (image, where))
     shrink = [min(N4_SHRINK, size) for size in image.GetSize()]
     n4 = sitk.N4BiasFieldCorrectionImageFilter()
     n4.SetNumberOfThreads(1)
     n4.SetMaximumNumberOfIterations(list(N4_ITERATIONS))
     n4.SetConvergenceThreshold(N4_CONVERGENCE)
     n4.SetSplineOrder(SPLINE_ORDER)
-    extents = [n * z for n, z in zip(image.GetSize(), image.GetSpacing(), strict=True)]
-    n4.SetNumberOfControlPoints([math.ceil(e / N4_KNOT_MM) + SPLINE_ORDER for e in extents])
+    n4.SetNumberOfControlPoints([n + SPLINE_ORDER for n in spans])
     n4.Execute(sitk.Shrink(image, shrink), sitk.Shrink(where, shrink))
-    field = np.exp(sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(image)))
+    log_field = sitk.Crop(n4.GetLogBiasFieldAsImage(image), lower, upper)
+    field = np.exp(sitk.GetArrayFromImage(log_field))
     return np.asarray(array.astype(np.float32) / field, dtype=np.float32)
+
+
+def _spline_padding(size: int, spacing: float) -> tuple[int, int, int]:
+    """Voxels to add before and after an axis, so that whole spans of 100 mm cover it.
+
+    Returns
+    -------
+    before, after : voxels
+    spans : number of spans, at least 1
+    """
+    extent = (size - 1) * spacing
+    spans = max(math.ceil(extent / N4_KNOT_MM), 1)
+    missing = int((spans * N4_KNOT_MM - extent) / spacing + 0.5)
+    return missing // 2, missing - missing // 2, spans
 
 
 def pad(image: NII, voxels: int, value: float) -> NII:
