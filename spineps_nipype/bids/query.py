@@ -226,9 +226,10 @@ def image_type(path: Path, root: Path) -> list[Any]:
     name = parse_name(path)
     for folder in (path.parent, *path.parent.parents):
         for sidecar in sorted(folder.glob(f"*{name.word}.json"), key=lambda p: -len(p.name)):
-            other = parse_name(sidecar) if "_" in sidecar.name else ScanName({}, sidecar.stem)
-            fits = other.word == name.word and other.entities.items() <= name.entities.items()
-            if not fits:
+            # Inherited sidecars need no subject in their name: acq-sag_dixon.json.
+            *pairs, word = sidecar.stem.split("_")
+            entities = {tuple(pair.partition("-")[::2]) for pair in pairs}
+            if word != name.word or not entities <= name.entities.items():
                 continue
             try:
                 content = json.loads(sidecar.read_text(encoding="utf-8"))

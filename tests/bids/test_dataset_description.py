@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from spineps_nipype import __version__
+from spineps_nipype.bids.dataset_description import (
+    dataset_description,
+    describe_dataset,
+    label_tables,
+)
+
+
+def read(folder: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((folder / "dataset_description.json").read_text())
+    return content
+
+
+def test_description_is_that_of_a_derivative(tmp_path: Path) -> None:
+    describe_dataset(tmp_path / "out", tmp_path / "bids")
+    content = read(tmp_path / "out")
+    assert content["DatasetType"] == "derivative"
+    assert content["GeneratedBy"] == [{"Name": "spineps_nipype", "Version": __version__}]
+    assert content["DatasetLinks"] == {"raw": (tmp_path / "bids").as_uri()}
+
+
+def test_source_doi_and_container_are_named(tmp_path: Path) -> None:
+    (tmp_path / "dataset_description.json").write_text('{"DatasetDOI": "10.1/x"}')
+    content = dataset_description(tmp_path, {"SPINEPS_WF_DOCKER_TAG": "x:1"})
+    assert content["SourceDatasets"] == [{"DOI": "10.1/x"}]
+    assert content["GeneratedBy"][0]["Container"] == {"Type": "docker", "Tag": "x:1"}
+
+
+def test_what_others_wrote_stays(tmp_path: Path) -> None:
+    old = {"Name": "mine", "BIDSVersion": "1.8.0", "GeneratedBy": [{"Name": "other"}], "More": 1}
+    (tmp_path / "dataset_description.json").write_text(json.dumps(old))
+    describe_dataset(tmp_path, tmp_path / "bids")
+    content = read(tmp_path)
+    assert content["Name"] == "mine"
+    assert content["More"] == 1
+    generators = content["GeneratedBy"]
+    assert isinstance(generators, list)
+    assert [g["Name"] for g in generators] == ["other", "spineps_nipype"]
+
+
+def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
+    describe_dataset(tmp_path, tmp_path / "bids")
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.glob("*.*")}
+    describe_dataset(tmp_path, tmp_path / "bids")
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.glob("*.*")} == before
+
+
+def test_many_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: describe_dataset(tmp_path, tmp_path / "bids"), range(16)))
+    assert read(tmp_path)["DatasetType"] == "derivative"
+
+
+@pytest.mark.parametrize(
+    ("table", "number", "name"),
+    [
+        ("seg-spine_dseg.tsv", 49, "Vertebra_Corpus_border"),
+        ("seg-spine_dseg.tsv", 100, "Vertebra_Disc"),
+        ("seg-spine_dseg.tsv", 26, "Sacrum"),
+        ("seg-vert_dseg.tsv", 20, "L1"),
+        ("seg-vert_dseg.tsv", 28, "T13"),
+        ("seg-vert_dseg.tsv", 124, "Disc_L5"),
+        ("seg-vert_dseg.tsv", 224, "Endplate_L5"),
+    ],
+)
+def test_label_tables(tmp_path: Path, table: str, number: int, name: str) -> None:
+    describe_dataset(tmp_path, tmp_path / "bids")
+    lines = (tmp_path / table).read_text().splitlines()
+    assert lines[0] == "index\tname"
+    assert f"{number}\t{name}" in lines
+    numbers = [line.split("\t")[0] for line in lines[1:]]
+    assert len(set(numbers)) == len(numbers)
+    assert set(label_tables()) == {"seg-spine_dseg.tsv", "seg-vert_dseg.tsv"}
