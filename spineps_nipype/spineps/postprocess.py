@@ -79,7 +79,7 @@ def reconcile(
         )
     spine[spine == CORPUS] = CORPUS_BORDER
     crop = bounding_box(spine, margin_voxels(CROP_MARGIN_MM, image.zoom))
-    if numerics == "mended":
+    if numerics == "mended" or settings.proc_clean_inst_by_sem:
         inside = vert[crop].copy()
         vert[...] = 0
         vert[crop] = inside

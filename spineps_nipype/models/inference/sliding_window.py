@@ -43,7 +43,7 @@ def tile_weights(patch: Shape, numerics: Numerics) -> Tensor:
     weights = torch.from_numpy(smooth)
     if numerics == "spineps-2.1.3":
         weights = weights.half()
-        weights = (weights / (weights.max() / WEIGHT_PEAK)).half()
+        weights = (weights / weights.max()) * WEIGHT_PEAK
     else:
         weights = (weights / weights.max()).float()
     weights[weights == 0] = weights[weights > 0].min()
@@ -107,7 +107,7 @@ def sliding_window_logits(
         for done, start in enumerate(tiles, start=1):
             box = tuple(slice(a, a + p) for a, p in zip(start, patch, strict=True))
             tile = padded[(slice(None), *box)][None].float()
-            logits = _mirrored(network, tile, mirror_axes)[0].to("cpu", dtype)
+            logits = _mirrored(network, tile, mirror_axes)[0].to("cpu", torch.float32)
             total[(slice(None), *box)] += logits * weights
             norm[box] += weights
             if progress is not None:
