@@ -1,0 +1,328 @@
+"""Plugins that run a graph: a node that fails, or is killed, is one failed node and never a hang.
+
+Other than those of nipype, they tell what happens to each node, finish the scans one after
+another instead of all at once, and believe a remembered result only if its files are there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import format_exception
+from typing import Any, Final, Literal
+
+from .worker import NodeProcess, WorkerSetup, peak_memory_gb, reset_peak_memory, start_server
+
+# nipype asks a server for its newest version unless this is set before it is imported.
+os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
+
+from nipype.pipeline.plugins.base import PluginBase, report_nodes_not_run, str2bool
+from nipype.pipeline.plugins.multiproc import MultiProcPlugin
+from nipype.pipeline.plugins.tools import report_crash
+
+logger = logging.getLogger("spineps_nipype.engine")
+
+EXECUTION: Final = {
+    "check_version": "false",
+    "crashfile_format": "txt",
+    "create_report": "false",
+    "hash_method": "content",
+    "job_finished_timeout": "60",
+    "poll_sleep_duration": "0.1",
+    "remove_unnecessary_outputs": "false",
+    "stop_on_first_crash": "false",
+    "use_relative_paths": "true",
+}
+"""Options of nipype that a run depends on."""
+
+EventKind = Literal["start", "done", "cached", "failed"]
+
+
+@dataclass(frozen=True)
+class NodeEvent:
+    """Something that happened to a node.
+
+    Parameters
+    ----------
+    node
+        Full name: workflows and node, with dots between.
+    kind
+        ``start``, ``done``, ``cached`` (remembered from an earlier run) or ``failed``.
+    seconds, peak_gb
+        Time and largest memory of its process, where known.
+    text
+        Traceback of a failure.
+    crash_file
+        File that holds it.
+    """
+
+    node: str
+    kind: EventKind
+    seconds: float = 0.0
+    peak_gb: float | None = None
+    text: str = ""
+    crash_file: str = ""
+
+
+Observer = Callable[[NodeEvent], None]
+
+
+def make_plugin(
+    name: str,
+    *,
+    nprocs: int,
+    memory_gb: float,
+    gpus: int = 0,
+    observe: Observer | None = None,
+    worker_log: Path | None = None,
+    log_level: int = logging.WARNING,
+) -> PluginBase:
+    """Plugin by its name on the command line: MultiProc or Linear.
+
+    Parameters
+    ----------
+    nprocs, memory_gb, gpus
+        Processors, memory and GPUs that all nodes together may use.
+    observe
+        Called with every `NodeEvent`, in the process of the run.
+    worker_log, log_level
+        Where processes write what they print, and the level of their loggers.
+    """
+    if name == "Linear":
+        return RobustLinearPlugin({"observe": observe})
+    return RobustMultiProcPlugin(
+        {
+            "n_procs": nprocs,
+            "memory_gb": memory_gb,
+            "n_gpu_procs": gpus,
+            "raise_insufficient": False,
+            "observe": observe,
+            "worker_log": None if worker_log is None else str(worker_log),
+            "log_level": log_level,
+        }
+    )
+
+
+class RobustMultiProcPlugin(MultiProcPlugin):
+    """MultiProc with one process a node.
+
+    Further `plugin_args`: ``observe``, ``worker_log``, ``log_level``, and ``mp_context`` (default
+    forkserver, which neither inherits threads nor a used GPU).
+    """
+
+    def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
+        super().__init__(plugin_args=plugin_args)
+        self.pool.shutdown(wait=False)  # it has started no process yet
+        self.pool = None
+        args = self.plugin_args
+        self._observe: Observer = args.get("observe") or _nobody
+        self._context = start_server(method=args.get("mp_context") or "forkserver")
+        self._setup = WorkerSetup(
+            self._cwd, args.get("worker_log"), args.get("log_level", logging.WARNING)
+        )
+        self._tasks: dict[int, NodeProcess] = {}
+        self._started: dict[str, float] = {}
+        self._peaks: dict[str, float | None] = {}
+        self._failed: set[str] = set()
+
+    def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
+        """Run a graph; RuntimeError at the end if nodes failed."""
+        try:
+            super().run(graph, config, updatehash=updatehash)
+        finally:
+            for task in list(self._tasks.values()):
+                task.stop()
+            self._tasks.clear()
+
+    def _submit_job(self, node: Any, updatehash: bool = False) -> int:
+        self._taskid += 1
+        if getattr(node.interface, "terminal_output", "") == "stream":
+            node.interface.terminal_output = "allatonce"
+        self._tasks[self._taskid] = NodeProcess(self._context, node, updatehash, self._setup)
+        return self._taskid
+
+    def _get_result(self, taskid: int) -> dict[str, Any] | None:
+        task = self._tasks[taskid]
+        answer = task.result()
+        if answer is not None:
+            self._peaks[task.name] = answer["peak_gb"]
+        return answer
+
+    def _clear_task(self, taskid: int) -> None:
+        del self._tasks[taskid]
+
+    def _postrun_check(self) -> None:
+        """Nothing is left to close: every process has ended with its node."""
+
+    def _sort_jobs(self, jobids: Any, scheduler: str | None = None) -> Any:  # noqa: ARG002
+        """First the nodes of the scan that comes first, so that scans finish one by one."""
+        return sorted(jobids, key=lambda job: (self.procs[job].fullname.split(".")[:2], job))
+
+    def _local_hash_check(self, jobid: int, graph: Any) -> bool:
+        node = self.procs[jobid]
+        self._started[node.fullname] = time.monotonic()
+        try:
+            cached, updated = node.is_cached()
+            if cached and updated and not _outputs_exist(node):
+                logger.warning("results of %s are gone from the work folder", node.fullname)
+                _forget(node)
+        except Exception:
+            lines = format_exception(*sys.exc_info())
+            self._run_errors.append("".join(lines))
+            self._clean_queue(jobid, graph, result={"result": None, "traceback": lines})
+            return True
+        done = bool(super()._local_hash_check(jobid, graph))
+        if not done:
+            self._observe(NodeEvent(node.fullname, "start"))
+        return done
+
+    def _task_finished_cb(self, jobid: int, cached: bool = False) -> None:
+        super()._task_finished_cb(jobid, cached=cached)
+        name = self.procs[jobid].fullname
+        if name not in self._failed:  # nipype also calls this for nodes that failed here
+            kind: EventKind = "cached" if cached else "done"
+            self._observe(NodeEvent(name, kind, self._seconds(name), self._peaks.get(name)))
+
+    def _report_crash(self, node: Any, result: dict[str, Any] | None = None) -> str:
+        name = node.fullname
+        self._failed.add(name)
+        lines = (result or {}).get("traceback") or format_exception(*sys.exc_info())
+        lines = [lines] if isinstance(lines, str) else list(lines)
+        crash_file = ""
+        try:
+            node._result = (result or {}).get("result")
+            node._traceback = lines
+            crash_file = report_crash(node, traceback=lines)
+        except Exception as fault:  # a full disk must not end the other scans
+            logger.error("no crash file for %s could be written: %s", name, fault)
+        event = NodeEvent(
+            name,
+            "failed",
+            self._seconds(name),
+            self._peaks.get(name),
+            "".join(lines),
+            crash_file,
+        )
+        self._observe(event)
+        return crash_file
+
+    def _seconds(self, name: str) -> float:
+        return round(time.monotonic() - self._started.get(name, time.monotonic()), 2)
+
+
+class RobustLinearPlugin(PluginBase):
+    """One node after another in this process, scan by scan."""
+
+    def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
+        super().__init__(plugin_args=plugin_args)
+        self._observe: Observer = self.plugin_args.get("observe") or _nobody
+
+    def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
+        """Run a graph; RuntimeError at the end if nodes failed."""
+        folder = os.getcwd()
+        stop = str2bool(config["execution"]["stop_on_first_crash"])
+        blocked: set[Any] = set()
+        not_run, texts = [], []
+        try:
+            for node in _scan_by_scan(graph):
+                if node in blocked:
+                    continue
+                text, crash_file = self._run_node(node, updatehash)
+                if text:
+                    texts.append(text)
+                    dependents = _descendants(graph, node)
+                    blocked |= set(dependents)
+                    not_run.append(
+                        {"node": node, "dependents": dependents, "crashfile": crash_file}
+                    )
+                    if stop:
+                        break
+        finally:
+            os.chdir(folder)
+        report_nodes_not_run(not_run)
+        if texts:
+            raise RuntimeError(texts[0])
+
+    def _run_node(self, node: Any, updatehash: bool) -> tuple[str, str]:
+        """Traceback and crash file of a node; empty if it went well."""
+        name, start = node.fullname, time.monotonic()
+        try:
+            cached, updated = node.is_cached()
+            if cached and updated and not _outputs_exist(node):
+                _forget(node)
+                cached = False
+            always = node.overwrite or (node.overwrite is None and node.interface.always_run)
+            remembered = cached and updated and not always
+            if not remembered:
+                self._observe(NodeEvent(name, "start"))
+            reset_peak_memory()
+            node.run(updatehash=updatehash)
+        except Exception:
+            lines = format_exception(*sys.exc_info())
+            crash_file = ""
+            try:
+                crash_file = report_crash(node, traceback=lines)
+            except Exception as fault:
+                logger.error("no crash file for %s could be written: %s", name, fault)
+            text = "".join(lines)
+            seconds = round(time.monotonic() - start, 2)
+            self._observe(NodeEvent(name, "failed", seconds, peak_memory_gb(), text, crash_file))
+            return text, crash_file
+        seconds = round(time.monotonic() - start, 2)
+        kind: EventKind = "cached" if remembered else "done"
+        self._observe(NodeEvent(name, kind, seconds, None if remembered else peak_memory_gb()))
+        return "", ""
+
+
+def _nobody(event: NodeEvent) -> None:
+    """Observer of a run that nobody watches."""
+
+
+def _scan_by_scan(graph: Any) -> Iterator[Any]:
+    """Nodes in an order in which each follows what it depends on, one scan after another."""
+    import networkx as nx
+
+    place = {node: i for i, node in enumerate(nx.topological_sort(graph))}
+    yield from nx.lexicographical_topological_sort(
+        graph, key=lambda node: (node.fullname.split(".")[:2], place[node])
+    )
+
+
+def _descendants(graph: Any, node: Any) -> list[Any]:
+    import networkx as nx
+
+    return [node, *nx.descendants(graph, node)]
+
+
+def _outputs_exist(node: Any) -> bool:
+    """Whether the files that a remembered result names are there."""
+    try:
+        outputs = node.result.outputs
+    except Exception:
+        return False
+    values = outputs.get_traitsfree() if hasattr(outputs, "get_traitsfree") else {}
+    return all(Path(name).exists() for name in _paths(list(values.values())))
+
+
+def _paths(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and os.path.isabs(value):
+        yield value
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _paths(entry)
+
+
+def _forget(node: Any) -> None:
+    """Make nipype forget the result of a node."""
+    folder = Path(node.output_dir())
+    for pattern in ("_0x*.json", "result_*.pklz"):
+        for path in folder.glob(pattern):
+            with suppress(OSError):
+                path.unlink()
+    node._result = None

@@ -1,0 +1,194 @@
+"""One process a node: what runs in it, and what the run sees of it.
+
+A node that is killed takes nothing with it but itself; its memory goes back to the system when it
+is done. Processes are forked from a server that has loaded the heavy libraries once.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing as mp
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from pathlib import Path
+from traceback import format_exception
+from typing import Any, Final
+
+from .failures import dead_worker_text
+
+PRELOAD: Final = ("torch", "nipype.pipeline.engine", "spineps_nipype.interfaces")
+"""Loaded once in the server; every process starts with them."""
+PR_SET_PDEATHSIG: Final = 1
+"""Option of prctl(2): the signal sent to this process when its parent ends."""
+GRACE: Final = 2.0
+"""Time that a stopped process has to end by itself [s]."""
+
+
+@dataclass(frozen=True)
+class WorkerSetup:
+    """What a process does before it runs its node.
+
+    Parameters
+    ----------
+    folder
+        Working folder.
+    log_file
+        File that gets everything the process prints; None leaves its output alone.
+    log_level
+        Level of the loggers of nipype and of this package.
+    """
+
+    folder: str
+    log_file: str | None = None
+    log_level: int = logging.WARNING
+
+
+def start_server(preload: Sequence[str] = PRELOAD, method: str = "forkserver") -> Any:
+    """Context that makes processes; its server starts to load libraries in the background."""
+    context = mp.get_context(method)
+    if method == "forkserver":
+        from multiprocessing import forkserver
+
+        context.set_forkserver_preload(list(preload))
+        forkserver.ensure_running()
+    return context
+
+
+class NodeProcess:
+    """A node that runs in a process of its own."""
+
+    def __init__(self, context: Any, node: Any, updatehash: bool, setup: WorkerSetup) -> None:
+        self.name, self.setup = node.fullname, setup
+        self._receiver, sender = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=run_node, args=(sender, node, updatehash, setup), name=node.fullname
+        )
+        self._process.start()
+        sender.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id."""
+        return self._process.pid  # type: ignore[no-any-return]
+
+    def result(self) -> dict[str, Any] | None:
+        """Result of the node, None while it runs.
+
+        Keys: ``result``, ``traceback`` (list of lines, None if all went well), ``peak_gb``.
+        """
+        if not self._receiver.poll() and (self._process.is_alive() or self._receiver.poll()):
+            return None
+        try:
+            answer: dict[str, Any] = self._receiver.recv()
+        except Exception:  # the pipe ended, or holds what cannot be unpickled
+            self._process.join(GRACE)
+            text = dead_worker_text(self.name, self._process.exitcode, self.setup.log_file or "")
+            answer = {"result": None, "traceback": [text], "peak_gb": None}
+        self.close()
+        return answer
+
+    def stop(self) -> None:
+        """End the process now."""
+        if self._process.is_alive():
+            self._process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Wait for the process and give its handles back."""
+        self._process.join(GRACE)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._receiver.close()
+
+
+def run_node(
+    sender: connection.Connection, node: Any, updatehash: bool, setup: WorkerSetup
+) -> None:
+    """Run a node and send its result; the body of a `NodeProcess`."""
+    _die_with_the_run()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when its nodes stop
+    _prepare(setup)
+    reset_peak_memory()
+    answer: dict[str, Any] = {"result": None, "traceback": None}
+    try:
+        answer["result"] = node.run(updatehash=updatehash)
+    except BaseException:
+        answer["traceback"] = format_exception(*sys.exc_info())
+        with suppress(Exception):
+            answer["result"] = node.result
+    answer["peak_gb"] = peak_memory_gb()
+    try:
+        sender.send(answer)
+    except Exception:
+        lines = format_exception(*sys.exc_info())
+        sender.send({**answer, "result": None, "traceback": answer["traceback"] or lines})
+    sender.close()
+
+
+def reset_peak_memory() -> None:
+    """Count the peak of this process from now on, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_gb() -> float:
+    """Largest memory of this process since the last reset [GB]."""
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) * 1024 / 1e9, 3)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9, 3)
+
+
+def _prepare(setup: WorkerSetup) -> None:
+    os.chdir(setup.folder)
+    os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
+    if setup.log_file is not None:
+        with suppress(OSError):
+            log = os.open(setup.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.close(log)
+    for name in ("nipype", "nipype.workflow", "nipype.interface", "nipype.utils"):
+        logging.getLogger(name).setLevel(setup.log_level)
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("spineps_nipype").setLevel(min(setup.log_level, logging.INFO))
+
+
+def _die_with_the_run() -> None:
+    """End this process when the run is killed, so that the next run has its folder for itself.
+
+    The server keeps running as long as a process holds its pipe. Without the pipe it ends with
+    the run, and the system ends its children; a thread watches where the system does not.
+    """
+    with suppress(Exception):
+        from multiprocessing.forkserver import _forkserver  # type: ignore[attr-defined]
+
+        if _forkserver._forkserver_alive_fd is not None:
+            os.close(_forkserver._forkserver_alive_fd)
+            _forkserver._forkserver_alive_fd = None
+    if sys.platform == "linux":
+        with suppress(Exception):
+            import ctypes
+
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    run = mp.parent_process()
+    if run is None:
+        return
+
+    def watch() -> None:
+        connection.wait([run.sentinel])
+        time.sleep(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
