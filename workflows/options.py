@@ -1,0 +1,79 @@
+"""What a run of the BIDS App is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spineps_nipype.settings import OverrideSettings, PipelineSettings
+
+AUTO = "auto"
+NO_MODEL = "none"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of one run.
+
+    Parameters
+    ----------
+    bids_dir, output_dir
+        Dataset, which is only read, and folder of the results.
+    participant_label, session_label
+        Which subjects and sessions; empty for all.
+    modalities
+        Which kinds of scans.
+    bids_filter_file
+        JSON file that limits the scans further.
+    ignore_bids_filter
+        Take every image that is no mask, whatever its name.
+    work_dir
+        Memory of unfinished work; None is ``work`` in the output folder.
+    nprocs, omp_nthreads, mem_gb
+        Processors, threads of a network and memory; None is what the machine gives.
+    device, plugin
+        Where networks run, and how nodes are started.
+    model_semantic, model_instance, model_labeling
+        Model id, folder, or ``auto``; for labelling also ``none``.
+    ignore_compatibility
+        Run scans that do not fit the model.
+    settings, override
+        Options of the phases, and what is made again.
+    reuse
+        Which stored results are kept.
+    average_4d
+        Average 4-D images instead of refusing them.
+    stop_on_first_crash, dry_run, verbose
+        How the run behaves.
+    """
+
+    bids_dir: Path
+    output_dir: Path
+    participant_label: tuple[str, ...] = ()
+    session_label: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ("T2w",)
+    bids_filter_file: Path | None = None
+    ignore_bids_filter: bool = False
+    work_dir: Path | None = None
+    nprocs: int | None = None
+    omp_nthreads: int | None = None
+    mem_gb: float | None = None
+    device: str = AUTO
+    plugin: Literal["MultiProc", "Linear"] = "MultiProc"
+    model_semantic: str = AUTO
+    model_instance: str = AUTO
+    model_labeling: str = AUTO
+    ignore_compatibility: bool = False
+    settings: PipelineSettings = PipelineSettings()
+    override: OverrideSettings = OverrideSettings()
+    reuse: Literal["same", "any"] = "same"
+    average_4d: bool = False
+    stop_on_first_crash: bool = False
+    dry_run: bool = False
+    verbose: int = 0
+
+    @property
+    def work_folder(self) -> Path:
+        """Work folder in force."""
+        return self.work_dir or self.output_dir / "work"

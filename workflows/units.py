@@ -1,0 +1,261 @@
+"""Scans of a run: what each of them needs and what is left to do, before anything runs."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from spineps_nipype.bids.compatibility import check_compatibility, image_plane
+from spineps_nipype.bids.header import ScanHeader, read_header
+from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths, split_extension
+from spineps_nipype.bids.query import Scan
+from spineps_nipype.bids.sidecars import scan_metadata
+from spineps_nipype.core.images import memory_estimate_gib
+from spineps_nipype.errors import (
+    CompatibilityError,
+    InputError,
+    ModelError,
+    OutputError,
+    ResourceError,
+    SpinepsError,
+)
+
+from .memory import BYTES_PER_VOXEL, node_memory
+from .model_choice import ChosenModels, ModelChooser
+from .options import RunOptions
+from .resources import free_gb
+from .reuse import ScanPlan, plan_scan
+
+logger = logging.getLogger("spineps_nipype.scans")
+
+WORK_BYTES: Final = 40
+"""Files in the work folder for each voxel of a scan: four images, masks, digests [bytes]."""
+OUTPUT_BYTES: Final = 6
+"""Files in the output folder for each voxel [bytes]."""
+CLASS_BYTES: Final = 8
+"""Class probabilities, for each class and voxel of the model's grid [bytes]."""
+LEAST_FREE_GB: Final = 0.02
+"""Free space that even a small scan needs [GB]."""
+
+
+@dataclass
+class Unit:
+    """A scan with everything that its workflow needs.
+
+    Parameters
+    ----------
+    scan
+        The scan.
+    label
+        What the run calls it: the file name without its extension.
+    name
+        Name of its workflow, and of its folder in the work folder.
+    paths
+        Output paths by the keys of SPINEPS.
+    fault
+        Why it cannot run, None if it can.
+    """
+
+    scan: Scan
+    label: str
+    name: str
+    paths: dict[str, Path]
+    header: ScanHeader | None = None
+    models: ChosenModels | None = None
+    plan: ScanPlan | None = None
+    fault: SpinepsError | None = None
+    memory_gb: dict[str, float] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def runs(self) -> bool:
+        """Whether something is computed for this scan."""
+        return self.fault is None and self.plan is not None and not self.plan.all_done
+
+    @property
+    def done_before(self) -> bool:
+        """Whether all its results are stored already."""
+        return self.fault is None and self.plan is not None and self.plan.all_done
+
+
+def make_units(
+    scans: Iterable[Scan], options: RunOptions, chooser: ModelChooser, memory_gb: float
+) -> list[Unit]:
+    """Look at each scan; what is wrong with one is kept in its unit and stops no other.
+
+    Parameters
+    ----------
+    scans
+        Scans of the dataset.
+    options
+        What the run is asked to do.
+    chooser
+        Finds the models of each scan.
+    memory_gb
+        Memory that the run may fill.
+    """
+    units: list[Unit] = []
+    taken: dict[Path, Unit] = {}
+    names: set[str] = set()
+    for scan in scans:
+        label = split_extension(scan.path.name)[0]
+        snapshots = options.output_dir / SNAPSHOT_FOLDER
+        paths = output_paths(
+            scan.path, options.bids_dir, options.output_dir, snapshot_folder=snapshots
+        )
+        unit = Unit(scan, label, _workflow_name(scan.path, options.bids_dir, names), paths)
+        try:
+            other = taken.setdefault(paths["out_spine"], unit)
+            if other is not unit:
+                raise InputError(
+                    f"Its results would have the names of those of {other.scan.path.name}.",
+                    file=scan.path,
+                    remedy="Rename one of both files, or move it out of the dataset.",
+                )
+            _prepare(unit, options, chooser, memory_gb)
+        except SpinepsError as fault:
+            unit.fault = fault
+        except Exception as fault:  # one odd file must not stop the others
+            logger.exception("%s could not be prepared", scan.path)
+            unit.fault = InputError(
+                f"The scan could not be prepared: {type(fault).__name__}: {fault}.",
+                file=scan.path,
+            )
+        units.append(unit)
+    return units
+
+
+def _prepare(unit: Unit, options: RunOptions, chooser: ModelChooser, memory_gb: float) -> None:
+    path = unit.scan.path
+    unit.header = header = read_header(path)
+    try:
+        unit.models = models = chooser.choose(unit.scan.modality, header)
+    except (CompatibilityError, ModelError) as fault:
+        raise type(fault)(fault.what, file=fault.file or path, remedy=fault.remedy) from fault
+    if not options.ignore_compatibility:
+        _check_fit(path, header, models)
+    unit.metadata = scan_metadata(path, options.bids_dir, notes=models.notes)
+    unit.plan = plan_scan(
+        path,
+        unit.paths,
+        settings=options.settings,
+        models=models.packages,
+        override=options.override,
+        reuse=options.reuse,
+    )
+    if unit.runs:
+        unit.memory_gb = _memory(header, models)
+        _check_memory(path, header, memory_gb)
+        _check_space(path, header, models, options)
+
+
+def _check_fit(path: Path, header: ScanHeader, models: ChosenModels) -> None:
+    plane = image_plane(header.zooms, header.axis_codes)
+    for kind in ("semantic", "labeling"):
+        package = models.packages[kind]
+        if package is None:
+            continue
+        reasons = check_compatibility(path, plane, package.config)
+        if reasons:
+            raise CompatibilityError(
+                f"The scan does not fit the {kind} model {package.id}: {'; '.join(reasons)}.",
+                file=path,
+                remedy="Choose another model, or --ignore-inference-compatibility.",
+            )
+
+
+def _model_voxels(header: ScanHeader, models: ChosenModels) -> int:
+    """Voxels of a scan on the grid of its semantic model."""
+    config = models.semantic.config
+    axis = {frozenset("RL"): 0, frozenset("AP"): 1, frozenset("SI"): 2}
+    place = [next(i for pair, i in axis.items() if c in pair) for c in header.axis_codes]
+    zoom = dict(zip(place, header.zooms, strict=True))
+    size = dict(zip(place, header.shape[:3], strict=True))
+    order = [next(i for pair, i in axis.items() if c in pair) for c in config.orientation]
+    target = config.target_spacing([zoom[i] for i in order])
+    return math.prod(math.ceil(size[i] * zoom[i] / t) for i, t in zip(order, target, strict=True))
+
+
+def _classes(models: ChosenModels) -> int:
+    return len(set(models.semantic.config.labels.values())) + 1
+
+
+def _memory(header: ScanHeader, models: ChosenModels) -> dict[str, float]:
+    """Estimated memory of each node [GB]."""
+    voxels, on_model = math.prod(header.shape[:3]), _model_voxels(header, models)
+    classes = _classes(models)
+    return {
+        node: node_memory(node, voxels=voxels, model_voxels=on_model, classes=classes)
+        for node in BYTES_PER_VOXEL
+    }
+
+
+def _check_memory(path: Path, header: ScanHeader, memory_gb: float) -> None:
+    needed = memory_estimate_gib(header.shape) * 2**30 / 1e9
+    if needed > memory_gb:
+        size = " x ".join(map(str, header.shape))
+        raise ResourceError(
+            f"The scan of {size} voxels needs about {needed:.1f} GB of memory, "
+            f"the run may fill {memory_gb:.1f} GB.",
+            file=path,
+            remedy="Crop or downsample it, or give the run more memory (--mem-gb).",
+        )
+
+
+def _check_space(
+    path: Path, header: ScanHeader, models: ChosenModels, options: RunOptions
+) -> None:
+    voxels, save = math.prod(header.shape[:3]), options.settings.save
+    extra = int(save.save_softmax_logits) + int(save.save_probseg)
+    probabilities = extra * CLASS_BYTES * _classes(models) * _model_voxels(header, models)
+    for folder, per_voxel in (
+        (options.work_folder, WORK_BYTES),
+        (options.output_dir, OUTPUT_BYTES),
+    ):
+        needed = max(LEAST_FREE_GB, (per_voxel * voxels + probabilities) / 1e9)
+        free = free_gb(folder)
+        if free < needed:
+            raise ResourceError(
+                f"The disk of {folder} has {free:.2f} GB free, the scan needs {needed:.2f} GB.",
+                file=path,
+                remedy="Free space on that disk, or choose another folder (-w for the work).",
+            )
+
+
+def _workflow_name(path: Path, root: Path, taken: set[str]) -> str:
+    """Name of a workflow: the file name, or the whole path where the name is not unique."""
+    name = re.sub(r"\W+", "_", split_extension(path.name)[0])
+    if name in taken:
+        with suppress(ValueError):
+            path = path.relative_to(root)
+        name = re.sub(r"\W+", "_", path.as_posix())
+    taken.add(name)
+    return f"scan_{name}"
+
+
+def check_folders(options: RunOptions) -> None:
+    """Refuse folders that would change the dataset.
+
+    Raises
+    ------
+    OutputError
+        If results or work would lie in the dataset, other than below its ``derivatives``.
+    """
+    bids = options.bids_dir.resolve()
+    suggested = bids / "derivatives" / "spineps"
+    for folder, option in ((options.output_dir, ""), (options.work_folder, " (-w)")):
+        place = folder.resolve()
+        inside = place == bids or bids in place.parents
+        if inside and bids / "derivatives" not in place.parents:
+            raise OutputError(
+                f"The {'work' if option else 'output'} folder lies in the dataset, "
+                "whose files are not touched.",
+                file=folder,
+                remedy=f"Choose a folder outside{option}, or {suggested}.",
+            )
