@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import logging
-import math
 import zlib
 from pathlib import Path
 from typing import Any, Final
@@ -23,29 +22,22 @@ from TPTBox import NII
 from ..errors import EmptyResultError, InputError
 from ..settings import Numerics
 from .files import whole_file
+from .image_checks import check_geometry, check_memory, check_shape
 
 logger = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".nii.gz", ".nii")
 CT_BACKGROUND: Final = -1024.0
 """Value of empty space in CT images [HU]."""
-MAX_SHEAR: Final = 1e-2
-"""Largest cosine between two axes of a grid that still counts as orthogonal."""
-MIN_SLICES: Final = 2
-BYTES_PER_VOXEL: Final = 100
-"""Working memory of a run for each voxel of the image: copies, class scores, masks."""
 GZIP_LEVEL: Final = 4
+STORED_TYPES: Final = tuple(np.dtype(t) for t in ("f4", "u1", "i1", "u2", "i2", "u4", "i4"))
+"""Voxel types of grey images that are written as they are; others become float32."""
 
 
 def background_value(path: str | Path) -> float:
     """Value of empty space: -1024 when the last part of the file name says CT, else 0."""
     stem = Path(path).name.split(".")[0]
     return CT_BACKGROUND if "ct" in stem.rpartition("_")[2].lower() else 0.0
-
-
-def memory_estimate_gib(shape: tuple[int, ...]) -> float:
-    """Estimated working memory of a run on an image of this shape, in GiB."""
-    return math.prod(shape) * BYTES_PER_VOXEL / 2**30
 
 
 def load_image(
@@ -82,26 +74,20 @@ def load_image(
     """
     path = Path(path)
     image = _open(path)
-    _check_geometry(image, path)
+    check_geometry(image, path)
     shape = image.shape
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    _check_shape(shape, path, average_4d)
-    needed = memory_estimate_gib(shape)
-    if max_gib is not None and needed > max_gib:
-        raise InputError(
-            f"The image of {' x '.join(map(str, shape))} voxels needs about {needed:.1f} GiB, "
-            f"{max_gib:.1f} GiB are allowed.",
-            file=path,
-            remedy="Crop or downsample the image, or give the run more memory (--mem-gb).",
-        )
+    check_shape(shape, path, average_4d)
+    check_memory(shape, path, max_gib)
     data = _read(image, path).reshape(shape)
     if data.ndim == 4:
-        data = data.mean(axis=3, dtype=np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            data = data.mean(axis=3, dtype=np.float32)
     if numerics == "spineps-2.1.3" and np.issubdtype(image.get_data_dtype(), np.integer):
         data = _as_stored_integers(data, image.get_data_dtype())
     else:
-        data = _finite(data.astype(np.float32, copy=False), path)
+        data = _finite(_single_precision(data), path)
     if data.min() == data.max():
         raise EmptyResultError(
             f"The image is constant: every voxel is {data.flat[0]:g}.",
@@ -121,7 +107,7 @@ def load_mask(path: str | Path) -> NII:
     """
     path = Path(path)
     image = _open(path)
-    _check_geometry(image, path)
+    check_geometry(image, path)
     shape = image.shape
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -159,7 +145,7 @@ def save_nii(nii: NII, path: str | Path) -> Path:
     array = nii.get_array()
     if nii.seg:
         array = shrink_labels(array)
-    elif array.dtype not in (np.float32, np.int16, np.uint16, np.uint8, np.int32):
+    elif array.dtype not in STORED_TYPES:
         array = array.astype(np.float32)
     image = nib.Nifti1Image(array, nii.affine)
     image.header.set_xyzt_units("mm")
@@ -231,53 +217,10 @@ def _damaged(path: Path, err: Exception) -> InputError:
     )
 
 
-def _check_shape(shape: tuple[int, ...], path: Path, average_4d: bool) -> None:
-    if len(shape) == 4 and not average_4d:
-        raise InputError(
-            f"The image is 4-D with {shape[3]} volumes.",
-            file=path,
-            remedy="Give one volume, or ask for their average (--average-4d).",
-        )
-    if len(shape) not in (3, 4):
-        raise InputError(
-            f"The image has {len(shape)} dimensions, not 3.",
-            file=path,
-            remedy="Give a 3-D volume.",
-        )
-    if min(shape[:3]) < MIN_SLICES:
-        raise InputError(
-            f"The image is a single slice ({' x '.join(map(str, shape[:3]))} voxels).",
-            file=path,
-            remedy="Give a volume of at least 2 slices; this pipeline is 3-D.",
-        )
-
-
-def _check_geometry(image: Any, path: Path) -> None:
-    pixdim = np.asarray(image.header["pixdim"], dtype=float)[1:4]
-    affine = np.asarray(image.affine, dtype=float)
-    columns = affine[:3, :3]
-    lengths = np.linalg.norm(columns, axis=0)
-    if not np.isfinite(affine).all() or not np.isfinite(pixdim).all():
-        raise InputError(
-            "The header holds non-finite spacings or positions.",
-            file=path,
-            remedy="Export the scan again, or repair the header.",
-        )
-    if (pixdim <= 0).any() or (lengths <= 0).any():
-        raise InputError(
-            f"The voxel spacing is not positive ({', '.join(f'{v:g}' for v in pixdim)} mm).",
-            file=path,
-            remedy="Export the scan again, or repair pixdim in the header.",
-        )
-    unit = columns / lengths
-    cosines = np.abs(unit.T @ unit - np.eye(3))
-    if cosines.max() > MAX_SHEAR:
-        raise InputError(
-            f"The grid is sheared: its axes are {math.degrees(math.asin(cosines.max())):.1f}"
-            " degrees off the right angle.",
-            file=path,
-            remedy="Resample the image to a grid with right angles.",
-        )
+def _single_precision(data: NDArray[Any]) -> NDArray[np.float32]:
+    """As float32; what is too large for it becomes infinite."""
+    with np.errstate(over="ignore"):
+        return data.astype(np.float32, copy=False)
 
 
 def _finite(data: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
@@ -306,6 +249,9 @@ def _as_stored_integers(data: NDArray[Any], stored: np.dtype[Any]) -> NDArray[An
     if info.min <= low and high <= info.max:
         kind = stored
     else:
-        kind = np.result_type(np.min_scalar_type(int(low)), np.min_scalar_type(int(high)))
+        sides = (int(low), -int(high) - 1) if low < 0 else (int(high),)
+        kind = np.result_type(*(np.min_scalar_type(v) for v in sides))
+    if kind.itemsize > 4:  # SPINEPS knows no 64-bit images
+        kind = np.dtype(np.uint32 if stored.kind == "u" else np.int32)
     out: NDArray[Any] = whole.astype(kind)
     return out

@@ -1,0 +1,128 @@
+"""What an image must be so that it can be segmented: a 3-D volume on a sound grid."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from nibabel.openers import ImageOpener
+from numpy.typing import NDArray
+
+from ..errors import InputError
+
+MAX_SHEAR: Final = 1e-2
+"""Largest cosine between two axes of a grid that still counts as orthogonal."""
+MIN_SPACING_MM, MAX_SPACING_MM = 0.02, 50.0
+MIN_SLICES: Final = 2
+BYTES_PER_VOXEL: Final = 100
+"""Working memory of a run for each voxel of the image: copies, class scores, masks."""
+
+
+def memory_estimate_gib(shape: tuple[int, ...]) -> float:
+    """Estimated working memory of a run on an image of this shape, in GiB."""
+    return math.prod(shape) * BYTES_PER_VOXEL / 2**30
+
+
+def check_memory(shape: tuple[int, ...], path: Path, max_gib: float | None) -> None:
+    """Refuse images whose estimated working memory exceeds a limit, before they are read.
+
+    Raises
+    ------
+    InputError
+        If the estimate is above `max_gib`.
+    """
+    needed = memory_estimate_gib(shape)
+    if max_gib is not None and needed > max_gib:
+        raise InputError(
+            f"The image of {' x '.join(map(str, shape))} voxels needs about {needed:.1f} GiB, "
+            f"{max_gib:.1f} GiB are allowed.",
+            file=path,
+            remedy="Crop or downsample the image, or give the run more memory (--mem-gb).",
+        )
+
+
+def check_shape(shape: tuple[int, ...], path: Path, average_4d: bool) -> None:
+    """Refuse images that are not volumes.
+
+    Raises
+    ------
+    InputError
+        If the image is 2-D, a single slice, or 4-D when no average is asked for.
+    """
+    if len(shape) == 4 and not average_4d:
+        raise InputError(
+            f"The image is 4-D with {shape[3]} volumes.",
+            file=path,
+            remedy="Give one volume, or ask for their average (--average-4d).",
+        )
+    if len(shape) not in (3, 4):
+        raise InputError(
+            f"The image has {len(shape)} dimensions, not 3.",
+            file=path,
+            remedy="Give a 3-D volume.",
+        )
+    if min(shape[:3]) < MIN_SLICES:
+        raise InputError(
+            f"The image is a single slice ({' x '.join(map(str, shape[:3]))} voxels).",
+            file=path,
+            remedy="Give a volume of at least 2 slices; this pipeline is 3-D.",
+        )
+
+
+def check_geometry(image: Any, path: Path) -> None:
+    """Refuse images whose place in space is unknown or not a grid with right angles.
+
+    Parameters
+    ----------
+    image
+        nibabel image.
+
+    Raises
+    ------
+    InputError
+        If spacings are zero, negative, not finite or implausible, or the grid is sheared.
+    """
+    spacing = _stored_spacing(image, path)
+    affine = np.asarray(image.affine, dtype=float)
+    columns = affine[:3, :3]
+    lengths = np.linalg.norm(columns, axis=0)
+    if not np.isfinite(affine).all() or not np.isfinite(spacing).all():
+        raise InputError(
+            "The header holds non-finite spacings or positions.",
+            file=path,
+            remedy="Export the scan again, or repair the header.",
+        )
+    if (spacing <= 0).any() or (lengths <= 0).any():
+        raise InputError(
+            f"The voxel spacing is not positive ({_listed(spacing)} mm).",
+            file=path,
+            remedy="Export the scan again, or repair pixdim in the header.",
+        )
+    if lengths.min() < MIN_SPACING_MM or lengths.max() > MAX_SPACING_MM:
+        raise InputError(
+            f"The voxel spacing is not that of a body scan ({_listed(lengths)} mm).",
+            file=path,
+            remedy="Repair the header; often the unit is wrong, as metres for millimetres.",
+        )
+    unit = columns / lengths
+    cosines = np.abs(unit.T @ unit - np.eye(3))
+    if cosines.max() > MAX_SHEAR:
+        raise InputError(
+            f"The grid is sheared: its axes are {math.degrees(math.asin(cosines.max())):.1f}"
+            " degrees off the right angle.",
+            file=path,
+            remedy="Resample the image to a grid with right angles.",
+        )
+
+
+def _stored_spacing(image: Any, path: Path) -> NDArray[np.float64]:
+    """Spacings as the file states them: nibabel repairs zero and negative ones on loading."""
+    with ImageOpener(path) as stream:
+        header = type(image.header).from_fileobj(stream, check=False)
+    return np.asarray(header["pixdim"], dtype=float)[1:4]
+
+
+def _listed(numbers: NDArray[np.float64]) -> str:
+    return ", ".join(f"{n:g}" for n in numbers)
