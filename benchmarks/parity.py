@@ -87,7 +87,11 @@ def _cell(outcome: Outcome | str) -> str:
 def document(rows: Sequence[Row]) -> str:
     """Page with the table and what it means."""
     reasons = sorted(
-        {f"{stage} of {name}: {outcome}" for name, stage, outcome in rows if isinstance(outcome, str)}
+        {
+            f"{stage} of {name}: {outcome}"
+            for name, stage, outcome in rows
+            if isinstance(outcome, str)
+        }
     )
     skipped = "\n".join(f"- {reason}" for reason in reasons)
     return f"""# Parity with SPINEPS 2.1.3

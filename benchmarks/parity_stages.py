@@ -189,7 +189,9 @@ def _numbers(mine: Any, reference: Any, limit: float) -> Outcome:
     if a.shape != b.shape:
         return Outcome(b.size, b.size, False)
     gap = np.abs(a - b)
-    return Outcome(int((gap > limit).sum()), b.size, bool((gap <= limit).all()), gap.max(initial=0))
+    return Outcome(
+        int((gap > limit).sum()), b.size, bool((gap <= limit).all()), gap.max(initial=0)
+    )
 
 
 def preprocessing(case: Case) -> Outcome:

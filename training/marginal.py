@@ -12,6 +12,7 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from spineps_nipype.core.anatomy import CANAL, CORD, DISC, ENDPLATE, MR_LABELS, SACRUM
 
@@ -66,25 +67,36 @@ def marginal_loss(
     cross_entropy, dice_loss
         The Dice part is the mean over the codes that a sample holds, background sets excepted.
     """
+    # only codes that occur count, and few do
+    present, row = torch.unique(codes, return_inverse=True)
+    rows = table[present]
     soft = torch.softmax(logits.float(), dim=1)
-    sums = torch.einsum("bczyx,kc->bkzyx", soft, table.to(soft.dtype))
-    own = sums.gather(1, codes[:, None])[:, 0].clamp_min(1e-7)
-    entropy = -(weights[codes] * own.log()).mean()
-    target = torch.nn.functional.one_hot(codes, len(table)).movedim(-1, 1).to(soft.dtype)
-    axes = (2, 3, 4)
-    size = target.sum(axes)
-    # A joined mask says nothing of the single labels in it: no credit, no blame.
-    known = _known(codes, table)
-    overlap = (sums * target).sum(axes)
-    dice = (2 * overlap + SMOOTH) / ((sums * known).sum(axes) + size + SMOOTH)
-    counts = (size > 0) & ~table[:, 0][None]
+    sums = torch.einsum("bczyx,kc->bkzyx", soft, rows.to(soft.dtype))
+    own = sums.gather(1, row[:, None])[:, 0].clamp_min(1e-7)
+    entropy = -(weights[present][row] * own.log()).mean()
+    target = functional.one_hot(row.flatten(1), len(present)).to(soft.dtype)
+    size = target.sum(1)
+    # probability mass of set k over the voxels of code v: (batch, k, v)
+    mass = torch.einsum("bkn,bnv->bkv", sums.flatten(2), target)
+    overlap = mass.diagonal(dim1=1, dim2=2)
+    # a joined mask says nothing of the single labels in it: no credit, no blame
+    guessed = (mass * decided(rows)).sum(2)
+    dice = (2 * overlap + SMOOTH) / (guessed + size + SMOOTH)
+    counts = (size > 0) & ~rows[:, 0]
     return entropy, 1 - (dice * counts).sum() / counts.sum().clamp_min(1)
 
 
-def _known(codes: Tensor, table: Tensor) -> Tensor:
-    """Voxels at which the membership of a set is certain, (batch, codes, z, y, x)."""
-    overlaps = (table.float() @ table.float().T) > 0
-    within = (table.float() @ (~table).float().T) == 0
-    # Voxel code v decides set k when all of v lies in k, or none of it does.
-    decided = within.T | ~overlaps
-    return decided[:, codes].movedim(0, 1).to(torch.float32)
+def decided(rows: Tensor) -> Tensor:
+    """Whether a voxel of code v decides membership of set k: float, (k, v).
+
+    It does when all classes of v lie in k, or none does.
+
+    Parameters
+    ----------
+    rows
+        Classes of each code, bool (codes, classes).
+    """
+    inside = rows.float()
+    overlaps = inside @ inside.T > 0
+    within = inside @ (~rows).float().T == 0
+    return (within.T | ~overlaps).float()

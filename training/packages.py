@@ -23,7 +23,8 @@ INSTANCE_CONFIG: Final[dict[str, Any]] = {
     "labels": {"1": 1, "2": 2, "3": 3},
     "expected_inputs": ["seg"],
     "cutout_size": list(instance_data.CUTOUT),
-    # voxels of 8 mm3: a cervical body loses most of its volume to the erosion that finds seeds
+    # cervical bodies are five voxels high here: SPINEPS's erosion by 2 would delete them
+    "seed_erosion": 1,
     "corpus_size_cleaning": 10,
     "vert_size_threshold": 60,
 }

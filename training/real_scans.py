@@ -48,9 +48,7 @@ def scan_pairs(root: Path) -> list[tuple[str, Path, Path]]:
     return pairs
 
 
-def training_scans(
-    root: Path, spacing: tuple[float, float, float], cache: Path
-) -> list[RealScan]:
+def training_scans(root: Path, spacing: tuple[float, float, float], cache: Path) -> list[RealScan]:
     """All scans whose subject is not held out."""
     held_out = held_out_subjects()
     return [

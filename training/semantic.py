@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
+from training.fast_norm import speed_up
 from training.loop import LoopOptions, load_average, train
 from training.marginal import CLASS_WEIGHTS, CLASSES, SET_WEIGHTS, SPIDER_SETS
 from training.marginal import marginal_loss, set_table
@@ -68,7 +69,8 @@ def build_network() -> nn.Module:
     """Fresh network."""
     from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
 
-    return build_semantic_unet({"architecture": ARCHITECTURE}, 1, CLASSES, "training")
+    network = build_semantic_unet({"architecture": ARCHITECTURE}, 1, CLASSES, "training")
+    return speed_up(network)
 
 
 class Loss:

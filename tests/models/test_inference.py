@@ -1,0 +1,251 @@
+"""Packages written by our export load strictly and predict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from TPTBox import NII
+
+from spineps_nipype.errors import ModelError
+from spineps_nipype.models.loading import load_instance, load_labeling, load_semantic
+from spineps_nipype.models.networks.resnet import ResNet
+from spineps_nipype.models.package import load_package
+
+HEADS = {"VERT": 24, "REGION": 3, "FULLYVISIBLE": 2}
+
+
+def image(shape: tuple[int, int, int] = (20, 24, 9)) -> NII:
+    rng = np.random.default_rng(0)
+    array = rng.normal(100, 20, shape).astype(np.float32)
+    affine = np.diag([2.0, 2.0, 4.0, 1.0])
+    return NII(nib.Nifti1Image(array, affine), False)
+
+
+def test_semantic_labels_and_probabilities(semantic_folder: Path) -> None:
+    network = load_semantic(load_package(semantic_folder))
+    scan = image()
+    result = network.predict(scan, probabilities=True)
+    assert result.class_labels == (0, 49, 100)
+    assert set(np.unique(result.labels.get_array())) <= {0, 49, 100}
+    assert result.probabilities is not None
+    assert result.probabilities.shape == (3, *scan.shape)
+    np.testing.assert_allclose(result.probabilities.sum(axis=0), 1, atol=1e-5)
+    again = network.predict(scan)
+    np.testing.assert_array_equal(again.labels.get_array(), result.labels.get_array())
+    assert again.probabilities is None
+
+
+def test_axes_go_reversed_to_the_network_and_back(semantic_folder: Path) -> None:
+    """A network that passes its input through gives the image back, voxel by voxel."""
+    network = load_semantic(load_package(semantic_folder))
+    scan = image()
+    seen: list[tuple[int, ...]] = []
+
+    def passing(tile: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(tile.shape))
+        return torch.cat([torch.zeros_like(tile), tile, torch.full_like(tile, -9)], dim=1)
+
+    network._use_fold = lambda _fold: passing  # type: ignore[attr-defined]
+    labels = network.predict(scan).labels.get_array()
+    array = scan.get_array()
+    np.testing.assert_array_equal(labels == 49, array > array.mean())
+    assert seen[0] == (1, 1, 8, 16, 16)
+
+
+def test_folds_are_averaged(semantic_folder: Path) -> None:
+    scan = image()
+    both = load_semantic(load_package(semantic_folder))
+    mean = both.predict(scan, probabilities=True).probabilities
+    single = []
+    for fold in ("0", "1"):
+        config = json.loads((semantic_folder / "inference_config.json").read_text())
+        config["available_folds"] = [fold]
+        (semantic_folder / "inference_config.json").write_text(json.dumps(config))
+        one = load_semantic(load_package(semantic_folder))
+        single.append(one.predict(scan, probabilities=True).probabilities)
+    np.testing.assert_allclose(mean, (single[0] + single[1]) / 2, atol=1e-5)
+
+
+def test_mirroring_changes_the_result(semantic_folder: Path) -> None:
+    network = load_semantic(load_package(semantic_folder))
+    plain = network.predict(image(), probabilities=True, tta=False).probabilities
+    mirrored = network.predict(image(), probabilities=True, tta=True).probabilities
+    assert plain is not None
+    assert np.abs(plain - mirrored).max() > 1e-4
+
+
+def test_best_checkpoint_and_fold_all_stand_in(semantic_folder: Path) -> None:
+    for fold in (0, 1):
+        folder = semantic_folder / f"fold_{fold}"
+        (folder / "checkpoint_final.pth").rename(folder / "checkpoint_best.pth")
+    load_semantic(load_package(semantic_folder))
+    (semantic_folder / "fold_1" / "checkpoint_best.pth").unlink()
+    with pytest.raises(ModelError, match="fold_0, fold_1"):
+        load_semantic(load_package(semantic_folder))
+    (semantic_folder / "fold_0").rename(semantic_folder / "fold_all")
+    load_semantic(load_package(semantic_folder))
+
+
+def test_old_style_plans(semantic_folder: Path) -> None:
+    new = load_semantic(load_package(semantic_folder)).predict(image(), probabilities=True)
+    plans = json.loads((semantic_folder / "plans.json").read_text())
+    entry = plans["configurations"]["3d_fullres"]
+    del entry["architecture"]
+    entry |= {
+        "UNet_class_name": "PlainConvUNet",
+        "UNet_base_num_features": 4,
+        "unet_max_num_features": 320,
+        "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]],
+        "pool_op_kernel_sizes": [[1, 1, 1], [1, 2, 2]],
+        "n_conv_per_stage_encoder": [1, 1],
+        "n_conv_per_stage_decoder": [1],
+    }
+    (semantic_folder / "plans.json").write_text(json.dumps(plans))
+    old = load_semantic(load_package(semantic_folder)).predict(image(), probabilities=True)
+    np.testing.assert_array_equal(old.probabilities, new.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"network_class_name": "some.where.Transformer"}, "Transformer"),
+        ({"arch_kwargs": {"conv_op": "os.system"}}, r"os\.system"),
+        ({"arch_kwargs": {"features_per_stage": [4, 6]}}, "do not fit"),
+    ],
+)
+def test_foreign_plans_are_refused(
+    semantic_folder: Path, change: dict[str, Any], says: str
+) -> None:
+    plans = json.loads((semantic_folder / "plans.json").read_text())
+    architecture = plans["configurations"]["3d_fullres"]["architecture"]
+    for key, value in change.items():
+        if isinstance(value, dict):
+            architecture[key] |= value
+        else:
+            architecture[key] = value
+    (semantic_folder / "plans.json").write_text(json.dumps(plans))
+    with pytest.raises(ModelError, match=says):
+        load_semantic(load_package(semantic_folder))
+
+
+@pytest.mark.parametrize("name", ["plans.json", "dataset.json"])
+def test_missing_file_is_named(semantic_folder: Path, name: str) -> None:
+    package = load_package(semantic_folder)
+    (semantic_folder / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        load_semantic(package)
+
+
+def test_regions_overwrite_in_their_order(semantic_folder: Path) -> None:
+    dataset = json.loads((semantic_folder / "dataset.json").read_text())
+    dataset["labels"] = {"background": 0, "whole": [1, 2], "part": [2], "rest": [1]}
+    dataset["regions_class_order"] = [1, 2, 1]
+    (semantic_folder / "dataset.json").write_text(json.dumps(dataset))
+    network = load_semantic(load_package(semantic_folder))
+
+    def fixed(tile: torch.Tensor) -> torch.Tensor:
+        plus, minus = torch.ones_like(tile), -torch.ones_like(tile)
+        return torch.cat([plus, torch.where(tile > 0, plus, minus), minus], dim=1)
+
+    network._use_fold = lambda _fold: fixed  # type: ignore[attr-defined]
+    labels = network.predict(image()).labels.get_array()
+    array = image().get_array()
+    np.testing.assert_array_equal(labels == 100, array > array.mean())
+    np.testing.assert_array_equal(labels == 49, array <= array.mean())
+
+
+def test_half_precision_keeps_shared_weights_shared(tmp_path: Path) -> None:
+    from spineps_nipype.models.export import packed_weights
+
+    layer = torch.nn.Linear(3, 3)
+    packed = packed_weights({"a": layer.weight, "b": layer.weight, "c": layer.bias}, half=True)
+    assert packed["a"].data_ptr() == packed["b"].data_ptr()
+    assert packed["c"].dtype == torch.float16
+
+
+def test_instance_network(instance_folder: Path) -> None:
+    network = load_instance(load_package(instance_folder))
+    rng = np.random.default_rng(0)
+    cuts = [rng.integers(0, 10, (16, 24, 8)) for _ in range(3)]
+    together = network.predict(cuts, batch_size=2)
+    alone = network.predict(cuts[2:], batch_size=1)
+    assert [c.shape for c in together] == [(16, 24, 8)] * 3
+    assert together[0].dtype == np.uint8
+    assert together[0].max() <= 3
+    assert (together[2] != alone[0]).mean() < 1e-3
+
+
+def test_released_instance_networks_have_their_published_size() -> None:
+    from spineps_nipype.models.networks.instance_unet import InstanceUNet
+
+    for width, channels, size in ((8, 11, 1_361_924), (16, 10, 5_375_124)):
+        network = InstanceUNet(width, channels)
+        assert sum(p.numel() for p in network.parameters()) == size
+        assert len(network.state_dict()) == 182
+
+
+def test_instance_package_needs_one_weights_file(instance_folder: Path) -> None:
+    package = load_package(instance_folder)
+    weights = instance_folder / "instance-weights.ckpt"
+    (instance_folder / "other-weights.ckpt").write_bytes(weights.read_bytes())
+    with pytest.raises(ModelError, match="exactly one"):
+        load_instance(package)
+
+
+def test_foreign_weights_are_refused(instance_folder: Path, labeling_folder: Path) -> None:
+    weights = instance_folder / "instance-weights.ckpt"
+    foreign = next(labeling_folder.glob("*.ckpt"))
+    weights.write_bytes(foreign.read_bytes())
+    with pytest.raises(ModelError, match="not a SPINEPS instance network"):
+        load_instance(load_package(instance_folder))
+
+
+def test_labelling_network(labeling_folder: Path) -> None:
+    network = load_labeling(load_package(labeling_folder))
+    assert network.final_size == (24, 24, 16)
+    assert network.rotate
+    assert network.heads == HEADS
+    patches = np.random.default_rng(0).normal(size=(5, 24, 24, 16)).astype(np.float32)
+    result = network.predict(patches)
+    assert {k: v.shape for k, v in result.items()} == {k: (5, n) for k, n in HEADS.items()}
+    for head in result.values():
+        np.testing.assert_allclose(head.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(network.predict(patches[3:])["VERT"], result["VERT"][3:], atol=1e-5)
+
+
+def test_densenet169_with_one_head_has_its_published_size() -> None:
+    from spineps_nipype.models.networks.classifier import VertebraClassifier
+    from spineps_nipype.models.networks.densenet import DenseNet
+
+    net = VertebraClassifier(DenseNet((6, 12, 32, 32)), {"VERT": 24}, hidden=True)
+    assert sum(p.numel() for p in net.parameters()) == 19_947_992
+
+
+def test_resnet_is_built_from_its_weights() -> None:
+    shapes = {
+        "conv1.weight": (4, 1, 7, 7, 7),
+        "layer1.0.conv1.weight": (4, 4, 3, 3, 3),
+        "layer1.0.conv2.weight": (4, 4, 3, 3, 3),
+        "layer2.0.conv1.weight": (8, 4, 3, 3, 3),
+        "layer2.0.conv2.weight": (8, 8, 3, 3, 3),
+        "layer2.0.downsample.0.weight": (8, 4, 1, 1, 1),
+        "layer2.0.downsample.0.bias": (8,),
+    }
+    network = ResNet({k: torch.zeros(v) for k, v in shapes.items()}).eval()
+    assert network.out_features == 8
+    assert network(torch.zeros(2, 1, 16, 16, 16)).shape == (2, 8)
+    assert {k for k in network.state_dict() if "conv" in k} == {k for k in shapes if "conv" in k}
+
+
+def test_convolutional_heads_are_refused() -> None:
+    from spineps_nipype.models.networks.classifier import build_classifier
+
+    state = {"classification_heads.VERT.0.weight": torch.zeros(2, 2, 3, 3, 3)}
+    with pytest.raises(ModelError, match="convolutional heads"):
+        build_classifier(state, "x.ckpt")

@@ -1,0 +1,85 @@
+"""Tiles cover the volume evenly and their weighted mean is exact."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from spineps_nipype.models.inference.sliding_window import (
+    fitting_patch,
+    sliding_window_logits,
+    tile_starts,
+    tile_weights,
+)
+
+
+def test_tile_starts() -> None:
+    assert tile_starts(149, 48, 0.5) == [0, 20, 40, 61, 81, 101]
+    assert tile_starts(48, 48, 0.5) == [0]
+    assert tile_starts(10, 48, 0.5) == [0]
+    assert tile_starts(49, 48, 0.5) == [0, 1]
+
+
+def test_weights_peak_in_the_middle_and_are_never_zero() -> None:
+    for numerics, peak in (("mended", 1.0), ("spineps-2.1.3", 1000.0)):
+        weights = tile_weights((8, 16, 12), numerics)
+        assert weights.max() == peak
+        assert weights[4, 8, 6] == peak
+        assert weights.min() > 0
+    assert tile_weights((8, 8, 8), "spineps-2.1.3").dtype == torch.float16
+
+
+@pytest.mark.parametrize("shape", [(5, 9, 7), (8, 16, 12), (11, 40, 25)])
+@pytest.mark.parametrize("axes", [(), (0, 1, 2)])
+def test_pointwise_network_is_reproduced(
+    shape: tuple[int, int, int], axes: tuple[int, ...]
+) -> None:
+    volume = torch.randn((1, *shape), generator=torch.Generator().manual_seed(0))
+
+    def network(tile: Tensor) -> Tensor:
+        return torch.cat([tile, 2 * tile], dim=1)
+
+    seen: list[tuple[int, int]] = []
+    logits = sliding_window_logits(
+        network,
+        volume,
+        classes=2,
+        patch=(8, 16, 12),
+        step=0.5,
+        mirror_axes=axes,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    torch.testing.assert_close(logits, torch.cat([volume, 2 * volume]), atol=1e-5, rtol=1e-5)
+    assert seen[-1][0] == seen[-1][1] == len(seen)
+
+
+def test_mirroring_averages_all_combinations() -> None:
+    calls: list[Tensor] = []
+
+    def network(tile: Tensor) -> Tensor:
+        calls.append(tile)
+        ramp = torch.arange(tile.shape[2], dtype=torch.float32)[None, None, :, None, None]
+        return ramp.expand(1, 1, *tile.shape[2:])
+
+    logits = sliding_window_logits(
+        network, torch.zeros(1, 4, 4, 4), classes=1, patch=(4, 4, 4), step=0.5, mirror_axes=(0, 2)
+    )
+    assert len(calls) == 4
+    torch.testing.assert_close(logits, torch.full((1, 4, 4, 4), 1.5))
+
+
+def test_float16_sums_overflow_as_in_spineps() -> None:
+    def network(tile: Tensor) -> Tensor:
+        return torch.cat([torch.full_like(tile, 70.0), torch.full_like(tile, 80.0)], dim=1)
+
+    volume = torch.zeros(1, 8, 8, 8)
+    options = {"classes": 2, "patch": (8, 8, 8), "step": 0.5}
+    old = sliding_window_logits(network, volume, numerics="spineps-2.1.3", **options)
+    new = sliding_window_logits(network, volume, **options)
+    assert old[:, 4, 4, 4].argmax() == 0  # both infinite: the first class wins
+    assert (new.argmax(dim=0) == 1).all()
+
+
+def test_fitting_patch() -> None:
+    assert fitting_patch((12, 160, 128), (5, 100, 500), (4, 16, 16)) == (8, 112, 128)
