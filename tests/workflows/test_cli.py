@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from spineps_nipype import __version__
+from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.workflows.cli import build_parser, main, options_from
+from spineps_nipype.workflows.options import RunOptions
+
+PLACES = ["/bids", "/out", "participant"]
+
+
+def parse(*arguments: str) -> RunOptions:
+    return options_from(build_parser().parse_args([*PLACES, *arguments]))
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    options = parse()
+    assert options == RunOptions(Path("/bids"), Path("/out"))
+    assert options.settings == PipelineSettings()
+    assert options.override == OverrideSettings()
+
+
+@pytest.mark.parametrize("name", sorted(PipelineSettings().flat()))
+def test_every_setting_can_be_changed(name: str) -> None:
+    """Each option has a flag, and the flag changes just that option."""
+    default = PipelineSettings().flat()[name]
+    flag = "--" + name.replace("_", "-")
+    if isinstance(default, bool):
+        arguments = [flag.replace("--", "--no-") if default else flag]
+        expected: object = not default
+    else:
+        words = {
+            "numerics": "spineps-2.1.3",
+            "auto_crop_to_spine": "no",
+            "poi_points": "bodies",
+            "proc_sem_step_size": 0.25,
+            "tta": None,
+        }
+        expected = words.get(name, (default or 0) + 1 if name not in words else None)
+        arguments = [flag, str(expected)]
+        if name == "tta":
+            arguments, expected = ["--no-tta"], False
+    changed = parse(*arguments).settings.flat()
+    assert changed == {**PipelineSettings().flat(), name: expected}
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(OverrideSettings)])
+def test_overrides(name: str) -> None:
+    assert parse("--" + name.replace("_", "-")).override == OverrideSettings(**{name: True})
+
+
+def test_a_shared_option_goes_to_all_its_groups() -> None:
+    settings = parse("--no-proc-fill-3d-holes").settings
+    assert settings.semantic.proc_fill_3d_holes is False
+    assert settings.instance.proc_fill_3d_holes is False
+
+
+def test_the_other_options() -> None:
+    options = parse(
+        *("--participant-label", "a", "sub-b", "--session-label", "1"),
+        *("--modalities", "T2w", "ct", "--bids-filter-file", "/f.json", "-w", "/work"),
+        *("--nprocs", "4", "--omp-nthreads", "2", "--mem-gb", "7.5", "--device", "cpu"),
+        *("--plugin", "Linear", "--model-semantic", "x", "--model-labeling", "none"),
+        *("--reuse", "any", "--average-4d", "--ignore-bids-filter"),
+        *("--stop-on-first-crash", "--dry-run", "-vv"),
+    )
+    assert options == RunOptions(
+        Path("/bids"),
+        Path("/out"),
+        participant_label=("a", "sub-b"),
+        session_label=("1",),
+        modalities=("T2w", "ct"),
+        bids_filter_file=Path("/f.json"),
+        ignore_bids_filter=True,
+        work_dir=Path("/work"),
+        nprocs=4,
+        omp_nthreads=2,
+        mem_gb=7.5,
+        device="cpu",
+        plugin="Linear",
+        model_semantic="x",
+        model_labeling="none",
+        reuse="any",
+        average_4d=True,
+        stop_on_first_crash=True,
+        dry_run=True,
+        verbose=2,
+    )
+
+
+def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = options_from(build_parser().parse_args(["bids", "out", "participant"]))
+    assert options.bids_dir == tmp_path / "bids"
+    assert options.work_folder.is_relative_to(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["/bids", "/out"],
+        ["/bids", "/out", "group"],
+        [*PLACES, "--nprocs", "0"],
+        [*PLACES, "--mem-gb", "-1"],
+        [*PLACES, "--no-such-flag"],
+        [*PLACES, "--numerics", "other"],
+        [*PLACES, "--plugin", "SLURMX"],
+    ],
+)
+def test_wrong_usage_ends_with_status_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    for name in PipelineSettings().flat():
+        assert "--" + name.replace("_", "-") in text
+    assert not re.search(r"%[(\w]", text)
+
+
+def test_help_answers_at_once() -> None:
+    """Half a second on an idle machine; the best of three where others work too."""
+    code = "from spineps_nipype.workflows.cli import main; main(['--help'])"
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        took.append(time.perf_counter() - start)
+        if took[-1] < 0.5:
+            break
+    assert min(took) < 1.5
