@@ -1,219 +1,256 @@
-"""Failing, killed and remembered nodes under both plugins."""
+"""Plugins: failing, killed and vanished nodes on small graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from spineps_nipype.workflows.engine import EXECUTION, NodeEvent, make_plugin
+
+# isort: split
 from nipype.interfaces.utility import Function
 from nipype.pipeline import engine as pe
-
-from spineps_nipype.errors import ErrCode
-from spineps_nipype.workflows.engine import EXECUTION, NodeEvent, make_plugin
-from spineps_nipype.workflows.failures import describe_failure
 
 PLUGINS = ("MultiProc", "Linear")
 
 
-def step(name: str, action: str, number: int, in_file: str, folder: str) -> str:
-    """Add two numbers, or end in one of several ways; runs in a process without this module."""
-    import os
-    import signal
+def add(a: int, b: int = 0, delay: float = 0) -> int:
     import time
-    from pathlib import Path
 
+    time.sleep(delay)
+    return a + b
+
+
+def fail(a: int) -> int:
     from spineps_nipype.errors import InputError
 
-    with Path(folder, "diary.txt").open("a") as stream:
-        stream.write(f"{name}\n")
-    if action == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if action == "exit":
-        os._exit(3)
-    if action == "fail":
-        raise InputError("It is 2-D.", file="a.nii", remedy="Export it again.")
-    if action == "spend":
-        held = bytearray(200_000_000)
-        held[::4096] = b"x" * len(held[::4096])
-        time.sleep(0.05)
-    out_file = Path.cwd() / "sum.txt"
-    out_file.write_text(str(number + (int(Path(in_file).read_text()) if in_file else 0)))
-    return str(out_file)
+    raise InputError("It is not an image.", file="scan.nii", remedy="Export it again.")
 
 
-class Bench:
-    """Runs workflows of two scans in one folder and keeps the events."""
+def die(a: int, number: int = 9) -> int:
+    import os
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.diary = folder, folder / "diary.txt"
+    os.kill(os.getpid(), number)
+    return a
+
+
+def leave(a: int) -> int:
+    import os
+
+    os._exit(7)
+
+
+def write(a: int) -> str:
+    from pathlib import Path
+
+    path = Path.cwd() / "out.txt"
+    path.write_text(str(a))
+    return str(path)
+
+
+def read(path: str) -> int:
+    from pathlib import Path
+
+    return int(Path(path).read_text())
+
+
+def node(function: object, name: str, **inputs: object) -> pe.Node:
+    made = pe.Node(Function(function=function, output_names=["out"]), name=name, mem_gb=0.1)
+    made.inputs.trait_set(**inputs)
+    return made
+
+
+def scan(name: str, *functions: object, delay: float = 0) -> pe.Workflow:
+    """Chain of nodes that hand a number on."""
+    workflow = pe.Workflow(name=name)
+    last = node(add, "first", a=1, delay=delay)
+    workflow.add_nodes([last])
+    for place, function in enumerate(functions):
+        following = node(function, f"node{place}")
+        workflow.connect(last, "out", following, "path" if function is read else "a")
+        last = following
+    return workflow
+
+
+class Result:
+    def __init__(self) -> None:
         self.events: list[NodeEvent] = []
+        self.error: Exception | None = None
 
-    def workflow(self, **actions: str) -> pe.Workflow:
-        """Scans a and b, each of two nodes; the first node of a scan does its action."""
-        whole = pe.Workflow(name="whole", base_dir=str(self.folder / "work"))
-        for scan in ("a", "b"):
-            part = pe.Workflow(name=scan)
-            first, second = (
-                pe.Node(Function(function=step, output_names=["out_file"]), name=name, mem_gb=0.1)
-                for name in ("first", "second")
-            )
-            for node, number in ((first, 1), (second, 10)):
-                node.inputs.trait_set(
-                    name=f"{scan}.{node.name}", action="add", number=number, in_file=""
-                )
-                node.inputs.folder = str(self.folder)  # not the diary: nipype hashes files
-            first.inputs.action = actions.get(scan, "add")
-            part.connect(first, "out_file", second, "in_file")
-            whole.add_nodes([part])
-        return whole
+    def kinds(self, kind: str) -> list[str]:
+        return sorted(e.node.partition(".")[2] for e in self.events if e.kind == kind)
 
-    def run(
-        self,
-        plugin: str,
-        change: Callable[[pe.Workflow], None] | None = None,
-        stop: bool = False,
-        **actions: str,
-    ) -> bool:
-        """Run it; whether all went well."""
-        self.events.clear()
-        self.diary.write_text("")
-        workflow = self.workflow(**actions)
-        if change is not None:
-            change(workflow)
-        workflow.config["execution"] = {
-            **EXECUTION,
-            "poll_sleep_duration": "0.02",
-            "crashdump_dir": str(self.folder / "crash"),
-            "stop_on_first_crash": str(stop).lower(),
-        }
-        made = make_plugin(plugin, nprocs=2, memory_gb=2, observe=self.events.append)
-        try:
-            workflow.run(plugin=made)
-        except RuntimeError:
-            return False
-        return True
-
-    def kinds(self) -> dict[str, str]:
-        """Last event of each node, by scan and node."""
-        return {".".join(e.node.split(".")[1:]): e.kind for e in self.events}
-
-    def ran(self) -> list[str]:
-        """Nodes that computed."""
-        return self.diary.read_text().split()
-
-    def result(self, scan: str) -> str:
-        """What the last node of a scan wrote."""
-        return (self.folder / "work" / "whole" / scan / "second" / "sum.txt").read_text()
+    def failure(self) -> NodeEvent:
+        (event,) = (e for e in self.events if e.kind == "failed")
+        return event
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+def run(
+    folder: Path, *scans: pe.Workflow, plugin: str = "MultiProc", nprocs: int = 2, **execution: str
+) -> Result:
+    top = pe.Workflow(name="top", base_dir=str(folder / "work"))
+    top.add_nodes(list(scans))
+    top.config["execution"] = {**EXECUTION, "crashdump_dir": str(folder / "crash"), **execution}
+    result = Result()
+    runner = make_plugin(
+        plugin,
+        nprocs=nprocs,
+        memory_gb=4,
+        observe=result.events.append,
+        worker_log=folder / "workers.log",
+    )
+    try:
+        top.run(plugin=runner)
+    except Exception as error:
+        result.error = error
+    return result
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_all_goes_well(bench: Bench, plugin: str) -> None:
-    assert bench.run(plugin)
-    assert set(bench.kinds()) == {"a.first", "a.second", "b.first", "b.second"}
-    assert set(bench.kinds().values()) == {"done"}
-    assert bench.result("a") == bench.result("b") == "11"
-    assert all(e.peak_gb for e in bench.events if e.kind == "done")
+def test_all_is_well(tmp_path: Path, plugin: str) -> None:
+    result = run(tmp_path, scan("a", add), scan("b", add), plugin=plugin)
+    assert result.error is None
+    assert result.kinds("done") == ["a.first", "a.node0", "b.first", "b.node0"]
+    assert result.kinds("start") == result.kinds("done")
+    assert all(0.01 < e.peak_gb < 20 for e in result.events if e.kind == "done")
+    again = run(tmp_path, scan("a", add), scan("b", add), plugin=plugin)
+    assert again.kinds("cached") == result.kinds("done")
+    assert not again.kinds("done")
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_failed_node_leaves_other_scans_whole(bench: Bench, plugin: str) -> None:
-    assert not bench.run(plugin, a="fail")
-    assert bench.kinds() == {"a.first": "failed", "b.first": "done", "b.second": "done"}
-    (event,) = (e for e in bench.events if e.kind == "failed")
-    failure = describe_failure(event.text)
-    assert failure.code is ErrCode.SHAPE
-    assert failure.reason == "It is 2-D. [a.nii] Export it again."
-    assert "It is 2-D." in Path(event.crash_file).read_text()
+def test_a_failing_node_stops_only_what_depends_on_it(tmp_path: Path, plugin: str) -> None:
+    result = run(tmp_path, scan("a", fail, add), scan("b", add, add), plugin=plugin)
+    assert isinstance(result.error, RuntimeError)
+    assert result.kinds("failed") == ["a.node0"]
+    assert result.kinds("done") == ["a.first", "b.first", "b.node0", "b.node1"]
+    event = result.failure()
+    assert "spineps_nipype.errors.InputError: It is not an image. [scan.nii]" in event.text
+    assert "It is not an image." in Path(event.crash_file).read_text()
 
 
-@pytest.mark.parametrize(("action", "word"), [("kill", "SIGKILL"), ("exit", "status 3")])
-def test_a_killed_process_is_one_failed_node(bench: Bench, action: str, word: str) -> None:
-    assert not bench.run("MultiProc", a=action)
-    assert bench.kinds() == {"a.first": "failed", "b.first": "done", "b.second": "done"}
-    (event,) = (e for e in bench.events if e.kind == "failed")
-    assert word in describe_failure(event.text).reason
-    assert bench.result("b") == "11"
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_killed_node_is_one_failed_node(tmp_path: Path, number: int) -> None:
+    """Nodes that run at the same time go on; nothing hangs."""
+    doomed = scan("a", add, die, add)
+    doomed.get_node("node1").inputs.number = int(number)
+    start = time.monotonic()
+    result = run(tmp_path, doomed, scan("b", add, add, delay=1.0), scan("c", add))
+    assert time.monotonic() - start < 60
+    assert result.kinds("failed") == ["a.node1"]
+    assert {"b.node1", "c.node0"} <= set(result.kinds("done"))
+    assert "a.node2" not in result.kinds("start")
+    assert f"was killed ({number.name})" in result.failure().text
+    # Without the fault the run goes on from what was finished.
+    later = run(tmp_path, scan("a", add, add, add), scan("b", add, add, delay=1.0), scan("c", add))
+    assert later.error is None
+    assert later.kinds("done") == ["a.node1", "a.node2"]
 
 
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_the_first_crash_can_stop_the_run(bench: Bench, plugin: str) -> None:
-    assert not bench.run(plugin, stop=True, a="fail")
-    assert "b.second" not in bench.kinds()
-
-
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_second_run_computes_nothing(bench: Bench, plugin: str) -> None:
-    assert bench.run(plugin)
-    assert bench.run(plugin)
-    assert bench.ran() == []
-    assert set(bench.kinds().values()) == {"cached"}
-
-
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_after_a_failure_only_the_rest_runs(bench: Bench, plugin: str) -> None:
-    assert not bench.run(plugin, a="kill" if plugin == "MultiProc" else "fail")
-    assert bench.run(plugin)
-    assert bench.ran() == ["a.first", "a.second"]
-    assert bench.kinds()["b.second"] == "cached"
-    assert bench.result("a") == "11"
+def test_a_node_that_leaves_is_a_failed_node(tmp_path: Path) -> None:
+    result = run(tmp_path, scan("a", leave), scan("b", add))
+    assert "ended with status 7 and no result" in result.failure().text
+    assert "b.node0" in result.kinds("done")
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_remembered_result_without_its_file_is_made_again(bench: Bench, plugin: str) -> None:
-    assert bench.run(plugin)
-    (bench.folder / "work" / "whole" / "a" / "first" / "sum.txt").unlink()
-    assert bench.run(plugin)
-    assert "a.first" in bench.ran()
-    assert bench.kinds()["b.first"] == "cached"
-    assert bench.result("a") == "11"
+def test_a_vanished_result_is_made_again(tmp_path: Path, plugin: str) -> None:
+    assert run(tmp_path, scan("a", write, read), plugin=plugin).error is None
+    (tmp_path / "work" / "top" / "a" / "node0" / "out.txt").unlink()
+    result = run(tmp_path, scan("a", write, read), plugin=plugin)
+    assert result.error is None
+    assert "a.node0" in result.kinds("done")
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_missing_input_of_a_node_is_a_failure_not_a_hang(bench: Bench, plugin: str) -> None:
-    """The node fails before its folder exists; plain MultiProc waits for ever."""
-    gone = bench.folder / "gone.txt"
-    gone.write_text("1")
-
-    def change(workflow: pe.Workflow) -> None:
-        workflow.get_node("a.first").inputs.in_file = str(gone)
-        gone.unlink()
-
-    assert not bench.run(plugin, change)
-    assert bench.kinds()["a.first"] == "failed"
-    assert bench.kinds()["b.second"] == "done"
+def test_crash_files_that_cannot_be_written_end_nothing(tmp_path: Path, plugin: str) -> None:
+    (tmp_path / "crash").write_text("a file where the folder should be")
+    result = run(tmp_path, scan("a", fail), scan("b", add), plugin=plugin)
+    assert result.kinds("failed") == ["a.node0"]
+    assert result.failure().crash_file == ""
+    assert "b.node0" in result.kinds("done")
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_node_of_the_run_itself_may_fail(bench: Bench, plugin: str) -> None:
-    def change(workflow: pe.Workflow) -> None:
-        workflow.get_node("a.first").run_without_submitting = True
-
-    assert not bench.run(plugin, change, a="fail")
-    assert bench.kinds() == {"a.first": "failed", "b.first": "done", "b.second": "done"}
+def test_stop_on_first_crash(tmp_path: Path, plugin: str) -> None:
+    result = run(
+        tmp_path,
+        scan("a", fail),
+        scan("b", add, add, add, delay=2.0),
+        plugin=plugin,
+        stop_on_first_crash="true",
+    )
+    assert result.error is not None
+    assert result.kinds("failed") == ["a.node0"]
+    assert "b.node2" not in result.kinds("done")
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_node_larger_than_the_limits_runs_all_the_same(bench: Bench, plugin: str) -> None:
-    def change(workflow: pe.Workflow) -> None:
-        workflow.get_node("a.first")._mem_gb = 50
-        workflow.get_node("a.first").n_procs = 9
-
-    assert bench.run(plugin, change)
-
-
-def test_scans_are_finished_one_after_another(bench: Bench) -> None:
-    assert bench.run("Linear")
-    done = [e.node.split(".")[1] for e in bench.events if e.kind == "done"]
-    assert done == ["a", "a", "b", "b"]
+def test_scans_finish_one_by_one(tmp_path: Path, plugin: str) -> None:
+    scans = [scan(name, add, add) for name in ("a", "b", "c")]
+    result = run(tmp_path, *scans, plugin=plugin, nprocs=1)
+    done = [e.node.split(".")[1] for e in result.events if e.kind == "done"]
+    assert done == ["a"] * 3 + ["b"] * 3 + ["c"] * 3
 
 
-def test_peak_memory_is_that_of_the_node(bench: Bench) -> None:
-    assert bench.run("MultiProc", a="spend")
-    peaks = {e.node: e.peak_gb or 0 for e in bench.events if e.kind == "done"}
-    assert peaks["whole.a.first"] > peaks["whole.b.first"] + 0.15
+def test_a_node_larger_than_the_machine_runs_alone(tmp_path: Path) -> None:
+    large = scan("a", add)
+    large.get_node("node0")._mem_gb = 1000
+    large.get_node("node0").n_procs = 64
+    assert run(tmp_path, large).error is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_nodes_end_with_a_killed_run(tmp_path: Path) -> None:
+    """A killed run leaves no process behind that writes into the work folder."""
+    code = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "from pathlib import Path\n"
+        "from tests.workflows.test_engine import run, scan, add, node\n"
+        "import nipype.pipeline.engine as pe\n"
+        "def busy(a):\n"
+        "    import os, time\n"
+        "    from pathlib import Path\n"
+        f"    Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n"
+        "    time.sleep(60)\n"
+        "def main():\n"
+        "    wf = pe.Workflow(name='a')\n"
+        "    wf.add_nodes([node(busy, 'busy', a=1)])\n"
+        f"    run(Path({str(tmp_path)!r}), wf)\n"
+        "if __name__ == '__main__':\n"
+        "    main()\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    process = subprocess.Popen([sys.executable, str(script)])
+    pid_file = tmp_path / "pid"
+    _wait_until(lambda: pid_file.exists() and pid_file.read_text(), 60)
+    worker = int(pid_file.read_text())
+    process.kill()
+    process.wait()
+    _wait_until(lambda: not _alive(worker), 10)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def _wait_until(condition: object, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_no_version_is_asked_for() -> None:
+    assert os.environ["NIPYPE_NO_ET"] == "1"
