@@ -96,6 +96,9 @@ class ModelConfig:
     mapping: Mapping[int, int] = field(default_factory=lambda: dict(DEFAULT_MAPPING))
     shrink_tile: bool = False
     """Ours: small images get a smaller tile instead of padding up to the patch."""
+    seed_erosion: int = 2
+    """Ours: voxels that bodies are eroded by to find seeds. SPINEPS takes 2, which leaves nothing
+    of cervical bodies, or of thin slabs, on a coarse grid."""
 
     @property
     def kind(self) -> Kind:
@@ -193,7 +196,7 @@ class ModelConfig:
             optional["metal"] = tuple(int(v) for v in raw["metal"])
         if "cutout_size" in raw:
             optional["cutout_size"] = _cutout(raw["cutout_size"])
-        for key in ("corpus_size_cleaning", "vert_size_threshold"):
+        for key in ("corpus_size_cleaning", "vert_size_threshold", "seed_erosion"):
             if key in raw:
                 optional[key] = int(raw[key])
         for key in ("has_c1", "needs_corp", "shrink_tile"):

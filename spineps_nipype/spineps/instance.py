@@ -27,6 +27,7 @@ from .instance_cutouts import (
     turn,
     window_at,
 )
+from .instance_debug import Recorder
 from .instance_merge import couple_predictions, merge_couples
 from .instance_seeds import Point, find_seeds
 
@@ -58,7 +59,7 @@ def segment_instances(
     numerics
         Both modes are the same here.
     debug
-        Takes intermediate results by name, on their own grids.
+        Takes intermediate masks by name, as images on their own grids.
     progress
         Called with the number of finished and of all cut-outs.
 
@@ -75,12 +76,13 @@ def segment_instances(
         If no body is large enough to be a seed.
     """
     del numerics
-    debug = {} if debug is None else debug
+    steps: dict[str, Any] = {} if debug is None else debug
+    steps["sem_raw"] = semantic
     turned = semantic.reorient(PIR)
-    debug["inst_uncropped_Subreg_nii_a_PIR"] = turned
+    steps["inst_uncropped_Subreg_nii_a_PIR"] = turned
     zoom = [float(z) for z in turned.zoom]
     grid = rescale(turned, network.config.target_spacing(zoom), SAME_SPACING_MM)
-    debug["inst_uncropped_Subreg_nii_b_zms"] = grid
+    steps["inst_uncropped_Subreg_nii_b_zms"] = grid
     zoom = [float(z) for z in grid.zoom]
     labels = grid.get_array()
     if not labels.any():
@@ -88,12 +90,14 @@ def segment_instances(
             "The semantic mask is empty.", remedy="Make the semantic mask again."
         )
     box = bounding_box(labels, margin_voxels(CROP_MARGIN_MM, zoom))
-    debug["inst_cropped_Subreg_nii_b"] = grid.apply_crop(box)
-    instances = _instances_of(labels[box], zoom, network, settings, debug, progress)
+    crop = grid.apply_crop(box)
+    steps["inst_cropped_Subreg_nii_b"] = crop
+    record = Recorder(debug, crop.affine)
+    instances = _instances_of(labels[box], zoom, network, settings, record, progress)
     out = np.zeros(labels.shape, dtype=instances.dtype)
     out[box] = instances
     result = grid.set_array(out, seg=True)
-    debug["vert_arr_return_final"] = result
+    steps["vert_arr_return_final"] = result
     return result
 
 
@@ -102,14 +106,17 @@ def _instances_of(
     zoom: list[float],
     network: InstanceModel,
     settings: InstanceSettings,
-    debug: dict[str, Any],
+    record: Recorder,
     progress: Progress | None,
 ) -> NDArray[Any]:
     """Instances of a cropped semantic map (P, I, R)."""
-    seeds = find_seeds(labels, zoom[1], network.config.corpus_cleaning_voxels(zoom), settings)
-    predictions = predict_seeds(labels, seeds, network, settings, debug, progress)
+    config = network.config
+    seeds = find_seeds(
+        labels, zoom[1], config.corpus_cleaning_voxels(zoom), settings, config.seed_erosion
+    )
+    predictions = predict_seeds(labels, seeds, network, settings, record, progress)
     merged = merge_couples(couple_predictions(predictions), predictions, labels.shape)
-    debug["inst_crop_vert_arr_a_raw"] = merged
+    record.keep("inst_crop_vert_arr_a_raw", merged)
     out: NDArray[Any] = finish_instances(
         merged, network.config.vertebra_cleaning_voxels(zoom), settings
     )
@@ -121,7 +128,7 @@ def _instances_of(
         )
     if count < len(seeds):
         logger.warning("%d vertebral bodies were found, but %d instances", len(seeds), count)
-    debug["inst_cropped_vert_arr_c_proc"] = out
+    record.keep("inst_cropped_vert_arr_c_proc", out)
     return out
 
 
@@ -130,7 +137,7 @@ def predict_seeds(
     seeds: list[Point],
     network: InstanceModel,
     settings: InstanceSettings,
-    debug: dict[str, Any] | None = None,
+    record: Recorder | None = None,
     progress: Progress | None = None,
 ) -> dict[Key, Prediction]:
     """Predictions of all cut-outs; they are made in batches, so that few lie in memory."""
@@ -146,12 +153,12 @@ def predict_seeds(
         part = windows[start : start + step]
         cuts = [turn(window.cut(volume), PIR, orientation) for window in part]
         results = network.predict(cuts, batch_size=step, amp=settings.proc_inst_amp)
-        for offset, (window, cut, result) in enumerate(zip(part, cuts, results, strict=True)):
+        for offset, (window, result) in enumerate(zip(part, results, strict=True)):
             number = start + offset
             own = turn(result, orientation, PIR)
-            if debug is not None:
-                debug[f"inst_cutout_vert_nii_{number}_cut"] = cut
-                debug[f"inst_cutout_vert_nii_{number}_pred"] = own
+            if record is not None:
+                record.keep(f"inst_cutout_vert_nii_{number}_cut", window.cut(volume), window.start)
+                record.keep(f"inst_cutout_vert_nii_{number}_pred", own, window.start)
             found.update(collect_predictions(number, window, own, settings.proc_inst_largest_k_cc))
         if progress is not None:
             progress(min(start + step, len(windows)), len(windows))

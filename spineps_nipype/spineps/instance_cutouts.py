@@ -42,6 +42,12 @@ class Window:
     inner: Box
     size: tuple[int, int, int]
 
+    @property
+    def start(self) -> tuple[int, int, int]:
+        """Voxel of the volume, maybe outside it, where the cut-out begins."""
+        p, i, r = (b.start - n.start for b, n in zip(self.box, self.inner, strict=True))
+        return p, i, r
+
     def cut(self, volume: NDArray[Any]) -> NDArray[Any]:
         """The cut-out; outside the volume it is 0."""
         out = np.zeros(self.size, dtype=volume.dtype)

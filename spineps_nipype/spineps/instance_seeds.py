@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 SAME_HEIGHT_MM: Final = 7.5
 SEED_EROSION: Final = 2
+"""Iterations, unless the model package says otherwise."""
 NEIGHBOURS: Final = 5
 """Entries of the list above and below that are compared."""
 MIN_NEIGHBOURS: Final = 3
@@ -47,7 +48,11 @@ class _Entry:
 
 
 def find_seeds(
-    semantic: NDArray[Any], zoom_i: float, clean_voxels: int, settings: InstanceSettings
+    semantic: NDArray[Any],
+    zoom_i: float,
+    clean_voxels: int,
+    settings: InstanceSettings,
+    erosion: int = SEED_EROSION,
 ) -> list[Point]:
     """Centre of every vertebral body, from caudal to cranial.
 
@@ -61,6 +66,8 @@ def find_seeds(
         Seed components below this size are deleted.
     settings
         Options of this phase.
+    erosion
+        Voxels that the bodies are eroded by.
 
     Returns
     -------
@@ -80,7 +87,8 @@ def find_seeds(
             remedy="Check the raw semantic mask; the model may not fit this scan.",
         )
     dense = bool((semantic == CORPUS).any())
-    mask = _seed_mask(semantic, dense, clean_voxels, settings.proc_inst_corpus_clean)
+    clean = settings.proc_inst_corpus_clean
+    mask = _seed_mask(semantic, dense, clean_voxels, clean, erosion)
     components, count = label_components(mask, 3)
     if count == 0:
         raise NoSeedError(
@@ -91,6 +99,7 @@ def find_seeds(
     if settings.proc_inst_detect_and_solve_merged_corpi:
         components = _split_merged(components, count, semantic, zoom_i)
     centres = component_centroids(components)[1:]
+    centres = centres[np.isfinite(centres).all(axis=1)]  # a split may leave a number unused
     seeds = sorted((_point(c) for c in centres), key=lambda c: c[1])
     if dense:
         dens, _ = label_components(semantic == DENS, 3)
@@ -104,11 +113,11 @@ def _point(values: NDArray[np.float64]) -> Point:
 
 
 def _seed_mask(
-    semantic: NDArray[Any], dense: bool, clean_voxels: int, clean: bool
+    semantic: NDArray[Any], dense: bool, clean_voxels: int, clean: bool, erosion: int
 ) -> NDArray[np.bool_]:
     if dense:
         return np.asarray(semantic == CORPUS)
-    mask = erode(semantic == CORPUS_BORDER, SEED_EROSION, 2)
+    mask = erode(semantic == CORPUS_BORDER, erosion, 2)
     if clean:
         kept = remove_small_components(mask.astype(np.uint8), (1,), clean_voxels)
         mask = kept.astype(bool)
