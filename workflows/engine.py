@@ -6,6 +6,7 @@ another instead of all at once, and believe a remembered result only if its file
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -60,6 +61,8 @@ class NodeEvent:
         Traceback of a failure.
     crash_file
         File that holds it.
+    pid
+        Process that runs the node, where it has one of its own.
     """
 
     node: str
@@ -68,6 +71,7 @@ class NodeEvent:
     peak_gb: float | None = None
     text: str = ""
     crash_file: str = ""
+    pid: int | None = None
 
 
 Observer = Callable[[NodeEvent], None]
@@ -80,6 +84,7 @@ def make_plugin(
     memory_gb: float,
     gpus: int = 0,
     observe: Observer | None = None,
+    tick: Callable[[], None] | None = None,
     worker_log: Path | None = None,
     log_level: int = logging.WARNING,
 ) -> PluginBase:
@@ -91,6 +96,8 @@ def make_plugin(
         Processors, memory and GPUs that all nodes together may use.
     observe
         Called with every `NodeEvent`, in the process of the run.
+    tick
+        Called often while nodes run in other processes.
     worker_log, log_level
         Where processes write what they print, and the level of their loggers.
     """
@@ -103,6 +110,7 @@ def make_plugin(
             "n_gpu_procs": gpus,
             "raise_insufficient": False,
             "observe": observe,
+            "tick": tick,
             "worker_log": None if worker_log is None else str(worker_log),
             "log_level": log_level,
         }
@@ -122,6 +130,7 @@ class RobustMultiProcPlugin(MultiProcPlugin):
         self.pool = None
         args = self.plugin_args
         self._observe: Observer = args.get("observe") or _nobody
+        self._tick: Callable[[], None] = args.get("tick") or _nothing
         self._context = start_server(method=args.get("mp_context") or "forkserver")
         self._setup = WorkerSetup(
             self._cwd, args.get("worker_log"), args.get("log_level", logging.WARNING)
@@ -133,9 +142,13 @@ class RobustMultiProcPlugin(MultiProcPlugin):
 
     def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
         """Run a graph; RuntimeError at the end if nodes failed."""
+        # nipype collects garbage at every look: what is there already is left out of that.
+        gc.collect()
+        gc.freeze()
         try:
             super().run(graph, config, updatehash=updatehash)
         finally:
+            gc.unfreeze()
             for task in list(self._tasks.values()):
                 task.stop()
             self._tasks.clear()
@@ -144,10 +157,13 @@ class RobustMultiProcPlugin(MultiProcPlugin):
         self._taskid += 1
         if getattr(node.interface, "terminal_output", "") == "stream":
             node.interface.terminal_output = "allatonce"
-        self._tasks[self._taskid] = NodeProcess(self._context, node, updatehash, self._setup)
+        task = NodeProcess(self._context, node, updatehash, self._setup)
+        self._tasks[self._taskid] = task
+        self._observe(NodeEvent(node.fullname, "start", pid=task.pid))
         return self._taskid
 
     def _get_result(self, taskid: int) -> dict[str, Any] | None:
+        self._tick()
         task = self._tasks[taskid]
         answer = task.result()
         if answer is not None:
@@ -178,7 +194,7 @@ class RobustMultiProcPlugin(MultiProcPlugin):
             self._clean_queue(jobid, graph, result={"result": None, "traceback": lines})
             return True
         done = bool(super()._local_hash_check(jobid, graph))
-        if not done:
+        if not done and node.run_without_submitting:
             self._observe(NodeEvent(node.fullname, "start"))
         return done
 
@@ -194,13 +210,9 @@ class RobustMultiProcPlugin(MultiProcPlugin):
         self._failed.add(name)
         lines = (result or {}).get("traceback") or format_exception(*sys.exc_info())
         lines = [lines] if isinstance(lines, str) else list(lines)
-        crash_file = ""
-        try:
-            node._result = (result or {}).get("result")
-            node._traceback = lines
-            crash_file = report_crash(node, traceback=lines)
-        except Exception as fault:  # a full disk must not end the other scans
-            logger.error("no crash file for %s could be written: %s", name, fault)
+        node._result = (result or {}).get("result")
+        node._traceback = lines
+        crash_file = _write_crash_file(node, lines)
         event = NodeEvent(
             name,
             "failed",
@@ -265,11 +277,7 @@ class RobustLinearPlugin(PluginBase):
             node.run(updatehash=updatehash)
         except Exception:
             lines = format_exception(*sys.exc_info())
-            crash_file = ""
-            try:
-                crash_file = report_crash(node, traceback=lines)
-            except Exception as fault:
-                logger.error("no crash file for %s could be written: %s", name, fault)
+            crash_file = _write_crash_file(node, lines)
             text = "".join(lines)
             seconds = round(time.monotonic() - start, 2)
             self._observe(NodeEvent(name, "failed", seconds, peak_memory_gb(), text, crash_file))
@@ -282,6 +290,22 @@ class RobustLinearPlugin(PluginBase):
 
 def _nobody(event: NodeEvent) -> None:
     """Observer of a run that nobody watches."""
+
+
+def _nothing() -> None:
+    """What is done between two looks at the nodes of a run that nobody watches."""
+
+
+def _write_crash_file(node: Any, lines: list[str]) -> str:
+    """Crash file of a node, named after scan and node; empty if it cannot be written."""
+    try:
+        written = Path(report_crash(node, traceback=list(lines)))
+        named = written.with_name(f"crash-{node.fullname.partition('.')[2]}{written.suffix}")
+        written.replace(named)
+    except Exception as fault:  # a full disk must not end the other scans
+        logger.error("no crash file for %s could be written: %s", node.fullname, fault)
+        return ""
+    return str(named)
 
 
 def _scan_by_scan(graph: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from spineps_nipype.bids.header import ScanHeader, read_header
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths, split_extension
 from spineps_nipype.bids.query import Scan
 from spineps_nipype.bids.sidecars import scan_metadata
-from spineps_nipype.core.images import memory_estimate_gib
+from spineps_nipype.core.image_checks import memory_estimate_gib
 from spineps_nipype.errors import (
     CompatibilityError,
     InputError,

@@ -24,7 +24,16 @@ from typing import Any, Final
 
 from .failures import dead_worker_text
 
-PRELOAD: Final = ("torch", "nipype.pipeline.engine", "spineps_nipype.interfaces")
+PRELOAD: Final = (
+    "torch",
+    "nipype.pipeline.engine",
+    "spineps_nipype.interfaces",
+    "spineps_nipype.models.inference.semantic",
+    "spineps_nipype.models.inference.instance",
+    "spineps_nipype.models.inference.labeling",
+    "dynamic_network_architectures.architectures.unet",
+    "TPTBox.spine.snapshot2D.snapshot_modular",
+)
 """Loaded once in the server; every process starts with them."""
 PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2): the signal sent to this process when its parent ends."""

@@ -1,0 +1,394 @@
+"""The participant level of the BIDS App: all scans of a dataset, each by itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from spineps_nipype import __version__
+from spineps_nipype.bids.dataset_description import describe_dataset
+from spineps_nipype.bids.names import SNAPSHOT_FOLDER
+from spineps_nipype.bids.query import Query, find_scans, read_filter_file
+from spineps_nipype.bids.sidecars import package_versions
+from spineps_nipype.core.files import whole_file
+from spineps_nipype.errors import InputError, OutputError, ResourceError, SpinepsError
+
+from .model_choice import ModelChooser
+from .options import RunOptions
+from .resources import available_cpus, available_memory_gb, choose_device, threads_per_node
+from .run_log import run_log
+from .summary import (
+    NOTHING_RAN,
+    WRONG_USAGE,
+    Outcome,
+    exit_status,
+    fault_line,
+    last_words,
+    outcomes,
+    write_table,
+)
+from .units import Unit, check_folders, make_units
+
+logger = logging.getLogger("spineps_nipype.run")
+
+WORKFLOW_NAME: Final = "spineps_" + "_".join(__version__.split(".")[:2]) + "_wf"
+"""Carries the minor version: work of another version is not believed."""
+MODELS_NOTE: Final = "MODELS.txt"
+"""File beside the snapshots that says which models made them."""
+BACKEND_VARIABLE: Final = "MPLBACKEND"
+"""Pictures are drawn without a screen."""
+THREAD_VARIABLES: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)
+
+ScanWorkflow = Callable[..., Any]
+
+
+def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> int:
+    """Segment the scans of a dataset.
+
+    Parameters
+    ----------
+    options
+        What to do.
+    build
+        Makes the workflow of one scan; `init_scan_wf` unless given.
+
+    Returns
+    -------
+    int
+        Exit status: 0 all scans are done, 1 nothing could run, 2 wrong usage, 3 some failed.
+    """
+    try:
+        check_folders(options)
+        filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+        query = find_scans(
+            options.bids_dir,
+            modalities=options.modalities,
+            plane=None if options.ignore_compatibility else "sag",
+            participant_label=options.participant_label,
+            session_label=options.session_label,
+            filters=filters,
+            ignore_bids_filter=options.ignore_bids_filter,
+        )
+    except SpinepsError as fault:
+        print(fault_line(fault))
+        return WRONG_USAGE
+    _say_what_is_left_out(query)
+    try:
+        if not query.scans:
+            raise _no_scans(options, query)
+        chooser = ModelChooser(options)
+        if options.dry_run:
+            return _dry_run(options, query, chooser)
+        return _run(options, query, chooser, build)
+    except SpinepsError as fault:
+        print(fault_line(fault))
+        return NOTHING_RAN
+
+
+def _run(
+    options: RunOptions, query: Query, chooser: ModelChooser, build: ScanWorkflow | None
+) -> int:
+    device = choose_device(options.device)
+    nprocs = options.nprocs or available_cpus()
+    memory_gb = options.mem_gb or available_memory_gb()
+    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
+    logs = options.output_dir / "logs" / run_id
+    _make_folder(logs)
+    _make_folder(options.work_folder)
+    with (
+        _only_run(options.work_folder),
+        run_log(logs / "run.log", options.verbose),
+        _terminable(),
+    ):
+        threads = options.omp_nthreads or threads_per_node(nprocs, len(query.scans))
+        with _environment(threads):
+            units = make_units(query.scans, options, chooser, memory_gb)
+            describe_dataset(options.output_dir, options.bids_dir)
+            _write_record(logs / "run.json", options, units, device, nprocs, threads, memory_gb)
+            _log_models(units, options.output_dir / SNAPSHOT_FOLDER)
+            results = _execute(units, options, build, logs, device, nprocs, threads, memory_gb)
+    table: Path | None = logs / "scans.tsv"
+    try:
+        write_table(results, logs / "scans.tsv")
+    except OutputError as fault:
+        table = None
+        print(f"The table of this run is missing: {fault}")
+    print(last_words(results, table))
+    return exit_status(results)
+
+
+def _execute(
+    units: Sequence[Unit],
+    options: RunOptions,
+    build: ScanWorkflow | None,
+    logs: Path,
+    device: str,
+    nprocs: int,
+    threads: int,
+    memory_gb: float,
+) -> list[Outcome]:
+    """Run the scans that are left; what happens to each of them is its outcome."""
+    todo = [unit for unit in units if unit.runs]
+    if not todo:
+        return outcomes(units)
+    if options.plugin == "MultiProc":
+        _warm_up()  # libraries load in the background while the graph is built
+    from nipype.pipeline import engine as pe
+
+    from .engine import EXECUTION, make_plugin
+    from .progress import Progress
+    from .scan import init_scan_wf
+
+    workflow = pe.Workflow(name=WORKFLOW_NAME, base_dir=str(options.work_folder))
+    for unit in todo:
+        assert unit.models is not None
+        scan_wf = (build or init_scan_wf)(
+            in_file=unit.scan.path,
+            paths=unit.paths,
+            plan=unit.plan,
+            models=unit.models.packages,
+            settings=options.settings,
+            override=options.override,
+            metadata=unit.metadata,
+            name=unit.name,
+            average_4d=options.average_4d,
+            device=device,
+            omp_nthreads=threads,
+            mem_gb=unit.memory_gb,
+            note=" ".join(unit.models.notes),
+        )
+        workflow.add_nodes([scan_wf])
+    workflow.config["execution"] = {
+        **EXECUTION,
+        "crashdump_dir": str(logs),
+        "stop_on_first_crash": str(options.stop_on_first_crash).lower(),
+    }
+    progress = Progress(_nodes_of(workflow, todo), logs / "progress.jsonl")
+    plugin = make_plugin(
+        options.plugin,
+        nprocs=nprocs,
+        memory_gb=memory_gb,
+        gpus=int(device != "cpu"),
+        observe=progress,
+        tick=progress.tick,
+        worker_log=logs / "workers.log",
+        log_level=logging.WARNING if options.verbose < 2 else logging.DEBUG,
+    )
+    interrupted = False
+    try:
+        workflow.run(plugin=plugin)
+    except KeyboardInterrupt:
+        interrupted = True
+    except Exception as fault:
+        if not any(scan.failure for scan in progress.scans.values()):
+            logger.exception("the run ended early")
+            raise ResourceError(
+                f"The run ended early: {type(fault).__name__}: {fault}."
+            ) from fault
+    finally:
+        progress.end()
+    return outcomes(units, progress, interrupted)
+
+
+def _nodes_of(workflow: Any, units: Sequence[Unit]) -> dict[str, tuple[str, list[str]]]:
+    """Label and nodes of each scan; identity nodes vanish when the graph is run."""
+    nodes: dict[str, list[str]] = {unit.name: [] for unit in units}
+    for name in workflow.list_node_names():
+        interface = workflow.get_node(name).interface
+        if type(interface).__name__ != "IdentityInterface":
+            nodes[name.partition(".")[0]].append(f"{workflow.name}.{name}")
+    return {unit.name: (unit.label, nodes[unit.name]) for unit in units}
+
+
+def _dry_run(options: RunOptions, query: Query, chooser: ModelChooser) -> int:
+    """Say what would happen, and change nothing."""
+    memory_gb = options.mem_gb or available_memory_gb()
+    units = make_units(query.scans, options, chooser, memory_gb)
+    for unit in units:
+        print(_plan_text(unit, options))
+    todo = sum(unit.runs for unit in units)
+    done = sum(unit.done_before for unit in units)
+    faulty = len(units) - todo - done
+    print(
+        f"{len(units)} scans: {todo} would run, {done} are done, {faulty} cannot run. "
+        "Nothing was changed."
+    )
+    return exit_status(outcomes(units)) if faulty else 0
+
+
+def _plan_text(unit: Unit, options: RunOptions) -> str:
+    lines = [f"{unit.label}  [{unit.scan.path}]"]
+    if unit.header is not None:
+        shape = " x ".join(map(str, unit.header.shape))
+        zooms = " x ".join(f"{z:.2f}" for z in unit.header.zooms)
+        axes = "".join(unit.header.axis_codes)
+        lines.append(f"  image     {shape} voxels of {zooms} mm, {axes}")
+    if unit.models is not None:
+        packages = unit.models.packages
+        names = [f"{k}: {p.id if p else 'none'}" for k, p in packages.items()]
+        lines.append(f"  models    {', '.join(names)}")
+        lines += [f"  note      {note}" for note in unit.models.notes]
+    if unit.fault is not None:
+        lines.append(f"  cannot run ({unit.fault.code.name}): {unit.fault}")
+        return "\n".join(lines)
+    assert unit.plan is not None
+    lines += [f"  {step.phase:<10}{step.action:<8}{step.why}" for step in unit.plan]
+    if unit.runs and (options.work_folder / WORKFLOW_NAME / unit.name).is_dir():
+        lines.append("  The work folder remembers nodes of this scan; those that fit are not run.")
+    return "\n".join(lines)
+
+
+def _say_what_is_left_out(query: Query) -> None:
+    """Name images that somebody might miss, each kind of reason once."""
+    reasons: dict[str, list[str]] = {}
+    for image in query.skipped:
+        if not image.expected:
+            reasons.setdefault(image.why, []).append(image.path.name)
+    for why, names in reasons.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        print(f"not taken: {', '.join(names[:3])}{more}: {why}", file=sys.stderr)
+
+
+def _no_scans(options: RunOptions, query: Query) -> InputError:
+    found = f"{len(query.skipped)} images are there, none of them fits" if query.skipped else ""
+    first = f"; the first: {query.skipped[0].path.name}: {query.skipped[0].why}" if found else ""
+    return InputError(
+        f"There is no {' or '.join(options.modalities)} scan to segment"
+        + (f" ({found}{first})." if found else "."),
+        file=options.bids_dir,
+        remedy="Scans are called like sub-01/anat/sub-01_T2w.nii.gz; "
+        "--modalities and --ignore-bids-filter widen the search.",
+    )
+
+
+def _log_models(units: Sequence[Unit], snapshots: Path) -> None:
+    """Say in the log and beside the snapshots which models are used."""
+    lines: list[str] = []
+    for unit in units:
+        if unit.models is None:
+            continue
+        names = ", ".join(f"{k} {p.id if p else 'none'}" for k, p in unit.models.packages.items())
+        lines.append(f"{unit.label}: {names}. {' '.join(unit.models.notes)}".rstrip())
+    notes = sorted({note for unit in units if unit.models for note in unit.models.notes})
+    for note in notes:
+        logger.warning("%s", note)
+    for line in lines:
+        logger.info("%s", line)
+    if lines:
+        with whole_file(snapshots / MODELS_NOTE) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _write_record(
+    path: Path,
+    options: RunOptions,
+    units: Sequence[Unit],
+    device: str,
+    nprocs: int,
+    threads: int,
+    memory_gb: float,
+) -> None:
+    """Write down what this run was asked to do, and on what machine."""
+    asked: Mapping[str, Any] = asdict(options)
+    record = {
+        "version": __version__,
+        "packages": package_versions(),
+        "command": sys.argv,
+        "options": asked,
+        "device": device,
+        "nprocs": nprocs,
+        "omp_nthreads": threads,
+        "memory_gb": memory_gb,
+        "scans": [str(unit.scan.path) for unit in units],
+    }
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and try whether it takes files."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as fault:
+        raise OutputError(
+            f"The folder cannot be written: {fault.strerror or fault}.",
+            file=folder,
+            remedy="Choose another folder, or change its permissions.",
+        ) from fault
+
+
+def _warm_up() -> None:
+    from .worker import start_server
+
+    start_server()
+
+
+@contextmanager
+def _only_run(work: Path) -> Iterator[None]:
+    """Keep other runs out of a work folder; the system frees the lock of a killed run."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(work / ".run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as fault:
+        raise ResourceError(
+            "Another run uses the work folder.",
+            file=work,
+            remedy="Wait until it has ended, or give each run a work folder of its own (-w).",
+        ) from fault
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _environment(threads: int) -> Iterator[None]:
+    """Tell libraries in processes to come how many threads to use, and to seek no screen."""
+    wanted = {**dict.fromkeys(THREAD_VARIABLES, str(threads)), BACKEND_VARIABLE: "Agg"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Treat SIGTERM (a cluster's time limit) like Ctrl-C: stop, and say what is finished."""
+
+    def stop(number: int, frame: Any) -> None:  # noqa: ARG001
+        raise KeyboardInterrupt
+
+    before = None
+    with suppress(ValueError):  # not in the main thread
+        before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        with suppress(ValueError, TypeError):
+            signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,221 @@
+"""What a run says while it works: one line for people, one file for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TextIO
+
+from .engine import NodeEvent
+from .failures import Failure, describe_failure
+
+PHASE_NAMES: Final[Mapping[str, str]] = {
+    "conform": "checking",
+    "spine_crop": "spine crop",
+    "preprocess": "bias correction",
+    "semantic": "semantic mask",
+    "instance": "vertebra instances",
+    "post_process": "post-processing",
+    "label_vertebrae": "vertebra names",
+    "finalize_masks": "final masks",
+    "centroids": "centroids",
+    "snapshot": "snapshot",
+}
+"""Nodes that are worth a word, and the word."""
+WEIGHTS: Final[Mapping[str, float]] = {
+    "conform": 1,
+    "spine_crop": 1,
+    "preprocess": 12,
+    "semantic": 45,
+    "instance": 25,
+    "post_process": 8,
+    "label_vertebrae": 6,
+    "finalize_masks": 4,
+    "centroids": 3,
+    "snapshot": 3,
+}
+"""Share of each node in the time of a scan, for the percentage and the remaining time."""
+OTHER_WEIGHT: Final = 0.05
+REFRESH: Final = 1.0
+"""Time between two updates of the line on a terminal [s]."""
+MIN_ELAPSED: Final = 5.0
+"""Remaining time is guessed only after this [s]."""
+ALMOST: Final = 0.95
+"""A running node counts as at most this much done."""
+
+
+@dataclass
+class ScanProgress:
+    """What happened to a scan so far."""
+
+    label: str
+    weights: dict[str, float]
+    done: set[str] = field(default_factory=set)
+    running: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    peak_gb: float = 0.0
+    failure: Failure | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether no node is left, or one has failed."""
+        return self.failure is not None or len(self.done) >= len(self.weights)
+
+
+class Progress:
+    """Observer of a run.
+
+    Parameters
+    ----------
+    scans
+        For each workflow of a scan its label and the full names of its nodes.
+    events_file
+        JSON lines, one for each event; None for none.
+    stream
+        Where the line goes.
+    """
+
+    def __init__(
+        self,
+        scans: Mapping[str, tuple[str, Iterable[str]]],
+        events_file: Path | None,
+        stream: TextIO | None = None,
+    ) -> None:
+        self.scans = {
+            name: ScanProgress(label, {node: _weight(node) for node in nodes})
+            for name, (label, nodes) in scans.items()
+        }
+        self._file, self._stream = events_file, stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._start, self._shown = time.monotonic(), 0.0
+        self._width = 0
+
+    def __call__(self, event: NodeEvent) -> None:
+        """Take note of an event."""
+        parts = event.node.split(".")
+        scan = self.scans.get(parts[1]) if len(parts) > 2 else None
+        if scan is None:
+            return
+        node = parts[-1]
+        if event.kind == "start":
+            scan.running[event.node] = time.monotonic()
+        else:
+            scan.running.pop(event.node, None)
+            scan.done.add(event.node)
+            if event.kind != "cached":
+                scan.seconds += event.seconds
+            scan.peak_gb = max(scan.peak_gb, event.peak_gb or 0.0)
+        if event.kind == "failed" and scan.failure is None:
+            scan.failure = describe_failure(event.text, ".".join(parts[1:]), event.crash_file)
+        self._record(event, scan, node)
+        self._show(event, scan, node)
+
+    def tick(self) -> None:
+        """Refresh the line on a terminal; called often."""
+        if self._terminal and time.monotonic() - self._shown >= REFRESH:
+            self._rewrite(self._line())
+
+    def end(self) -> None:
+        """Leave the line on the terminal."""
+        if self._terminal and self._width:
+            self._rewrite("")
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is done, from 0 to 1."""
+        total = done = 0.0
+        now = time.monotonic()
+        for scan in self.scans.values():
+            weight = sum(scan.weights.values())
+            total += weight
+            if scan.finished:
+                done += weight
+                continue
+            done += sum(scan.weights.get(node, 0.0) for node in scan.done)
+            rate = self._rate()
+            for node, since in scan.running.items():
+                expected = scan.weights.get(node, 0.0)
+                done += min((now - since) * rate, ALMOST * expected)
+        return done / total if total else 1.0
+
+    def _rate(self) -> float:
+        """Weight done each second by one process, as far as nodes have shown."""
+        weight = sum(s.weights.get(n, 0.0) for s in self.scans.values() for n in s.done)
+        seconds = sum(s.seconds for s in self.scans.values())
+        return weight / seconds if weight > 1 and seconds > 1 else 1.0
+
+    def _record(self, event: NodeEvent, scan: ScanProgress, node: str) -> None:
+        if self._file is None:
+            return
+        entry = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "scan": scan.label,
+            "node": node,
+            "event": event.kind,
+            "seconds": event.seconds,
+            "peak_gb": event.peak_gb,
+            "progress": round(self.fraction, 4),
+        }
+        if event.pid is not None:
+            entry["pid"] = event.pid
+        if event.kind == "failed" and scan.failure is not None:
+            entry["reason"] = scan.failure.reason
+        with suppress(OSError), self._file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+    def _show(self, event: NodeEvent, scan: ScanProgress, node: str) -> None:
+        if event.kind == "failed":
+            reason = scan.failure.reason if scan.failure else ""
+            self._say(f"{scan.label}: failed: {reason}")
+        elif event.kind == "done" and node in PHASE_NAMES and not self._terminal:
+            memory = f", {event.peak_gb:.1f} GB" if event.peak_gb else ""
+            self._say(f"{scan.label}: {PHASE_NAMES[node]} ({event.seconds:.0f} s{memory})")
+        if self._terminal:
+            self._rewrite(self._line())
+
+    def _say(self, text: str) -> None:
+        """A line that stays."""
+        if self._terminal:
+            self._rewrite("")
+        self._print(f"[{self.fraction:4.0%}] {text}\n")
+
+    def _line(self) -> str:
+        finished = sum(scan.finished for scan in self.scans.values())
+        active = [
+            f"{scan.label}: {PHASE_NAMES[node.rpartition('.')[2]]}"
+            for scan in self.scans.values()
+            for node in scan.running
+            if node.rpartition(".")[2] in PHASE_NAMES
+        ]
+        elapsed = time.monotonic() - self._start
+        fraction = self.fraction
+        left = ""
+        if elapsed > MIN_ELAPSED and fraction > 0.02:
+            left = f", about {_clock(elapsed * (1 - fraction) / fraction)} left"
+        counts = f"{finished} of {len(self.scans)} scans"
+        return " | ".join([f"[{fraction:4.0%}] {counts}", *active[:3], f"{_clock(elapsed)}{left}"])
+
+    def _rewrite(self, line: str) -> None:
+        self._shown = time.monotonic()
+        self._print("\r" + line.ljust(self._width) + ("" if line else "\r"))
+        self._width = len(line)
+
+    def _print(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
+
+
+def _weight(node: str) -> float:
+    return WEIGHTS.get(node.rpartition(".")[2], OTHER_WEIGHT)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

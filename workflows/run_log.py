@@ -1,0 +1,72 @@
+"""Where messages of a run go: all into its log file, the important ones to the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+FILE_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+OURS: Final = "spineps_nipype"
+THEIRS: Final = (
+    "nipype",
+    "nipype.workflow",
+    "nipype.interface",
+    "nipype.utils",
+    "nipype.filemanip",
+)
+
+
+class _FileThatMayFill(logging.FileHandler):
+    """File handler that is silent when the disk is full: the run says so in another place."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Ignore."""
+
+
+@contextmanager
+def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
+    """Write messages to a file while a run lasts, and restore everything afterwards.
+
+    Parameters
+    ----------
+    path
+        The log file.
+    verbose
+        0: warnings of this package on the terminal; 1: also what it does; 2: also nipype.
+    """
+    # nipype sets its loggers up when it is imported; this must not happen afterwards.
+    import nipype  # noqa: F401
+
+    root = logging.getLogger()
+    names = ("", OURS, *THEIRS)
+    before = {name: logging.getLogger(name).level for name in names}
+    handlers = list(root.handlers)
+    file = _FileThatMayFill(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter(FILE_FORMAT))
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    terminal.setLevel(logging.WARNING if verbose == 0 else logging.INFO)
+    if verbose < 2:
+        terminal.addFilter(logging.Filter(OURS))
+    for handler in handlers:
+        # Those of nipype print to the terminal; others (a test's) stay.
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
+    root.addHandler(file)
+    root.addHandler(terminal)
+    logging.getLogger(OURS).setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    for name in THEIRS:
+        logging.getLogger(name).setLevel(logging.INFO if verbose > 1 else logging.WARNING)
+    try:
+        yield
+    finally:
+        root.removeHandler(file)
+        root.removeHandler(terminal)
+        file.close()
+        root.handlers[:] = handlers
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
