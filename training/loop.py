@@ -158,9 +158,10 @@ def train(
             value, parts = loss(network, batch)
         optimizer.zero_grad()
         value.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        ema.update(network)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        if torch.isfinite(norm):  # oneDNN gives NaN for some bfloat16 shapes
+            optimizer.step()
+            ema.update(network)
         step += 1
         count += 1
         for key, number in {"loss": float(value.detach()), **parts}.items():

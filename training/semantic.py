@@ -20,8 +20,14 @@ from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
 from training.fast_norm import speed_up
 from training.loop import LoopOptions, load_average, train
-from training.marginal import CLASS_WEIGHTS, CLASSES, SET_WEIGHTS, SPIDER_SETS
-from training.marginal import marginal_loss, set_table
+from training.marginal import (
+    CLASS_WEIGHTS,
+    CLASSES,
+    SET_WEIGHTS,
+    SPIDER_SETS,
+    marginal_loss,
+    set_table,
+)
 from training.real_scans import training_scans
 from training.semantic_data import PATCH, SPACING, SemanticSamples
 

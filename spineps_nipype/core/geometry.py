@@ -19,6 +19,7 @@ from ..settings import Numerics
 SAME_GRID: Final = 1e-6
 SAME_GRID_TURNED: Final = 1e-5
 SAME_ORIGIN_MM: Final = 1e-4
+SAME_SPACING_MM: Final = 1e-3
 SPACING_RTOL: Final = 1e-5
 
 
@@ -42,7 +43,7 @@ def margin_voxels(mm: float, zoom: Sequence[float]) -> int:
     return int(mm / min(zoom))
 
 
-def rescale(nii: NII, spacing: Sequence[float], tolerance: float = 1e-3) -> NII:
+def rescale(nii: NII, spacing: Sequence[float]) -> NII:
     """Bring an image (cubic splines) or label map (nearest) to another spacing.
 
     The centre of voxel 0 stays where it is; sizes are round(n * old / new).
@@ -50,12 +51,10 @@ def rescale(nii: NII, spacing: Sequence[float], tolerance: float = 1e-3) -> NII:
     Parameters
     ----------
     spacing
-        mm for each array axis.
-    tolerance
-        No change if every axis agrees within this many mm.
+        mm for each array axis; no change if every axis agrees within 0.001 mm.
     """
     zoom = np.asarray(nii.zoom, dtype=float)
-    if np.allclose(zoom, spacing, atol=tolerance, rtol=SPACING_RTOL):
+    if np.allclose(zoom, spacing, atol=SAME_SPACING_MM, rtol=SPACING_RTOL):
         return nii
     return nii.rescale(tuple(float(s) for s in spacing), verbose=False)
 
@@ -94,7 +93,7 @@ def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> N
 
 
 def _on_grid_of(reference: NII, labels: NDArray[Any]) -> NII:
-    return reference.set_array(labels, seg=True)
+    return NII.from_numpy(labels, reference.affine, True)
 
 
 def _same_grid(one: NII, other: NII, tolerance: float) -> bool:

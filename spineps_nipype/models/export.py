@@ -105,7 +105,9 @@ def write_semantic_package(
             "network_weights": packed_weights(network.state_dict(), half),
             "trainer_name": TRAINER,
             "init_args": {"configuration": CONFIGURATION},
-            "inference_allowed_mirroring_axes": None if mirror_axes is None else tuple(mirror_axes),
+            "inference_allowed_mirroring_axes": (
+                None if mirror_axes is None else tuple(mirror_axes)
+            ),
         }
         _save(content, folder / f"fold_{fold}" / "checkpoint_final.pth")
 
@@ -125,7 +127,12 @@ def write_instance_package(
     weights = {f"network.{k}": v for k, v in packed_weights(network.state_dict(), half).items()}
     width, channels = (int(n) for n in weights["network.init_conv.weight"].shape[:2])
     options = argparse.Namespace(
-        channelwise=channels > 1, n_epoch=1, lr=0.0, lr_end_factor=0.0, l2_reg_w=0.0, dsc_loss_w=1.0
+        channelwise=channels > 1,
+        n_epoch=1,
+        lr=0.0,
+        lr_end_factor=0.0,
+        l2_reg_w=0.0,
+        dsc_loss_w=1.0,
     )
     content = {
         "epoch": 0,

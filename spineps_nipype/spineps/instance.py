@@ -34,7 +34,6 @@ from .instance_seeds import Point, find_seeds
 logger = logging.getLogger(__name__)
 
 CROP_MARGIN_MM: Final = 3.75
-SAME_SPACING_MM: Final = 1e-4
 
 
 def segment_instances(
@@ -81,7 +80,7 @@ def segment_instances(
     turned = semantic.reorient(PIR)
     steps["inst_uncropped_Subreg_nii_a_PIR"] = turned
     zoom = [float(z) for z in turned.zoom]
-    grid = rescale(turned, network.config.target_spacing(zoom), SAME_SPACING_MM)
+    grid = rescale(turned, network.config.target_spacing(zoom))
     steps["inst_uncropped_Subreg_nii_b_zms"] = grid
     zoom = [float(z) for z in grid.zoom]
     labels = grid.get_array()

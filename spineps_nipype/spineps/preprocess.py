@@ -88,7 +88,8 @@ def preprocess_input(
     if normalise:
         part = normalise_range(part)
     array[box] = part
-    return pad(image.set_array(array, seg=False), settings.proc_pad_size, background)
+    corrected = NII.from_numpy(array, image.affine, False)
+    return pad(corrected, settings.proc_pad_size, background)
 
 
 def normalise_range(array: NDArray[Any]) -> NDArray[Any]:

@@ -5,6 +5,7 @@ Source: SPINEPS 2.1.3, phase "semantic".
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,7 +118,7 @@ def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32
     entropy = np.zeros(probabilities.shape[1:], dtype=np.float32)
     for p in probabilities:
         entropy -= p * np.log(np.maximum(p, np.finfo(np.float32).tiny))
-    out: NDArray[np.float32] = np.clip(entropy / np.log(len(probabilities)), 0, 1)
+    out: NDArray[np.float32] = np.clip(entropy / math.log(len(probabilities)), 0, 1)
     return out
 
 

@@ -77,9 +77,9 @@ def spine_mask(image: NII, network: SemanticModel) -> NII:
     array = image.get_array().astype(np.float32)
     if array.max() > RANGE_LIMIT:
         array = array * (RANGE_TOP / array.max())
-    turned = image.set_array(array, seg=False).reorient(network.config.orientation)
+    turned = NII.from_numpy(array, image.affine, False).reorient(network.config.orientation)
     grid = rescale(turned, network.config.target_spacing([float(z) for z in turned.zoom]))
     padded = pad(grid, PAD_VOXELS, 0.0)
     mirrored = np.pad(grid.get_array(), PAD_VOXELS, mode="reflect")
-    labels = network.predict(padded.set_array(mirrored, seg=False), tta=False).labels
+    labels = network.predict(NII.from_numpy(mirrored, padded.affine, False), tta=False).labels
     return to_input_grid(labels, image)

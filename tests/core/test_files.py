@@ -53,7 +53,7 @@ def test_a_fault_leaves_the_old_file_and_no_remains(tmp_path: Path) -> None:
             temporary.write_text("hal")
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(OutputError, match="No space left.*b.*free space"):
+    with pytest.raises(OutputError, match=r"No space left.*b.*free space"):
         half()
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["b"]

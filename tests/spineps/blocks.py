@@ -49,4 +49,4 @@ def as_nii(array: np.ndarray, orientation: tuple[str, ...] = ("P", "I", "R")) ->
 
 def grey(mask: NII) -> NII:
     """Image on the grid of a mask."""
-    return mask.set_array(mask.get_array().astype(np.float32), seg=False)
+    return NII.from_numpy(mask.get_array().astype(np.float32), mask.affine, False)

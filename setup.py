@@ -1,0 +1,8 @@
+"""Which packages to install: the library, and the folder `workflows` as a part of it.
+
+Everything else is in pyproject.toml, which has no way to say this.
+"""
+
+from setuptools import find_packages, setup
+
+setup(packages=[*find_packages(include=["spineps_nipype*"]), "spineps_nipype.workflows"])
