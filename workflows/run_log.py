@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,11 @@ class _FileThatMayFill(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Ignore."""
+
+    def close(self) -> None:
+        """Close, even if what is still in the buffer finds no place."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
