@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
-from training.fast_norm import speed_up
+from spineps_nipype.models.networks.fast_norm import speed_up
 from training.loop import LoopOptions, load_average, train
 from training.marginal import (
     CLASS_WEIGHTS,

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from spineps_nipype.core.components import bounding_box
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
+from spineps_nipype.models.networks.fast_norm import speed_up
 from spineps_nipype.models.networks.instance_unet import load_strictly
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
 from spineps_nipype.models.package import ModelPackage
@@ -85,7 +86,8 @@ class SemanticNetwork:
     ) -> None:
         self.config = config
         self.plan = plan
-        self._network = network.to(device)
+        on_cpu = torch.device(device).type == "cpu"
+        self._network = speed_up(network) if on_cpu else network.to(device)
         self._folds = folds
         self._mirror_axes = tuple(mirror_axes)
         self._device = device
