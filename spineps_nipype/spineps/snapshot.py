@@ -23,6 +23,9 @@ NOTE_MARGIN: Final = 6
 SMALL_RANGE: Final = 1000.0
 """Images whose values stay below this are stretched to it: panels hold whole numbers."""
 FAINT: Final = 1e-6
+SMALL_VIEW_MM: Final = 200.0
+"""Scans that are shorter from top to bottom are drawn larger, so that names do not overlap."""
+LARGEST_SCALE: Final = 4.0
 FEW_POINTS: Final = 3
 HIDDEN_POINTS: Final = 7
 HIDDEN_REGION, HIDDEN_PART = 0, 200
@@ -56,6 +59,7 @@ def draw_snapshot(
         A line below the picture.
     """
     out_path = Path(out_path)
+    image, spine, vert = _enlarged(image, spine, vert)
     points = _guides(image, vert, poi)
     shared = {
         "image": _visible(image),
@@ -94,6 +98,20 @@ def _use_file_backend() -> None:
         matplotlib.use("Agg")
 
 
+def _enlarged(*images: NII) -> list[NII]:
+    """The same voxels with a larger spacing where the view is short: a pixel stands for 1 mm."""
+    first = images[0]
+    axis = _height_axis(first)
+    height = first.shape[axis] * float(first.zoom[axis])
+    scale = min(max(SMALL_VIEW_MM / height, 1.0), LARGEST_SCALE)
+    grow = np.diag([scale, scale, scale, 1.0])
+    return [NII.from_numpy(i.get_array(), grow @ i.affine, i.seg) for i in images]
+
+
+def _height_axis(image: NII) -> int:
+    return next(i for i, code in enumerate(image.orientation) if code in "SI")
+
+
 def _guides(image: NII, vert: NII, poi: POI | None) -> POI:
     """Points of the bodies, with further ones that are not drawn where the bodies are few.
 
@@ -121,7 +139,7 @@ def _straight_ends(
         inside = np.nonzero(vert.get_array())
         middle = [a.mean() if a.size else n / 2 for a, n in zip(inside, image.shape, strict=True)]
         bodies = [(middle[0], middle[1], middle[2])]
-    axis = next(i for i, code in enumerate(image.orientation) if code in "SI")
+    axis = _height_axis(image)
     known = np.array(sorted(bodies, key=lambda place: place[axis]))
     heights = np.linspace(0, image.shape[axis] - 1, HIDDEN_POINTS)
     points = np.stack([np.interp(heights, known[:, axis], known[:, i]) for i in range(3)], axis=1)

@@ -100,3 +100,11 @@ def test_few_points_cut_through_the_bodies(scan, tmp_path: Path) -> None:
     rows = [int((first + PERIOD * k + 3) * scale) for k in range(count)]
     assert np.ptp(grey[rows, column]) <= 2
     assert grey[rows[0], column] > 50
+
+
+def test_short_views_are_drawn_larger(scan, tmp_path: Path) -> None:
+    height = scan[0].shape[1] * scan[0].zoom[1]
+    assert height < 50
+    draw_snapshot(*scan, None, tmp_path / "s.png", is_ct=False)
+    with Image.open(tmp_path / "s.png") as picture:
+        assert picture.height == pytest.approx(4 * height, rel=0.1)
