@@ -21,7 +21,7 @@ from training.marginal import CLASS_OF, CLASSES, SPIDER_SETS
 from training.real_scans import RealScan
 
 SPACING: Final = (1.0, 1.0, 2.0)
-PATCH: Final = (128, 160, 12)
+PATCH: Final = (96, 128, 24)
 """Voxels in P, I, R."""
 SAMPLES: Final = 10
 """Samples made from one phantom, and from one round of real scans."""

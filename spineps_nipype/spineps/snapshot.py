@@ -99,7 +99,7 @@ def _use_file_backend() -> None:
 
 
 def _enlarged(*images: NII) -> list[NII]:
-    """The same voxels with a larger spacing where the view is short: a pixel stands for 1 mm."""
+    """The same voxels with a larger spacing where the view is short."""
     first = images[0]
     axis = _height_axis(first)
     height = first.shape[axis] * float(first.zoom[axis])

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from TPTBox import POI
 
+from spineps_nipype.spineps import snapshot
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_masks
 from spineps_nipype.spineps.snapshot import _guides, draw_snapshot
@@ -102,9 +103,12 @@ def test_few_points_cut_through_the_bodies(scan, tmp_path: Path) -> None:
     assert grey[rows[0], column] > 50
 
 
-def test_short_views_are_drawn_larger(scan, tmp_path: Path) -> None:
-    height = scan[0].shape[1] * scan[0].zoom[1]
-    assert height == 70
-    draw_snapshot(*scan, None, tmp_path / "s.png", is_ct=False)
-    with Image.open(tmp_path / "s.png") as picture:
-        assert picture.height == pytest.approx(200, rel=0.05)
+def test_short_views_are_drawn_larger(scan, tmp_path: Path, monkeypatch) -> None:
+    assert scan[0].shape[1] * scan[0].zoom[1] == 70
+    heights = []
+    for limit in (1.0, 200.0):
+        monkeypatch.setattr(snapshot, "SMALL_VIEW_MM", limit)
+        draw_snapshot(*scan, None, tmp_path / "s.png", is_ct=False)
+        with Image.open(tmp_path / "s.png") as picture:
+            heights.append(picture.height)
+    assert heights[1] / heights[0] == pytest.approx(200 / 70, rel=0.05)
