@@ -1,6 +1,7 @@
 """Train the labelling network: ``python -m training.labeling --out DIR --seed N``.
 
-A small DenseNet names vertebrae in patches of phantom images. Ends with an evaluation on held-out
+A small DenseNet names vertebrae in patches of phantoms, and of real lumbar scans whose lowest
+vertebra is known to be L5. Ends with an evaluation on held-out
 phantoms (``report.json``): whole spines, 8 and 5 vertebrae in view; and the package in
 ``DIR/package``.
 """
@@ -27,10 +28,10 @@ from training import labeling_eval
 from training.labeling_data import (
     HEADS,
     draw_window,
-    make_group,
-    to_model_grid,
+    named_phantom,
     view_patches,
 )
+from training.labeling_real import LabelingSamples, named_scans
 from training.loop import LoopOptions, load_average, train
 from training.packages import write_labeling
 
@@ -81,10 +82,9 @@ def evaluate(network: nn.Module, seeds: Sequence[int]) -> dict[str, float]:
     for seed in seeds:
         rng = np.random.default_rng((seed, 8))
         phantom = generate(seed, spacing=EVALUATION_SPACING)
-        image, bodies, spine = to_model_grid(phantom, render(phantom, seed=seed), None)
+        spine = named_phantom(phantom, render(phantom, seed=seed))
         for _ in range(2):
-            window = draw_window(phantom, bodies, spine, rng)
-            patches = view_patches(phantom, image, bodies, window)
+            patches = view_patches(spine, draw_window(spine, rng))
             scores = predict(network, np.stack([sample["x"] for sample in patches]))
             truth = np.array([sample["VERT"] for sample in patches])
             right.append(float((scores["VERT"].argmax(1) == truth).mean()))
@@ -96,6 +96,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.labeling", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--real", type=Path, help="BIDS folder with SPIDER masks")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
@@ -117,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         network = train(
             network,
             loss,
-            make_group,
+            LabelingSamples(tuple(named_scans(options.real)) if options.real else ()),
             LoopOptions(
                 out=options.out,
                 steps=options.steps,

@@ -6,13 +6,15 @@ patch, cut and normalised as the pipeline does it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.ndimage import affine_transform
 
 from spineps_nipype.core import anatomy
-from spineps_nipype.phantom import FieldOfView, Phantom, SpinePlan, generate, render
+from spineps_nipype.phantom import FieldOfView, Phantom, generate, render
 from spineps_nipype.spineps.labeling_patches import normalise, window
 from training.loop import phantom_seed
 
@@ -33,12 +35,36 @@ Array = np.ndarray
 BODY: Final = (anatomy.CORPUS_BORDER, anatomy.CORPUS, anatomy.DENS)
 
 
-def targets_of(name: str, plan: SpinePlan, visible: bool) -> dict[str, int]:
-    """Class of a vertebra in every head.
+@dataclass(frozen=True)
+class NamedSpine:
+    """An image on the model grid, and the vertebrae that are known in it.
+
+    Parameters
+    ----------
+    image
+        Grey values (P, I, R).
+    bodies
+        Vertebra number of each voxel of a body, 0 elsewhere.
+    inside
+        Voxels that have any label.
+    shown
+        Name of each vertebra number, cranial to caudal.
+    levels
+        Names of all vertebrae of this spine, also of those out of view.
+    """
+
+    image: Array
+    bodies: Array
+    inside: Array
+    shown: Mapping[int, str]
+    levels: Sequence[str]
+
+
+def targets_of(name: str, names: Sequence[str], visible: bool) -> dict[str, int]:
+    """Class of a vertebra in every head, given all names of its spine.
 
     T13 counts as T12 and L6 as L5; VERTREL tells the ends of the regions, whatever their number.
     """
-    names = plan.levels
     region, number = name[0], int(name[1:])
     vert = {"C": 0, "T": 7, "L": 19}[region] + min(number, {"C": 7, "T": 12, "L": 5}[region]) - 1
     last = {r: max(int(n[1:]) for n in names if n[0] == r) for r in "CTL"}
@@ -89,50 +115,67 @@ def make_group(seed: int, group: int) -> list[dict[str, Array]]:
     image = render(
         phantom, contrast=contrast, seed=int(rng.integers(2**31)), slice_thickness=thick
     )
-    image, bodies, spine = to_model_grid(phantom, image, rng)
+    return draw_samples(named_phantom(phantom, image, rng), rng)
+
+
+def draw_samples(spine: NamedSpine, rng: np.random.Generator) -> list[dict[str, Array]]:
+    """Patches of some limited views of a spine."""
     samples: list[dict[str, Array]] = []
     for _ in range(VIEWS_PER_PHANTOM):
-        window = draw_window(phantom, bodies, spine, rng)
-        patches = view_patches(phantom, image, bodies, window)
+        patches = view_patches(spine, draw_window(spine, rng))
         chosen = rng.permutation(len(patches))[:PATCHES_PER_VIEW]
         samples += [_augmented(patches[int(k)], rng) for k in chosen]
     return samples
 
 
-def to_model_grid(
-    phantom: Phantom, image: Array, rng: np.random.Generator | None
-) -> tuple[Array, Array, Array]:
-    """Image, bodies (vertebra numbers) and mask of all labels on the model grid.
+def named_phantom(
+    phantom: Phantom, image: Array, rng: np.random.Generator | None = None
+) -> NamedSpine:
+    """A phantom and its image on the model grid; with a generator a little turned and scaled."""
+    bodies = np.where(np.isin(phantom.spine, BODY), phantom.vert, 0).astype(np.uint8)
+    grids = to_model_grid(image, bodies, phantom.spine > 0, phantom.spacing, rng)
+    shown = {v.label: v.name for v in phantom.plan.vertebrae}
+    return NamedSpine(*grids, shown, phantom.plan.levels)
 
-    With a generator, all are a little turned and scaled.
+
+def to_model_grid(
+    image: Array,
+    bodies: Array,
+    inside: Array,
+    spacing: Sequence[float],
+    rng: np.random.Generator | None = None,
+) -> tuple[Array, Array, Array]:
+    """Image, numbers of bodies and mask of all labels (P, I, R), brought to the model grid.
+
+    Parameters
+    ----------
+    spacing
+        Of the arrays, in mm.
+    rng
+        Turns and scales all a little.
     """
-    body = np.where(np.isin(phantom.spine, BODY), phantom.vert, 0).astype(np.uint8)
-    step = np.asarray(SPACING) / phantom.spacing
+    step = np.asarray(SPACING) / spacing
     shape = tuple(np.maximum(np.round(np.array(image.shape) / step), 1).astype(int).tolist())
     matrix = np.diag(step)
     if rng is not None:
         matrix = matrix / rng.uniform(0.93, 1.07)
         angle = np.deg2rad(rng.normal(0, 5))
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        size = np.diag(phantom.spacing[:2])
+        size = np.diag(spacing[:2])
         matrix[:2, :2] = np.linalg.inv(size) @ turn @ size @ matrix[:2, :2]
     middle = (np.array(image.shape) - 1) / 2
     offset = middle - matrix @ ((np.array(shape) - 1) / 2)
     floor = float(image.min())
     on_grid = affine_transform(image, matrix, offset, shape, order=1, cval=floor)
-    bodies, spine = (
+    numbers, mask = (
         affine_transform(x, matrix, offset, shape, order=0, cval=0)
-        for x in (body, (phantom.spine > 0).astype(np.uint8))
+        for x in (bodies.astype(np.uint8), inside.astype(np.uint8))
     )
-    return on_grid.astype(np.float32), bodies, spine > 0
+    return on_grid.astype(np.float32), numbers, mask > 0
 
 
 def draw_window(
-    phantom: Phantom,
-    bodies: Array,
-    spine: Array,
-    rng: np.random.Generator,
-    count: int | None = None,
+    spine: NamedSpine, rng: np.random.Generator, count: int | None = None
 ) -> tuple[slice, slice, slice]:
     """Window (P, I, R) that shows some consecutive vertebrae.
 
@@ -144,7 +187,8 @@ def draw_window(
     count
         Number of vertebrae wholly in view; drawn by default, with whole spines among them.
     """
-    labels = [v.label for v in phantom.plan.vertebrae if (bodies == v.label).any()]
+    bodies = spine.bodies
+    labels = [label for label in spine.shown if (bodies == label).any()]
     n = len(labels)
     if count is None:
         count = n if rng.random() < 0.2 else int(rng.integers(3, 13))
@@ -168,7 +212,7 @@ def draw_window(
     half = rng.uniform(12, 30) if rng.random() < 0.4 else rng.uniform(30, 100)
     half = max(half / SPACING[2] / 2, 2)
     r = slice(max(int(middle - half), 0), max(int(np.ceil(middle + half)), 1))
-    return label_box(spine, (slice(None), slice(max(a, 0), max(b, 1)), r), rng)
+    return label_box(spine.inside, (slice(None), slice(max(a, 0), max(b, 1)), r), rng)
 
 
 def label_box(
@@ -186,21 +230,19 @@ def label_box(
     return box[0], box[1], box[2]
 
 
-def view_patches(
-    phantom: Phantom, image: Array, bodies: Array, window: tuple[slice, slice, slice]
-) -> list[dict[str, Array]]:
+def view_patches(spine: NamedSpine, window: tuple[slice, slice, slice]) -> list[dict[str, Array]]:
     """Patches and classes of all vertebrae in a window, cranial to caudal."""
-    seen, mask = image[window], bodies[window]
+    seen, mask = spine.image[window], spine.bodies[window]
     patches = []
     rows = slice(window[1].start, window[1].stop)
-    for vertebra in phantom.plan.vertebrae:
-        body = mask == vertebra.label
+    for label, name in spine.shown.items():
+        body = mask == label
         if np.count_nonzero(body) < MIN_BODY_VOXELS:
             continue
-        whole = bodies == vertebra.label
+        whole = spine.bodies == label
         share = np.count_nonzero(whole[:, rows]) / np.count_nonzero(whole)
         visible = share > VISIBLE_SHARE
-        classes = targets_of(vertebra.name, phantom.plan, visible)
+        classes = targets_of(name, spine.levels, visible)
         sample = {"x": cut_patch(seen, body)[None]}
         sample |= {head: np.int64(value) for head, value in classes.items()}
         patches.append(sample)

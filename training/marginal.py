@@ -25,7 +25,7 @@ SPIDER_SETS: Final[Mapping[int, tuple[int, ...]]] = {
     3: (CORD, CANAL),
 }
 """What the values of a SPIDER mask may be; between its discs and bodies is a gap for endplates."""
-CLASS_WEIGHTS: Final = (0.7, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1.5, 1.2, 2, 1.5, 1.2)
+CLASS_WEIGHTS: Final = (0.7, 2, 2, 4, 4, 4, 4, 4, 4, 1, 1.5, 1.2, 2, 1.5, 1.2)
 SET_WEIGHTS: Final = (0.8, 1.5, 2.0, 1.5)
 SMOOTH: Final = 20.0
 """Voxels added to both sides of the Dice ratio, so that specks do not dominate."""

@@ -31,7 +31,7 @@ INSTANCE_CONFIG: Final[dict[str, Any]] = {
 LABELING_CONFIG: Final[dict[str, Any]] = {
     "log_name": "Compact labelling",
     "modality": ["T2w", "T1w", "CT"],
-    "acquisition": "iso",
+    "acquisition": "sag",
     "modeltype": "classifier",
     "model_expected_orientation": ["P", "I", "R"],
     "available_folds": 1,

@@ -68,7 +68,7 @@ def test_spoiling_leaves_its_input_alone(phantom) -> None:
     ],
 )
 def test_classes_of_the_heads(name, anomalies, vert, relative) -> None:
-    classes = labeling_data.targets_of(name, draw_plan(1, anomalies), visible=True)
+    classes = labeling_data.targets_of(name, draw_plan(1, anomalies).levels, visible=True)
     assert classes == {
         "REGION": "CTL".index(name[0]),
         "VERT": vert,
@@ -99,10 +99,9 @@ def test_patch_is_centred_padded_and_normalised() -> None:
 
 
 def test_view_shows_the_vertebrae_asked_for(phantom) -> None:
-    grid = labeling_data.to_model_grid(phantom, phantom.tissue.astype(np.float32), None)
-    image, bodies, spine = grid
-    window = labeling_data.draw_window(phantom, bodies, spine, np.random.default_rng(2), count=5)
-    patches = labeling_data.view_patches(phantom, image, bodies, window)
+    spine = labeling_data.named_phantom(phantom, phantom.tissue.astype(np.float32))
+    window = labeling_data.draw_window(spine, np.random.default_rng(2), count=5)
+    patches = labeling_data.view_patches(spine, window)
     visible = [p for p in patches if p["FULLYVISIBLE"]]
     assert len(visible) == 5
     names = [int(p["VERT"]) for p in patches]
