@@ -28,7 +28,7 @@ ACCURACY_COLUMNS: Final = (
 )
 INSTANCE_COLUMNS: Final = (
     *("scan", "subject", "kind", "outcome", "truth", "truth_name", "result", "result_name"),
-    *("dice", "level_right"),
+    *("dice", "level_right", "remark"),
 )
 SCAN_COLUMNS: Final = (
     *("scan", "subject", "modality", "status", "reason", "seconds", "peak_memory_gb", "timed"),
@@ -123,22 +123,22 @@ def instance_rows(reports: Iterable[ScanReport]) -> Iterator[tuple[Any, ...]]:
 def _instances_of(found: Found) -> Iterator[tuple[Any, ...]]:
     true, own, matching = found.truth.names, found.result.names, found.matching
     for match in matching.found:
-        bad = [word for word, numbers in _faults(match.truth, match.result, found) if numbers]
+        remarks = {
+            "cut off": match.truth in found.truth.optional,
+            "split": match.truth in matching.split,
+            "merged": match.result in matching.merged,
+        }
         yield (
-            *(" ".join(["found", *bad]), match.truth, true.get(match.truth), match.result),
+            *("found", match.truth, true.get(match.truth), match.result),
             *(own.get(match.result), match.dice, found.levels.get(match.truth)),
+            ", ".join(word for word, holds in remarks.items() if holds),
         )
     for number in matching.missed:
-        bad = ["split"] if number in matching.split else []
-        yield " ".join(["missed", *bad]), number, true.get(number), None, None, None, None
+        remark = "split" if number in matching.split else ""
+        yield "missed", number, true.get(number), None, None, None, None, remark
     for number in matching.extra:
-        bad = ["merged"] if number in matching.merged else []
-        yield " ".join(["extra", *bad]), None, None, number, own.get(number), None, None
-
-
-def _faults(truth: int, result: int, found: Found) -> list[tuple[str, bool]]:
-    matching = found.matching
-    return [("split", truth in matching.split), ("merged", result in matching.merged)]
+        remark = "merged" if number in matching.merged else ""
+        yield "extra", None, None, number, own.get(number), None, None, remark
 
 
 def scan_rows(reports: Iterable[ScanReport]) -> Iterator[tuple[Any, ...]]:
@@ -304,6 +304,8 @@ def _short(value: float) -> str:
 
 
 def _instance_lines(done: Sequence[ScanReport]) -> list[str]:
+    if not any(r.measured and r.measured.kinds for r in done):
+        return []
     lines = [
         "## Vertebrae and discs",
         "",

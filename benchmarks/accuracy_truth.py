@@ -17,7 +17,7 @@ from benchmarks.label_sets import LabelSet, choose_set
 from spineps_nipype.bids.compatibility import modality_of
 from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Scan
-from spineps_nipype.core.components import component_sizes, label_components
+from spineps_nipype.core.components import component_centroids, component_sizes, label_components
 from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import InputError
@@ -231,7 +231,7 @@ def _find_vertebrae(truth: Truth, spacing: Sequence[float]) -> None:
     for labels, array in truth.masks:
         if labels.vertebrae:
             own = np.where(np.isin(array, (*labels.vertebrae, *labels.partial)), array, 0)
-            optional = cut_off(own, spacing) | frozenset(labels.partial)
+            optional = _mostly_out_of_view(own, truth, spacing) | frozenset(labels.partial)
             truth.vertebrae = Instances(own, labels.levels, optional)
             return
     for labels, array in truth.masks:
@@ -240,6 +240,16 @@ def _find_vertebrae(truth: Truth, spacing: Sequence[float]) -> None:
             truth.vertebrae = Instances(own, {}, cut_off(own, spacing))
             truth.bodies_only = True
             return
+
+
+def _mostly_out_of_view(own: Array, truth: Truth, spacing: Sequence[float]) -> frozenset[int]:
+    """Vertebrae to judge by their bodies, where a mask of structures tells these."""
+    for labels, array in truth.masks:
+        if labels.bodies and not labels.canal:
+            bodies = np.where(np.isin(array, labels.bodies), own, 0)
+            without = set(np.unique(own).tolist()) - set(np.unique(bodies).tolist())
+            return cut_off(bodies, spacing) | without if bodies.any() else frozenset()
+    return cut_off(own, spacing)
 
 
 def _bodies(array: Array, labels: LabelSet, spacing: Sequence[float]) -> Array:
@@ -252,11 +262,17 @@ def _bodies(array: Array, labels: LabelSet, spacing: Sequence[float]) -> Array:
 
 
 def number_pieces(mask: Array, smallest_mm3: float, spacing: Sequence[float]) -> Array:
-    """Number the connected pieces (by faces) of a mask that are not too small."""
+    """Number the connected pieces (by faces) of a mask (P, I, R) from the top.
+
+    Pieces below `smallest_mm3` are left out.
+    """
     pieces, count = label_components(mask, 1)
-    keep = component_sizes(pieces, count) * float(np.prod(spacing)) >= smallest_mm3
-    keep[0] = False
-    return np.where(keep[pieces], pieces, 0).astype(np.uint16)
+    volumes = component_sizes(pieces, count) * float(np.prod(spacing))
+    heights = component_centroids(pieces)[:, 1]
+    kept = [k for k in range(1, count + 1) if volumes[k] >= smallest_mm3]
+    table = np.zeros(count + 1, np.uint16)
+    table[sorted(kept, key=heights.__getitem__)] = np.arange(1, len(kept) + 1)
+    return table[pieces]
 
 
 def _find_discs(truth: Truth, spacing: Sequence[float]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,17 @@ PANEL_WIDTH: Final = 2.4
 TITLE_HEIGHT: Final = 0.5
 """Room above a panel [inch]."""
 DPI: Final = 110
+MAIN: Final = {
+    "vertebra": "vertebra",
+    "Vertebra_Corpus_border": "body",
+    "disc": "disc",
+    "Vertebra_Disc": "disc",
+    "canal": "canal",
+    "canal and cord": "canal",
+}
+"""Structures whose Dice is shown, and their short names."""
+MOST: Final = 4
+"""Of other structures so many."""
 OPACITY: Final = 0.45
 CANAL_COLOUR: Final = (0.1, 0.9, 1.0)
 DISC_COLOUR: Final = (1.0, 0.9, 0.1)
@@ -139,9 +149,10 @@ def _panel(axes: Any, picture: Picture, *, with_result: bool) -> None:
 
 
 def tile_text(dice: dict[str, float], counts: dict[str, tuple[int, int, int]]) -> str:
-    """Two lines: Dice of the first structures, and found, true and extra instances."""
-    names = list(dice)[:4]
-    scores = "  ".join(f"{name} {dice[name]:.3f}" for name in names if not math.isnan(dice[name]))
+    """Two lines: Dice of the main structures, and found, true and extra instances."""
+    main = {MAIN[name]: value for name, value in dice.items() if name in MAIN}
+    shown = main or dict(list(dice.items())[:MOST])
+    scores = "  ".join(f"{name} {value:.3f}" for name, value in shown.items())
     found = "  ".join(
         f"{kind}: {found} of {asked}" + (f", {extra} extra" if extra else "")
         for kind, (found, asked, extra) in counts.items()

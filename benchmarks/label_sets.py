@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
@@ -122,12 +122,12 @@ SPIDER_INSTANCES: Final = LabelSet(
     vertebrae=tuple(range(1, 26)),
     discs=tuple(range(201, 226)),
     partial=tuple(range(101, 126)),
-    needs=frozenset(range(1, 26)),
+    needs=frozenset({100}),
 )
 """The published SPIDER masks: vertebrae count from the bottom, which tells no level."""
 SPINEPS_SPINE: Final = LabelSet(
     "spineps-spine",
-    {**LABEL_GROUPS, **_FURTHER, **_JOINED},
+    {**_JOINED, **LABEL_GROUPS, **_FURTHER},
     bodies=BODY_LABELS,
     joined_discs=(anatomy.DISC,),
     needs=frozenset((*PARTS, *ENDPLATES, anatomy.CORD, anatomy.CANAL, anatomy.DISC)),
@@ -156,7 +156,8 @@ VERSE: Final = LabelSet(
 """Vertebrae alone: 1 to 24 are C1 to L5, 25 is L6, 28 is T13."""
 
 FAMILIES: Final[Mapping[str, tuple[LabelSet, ...]]] = {
-    "spider": (SPIDER, SPIDER_INSTANCES),
+    # asked for by name, masks without canal are SPIDER's too
+    "spider": (SPIDER, replace(SPIDER_INSTANCES, needs=frozenset())),
     "spineps": (SPINEPS_SPINE, SPINEPS_VERT, VERSE),
     "verse": (VERSE,),
     "auto": (SPIDER, SPIDER_INSTANCES, SPINEPS_SPINE, SPINEPS_VERT, VERSE),
@@ -173,7 +174,9 @@ def choose_set(
     """
     values = frozenset(present) - {0}
     fitting = [s for s in sets if s.fits(values, file_name)]
-    if SPIDER in fitting and len(fitting) > 1 and ("seg-vert" in file_name or modality == "CT"):
+    if {SPIDER.name, VERSE.name} <= {s.name for s in fitting} and (
+        "seg-vert" in file_name or modality == "CT"
+    ):
         fitting.remove(SPIDER)
     return fitting[0] if fitting else None
 
