@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
+from spineps_nipype.bids.header import ScanHeader
+from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.settings import PipelineSettings
 
@@ -85,18 +86,25 @@ def node_memory(
 
 
 def scan_memory(
-    scan: str | Path, models: Mapping[str, ModelPackage | None], settings: PipelineSettings
+    header: ScanHeader, models: Mapping[str, ModelPackage | None], settings: PipelineSettings
 ) -> dict[str, float]:
     """Estimated peak memory of every node for a scan, in GB.
 
-    Only the header is read; a scan that cannot be read gets the estimate of a large one, and is
-    reported when its turn comes.
+    Parameters
+    ----------
+    header
+        Grid of the scan.
+    models
+        Packages by kind.
+    settings
+        Options of the phases; the batch of the instance network counts.
     """
     semantic, instance = models["semantic"], models["instance"]
-    voxels, model_voxels = _sizes(scan, semantic)
+    on_model: int | None = None
     maps: dict[str, float | None] = {}
     classes = USUAL_CLASSES
     if semantic is not None:
+        on_model = model_voxels(header, semantic.config)
         classes = max([USUAL_CLASSES, *(c + 1 for c in semantic.config.labels)])
         maps["semantic"] = _tile_gb(semantic)
     if instance is not None:
@@ -106,8 +114,8 @@ def scan_memory(
     return {
         node: node_memory(
             node,
-            voxels=voxels,
-            model_voxels=model_voxels,
+            voxels=math.prod(header.shape[:3]),
+            model_voxels=on_model,
             classes=classes,
             network_gb=maps.get(node),
         )
@@ -115,37 +123,14 @@ def scan_memory(
     }
 
 
-def _sizes(scan: str | Path, semantic: ModelPackage | None) -> tuple[int, int | None]:
-    """Voxels of a scan on its own grid and on that of the semantic model."""
-    import nibabel as nib
-
-    try:
-        image = nib.load(scan)
-        shape = [int(n) for n in image.shape[:3]]
-        codes = nib.aff2axcodes(image.affine)
-        zooms = [float(z) for z in image.header.get_zooms()[:3]]
-    except Exception:  # whatever is wrong with the file is told by the node that loads it
-        return USUAL_VOXELS, None
-    voxels = math.prod(shape)
-    if semantic is None or len(shape) < 3 or not all(z > 0 for z in zooms):
-        return voxels, None
-    axes = [
-        next((i for i, c in enumerate(codes) if c in _AXIS[w]), None)
-        for w in semantic.config.orientation
-    ]
-    if None in axes:
-        return voxels, None
-    turned = [zooms[i] for i in axes if i is not None]
-    target = semantic.config.target_spacing(turned)
-    extent = math.prod(n * z for n, z in zip(shape, zooms, strict=True))
-    return voxels, math.ceil(extent / math.prod(target))
+def model_voxels(header: ScanHeader, config: ModelConfig) -> int:
+    """Voxels of a scan on the grid of a model."""
+    zoom = {_AXIS[c]: z for c, z in zip(header.axis_codes, header.zooms, strict=True)}
+    target = config.target_spacing([zoom[_AXIS[c]] for c in config.orientation])
+    return math.ceil(math.prod(header.shape[:3]) * math.prod(header.zooms) / math.prod(target))
 
 
-_AXIS: Final[Mapping[str, str]] = {
-    **dict.fromkeys("AP", "AP"),
-    **dict.fromkeys("IS", "IS"),
-    **dict.fromkeys("LR", "LR"),
-}
+_AXIS: Final[Mapping[str, str]] = {"A": "P", "P": "P", "S": "I", "I": "I", "L": "R", "R": "R"}
 
 
 def _tile_gb(package: ModelPackage) -> float | None:

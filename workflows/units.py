@@ -16,7 +16,7 @@ from spineps_nipype.bids.header import ScanHeader, read_header
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths, split_extension
 from spineps_nipype.bids.query import Scan
 from spineps_nipype.bids.sidecars import scan_metadata
-from spineps_nipype.core.image_checks import memory_estimate_gib
+from spineps_nipype.core.image_checks import check_shape, memory_estimate_gib, volume_shape
 from spineps_nipype.errors import (
     CompatibilityError,
     InputError,
@@ -26,7 +26,7 @@ from spineps_nipype.errors import (
     SpinepsError,
 )
 
-from .memory import BYTES_PER_VOXEL, node_memory
+from .memory import model_voxels, scan_memory
 from .model_choice import ChosenModels, ModelChooser
 from .options import RunOptions
 from .resources import free_gb
@@ -134,6 +134,7 @@ def make_units(
 def _prepare(unit: Unit, options: RunOptions, chooser: ModelChooser, memory_gb: float) -> None:
     path = unit.scan.path
     unit.header = header = read_header(path)
+    check_shape(volume_shape(header.shape), path, options.average_4d)
     try:
         unit.models = models = chooser.choose(unit.scan.modality, header)
     except (CompatibilityError, ModelError) as fault:
@@ -150,7 +151,7 @@ def _prepare(unit: Unit, options: RunOptions, chooser: ModelChooser, memory_gb: 
         reuse=options.reuse,
     )
     if unit.runs:
-        unit.memory_gb = _memory(header, models)
+        unit.memory_gb = scan_memory(header, models.packages, options.settings)
         _check_memory(path, header, memory_gb)
         _check_space(path, header, models, options)
 
@@ -170,32 +171,6 @@ def _check_fit(path: Path, header: ScanHeader, models: ChosenModels) -> None:
             )
 
 
-def _model_voxels(header: ScanHeader, models: ChosenModels) -> int:
-    """Voxels of a scan on the grid of its semantic model."""
-    config = models.semantic.config
-    axis = {frozenset("RL"): 0, frozenset("AP"): 1, frozenset("SI"): 2}
-    place = [next(i for pair, i in axis.items() if c in pair) for c in header.axis_codes]
-    zoom = dict(zip(place, header.zooms, strict=True))
-    size = dict(zip(place, header.shape[:3], strict=True))
-    order = [next(i for pair, i in axis.items() if c in pair) for c in config.orientation]
-    target = config.target_spacing([zoom[i] for i in order])
-    return math.prod(math.ceil(size[i] * zoom[i] / t) for i, t in zip(order, target, strict=True))
-
-
-def _classes(models: ChosenModels) -> int:
-    return len(set(models.semantic.config.labels.values())) + 1
-
-
-def _memory(header: ScanHeader, models: ChosenModels) -> dict[str, float]:
-    """Estimated memory of each node [GB]."""
-    voxels, on_model = math.prod(header.shape[:3]), _model_voxels(header, models)
-    classes = _classes(models)
-    return {
-        node: node_memory(node, voxels=voxels, model_voxels=on_model, classes=classes)
-        for node in BYTES_PER_VOXEL
-    }
-
-
 def _check_memory(path: Path, header: ScanHeader, memory_gb: float) -> None:
     needed = memory_estimate_gib(header.shape) * 2**30 / 1e9
     if needed > memory_gb:
@@ -213,7 +188,9 @@ def _check_space(
 ) -> None:
     voxels, save = math.prod(header.shape[:3]), options.settings.save
     extra = int(save.save_softmax_logits) + int(save.save_probseg)
-    probabilities = extra * CLASS_BYTES * _classes(models) * _model_voxels(header, models)
+    config = models.semantic.config
+    classes = len(set(config.labels.values())) + 1
+    probabilities = extra * CLASS_BYTES * classes * model_voxels(header, config)
     for folder, per_voxel in (
         (options.work_folder, WORK_BYTES),
         (options.output_dir, OUTPUT_BYTES),

@@ -43,6 +43,13 @@ def check_memory(shape: tuple[int, ...], path: Path, max_gib: float | None) -> N
         )
 
 
+def volume_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape without trailing axes of length 1 beyond the third."""
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
+
+
 def check_shape(shape: tuple[int, ...], path: Path, average_4d: bool) -> None:
     """Refuse images that are not volumes.
 

@@ -22,7 +22,7 @@ from TPTBox import NII
 from ..errors import EmptyResultError, InputError
 from ..settings import Numerics
 from .files import whole_file
-from .image_checks import check_geometry, check_memory, check_shape
+from .image_checks import check_geometry, check_memory, check_shape, volume_shape
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +75,7 @@ def load_image(
     path = Path(path)
     image = _open(path)
     check_geometry(image, path)
-    shape = image.shape
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
+    shape = volume_shape(image.shape)
     check_shape(shape, path, average_4d)
     check_memory(shape, path, max_gib)
     data = _read(image, path).reshape(shape)
@@ -108,9 +106,7 @@ def load_mask(path: str | Path) -> NII:
     path = Path(path)
     image = _open(path)
     check_geometry(image, path)
-    shape = image.shape
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
+    shape = volume_shape(image.shape)
     if len(shape) != 3:
         raise InputError(
             f"The label map has {len(shape)} dimensions, not 3.",
