@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import logging
 import math
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from dataclasses import dataclass
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from spineps_nipype.workflows.options import RunOptions
 from spineps_nipype.workflows.participant import run_participants
@@ -18,9 +19,22 @@ from spineps_nipype.workflows.participant import run_participants
 logger = logging.getLogger(__name__)
 
 GOOD_CODES: Final = ("OK", "ALL_DONE")
+KINDS: Final = ("semantic", "instance", "labeling")
 TABLE: Final = "logs/*/scans.tsv"
+EVENTS: Final = "progress.jsonl"
+"""Beside the table: what was computed when, and how long it took."""
+NAMING: Final = "label_vertebrae"
+WHEN: Final = {True: "this run", False: "an earlier run"}
 NONE: Final = "n/a"
 """What the tables of the pipeline say where there is nothing to say."""
+
+
+class Step(NamedTuple):
+    """One step of the pipeline when it was computed last."""
+
+    seconds: float
+    peak_gb: float
+    now: bool
 
 
 @dataclass
@@ -32,9 +46,10 @@ class ScanRun:
     fault
         Why there is no result, empty if there is one.
     seconds, peak_gb
-        Of the latest run that computed something for this scan.
+        Sum and largest of the latest time that each step was computed: a run that continues
+        from stored results takes less than the scan does.
     timed
-        Whether that was ``this run`` or ``an earlier run``.
+        Whether that was ``this run``, ``an earlier run`` or ``several runs``.
     models
         Ids of the models, semantic, instance, labelling.
     """
@@ -44,6 +59,7 @@ class ScanRun:
     peak_gb: float = math.nan
     timed: str = ""
     models: tuple[str, ...] = ()
+    steps: dict[str, Step] = field(default_factory=dict)
 
     @property
     def named(self) -> bool:
@@ -87,27 +103,47 @@ def read_runs(
     runs = {path: ScanRun(fault=why) for path in scans}
     # Folders of runs are called by their time.
     for table in sorted(results.glob(TABLE), key=lambda path: path.parent.name):
+        now = table not in before
+        steps = _computed(table.with_name(EVENTS), now=now)
         with table.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream, delimiter="\t"))
         for row in rows:
             run = runs.get(Path(row["file"]))
-            if run is not None:
-                _note(run, row, now=table not in before)
+            if run is None:
+                continue
+            run.steps |= steps.get(row["scan"], {})
+            if now:
+                good = row["code"] in GOOD_CODES
+                run.fault = "" if good else f"{row['code']}: {row['reason']}"
+                run.models = tuple(row[f"model_{k}"] for k in KINDS)
+    for run in runs.values():
+        _add_up(run)
     return runs
 
 
-def _note(run: ScanRun, row: dict[str, str], *, now: bool) -> None:
-    if now:
-        good = row["code"] in GOOD_CODES
-        run.fault = "" if good else f"{row['code']}: {row['reason']}"
-        run.models = tuple(row[f"model_{k}"] for k in ("semantic", "instance", "labeling"))
-    if row["seconds"] != NONE:
-        run.seconds, run.peak_gb = _number(row["seconds"]), _number(row["peak_memory_gb"])
-        run.timed = "this run" if now else "an earlier run"
+def _computed(events: Path, *, now: bool) -> dict[str, dict[str, Step]]:
+    """For each scan the steps that a run computed."""
+    found: dict[str, dict[str, Step]] = {}
+    with suppress(OSError), events.open(encoding="utf-8") as stream:
+        for line in stream:
+            with suppress(ValueError):  # of a killed run the last line may be cut
+                entry = json.loads(line)
+                if entry["event"] in ("done", "failed"):
+                    step = Step(entry["seconds"] or 0.0, entry["peak_gb"] or math.nan, now)
+                    found.setdefault(entry["scan"], {})[entry["node"]] = step
+    return found
 
 
-def _number(text: str) -> float:
-    return math.nan if text == NONE else float(text)
+def _add_up(run: ScanRun) -> None:
+    if not run.named:
+        run.steps.pop(NAMING, None)  # of an earlier run that gave names
+    steps = run.steps.values()
+    if steps:
+        run.seconds = sum(step.seconds for step in steps)
+        peaks = [step.peak_gb for step in steps if not math.isnan(step.peak_gb)]
+        run.peak_gb = max(peaks, default=math.nan)
+        when = {step.now for step in steps}
+        run.timed = "several runs" if len(when) > 1 else WHEN[when.pop()]
 
 
 def _last_line(text: str) -> str:

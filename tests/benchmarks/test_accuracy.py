@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 from benchmarks.accuracy import main
 from benchmarks.accuracy_measures import Overlap
 from benchmarks.accuracy_report import ScanReport, cell, summary_rows, summary_text
-from benchmarks.accuracy_run import ScanRun, read_runs
+from benchmarks.accuracy_run import read_runs
 from benchmarks.accuracy_scan import Measured, Picture, Score
 from benchmarks.contact_sheet import Tile, draw_sheets, overlay
 
@@ -70,25 +70,37 @@ def test_cells() -> None:
 
 
 def test_tables_of_the_pipeline(tmp_path: Path) -> None:
-    """The latest run tells what is there; the latest that computed, how long it took."""
+    """The latest run tells what is there; each step counts as it was computed last."""
 
-    def table(run: str, code: str, seconds: str) -> Path:
+    def table(run: str, code: str, labeling: str = "n/a", **steps: tuple[float, float]) -> Path:
         path = tmp_path / "logs" / run / "scans.tsv"
         path.parent.mkdir(parents=True)
-        columns = ("file", "code", "reason", "seconds", "peak_memory_gb")
+        columns = ("scan", "file", "code", "reason")
         models = ("model_semantic", "model_instance", "model_labeling")
-        row = ("/bids/a", code, "because", seconds, "1.5", "s", "i", "n/a")
+        row = ("a", "/bids/a", code, "because", "s", "i", labeling)
         path.write_text("\t".join((*columns, *models)) + "\n" + "\t".join(row) + "\n")
+        events = [
+            {"scan": "a", "node": node, "event": kind, "seconds": seconds, "peak_gb": peak}
+            for node, (seconds, peak) in steps.items()
+            for kind in ("start", "done")
+        ]
+        lines = [json.dumps(event) for event in events]
+        (path.parent / "progress.jsonl").write_text("\n".join([*lines, '{"scan": "a']))
         return path
 
-    first = table("1", "OK", "33.0")
     a, b = Path("/bids/a"), Path("/bids/b")
-    table("2", "ALL_DONE", "n/a")
+    first = table("1", "OK", "x", semantic=(30.0, 1.5), label_vertebrae=(4.0, 2.0))
+    second = table("2", "ALL_DONE")
     runs = read_runs(tmp_path, [a, b], {first}, "it did not begin")
-    assert runs[a] == ScanRun("", 33.0, 1.5, "an earlier run", ("s", "i", "n/a"))
-    assert not runs[a].named
+    # without names the time that they took is not counted
+    assert (runs[a].seconds, runs[a].peak_gb, runs[a].timed) == (30.0, 1.5, "an earlier run")
+    assert (runs[a].fault, runs[a].models, runs[a].named) == ("", ("s", "i", "n/a"), False)
     assert runs[b].fault == "it did not begin"
-    table("3", "EMPTY", "n/a")
+    assert math.isnan(runs[b].seconds)
+    table("3", "OK", "x", label_vertebrae=(5.0, 1.0), centroids=(1.0, 0.5))
+    run = read_runs(tmp_path, [a], {first, second}, "")[a]
+    assert (run.seconds, run.peak_gb, run.timed, run.named) == (36.0, 1.5, "several runs", True)
+    table("4", "EMPTY")
     assert read_runs(tmp_path, [a], {first}, "")[a].fault == "EMPTY: because"
 
 
