@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
-from benchmarks.parity_stages import CASES, STAGES, Case, Outcome, Skipped
+from benchmarks.parity_cases import CASES, Case, Skipped
+from benchmarks.parity_stages import STAGES, Outcome
 
 Row = tuple[str, str, Outcome | str]
 

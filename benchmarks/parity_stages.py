@@ -1,42 +1,30 @@
-"""Stages of the pipeline, each run from the reference's previous stage and compared with it.
-
-A reference folder holds the dumps of one run of SPINEPS 2.1.3: `NN_stage.npz` (array, affine) and
-`stages.json` (seeds, couples, label path, centroids).
-"""
+"""Stages of the pipeline, each run from the reference's previous stage and compared with it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import nibabel as nib
 import numpy as np
 from TPTBox import NII
 
-from spineps_nipype.core.images import load_image
 from spineps_nipype.models.loading import load_instance, load_labeling, load_semantic
-from spineps_nipype.models.package import ModelPackage, load_package
 from spineps_nipype.settings import (
     InstanceSettings,
     LabelingSettings,
-    PostSettings,
     PreprocessSettings,
     SemanticSettings,
 )
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_masks
 from spineps_nipype.spineps.instance import finish_instances, predict_seeds, segment_instances
-from spineps_nipype.spineps.instance_cutouts import Prediction, place_seed, window_at
+from spineps_nipype.spineps.instance_cutouts import place_seed, window_at
 from spineps_nipype.spineps.instance_merge import couple_predictions, merge_couples
 from spineps_nipype.spineps.instance_seeds import find_seeds
 from spineps_nipype.spineps.labeling import label_vertebrae
 from spineps_nipype.spineps.labeling_path import find_path
 from spineps_nipype.spineps.labeling_scores import score_vertebrae
-from spineps_nipype.spineps.postprocess import Reconciled, reconcile
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.semantic import to_model_grid
 from spineps_nipype.spineps.semantic_cleanup import (
@@ -45,39 +33,12 @@ from spineps_nipype.spineps.semantic_cleanup import (
     clean_small_components,
 )
 
-ORIGINAL: Final = "spineps-2.1.3"
-MR_CLASSES: Final = (0, 41, 42, 43, 44, 45, 46, 47, 48, 49, 60, 61, 62, 100, 26)
-"""SPINEPS label of every class of the semantic packages of the reference runs."""
+from .parity_cases import MR_CLASSES, ORIGINAL, Case, Skipped
+
 NETWORK_AGREEMENT: Final = 0.999
 POI_VOXELS: Final = 0.005
 SCORE_TOLERANCE: Final = 1e-5
 FLOAT_TOLERANCE: Final = 1e-3
-
-
-class Packages(NamedTuple):
-    """Image and packages of a reference run; ``oracle`` and None have no weights."""
-
-    image: str
-    semantic: str
-    instance: str | None = None
-    labeling: str | None = None
-
-
-CASES: Final[Mapping[str, Packages]] = {
-    "c6_oracle": Packages("coded6_iso", "coded_t2w"),
-    "c6_net": Packages("coded6_iso", "coded_t2w", "tiny_instance", "tiny_labeling"),
-    "c6_legacy": Packages("coded6_iso", "coded_t2w", "tiny_instance_legacy"),
-    "c6_tilt": Packages("coded6", "coded_t2w", "tiny_instance", "tiny_labeling_rot"),
-    "c9_exact": Packages("coded9_iso", "coded_t2w", None, "tiny_labeling_exact"),
-    "c9_lab15": Packages("coded9_iso", "coded_t2w"),
-    "merged": Packages("coded_merged_iso", "coded_t2w"),
-    "nosac_tta": Packages("coded_nosac_iso", "coded_t2w_tta", "tiny_instance"),
-    "c6_3fold": Packages("coded6_iso", "coded_t2w_3fold"),
-}
-
-
-class Skipped(Exception):
-    """A stage cannot be run here; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -98,83 +59,6 @@ class Outcome:
     total: int
     passed: bool
     worst: float = 0.0
-
-
-class Case:
-    """Dumps of one reference run, and the packages it used.
-
-    Parameters
-    ----------
-    name
-        Key of `CASES`.
-    root
-        Folder with inputs, models and reference.
-    extra
-        Folder with packages that the root lacks.
-    """
-
-    def __init__(self, name: str, root: Path, extra: Path | None = None) -> None:
-        self.name, self.root, self.extra = name, root, extra
-        self.packages = CASES[name]
-        self.folder = root / "reference" / name
-
-    @cached_property
-    def data(self) -> dict[str, Any]:
-        """Lists and numbers of `stages.json`."""
-        content: dict[str, Any] = json.loads((self.folder / "stages.json").read_text())["data"]
-        return content
-
-    def has(self, stage: str) -> bool:
-        """Whether the reference has a dump of this stage."""
-        return (self.folder / f"{stage}.npz").is_file()
-
-    def array(self, stage: str) -> np.ndarray:
-        """Array of a dump."""
-        return np.asarray(np.load(self.folder / f"{stage}.npz")["array"])
-
-    def nii(self, stage: str, seg: bool = True) -> NII:
-        """Dump with its grid."""
-        dump = np.load(self.folder / f"{stage}.npz")
-        return NII(nib.Nifti1Image(dump["array"], dump["affine"]), seg)
-
-    @cached_property
-    def image(self) -> NII:
-        """Input image."""
-        path = self.root / "inputs" / f"{self.packages.image}_img.nii.gz"
-        return load_image(path, numerics=ORIGINAL)
-
-    def package(self, name: str | None) -> ModelPackage:
-        """A package by folder name.
-
-        Raises
-        ------
-        Skipped
-            If the run used a stand-in, or the package is not there.
-        """
-        if name is None:
-            raise Skipped("the reference used a stand-in without weights")
-        for home in (self.root / "models", self.extra):
-            if home is not None and (home / name).is_dir():
-                return load_package(home / name)
-        raise Skipped(f"package {name} is absent (see --extra-models)")
-
-    @cached_property
-    def instance_config(self) -> Any:
-        """Configuration of the instance package; stand-ins have the same spacing."""
-        return self.package("tiny_instance").config
-
-    @cached_property
-    def reconciled(self) -> Reconciled:
-        """Masks after the clean-up, from the raw masks of the reference."""
-        return reconcile(
-            self.nii("07_semantic_modelres"),
-            self.nii("14_instance_modelres"),
-            self.image,
-            PostSettings(),
-            has_c1=False,
-            is_ct=False,
-            numerics=ORIGINAL,
-        )
 
 
 def _labels(mine: np.ndarray, reference: np.ndarray, share: float = 1.0) -> Outcome:
@@ -249,15 +133,6 @@ def seeds(case: Case) -> Outcome:
     return _numbers(mine, case.data["10_corpus_coms"], 1e-9)
 
 
-def _reference_predictions(case: Case) -> dict[tuple[int, int], Prediction]:
-    found = {}
-    for seed, place, box, size in case.data["11_predictions"]:
-        mask = case.array(f"11_pred_{seed:02d}_{place}")
-        sides = tuple(slice(*side) for side in box)
-        found[seed, place] = Prediction(sides, mask, size)  # type: ignore[arg-type]
-    return found
-
-
 def instance_network(case: Case) -> Outcome:
     """Predictions of all cut-outs, from the reference's seeds."""
     network = load_instance(case.package(case.packages.instance))
@@ -265,7 +140,7 @@ def instance_network(case: Case) -> Outcome:
     points = [(p, i, r) for p, i, r in case.data["10_corpus_coms"]]
     mine = predict_seeds(labels, points, network, InstanceSettings())
     differing = total = 0
-    for key, reference in _reference_predictions(case).items():
+    for key, reference in case.predictions().items():
         whole = np.zeros(labels.shape, dtype=bool)
         if key in mine:
             whole[mine[key].box] = mine[key].mask
@@ -279,9 +154,7 @@ def instance_network(case: Case) -> Outcome:
 def windows(case: Case) -> Outcome:
     """Places of the cut-outs."""
     labels = case.array("09_inst_input_crop")
-    size = (48, 64, 16)
-    if case.packages.instance is None:
-        size = (64, 80, 16)
+    size = case.instance_config.cutout_size
     mine, reference = [], []
     for seed, _, box, _ in case.data["11_predictions"]:
         p, i, r = case.data["10_corpus_coms"][seed]
@@ -293,7 +166,7 @@ def windows(case: Case) -> Outcome:
 
 def couples(case: Case) -> Outcome:
     """Groups of predictions and their agreement."""
-    mine = couple_predictions(_reference_predictions(case))
+    mine = couple_predictions(case.predictions())
     reference = case.data["12_couples"]
     same = [[list(map(list, group)), value] for group, value in mine.items()]
     differing = sum(
@@ -306,7 +179,7 @@ def couples(case: Case) -> Outcome:
 def merging(case: Case) -> Outcome:
     """Instances from the reference's predictions, cleaned and numbered."""
     crop = case.nii("09_inst_input_crop")
-    predictions = _reference_predictions(case)
+    predictions = case.predictions()
     merged = merge_couples(couple_predictions(predictions), predictions, crop.shape)
     config = case.instance_config
     mine = finish_instances(

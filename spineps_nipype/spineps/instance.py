@@ -22,6 +22,7 @@ from .instance_cutouts import (
     Key,
     Prediction,
     collect_predictions,
+    drawn,
     map_labels,
     place_seed,
     turn,
@@ -96,6 +97,7 @@ def segment_instances(
     out = np.zeros(labels.shape, dtype=instances.dtype)
     out[box] = instances
     result = grid.set_array(out, seg=True)
+    steps["inst_uncropped_vert_arr_a"] = result
     steps["vert_arr_return_final"] = result
     return result
 
@@ -158,7 +160,11 @@ def predict_seeds(
             if record is not None:
                 record.keep(f"inst_cutout_vert_nii_{number}_cut", window.cut(volume), window.start)
                 record.keep(f"inst_cutout_vert_nii_{number}_pred", own, window.start)
-            found.update(collect_predictions(number, window, own, settings.proc_inst_largest_k_cc))
+            kept = collect_predictions(number, window, own, settings.proc_inst_largest_k_cc)
+            if record is not None:
+                name = f"inst_cutout_vert_nii_{number}_proc"
+                record.keep(name, drawn(kept, window.box), [side.start for side in window.box])
+            found.update(kept)
         if progress is not None:
             progress(min(start + step, len(windows)), len(windows))
     return found

@@ -132,3 +132,14 @@ def collect_predictions(
         part = mask[tight].copy()
         found[seed_number, position] = Prediction((box[0], box[1], box[2]), part, int(part.sum()))
     return found
+
+
+def drawn(predictions: Mapping[Key, Prediction], box: Box) -> NDArray[np.uint8]:
+    """Predictions of one cut-out as labels (1 above, 2 centre, 3 below) in a box of the volume."""
+    out = np.zeros([side.stop - side.start for side in box], dtype=np.uint8)
+    for (_, position), found in predictions.items():
+        inner = tuple(
+            slice(f.start - b.start, f.stop - b.start) for f, b in zip(found.box, box, strict=True)
+        )
+        out[inner][found.mask] = position + 1
+    return out

@@ -23,7 +23,6 @@ from spineps_nipype.interfaces import (
     SpineCrop,
 )
 from spineps_nipype.interfaces.spineps.common import torch_resources
-from spineps_nipype.interfaces.spineps.debug import save_steps
 from spineps_nipype.interfaces.spineps.masks import box_to_list, list_to_box
 from spineps_nipype.interfaces.spineps.probabilities import save_softmax
 from spineps_nipype.settings import PreprocessSettings
@@ -195,15 +194,3 @@ def test_softmax_archives_of_the_same_values_are_the_same_bytes(tmp_path: Path) 
     stored = np.load(tmp_path / "a.npz")
     np.testing.assert_array_equal(stored["probabilities"], soft)
     assert stored["labels"].tolist() == [0, 49, 100]
-
-
-def test_debug_arrays_take_the_place_of_an_image_of_their_shape(tmp_path: Path) -> None:
-    from TPTBox import NII
-
-    image = NII(nib.Nifti1Image(coded_labels(), affine()), True)
-    steps = {"whole": image, "same": coded_labels(), "cut": np.ones((3, 4, 5), np.uint8)}
-    paths = save_steps(steps, tmp_path, image)
-    assert [p.name for p in paths] == ["whole.nii.gz", "same.nii.gz", "cut.nii.gz"]
-    np.testing.assert_allclose(nib.load(paths[1]).affine, affine())
-    np.testing.assert_allclose(nib.load(paths[2]).affine[:3, :3], affine()[:3, :3])
-    assert not nib.load(paths[2]).affine[:3, 3].any()

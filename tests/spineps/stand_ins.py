@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -51,24 +51,12 @@ class CodedSemantic:
         return SemanticPrediction(labels, soft, classes)
 
 
-class NumberedInstances:
-    """Sees the true instances through a second channel: a volume that the cut-outs come from.
+class RowwiseInstances:
+    """Takes every unbroken run of labelled rows for a vertebra."""
 
-    `truth` holds the instances 1, 2, … from cranial to caudal on the grid of the crop; `locate`
-    says which of them the next cut-out is centred on.
-    """
-
-    def __init__(
-        self, locate: Callable[[np.ndarray], np.ndarray], size: Sequence[int], **changes: Any
-    ) -> None:
-        self.config = config(
-            modality=["SEG"],
-            modeltype="unet",
-            expected_inputs=["seg"],
-            cutout_size=list(size),
-            **changes,
-        )
-        self.locate = locate
+    def __init__(self, size: Sequence[int] = (32, 48, 16), **changes: Any) -> None:
+        given = {"modality": ["SEG"], "modeltype": "unet", "expected_inputs": ["seg"]}
+        self.config = config(**{**given, "cutout_size": list(size), **changes})
         self.batches: list[int] = []
 
     def predict(
@@ -76,4 +64,13 @@ class NumberedInstances:
     ) -> list[np.ndarray]:
         assert len(cutouts) <= batch_size
         self.batches.append(len(cutouts))
-        return [self.locate(cut) for cut in cutouts]
+        return [self._rows(cut) for cut in cutouts]
+
+    @staticmethod
+    def _rows(cut: np.ndarray) -> np.ndarray:
+        """1 above the run in the middle, 2 the run in the middle, 3 below it."""
+        used = (cut > 0).any(axis=(0, 2))
+        run = np.cumsum(np.diff(used.astype(int), prepend=0) == 1) * used
+        position = run - run[cut.shape[1] // 2] + 2
+        position[~used | (position < 1) | (position > 3)] = 0
+        return ((cut > 0) * position[None, :, None]).astype(np.uint8)

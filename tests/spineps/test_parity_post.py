@@ -5,16 +5,14 @@ Every test starts from the reference's previous stage, so a fault shows where it
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pytest
 from TPTBox import NII, POI
 
-from spineps_nipype.settings import LabelingSettings, PostSettings
+from benchmarks.parity_cases import CASES, ORIGINAL, Case
+from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_arrays, number_discs_and_endplates
 from spineps_nipype.spineps.endplates import split_endplates
@@ -28,49 +26,8 @@ from spineps_nipype.spineps.labeling import label_vertebrae
 from spineps_nipype.spineps.labeling_path import find_path
 from spineps_nipype.spineps.labeling_scores import score_vertebrae
 from spineps_nipype.spineps.missing_parts import assign_missing_parts, unify_articular_processes
-from spineps_nipype.spineps.postprocess import reconcile
 
-CASES = (
-    "c6_oracle",
-    "c6_net",
-    "c6_legacy",
-    "c6_tilt",
-    "c9_exact",
-    "c9_lab15",
-    "merged",
-    "nosac_tta",
-    "c6_3fold",
-)
 LABELLED = ("c6_net", "c6_tilt", "c9_exact", "c9_lab15")
-SPINEPS = "spineps-2.1.3"
-
-
-class Case:
-    """Dumps of one reference run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data = json.loads((folder / "stages.json").read_text())["data"]
-
-    def array(self, stage: str) -> np.ndarray:
-        return np.load(self.folder / f"{stage}.npz")["array"]
-
-    def nii(self, stage: str, seg: bool = True) -> NII:
-        dump = np.load(self.folder / f"{stage}.npz")
-        return NII(nib.Nifti1Image(dump["array"], dump["affine"]), seg)
-
-    def image(self) -> NII:
-        return NII(nib.load(next((self.folder / "ds" / "rawdata").glob("*.nii.gz"))), False)
-
-
-@pytest.fixture
-def case(request: pytest.FixtureRequest, shared_dir: Path) -> Case:
-    folder = shared_dir / "parity" / "reference" / request.param
-    if not (folder / "stages.json").is_file():
-        pytest.skip("the stage dumps of the reference are absent")
-    return Case(folder)
-
-
 every_case = pytest.mark.parametrize("case", CASES, indirect=True)
 labelled_case = pytest.mark.parametrize("case", LABELLED, indirect=True)
 
@@ -104,7 +61,7 @@ def test_posterior_fragments(case: Case) -> None:
     vert, spine = case.nii("24_merged_vert"), case.array("23_maskclean_seg")
     array = vert.get_array()
     move_posterior_fragments(
-        pir_view(array, vert.orientation), pir_view(spine, vert.orientation), SPINEPS
+        pir_view(array, vert.orientation), pir_view(spine, vert.orientation), ORIGINAL
     )
     np.testing.assert_array_equal(array, case.array("25_posterior_fix"))
 
@@ -113,22 +70,14 @@ def test_posterior_fragments(case: Case) -> None:
 def test_numbers_from_the_top(case: Case) -> None:
     vert = case.nii("25_posterior_fix")
     array = vert.get_array().astype(np.uint16)
-    numbers = number_from_top(pir_view(array, vert.orientation), 2, SPINEPS)
+    numbers = number_from_top(pir_view(array, vert.orientation), 2, ORIGINAL)
     np.testing.assert_array_equal(array, case.array("26_top_to_bottom"))
     assert sorted(numbers.values()) == case.data["26_labels"]
 
 
 @every_case
 def test_reconcile_as_a_whole(case: Case) -> None:
-    result = reconcile(
-        case.nii("07_semantic_modelres"),
-        case.nii("14_instance_modelres"),
-        case.image(),
-        PostSettings(),
-        has_c1=False,
-        is_ct=False,
-        numerics=SPINEPS,
-    )
+    result = case.reconciled
     np.testing.assert_array_equal(
         result.vert.get_array()[result.crop], case.array("26_top_to_bottom")
     )
@@ -138,8 +87,7 @@ def test_reconcile_as_a_whole(case: Case) -> None:
 
 
 def _numbered(case: Case) -> NII:
-    labelled = "28_labeled" if (case.folder / "28_labeled.npz").is_file() else "26_top_to_bottom"
-    return case.nii(labelled)
+    return case.nii("28_labeled" if case.has("28_labeled") else "26_top_to_bottom")
 
 
 @every_case
@@ -149,11 +97,11 @@ def test_discs_and_endplates(case: Case) -> None:
     array = vert.get_array().astype(np.uint16)
     array[spine == 26] = 26
     spine_pir, vert_pir = (pir_view(a, vert.orientation) for a in (spine, array))
-    number_discs_and_endplates(vert_pir, spine_pir, SPINEPS)
+    number_discs_and_endplates(vert_pir, spine_pir, ORIGINAL)
     np.testing.assert_array_equal(array, case.array("30_ivd_vert"))
     plates = np.nonzero(spine_pir == 62)
     split = np.zeros(vert_pir.shape, dtype=int)
-    split[plates] = split_endplates(vert_pir, plates, SPINEPS)
+    split[plates] = split_endplates(vert_pir, plates, ORIGINAL)
     np.testing.assert_array_equal(split, case.array("29_endplates"))
 
 
@@ -162,7 +110,7 @@ def test_final_masks(case: Case) -> None:
     vert = _numbered(case)
     spine = case.array("23_maskclean_seg")
     array = vert.get_array().astype(np.uint16)
-    finalize_arrays(spine, array, vert.orientation, numerics=SPINEPS)
+    finalize_arrays(spine, array, vert.orientation, numerics=ORIGINAL)
     for mine, stage in ((spine, "31_seg_final"), (array, "31_vert_final")):
         final = case.array(stage)
         assert np.bincount(mine.ravel()).tolist()[1:] == np.bincount(final.ravel()).tolist()[1:]
@@ -174,7 +122,7 @@ def test_final_masks(case: Case) -> None:
 @every_case
 def test_centroids(case: Case) -> None:
     poi = compute_centroids(
-        case.nii("31_seg_final"), case.nii("31_vert_final"), points="bodies", numerics=SPINEPS
+        case.nii("31_seg_final"), case.nii("31_vert_final"), points="bodies", numerics=ORIGINAL
     )
     expected = {tuple(map(int, k.split(","))): v for k, v in case.data["40_centroids"].items()}
     mine = {(v, s): c for v, s, c in poi.items()}
@@ -193,9 +141,9 @@ def test_scores_and_path(case: Case) -> None:
     heads = {
         head: np.array([path["soft"][row][head] for row in rows]) for head in path["soft"][rows[0]]
     }
-    scores = score_vertebrae(heads, numerics=SPINEPS)
+    scores = score_vertebrae(heads, numerics=ORIGINAL)
     np.testing.assert_allclose(scores.total, path["cost_matrix"], atol=1e-8)
-    found = find_path(scores, c1_enabled=False, settings=LabelingSettings(), numerics=SPINEPS)
+    found = find_path(scores, c1_enabled=False, settings=LabelingSettings(), numerics=ORIGINAL)
     assert found.classes == path["fpath"]
     assert found.labels == path["post"]
     assert found.cost == pytest.approx(path["fcost"], abs=1e-8)
@@ -209,14 +157,13 @@ def test_scores_and_path(case: Case) -> None:
 @pytest.mark.parametrize(
     ("case", "rotate"), [("c6_net", False), ("c6_tilt", True)], indirect=["case"]
 )
-def test_labelling_with_the_network(case: Case, rotate: bool, shared_dir: Path) -> None:
+def test_labelling_with_the_network(case: Case, rotate: bool) -> None:
     from spineps_nipype.models.inference.labeling import load_labeling
-    from spineps_nipype.models.package import load_package
 
-    network = load_labeling(load_package(shared_dir / "parity" / "models" / "tiny_labeling"))
+    network = load_labeling(case.package("tiny_labeling"))
     network.rotate = rotate
     spine, vert = case.nii("23_maskclean_seg"), case.nii("26_top_to_bottom")
-    image = case.image()
+    image = case.image
     final = case.nii("31_seg_final")
     whole = tuple(slice(i.min(), i.max() + 1) for i in np.nonzero(final.get_array()))
     own = tuple(slice(i.min(), i.max() + 1) for i in np.nonzero(spine.get_array()))
@@ -230,7 +177,7 @@ def test_labelling_with_the_network(case: Case, rotate: bool, shared_dir: Path) 
         network,
         LabelingSettings(),
         c1_enabled=False,
-        numerics=SPINEPS,
+        numerics=ORIGINAL,
     )
     np.testing.assert_array_equal(result.vert.get_array(), case.array("28_labeled"))
     for row in result.table:

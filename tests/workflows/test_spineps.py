@@ -295,7 +295,9 @@ def test_additional_files(run: Run) -> None:
     assert uncertainty.dtype == np.float32
     assert 0 <= uncertainty.min() <= uncertainty.max() <= 1
     np.testing.assert_array_equal(nib.load(run.paths["out_modelres"]).dataobj, raw.dataobj)
-    assert sorted(p.name for p in run.paths["out_debug"].iterdir())
+    debug = {p.name for p in run.paths["out_debug"].iterdir()}
+    assert {"sem_raw_T2w.nii.gz", "vert_arr_return_final_T2w.nii.gz"} <= debug
+    assert f"inst_cutout_vert_nii_{N_VERTEBRAE - 1}_proc_T2w.nii.gz" in debug
     assert run.plan(settings).all_done
 
 

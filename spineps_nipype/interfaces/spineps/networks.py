@@ -103,7 +103,5 @@ class InstanceSegmentation(SimpleInterface):
         save_nii(vertebrae, out_file)
         self._results["out_file"] = str(out_file)
         if debug:
-            self._results["debug"] = [
-                str(path) for path in save_steps(debug, runtime.cwd, vertebrae)
-            ]
+            self._results["debug"] = [str(path) for path in save_steps(debug, runtime.cwd)]
         return runtime
