@@ -22,11 +22,13 @@ ALLOWED = {
     "phantom": BASE,
     "models": BASE | {"models"},
     "spineps": BASE | {"models", "spineps"},
+    "totalspineseg": BASE | {"models", "totalspineseg"},
     "bids": BASE | {"bids"},
     "reports": BASE | {"reports"},
     "data": set(),
-    "interfaces": BASE | {"models", "spineps", "bids", "reports", "interfaces"},
-    "workflows": BASE | {"models", "spineps", "bids", "reports", "interfaces", "workflows"},
+    "interfaces": BASE | {"models", "spineps", "totalspineseg", "bids", "reports", "interfaces"},
+    "workflows": BASE
+    | {"models", "spineps", "totalspineseg", "bids", "reports", "interfaces", "workflows"},
 }
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
 HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures"}

@@ -1,0 +1,75 @@
+"""Line through the canal, and what lies in front of it.
+
+Source: TotalSpineSeg 20251028, labeller (centreline, anterior mask, order of components).
+Arrays have the axes right, anterior, superior.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.components import BoolArray
+
+Points = NDArray[np.int64]
+
+
+def slice_extents(mask: BoolArray, axis: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last index along axis 0 or 1 of the mask in every slice; -1 where it is empty.
+
+    Returns
+    -------
+    first, last
+        One number for every index along axis 2.
+    """
+    hits = np.asarray(mask.any(axis=1 - axis))
+    some = hits.any(axis=0)
+    first = np.where(some, hits.argmax(axis=0), -1)
+    last = np.where(some, len(hits) - 1 - hits[::-1].argmax(axis=0), -1)
+    return first, last
+
+
+def slice_centres(mask: BoolArray) -> tuple[Points, NDArray[np.int64]]:
+    """Middle of the box of a mask in every slice, where the mask has that voxel.
+
+    Returns
+    -------
+    points
+        Shape (n, 3), sorted by the first, then the second, then the third coordinate.
+    middle
+        Middle along axis 1 for every slice, -1 where the mask is empty.
+    """
+    left, right = slice_extents(mask, 0)
+    back, front = slice_extents(mask, 1)
+    middle = np.where(back < 0, -1, (back + front) // 2)
+    across = np.where(left < 0, -1, (left + right) // 2)
+    height = np.flatnonzero(left >= 0)
+    points = np.stack([across[height], middle[height], height], axis=1)
+    points = points[mask[tuple(points.T)]]
+    return points[np.lexsort(points.T[::-1])], middle
+
+
+def anterior_mask(middle: NDArray[np.int64], size: int) -> BoolArray:
+    """Whether position (y, z) is in front of the middle of the canal in its slice.
+
+    Slices without a canal are all in front.
+
+    Parameters
+    ----------
+    middle
+        As `slice_centres` gives it.
+    size
+        Length of the anterior axis.
+    """
+    return np.asarray(np.arange(size)[:, None] > middle[None, :])
+
+
+def height_on_line(centre: NDArray[Any], line: Points) -> int:
+    """Height (axis 2) of the line point nearest to a position; the first one of equals.
+
+    A position that is not a number gets the first point of the line.
+    """
+    distance = ((line - centre) ** 2).sum(axis=1)
+    return int(line[distance.argmin(), 2])

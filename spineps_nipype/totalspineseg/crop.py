@@ -1,0 +1,32 @@
+"""Crop of an image to what step 1 has found.
+
+Source: TotalSpineSeg 20251028, crop of the image to the segmentation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nibabel as nib
+from numpy.typing import NDArray
+from TPTBox import NII
+
+from ..core.components import bounding_box
+from .grid import shifted
+
+
+def crop_to_seg(image: NII, seg: NDArray[Any], *, margin: int = 10) -> NII:
+    """Crop an image to the box of the labels, widened by a margin in voxels and clipped.
+
+    Parameters
+    ----------
+    image
+        Image on the grid of `seg`.
+    seg
+        Label map; when it is empty the image stays whole.
+    """
+    if not seg.any():
+        return image
+    box = bounding_box(seg != 0, margin)
+    affine = shifted(image.affine, [side.start for side in box])
+    return NII(nib.Nifti1Image(image.get_array()[box], affine), image.seg)

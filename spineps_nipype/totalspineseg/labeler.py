@@ -1,0 +1,198 @@
+"""The labeller: from raw classes to numbered discs and vertebrae.
+
+Source: TotalSpineSeg 20251028, iterative labelling. Everything happens in the box that holds the
+labels; results are those on the whole image.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.components import BoolArray, bounding_box, component_sizes
+from ..errors import EmptyResultError
+from .disc_path import DiscEvidence, fit_discs
+from .landmarks import (
+    count_labels,
+    drop_by_size,
+    landmarks_of_labels,
+    landmarks_of_localizer,
+    no_landmark,
+)
+from .numbering import number_discs, number_vertebrae, spine_list
+from .parts import Heights, Parts, add_extra_voxels, find_parts, merge_split_vertebrae
+from .profiles import SEED, Profile
+from .regions import SpineOrder
+from .settings import LabelerSettings, Numerics
+
+
+def label_spine(
+    seg: NDArray[Any],
+    settings: LabelerSettings,
+    *,
+    localizer: NDArray[Any] | None = None,
+    profile: Profile = SEED,
+    numerics: Numerics = "mended",
+) -> NDArray[np.uint8]:
+    """Number discs and vertebrae and paint all structures with their output labels.
+
+    Parameters
+    ----------
+    seg
+        Raw classes, 1 mm, array axes right, anterior, superior.
+    settings
+        Raw and output labels; `LABELER_STEP1` and `LABELER_STEP2` are those of the two steps.
+    localizer
+        Labelled discs of another scan on the grid of `seg`.
+    profile
+        Rules of the weight release.
+    numerics
+        ``original`` keeps the order of components and the use of landmarks of 20251028; mended,
+        all landmarks and the distances of the discs decide together.
+
+    Raises
+    ------
+    EmptyResultError
+        If there is no canal, no disc and vertebra at all, or no disc can be named.
+    """
+    canal_labels = (*settings.canal_labels, *settings.cord_labels)
+    if not np.isin(seg, canal_labels).any():
+        raise EmptyResultError(
+            f"No canal found in the segmentation (canal labels: {list(canal_labels)})",
+            remedy="The image may not show the spine, or the network does not know its contrast.",
+        )
+    out = np.zeros(seg.shape, dtype=np.uint8)
+    box = bounding_box(seg != 0, settings.dilation_size + 1)
+    part = np.ascontiguousarray(seg[box])
+    parts = find_parts(
+        part,
+        settings.disc_labels,
+        settings.vertebrae_labels,
+        dilation=settings.dilation_size,
+        min_voxels=profile.min_component_voxels,
+    )
+    if not parts.discs and not parts.vertebrae:
+        labels = [*settings.disc_labels, *settings.vertebrae_labels]
+        raise EmptyResultError(
+            f"Some label must be in the segmentation (labels: {labels})",
+            remedy="The image may not show the spine.",
+        )
+    heights = Heights(np.isin(part, canal_labels), [side.start for side in box], numerics)
+    near = None if localizer is None else np.ascontiguousarray(localizer[box])
+    discs = heights.sorted(parts, parts.discs)
+    disc_labels = _name_discs(discs, parts, part, near, settings, profile, numerics)
+    names = dict(disc_labels)
+    if settings.vertebrae_labels:
+        bones = _vertebrae(parts, heights, part, settings)
+        order = spine_list(discs, bones, min(parts.raw, default=1))
+        spine = SpineOrder.of(settings)
+        names.update(number_vertebrae(order, disc_labels, spine, numerics=numerics))
+    _paint(out[box], part, parts, names, settings)
+    return out
+
+
+def _vertebrae(
+    parts: Parts, heights: Heights, seg: NDArray[Any], settings: LabelerSettings
+) -> list[tuple[int, int]]:
+    """(height, component) of the vertebrae, after split ones are joined and voxels added."""
+    order = heights.sorted(parts, parts.vertebrae)
+    if merge_split_vertebrae(parts, order):
+        order = heights.sorted(parts, parts.vertebrae)
+    if settings.vertebrae_extra_labels:
+        add_extra_voxels(parts, order, np.isin(seg, settings.vertebrae_extra_labels))
+        order = heights.sorted(parts, parts.vertebrae)
+    return order
+
+
+def _name_discs(
+    discs: list[tuple[int, int]],
+    parts: Parts,
+    seg: NDArray[Any],
+    localizer: NDArray[Any] | None,
+    settings: LabelerSettings,
+    profile: Profile,
+    numerics: Numerics,
+) -> dict[int, int]:
+    """Component to output label of the discs."""
+    order = [number for _, number in discs]
+    spine = SpineOrder.of(settings)
+    found: dict[int, int] = {}
+    if order and localizer is not None:
+        found = landmarks_of_localizer(
+            order,
+            parts,
+            localizer,
+            settings.loc_disc_labels,
+            settings.disc_landmark_output_labels,
+        )
+    if order and not found:
+        found = landmarks_of_labels(order, parts, seg, settings, profile)
+        if profile.drop_inferior_landmark == "size":
+            sizes = component_sizes(parts.array, int(parts.array.max(initial=0)))
+            found = drop_by_size(found, order, {n: int(sizes[n]) for n in order})
+    if not found:
+        if not order or settings.default_superior_disc <= 0:
+            raise no_landmark(settings, localizer is not None)
+        found = {order[0]: settings.default_superior_disc}
+        return number_discs(order, found, spine, numerics=numerics)
+    if numerics == "original":
+        return number_discs(order, found, spine, numerics=numerics)
+    evidence = _evidence(order, parts, seg, localizer, settings)
+    return fit_discs(discs, found, evidence, spine)
+
+
+def _evidence(
+    order: list[int],
+    parts: Parts,
+    seg: NDArray[Any],
+    localizer: NDArray[Any] | None,
+    settings: LabelerSettings,
+) -> DiscEvidence:
+    """Share of each output label in each disc, by landmark classes and by the localizer."""
+    raw = settings.disc_landmark_labels
+    sizes = component_sizes(parts.array, int(parts.array.max(initial=0)))[order]
+    counts = count_labels(order, parts, seg, raw)
+    outputs = dict(zip(raw, settings.disc_landmark_output_labels, strict=True))
+    landmarks = [
+        {
+            outputs[label]: float(n / size)
+            for label, n in zip(raw, row, strict=True)
+            if n and label in settings.selected_disc_landmarks
+        }
+        for row, size in zip(counts, sizes, strict=True)
+    ]
+    touched: list[dict[int, float]] = [{} for _ in order]
+    if localizer is not None:
+        labels = settings.loc_disc_labels
+        for place, row in enumerate(count_labels(order, parts, localizer, labels)):
+            total = int(row.sum())
+            touched[place] = {
+                label: float(n / total) for label, n in zip(labels, row, strict=True) if n
+            }
+    return DiscEvidence(tuple(landmarks), tuple(touched))
+
+
+def _paint(
+    out: NDArray[np.uint8],
+    seg: NDArray[Any],
+    parts: Parts,
+    names: dict[int, int],
+    settings: LabelerSettings,
+) -> None:
+    """Output labels in their order: discs and vertebrae, canal, cord, sacrum, mapped ones."""
+    table = np.zeros(int(parts.array.max(initial=0)) + 1, dtype=np.uint8)
+    for number, label in names.items():
+        table[number] = label
+    out[...] = table[parts.array]
+    groups = [
+        (settings.canal_labels, settings.canal_output_label),
+        (settings.cord_labels, settings.cord_output_label),
+        (settings.sacrum_labels, settings.sacrum_output_label),
+        *(((raw,), label) for raw, label in settings.map_input),
+    ]
+    for labels, value in groups:
+        if value:
+            where: BoolArray = np.isin(seg, labels)
+            out[where] = value

@@ -1,0 +1,197 @@
+"""Levels: one labelled voxel for each disc, on the canal or at the posterior tip of the disc.
+
+Source: TotalSpineSeg 20251028 (front of the canal) and 20260429 (posterior tip), extraction of
+levels. Arrays have the axes right, anterior, superior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import interpolate, ndimage
+from scipy.spatial import cKDTree
+
+from ..core.components import bounding_box
+from ..errors import EmptyResultError
+from .centreline import slice_extents
+from .labels import C1, DISCS, LEVEL_C1, LEVEL_C1_C2, LEVEL_C2_C3, SACRUM
+from .profiles import SEED, Profile
+from .settings import Numerics
+
+SMOOTHING: Final = 8000.0
+"""Smoothing of the line through the canal; divided by 3 for voxels of 1 mm."""
+DEGREE: Final = 3
+
+Points = NDArray[np.int64]
+Voxel = tuple[int, int, int]
+
+
+def extract_levels(
+    seg: NDArray[Any],
+    *,
+    canal_labels: Sequence[int] = (1, 2),
+    disc_labels: Sequence[int] = DISCS,
+    c1_label: int = C1,
+    c2_label: int = SACRUM,
+    profile: Profile = SEED,
+    numerics: Numerics = "mended",
+) -> NDArray[np.uint8]:
+    """Point map of the levels: 3 for C2-C3, 4 for C3-C4, ... 25 for L5-S.
+
+    Parameters
+    ----------
+    seg
+        Numbered label map, 1 mm.
+    canal_labels, disc_labels
+        Labels of canal and cord, and of the discs from top to bottom.
+    c1_label, c2_label
+        Labels of C1 and of the structure that holds C2; levels 1 and 2 need both and C2-C3.
+    profile
+        Release whose rule places the points.
+    numerics
+        The level follows from the label of the disc; under ``original`` discs are counted from
+        the uppermost one, so that all levels below a missing disc shift.
+
+    Raises
+    ------
+    EmptyResultError
+        If there is no canal or no disc.
+    """
+    out = np.zeros(seg.shape, dtype=np.uint8)
+    canal = np.isin(seg, canal_labels)
+    if not canal.any():
+        raise EmptyResultError(
+            "No canal labels found in the segmentation.", remedy="Check the result of step 1."
+        )
+    table = {label: place for place, label in enumerate(disc_labels)}
+    present = [label for label in disc_labels if (seg == label).any()]
+    if not present:
+        raise EmptyResultError(
+            "No disc labels found in the segmentation.", remedy="Check the result of step 1."
+        )
+    posterior = profile.levels == "posterior"
+    line = smooth_line(canal) if posterior else front_line(canal)
+    place = _posterior_tip if posterior else _on_line
+    points: dict[int, Voxel] = {}
+    for count, label in enumerate(present):
+        index = table[present[0]] + count if numerics == "original" else table[label]
+        points[LEVEL_C2_C3 + index] = place(_voxels(seg == label), line)
+    if LEVEL_C2_C3 in points:
+        upper = _upper_levels(seg, points[LEVEL_C2_C3], line, c1_label, c2_label, profile)
+        points.update(upper)
+    for level, voxel in points.items():
+        out[voxel] = level
+    return out
+
+
+def front_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Front of the canal in every slice: middle from left to right, furthest to the front."""
+    box = bounding_box(canal)
+    part = canal[box]
+    left, right = slice_extents(part, 0)
+    _, front = slice_extents(part, 1)
+    height = np.flatnonzero(left >= 0)
+    points = np.stack([(left[height] + right[height]) // 2, front[height], height], axis=1)
+    points = points[part[tuple(points.T)]]
+    start = np.array([side.start for side in box], dtype=float)
+    return np.asarray(points[np.lexsort(points.T[::-1])] + start)
+
+
+def smooth_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Smoothing spline through the centres of mass of the slices, one point a slice."""
+    box = bounding_box(canal)
+    part = canal[box].astype(float)
+    weight = part.sum(axis=(0, 1))
+    z = np.flatnonzero(weight)
+    x = (part.sum(axis=1).T @ np.arange(part.shape[0]))[z] / weight[z]
+    y = (part.sum(axis=0).T @ np.arange(part.shape[1]))[z] / weight[z]
+    wanted = np.arange(part.shape[2], dtype=float)
+    degree = DEGREE if len(z) > DEGREE else len(z) - 2
+    if degree >= 1:
+        smoothing = (len(z) / len(wanted)) ** 2 * SMOOTHING / 3
+        x, y = (
+            interpolate.splev(wanted, interpolate.splrep(z, v, k=degree, s=smoothing))
+            for v in (x, y)
+        )
+    else:
+        x, y = np.interp(wanted, z, x), np.interp(wanted, z, y)
+    return np.stack([x, y, wanted], axis=1) + [float(side.start) for side in box]
+
+
+def _voxels(mask: NDArray[np.bool_]) -> Points:
+    """Voxels of a mask in C order."""
+    box = bounding_box(mask)
+    return np.asarray(np.argwhere(mask[box]) + [side.start for side in box])
+
+
+def _nearest(point: NDArray[Any], line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Point of a line nearest to a position, the first one of equals."""
+    found: NDArray[np.float64] = line[((line - point) ** 2).sum(axis=1).argmin()]
+    return found
+
+
+def _closest_voxel(voxels: Points, line: NDArray[np.float64]) -> Points:
+    """Voxel nearest to the line, the first one of equals."""
+    distance, _ = cKDTree(line).query(voxels)
+    # Equal distances between whole positions must not be told apart by a rounding error.
+    closest: Points = voxels[np.round(distance**2, 6).argmin()]
+    return closest
+
+
+def _on_line(voxels: Points, line: NDArray[np.float64]) -> Voxel:
+    return _voxel(_nearest(_closest_voxel(voxels, line), line))
+
+
+def _posterior_tip(voxels: Points, line: NDArray[np.float64]) -> Voxel:
+    return _voxel(_closest_voxel(voxels, line))
+
+
+def _voxel(point: NDArray[Any]) -> Voxel:
+    x, y, z = (int(v) for v in np.rint(point))
+    return x, y, z
+
+
+def _upper_levels(
+    seg: NDArray[Any],
+    c2_c3: Voxel,
+    line: NDArray[np.float64],
+    c1_label: int,
+    c2_label: int,
+    profile: Profile,
+) -> dict[int, Voxel]:
+    """Levels of C1 and of C1-C2, from the top of C2 below C1 in the plane of level C2-C3."""
+    c1 = seg == c1_label
+    if np.count_nonzero(c1) <= profile.min_c1_voxels:
+        return {}
+    top = int(np.flatnonzero(c1.any(axis=(0, 1)))[-1])
+    plane = seg[c2_c3[0], :, :top] == c2_label
+    if not plane.any():
+        return {}
+    z = int(np.flatnonzero(plane.any(axis=0))[-1])
+    tip = np.array([c2_c3[0], int(plane[:, z].argmax()), z])
+    middle = (tip + c2_c3) // 2
+    if profile.levels == "posterior":
+        line = line.copy()
+        line[:, :2] += np.array(c2_c3[:2]) - _nearest(np.array(c2_c3), line)[:2]
+        inside = np.array(seg.shape) - 1
+        return {
+            LEVEL_C1: _voxel(np.clip(_nearest(tip, line), 0, inside)),
+            LEVEL_C1_C2: _voxel(np.clip(_nearest(middle, line), 0, inside)),
+        }
+    return {
+        LEVEL_C1: _voxel(_nearest(tip, line)),
+        LEVEL_C1_C2: _voxel(_nearest(middle, line)),
+    }
+
+
+def level_points(levels: NDArray[Any]) -> dict[int, Voxel]:
+    """Level to its voxel, lowest level first."""
+    boxes: Sequence[Any] = ndimage.find_objects(levels)
+    return {
+        label: _voxel(np.argwhere(levels == label)[0])
+        for label, box in enumerate(boxes, start=1)
+        if box is not None
+    }

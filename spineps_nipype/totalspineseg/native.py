@@ -1,0 +1,89 @@
+"""Results on another grid: nearest, linear, or point by point.
+
+Source: TotalSpineSeg 20251028, transform of segmentations to the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from TPTBox import NII
+
+from .grid import sample_linear, sample_nearest, shifted, spacing
+
+Mode = Literal["nearest", "linear", "label"]
+
+
+def to_grid(nii: NII, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "nearest") -> NII:
+    """Bring a result to the grid of an image.
+
+    Parameters
+    ----------
+    nii
+        Label map, soft map or map of single labelled voxels.
+    shape, affine
+        Grid of the image; of a 4-D image the first three axes count.
+    mode
+        ``nearest`` for label maps, ``linear`` for soft maps (float32), ``label`` for maps of
+        single voxels: each keeps one voxel however coarse the grid is.
+    """
+    array, have, size = nii.get_array(), nii.affine, tuple(shape)[:3]
+    if mode == "linear":
+        soft = sample_linear(array, have, size, affine).astype(np.float32)
+        return NII(nib.Nifti1Image(soft, affine), False)
+    sample = points_to_grid if mode == "label" else sample_nearest
+    return NII(nib.Nifti1Image(sample(array, have, size, affine), affine), True)
+
+
+def points_to_grid(
+    points: NDArray[Any], source: NDArray[Any], shape: Sequence[int], target: NDArray[Any]
+) -> NDArray[Any]:
+    """Move single labelled voxels to another grid, one voxel a label.
+
+    Points grow to cubes that the coarser grid cannot miss, are sampled there, and shrink to the
+    voxel at their centre of mass. Where two labels meet in one voxel the higher one stays.
+    """
+    coarse = spacing(target).astype(np.float32)
+    fine = spacing(source).astype(np.float32)
+    reach = int(np.ceil((coarse / fine).max()))
+    pad = reach * int(np.ceil((fine / coarse).max()))
+    out = np.zeros(tuple(shape), dtype=points.dtype)
+    if not points.any():
+        return out
+    grown, corner = _grown(points, reach, pad)
+    wide = tuple(n + 2 * pad for n in shape)
+    sampled = sample_nearest(
+        grown, shifted(source, corner), wide, shifted(target, [-pad, -pad, -pad])
+    )
+    boxes = ndimage.find_objects(sampled)
+    for label, box in enumerate(boxes, start=1):
+        if box is None:
+            continue
+        inside = sampled[box] == label
+        start = [side.start for side in box]
+        centre = np.array(ndimage.center_of_mass(inside)) + start
+        low, high = pad, np.array(wide) - pad - 1
+        voxel = np.clip(np.rint(centre).astype(int), low, high) - pad
+        out[tuple(voxel)] = label
+    return out
+
+
+def _grown(points: NDArray[Any], reach: int, pad: int) -> tuple[NDArray[Any], NDArray[np.integer]]:
+    """Cubes around the points in the box that holds them, and the first voxel of that box.
+
+    Where cubes overlap the higher label counts. Cubes end `pad` voxels outside the array.
+    """
+    voxels = np.argwhere(points)
+    low = np.maximum(voxels.min(axis=0) - reach, -pad)
+    high = np.minimum(voxels.max(axis=0) + reach, np.array(points.shape) + pad - 1)
+    out = np.zeros(high - low + 1, dtype=points.dtype)
+    for voxel in voxels:
+        first = np.maximum(voxel - reach - low, 0)
+        cube = tuple(slice(a, b + 1) for a, b in zip(first, voxel + reach - low, strict=True))
+        out[cube] = np.maximum(out[cube], points[tuple(voxel)])
+    return out, low

@@ -1,0 +1,194 @@
+"""Discs and vertebrae as numbered components, from top to bottom.
+
+Source: TotalSpineSeg 20251028, labeller (components, order, split vertebrae, extra label).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..core.components import BoolArray, Box, component_sizes, dilate
+from .canal import spanned
+from .centreline import Points, anterior_mask, height_on_line, slice_centres
+from .components import bridged_components
+from .settings import Numerics
+
+
+@dataclass
+class Parts:
+    """Components of discs and vertebrae in one array.
+
+    Parameters
+    ----------
+    array
+        Component numbers, 0 is background.
+    discs
+        Numbers of the discs.
+    vertebrae
+        Numbers of the vertebrae.
+    raw
+        Number to raw label, for vertebrae.
+    """
+
+    array: NDArray[Any]
+    discs: list[int]
+    vertebrae: list[int]
+    raw: dict[int, int]
+
+    def own_number(self, number: int) -> int:
+        """Number of a component among those of its kind as they were found, from 1."""
+        return number if number not in self.raw else number - min(self.raw) + 1
+
+    def boxes(self) -> list[Box | None]:
+        """Box of each component; component n stands at n - 1."""
+        return list(ndimage.find_objects(self.array))
+
+
+def find_parts(
+    seg: NDArray[Any],
+    disc_labels: Sequence[int],
+    vertebrae_labels: Sequence[int],
+    *,
+    dilation: int = 1,
+    min_voxels: int = 0,
+) -> Parts:
+    """Number the components: of all discs together, then of each vertebra label by itself.
+
+    Parameters
+    ----------
+    seg
+        Raw label map.
+    dilation
+        Voxels that parts grow before components are found.
+    min_voxels
+        Smaller components are ignored.
+    """
+    array = np.zeros(seg.shape, dtype=np.uint16)
+    found: list[list[int]] = []
+    raw: dict[int, int] = {}
+    last = 0
+    groups = [tuple(disc_labels), *((label,) for label in vertebrae_labels)]
+    for place, labels in enumerate(groups):
+        components, count = bridged_components(np.isin(seg, labels), dilation)
+        kept = np.zeros(count + 1, dtype=np.uint16)
+        big = np.flatnonzero(component_sizes(components, count)[1:] >= max(min_voxels, 1)) + 1
+        kept[big] = np.arange(last + 1, last + 1 + len(big))
+        np.maximum(array, kept[components], out=array)
+        numbers = list(range(last + 1, last + 1 + len(big)))
+        found.append(numbers)
+        if place:
+            raw.update(dict.fromkeys(numbers, labels[0]))
+        last += len(big)
+    return Parts(array, found[0], [n for group in found[1:] for n in group], raw)
+
+
+class Heights:
+    """Heights of components along the line through the canal.
+
+    Parameters
+    ----------
+    canal
+        Mask of canal and cord.
+    origin
+        Voxel of the whole image at which the arrays start: distances are computed in the
+        coordinates of the whole image, so that a crop changes no rounding.
+    """
+
+    def __init__(
+        self, canal: BoolArray, origin: Sequence[int], numerics: Numerics = "mended"
+    ) -> None:
+        line, middle = slice_centres(canal)
+        self._origin = np.asarray(origin)
+        self._line: Points = line + self._origin
+        self._front = anterior_mask(middle, canal.shape[1])
+        self._numerics = numerics
+
+    def sorted(self, parts: Parts, numbers: Sequence[int]) -> list[tuple[int, int]]:
+        """(height, number) of components, uppermost first.
+
+        Components that reach in front of the middle of the canal are placed by their front
+        part: arches and processes hang below the vertebra that they belong to. The original
+        does so for the first component of each kind only, and puts it at the first point of
+        the line when its front part is missing although another component has one.
+        """
+        boxes = parts.boxes()
+        centres = {n: self._centres(parts.array, n, boxes[n - 1]) for n in numbers}
+        any_front = any(front is not None for _, front in centres.values())
+        keys = []
+        for number, (centre, front) in centres.items():
+            if self._numerics == "mended":
+                place = centre if front is None else front
+            elif parts.own_number(number) == 1 and any_front:
+                place = np.full(3, np.nan) if front is None else front
+            else:
+                place = centre
+            keys.append((height_on_line(place, self._line), number))
+        return sorted(keys, reverse=True)
+
+    def _centres(
+        self, array: NDArray[Any], number: int, box: Box | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Centre of mass of a component, and of its part in front of the canal."""
+        assert box is not None
+        mask = array[box] == number
+        start = self._origin + [side.start for side in box]
+        front = mask & self._front[box[1:]]
+        return _centre(mask, start), _centre(front, start) if front.any() else None
+
+
+def _centre(mask: BoolArray, start: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean voxel of a mask whose first voxel is `start`; whole numbers until the division."""
+    count = int(mask.sum())
+    sums = []
+    for axis, first in enumerate(start):
+        others = tuple(a for a in range(3) if a != axis)
+        profile = mask.sum(axis=others)
+        sums.append(int(profile @ np.arange(len(profile))) + count * int(first))
+    return np.array(sums) / count
+
+
+def merge_split_vertebrae(parts: Parts, order: Sequence[tuple[int, int]]) -> bool:
+    """Join components that follow each other with the same raw label; whether any were joined.
+
+    Neighbouring vertebrae carry different raw labels, so two of the same are one vertebra.
+    """
+    table = np.arange(int(parts.array.max(initial=0)) + 1, dtype=parts.array.dtype)
+    kept: int | None = None
+    for _, number in order:
+        if kept is not None and parts.raw[number] == parts.raw[kept]:
+            table[number] = kept
+            parts.vertebrae.remove(number)
+        else:
+            kept = number
+    merged = bool((table != np.arange(len(table))).any())
+    if merged:
+        parts.array[...] = table[parts.array]
+    return merged
+
+
+def add_extra_voxels(parts: Parts, order: Sequence[tuple[int, int]], extra: BoolArray) -> None:
+    """Give vertebra voxels without a side to the component that they lie in or on.
+
+    A component takes the voxels that lie between two of its own along any axis, or one voxel
+    further. Where two components reach, the upper one counts.
+    """
+    if not extra.any():
+        return
+    shape = parts.array.shape
+    for number in (n for _, n in reversed(order)):
+        box = parts.boxes()[number - 1]
+        assert box is not None
+        wide = tuple(
+            slice(max(side.start - 1, 0), min(side.stop + 1, n))
+            for side, n in zip(box, shape, strict=True)
+        )
+        part = parts.array[wide]
+        own = part == number
+        reach = dilate(spanned(own, 0) | spanned(own, 1) | spanned(own, 2), 1, 1)
+        part[reach & extra[wide]] = number

@@ -1,0 +1,102 @@
+"""Preparation of the image: one volume, canonical axes, 1 mm.
+
+Source: TotalSpineSeg 20251028, image preparation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import nibabel as nib
+import numpy as np
+from nibabel import orientations
+from numpy.typing import NDArray
+from TPTBox import NII
+
+from .grid import Affine, sample_linear, spacing
+from .settings import Numerics
+
+TARGET_MM: Final = 1.0
+LOST_VOXEL: Final = 1e-4
+"""Voxels by which the length of an axis may fall short of a whole number without losing its last
+voxel; affines come from single precision."""
+
+
+def average_4d(image: NDArray[Any]) -> NDArray[Any]:
+    """Arithmetic mean over the last axis of a 4-D array, in double precision; 3-D as it is."""
+    return image if image.ndim < 4 else np.asarray(image.mean(axis=3, dtype=np.float64))
+
+
+def to_canonical(image: NDArray[Any], affine: NDArray[Any]) -> tuple[NDArray[Any], Affine]:
+    """Flip and swap axes so that they run to the right, to the front and up as far as they can."""
+    turns = orientations.io_orientation(affine)
+    turned = orientations.apply_orientation(image, turns)
+    moved = np.asarray(affine, float) @ orientations.inv_ornt_aff(turns, image.shape[:3])
+    return turned, moved
+
+
+def iso_grid(
+    shape: tuple[int, ...], affine: NDArray[Any], *, slack: float = LOST_VOXEL
+) -> tuple[tuple[int, ...], Affine]:
+    """Shape and affine of the 1 mm grid with the same directions and the same centre.
+
+    Parameters
+    ----------
+    shape, affine
+        Grid of the image.
+    slack
+        Voxels that an axis may lack up to a whole number of mm and still be given it; 0 as the
+        original has it. An axis of one voxel keeps one voxel.
+    """
+    zooms = spacing(affine)
+    sizes = tuple(
+        1 if n == 1 else max(int(np.floor(n * z / TARGET_MM + slack)), 1)
+        for n, z in zip(shape, zooms, strict=True)
+    )
+    directions = np.asarray(affine, float)[:3, :3] / zooms
+    centre = np.asarray(affine, float) @ [*((np.array(shape) - 1) / 2), 1.0]
+    out = np.eye(4)
+    out[:3, :3] = directions * TARGET_MM
+    out[:3, 3] = centre[:3] - out[:3, :3] @ ((np.array(sizes) - 1) / 2)
+    return sizes, out
+
+
+def resample_iso(
+    image: NDArray[Any], affine: NDArray[Any], *, slack: float = LOST_VOXEL
+) -> tuple[NDArray[np.float64], Affine]:
+    """Linear resampling to 1 mm, in double precision; see `iso_grid`."""
+    sizes, target = iso_grid(image.shape, affine, slack=slack)
+    return sample_linear(image, affine, sizes, target), target
+
+
+def prepare(
+    image: NDArray[Any], affine: NDArray[Any], *, numerics: Numerics = "mended"
+) -> tuple[NDArray[Any], Affine]:
+    """Whole preparation: average, canonical axes, 1 mm.
+
+    Parameters
+    ----------
+    image
+        3-D or 4-D array in any orientation and spacing.
+    affine
+        Voxel to world, mm.
+    numerics
+        The original casts back to the type of the image after every step, so that integers are
+        cut off, and may lose a border voxel to a rounding error.
+
+    Returns
+    -------
+    array, affine
+        RAS+, 1 mm; float32, or the type of the image under ``original``.
+    """
+    original = numerics == "original"
+    kind = image.dtype if original else np.dtype(np.float32)
+    volume, turned = to_canonical(average_4d(image).astype(kind, copy=False), affine)
+    resampled, target = resample_iso(volume, turned, slack=0.0 if original else LOST_VOXEL)
+    return resampled.astype(kind), target
+
+
+def prepare_image(image: NII, *, numerics: Numerics = "mended") -> NII:
+    """`prepare` for a loaded 3-D image."""
+    array, affine = prepare(image.get_array(), image.affine, numerics=numerics)
+    return NII(nib.Nifti1Image(array, affine), False)

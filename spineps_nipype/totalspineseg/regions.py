@@ -1,0 +1,59 @@
+"""Output labels of discs and vertebrae in the order of the spine.
+
+Source: TotalSpineSeg 20251028, labeller (possible and default labels).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .settings import LabelerSettings
+
+ABOVE_REGIONS = 2
+"""Vertebrae above the first region: C1 and C2 have no numbered disc above them."""
+
+
+@dataclass(frozen=True)
+class SpineOrder:
+    """Labels from top to bottom, as many as may occur and as a normal spine has.
+
+    Parameters
+    ----------
+    discs, usual_discs
+        All possible disc labels, and those of a normal spine.
+    vertebrae, usual_vertebrae
+        The same for vertebrae.
+    """
+
+    discs: tuple[int, ...]
+    usual_discs: tuple[int, ...]
+    vertebrae: tuple[int, ...]
+    usual_vertebrae: tuple[int, ...]
+
+    @classmethod
+    def of(cls, settings: LabelerSettings) -> SpineOrder:
+        """Labels that the region sizes of the settings give."""
+        most, usual = settings.region_max_sizes, settings.region_default_sizes
+        starts, step = settings.disc_landmark_output_labels, settings.disc_output_step
+        bones, bone_step = (
+            settings.vertebrae_landmark_output_labels,
+            settings.vertebrae_output_step,
+        )
+        above = tuple(bones[0] - bone_step * n for n in range(ABOVE_REGIONS, 0, -1))
+        return cls(
+            _runs(starts, most, step),
+            _runs(starts, usual, step),
+            above + _runs(bones, most, bone_step),
+            above + _runs(bones, usual, bone_step),
+        )
+
+    def below(self) -> dict[int, int]:
+        """Disc label to the label of the vertebra below it."""
+        return dict(zip(self.discs, self.vertebrae[ABOVE_REGIONS:], strict=False))
+
+
+def _runs(starts: Sequence[int], sizes: Sequence[int], step: int) -> tuple[int, ...]:
+    return tuple(
+        start + step * n for start, size in zip(starts, sizes, strict=True) for n in range(size)
+    )

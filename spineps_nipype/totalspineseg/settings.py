@@ -1,0 +1,131 @@
+"""Every option of TotalSpineSeg, once; same pattern as `spineps_nipype.settings`.
+
+Labels are numbers of the raw network classes or of the output table. Pairs of numbers are
+``(raw, output)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ..settings import option
+
+Numerics = Literal["mended", "original"]
+"""Rules with their faults mended, or those of version 20251028 as they are."""
+Release = Literal["r20241115", "r20251124", "r20260730"]
+Labels = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+
+FOLDERS: Final = (
+    "input",
+    "preview",
+    "localizers",
+    "step1_raw",
+    "step1_output",
+    "step1_cord",
+    "step1_canal",
+    "step1_levels",
+    "step2_input",
+    "step2_raw",
+    "step2_output",
+)
+"""Output folders with the names of the original."""
+
+
+@dataclass(frozen=True)
+class LabelerSettings:
+    """All arguments of the labeller; the defaults are those of the original's command."""
+
+    disc_labels: Labels = option((1, 2, 3, 4, 5), "raw labels of discs")
+    disc_landmark_labels: Labels = option((2, 3, 4, 5), "raw labels of the landmark discs")
+    disc_landmark_output_labels: Labels = option(
+        (63, 71, 91, 100), "output labels of the landmark discs: first of each region"
+    )
+    selected_disc_landmarks: Labels = option(
+        (2, 5, 3, 4), "landmarks in the order of trust; only the first two combine"
+    )
+    disc_output_step: int = option(1, "distance of output labels from disc to disc")
+    vertebrae_labels: Labels = option((), "raw labels of vertebrae, one group of components each")
+    vertebrae_landmark_output_labels: Labels = option(
+        (13, 21, 41, 50), "output labels of C3, T1, L1 and the sacrum"
+    )
+    vertebrae_output_step: int = option(1, "distance of output labels between vertebrae")
+    vertebrae_extra_labels: Labels = option(
+        (), "raw labels of vertebra voxels that belong to the component around them"
+    )
+    region_max_sizes: Labels = option((5, 12, 6, 1), "most discs of each region")
+    region_default_sizes: Labels = option((5, 12, 5, 1), "usual number of discs of each region")
+    loc_disc_labels: Labels = option((), "disc labels to take from a localizer")
+    canal_labels: Labels = option((), "raw labels of the canal")
+    canal_output_label: int = option(2, "output label of the canal; 0: none")
+    cord_labels: Labels = option((), "raw labels of the cord")
+    cord_output_label: int = option(1, "output label of the cord; 0: none")
+    sacrum_labels: Labels = option((), "raw labels of the sacrum")
+    sacrum_output_label: int = option(50, "output label of the sacrum; 0: none")
+    map_input: Pairs = option((), "raw labels that are painted last, with their output labels")
+    dilation_size: int = option(1, "parts nearer than twice this are one component", unit="voxels")
+    default_superior_disc: int = option(
+        0, "label of the uppermost disc when no landmark is found; 0: that is an error"
+    )
+
+
+LABELER_STEP1: Final = LabelerSettings(
+    loc_disc_labels=tuple(range(63, 101)),
+    canal_labels=(8,),
+    cord_labels=(9,),
+    sacrum_labels=(6,),
+    map_input=((7, 11),),
+)
+LABELER_STEP2: Final = LabelerSettings(
+    vertebrae_labels=(7, 8, 9),
+    vertebrae_extra_labels=(6,),
+    loc_disc_labels=tuple(range(63, 101)),
+    canal_labels=(10,),
+    cord_labels=(11,),
+    sacrum_labels=(9,),
+)
+
+
+@dataclass(frozen=True)
+class TotalSpineSegSettings:
+    """Options of one run."""
+
+    release: Release = option("r20241115", "weights, and the rules that were tuned with them")
+    step1: bool = option(False, "stop after step 1")
+    iso: bool = option(False, "leave the results on the 1 mm grid")
+    keep_only: str = option("", "output folders to keep, separated by commas (default: all)")
+    crop_margin: int = option(10, "margin around the result of step 1 for step 2", unit="voxels")
+    component_dilation: int = option(
+        5, "parts nearer than twice this belong to the largest component", unit="voxels"
+    )
+    soft_dilation: int = option(
+        1, "soft cord and canal reach this far beyond their labels", unit="voxels"
+    )
+    default_superior_disc: int = option(
+        0, "label of the uppermost disc when no landmark is found (0: the scan fails)"
+    )
+    numerics: Numerics = option(
+        "mended", "mended rules, or those of TotalSpineSeg 20251028 with their faults (original)"
+    )
+
+    def kept(self) -> frozenset[str]:
+        """Output folders that the run keeps.
+
+        Raises
+        ------
+        ValueError
+            If a name is none of the output folders.
+        """
+        names = [name.strip() for name in self.keep_only.split(",") if name.strip()]
+        unknown = sorted(set(names) - set(FOLDERS))
+        if unknown:
+            raise ValueError(
+                f"unknown output folders: {', '.join(unknown)}; known are {', '.join(FOLDERS)}"
+            )
+        return frozenset(names or FOLDERS)
+
+    @property
+    def runs_step2(self) -> bool:
+        """Whether step 2 has a result that anyone wants."""
+        return not self.step1 and "step2_output" in self.kept()

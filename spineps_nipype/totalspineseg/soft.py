@@ -1,0 +1,49 @@
+"""Soft maps of cord and canal: probabilities close to their labels.
+
+Source: TotalSpineSeg 20251028, soft segmentations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.components import bounding_box, dilate
+from .components import largest_component
+
+
+def extract_soft(
+    probability: NDArray[Any],
+    seg: NDArray[Any],
+    labels: Sequence[int],
+    *,
+    dilation: int = 1,
+    largest: bool = False,
+) -> NDArray[np.float32]:
+    """Probability of a structure where its label stands or is near, 0 elsewhere.
+
+    Parameters
+    ----------
+    probability
+        Probability on the grid of `seg`, in its axis order.
+    seg
+        Post-processed label map.
+    labels
+        Labels of the structure.
+    dilation
+        Voxels that the labels grow through faces.
+    largest
+        Use only the largest 26-connected component of the labels.
+    """
+    mask = np.isin(seg, labels)
+    if largest:
+        mask = largest_component(mask, dilation=0)
+    out = np.zeros(seg.shape, dtype=np.float32)
+    if mask.any():
+        box = bounding_box(mask, dilation)
+        near = dilate(mask[box], dilation, 1)
+        out[box][near] = probability[box][near]
+    return out

@@ -1,0 +1,24 @@
+"""Reading of the reference vectors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class Vector:
+    """Inputs, expected output and parameters of one run of the original function."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
+            self._arrays = {key: stored[key] for key in stored.files}
+        self.facts: dict[str, Any] = json.loads((folder / "manifest.json").read_text())[name]
+
+    def __getitem__(self, key: str) -> Any:
+        return self._arrays[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._arrays
