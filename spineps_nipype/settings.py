@@ -8,6 +8,7 @@ recorded.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -28,6 +29,11 @@ def option(default: Any, help: str, *, unit: str = "", flag: str = "") -> Any:
 class CropSettings:
     """Restriction of the image to the spine before the network runs."""
 
+    crop_box: str | None = option(
+        None,
+        "keep only these voxels of the image, start:stop of each axis, as 0:200,30:,: "
+        "(default: all)",
+    )
     auto_crop_to_spine: AutoCrop = option(
         "auto", "crop to the spine with VIBESeg: for large fine images (auto), always or never"
     )
@@ -37,6 +43,35 @@ class CropSettings:
     auto_crop_req_crop_min_dim: int = option(
         200, "automatic crop only when the image has more voxels than this number cubed"
     )
+
+    def __post_init__(self) -> None:
+        """Refuse a box that is none.
+
+        Raises
+        ------
+        ValueError
+            If `crop_box` has not the form start:stop,start:stop,start:stop.
+        """
+        if self.crop_box is not None:
+            parse_box(self.crop_box)
+
+
+def parse_box(text: str) -> tuple[slice, slice, slice]:
+    """Box of voxels from text as ``0:200,30:,:``; an omitted end is that of the image.
+
+    Raises
+    ------
+    ValueError
+        If the text has another form.
+    """
+    match = _BOX.fullmatch(text.replace(" ", ""))
+    if match is None:
+        raise ValueError(f"{text!r} is no box; write start:stop of each axis, as 0:200,30:,:")
+    ends = [int(end) if end else None for end in match.groups()]
+    return slice(*ends[0:2]), slice(*ends[2:4]), slice(*ends[4:6])
+
+
+_BOX = re.compile(",".join([r"(\d*):(\d*)"] * 3))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = build_parser()
     arguments = parser.parse_args(_with_hyphens(sys.argv[1:] if argv is None else argv))
-    options = options_from(arguments)
+    try:
+        options = options_from(arguments)
+    except ValueError as fault:  # a setting whose form argparse does not know
+        parser.error(str(fault))
     from .participant import run_participants
 
     return run_participants(options)

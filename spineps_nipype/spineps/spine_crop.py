@@ -1,4 +1,4 @@
-"""Crop of large, fine images to the spine.
+"""Crop of images to a given box, and of large, fine ones to the spine.
 
 Source: SPINEPS 2.1.3, automatic crop with VIBESeg (TPTBox).
 """
@@ -13,10 +13,11 @@ from TPTBox import NII
 
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale, to_input_grid
-from ..errors import EmptyResultError
+from ..core.image_checks import MIN_SLICES
+from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
-from ..settings import CropSettings
+from ..settings import CropSettings, Numerics, parse_box
 from .preprocess import pad
 
 SPINE_LABELS: Final = (68, 69, 70, 23)
@@ -37,6 +38,35 @@ def wants_crop(image: NII, settings: CropSettings, config: ModelConfig) -> bool:
     target = config.target_spacing([float(z) for z in turned.zoom])
     fine = max(target) <= settings.auto_crop_when_max_res_leq
     return fine and math.prod(image.shape) > settings.auto_crop_req_crop_min_dim**3
+
+
+def crop_to_box(image: NII, box: str, numerics: Numerics = "mended") -> NII:
+    """The part of the image in a box that the user gave.
+
+    Parameters
+    ----------
+    image
+        Grey image; the box counts its voxels along its own axes.
+    box
+        Start and stop of each axis, as ``0:200,30:,:``.
+    numerics
+        Under ``spineps-2.1.3`` the box is cut twice, the second time out of the first part.
+
+    Raises
+    ------
+    InputError
+        If the box leaves less than two voxels along an axis.
+    """
+    for _ in range(1 if numerics == "mended" else 2):
+        ends = [side.indices(n) for side, n in zip(parse_box(box), image.shape, strict=True)]
+        if any(stop - start < MIN_SLICES for start, stop, _ in ends):
+            size = " x ".join(map(str, image.shape))
+            raise InputError(
+                f"The box {box} leaves nothing of the image of {size} voxels.",
+                remedy="Give a box that lies in the image (--crop-box), or none.",
+            )
+        image = image.apply_crop(tuple(slice(start, stop) for start, stop, _ in ends))
+    return image
 
 
 def crop_to_spine(image: NII, *, device: str = "cpu", network: SemanticModel | None = None) -> NII:

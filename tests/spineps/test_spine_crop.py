@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.errors import EmptyResultError, ModelError
+from spineps_nipype.errors import EmptyResultError, InputError, ModelError
 from spineps_nipype.settings import CropSettings
-from spineps_nipype.spineps.spine_crop import crop_to_spine, wants_crop
+from spineps_nipype.spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 
 from .blocks import AFFINE_PIR, as_nii, grey
 from .stand_ins import CodedSemantic, config
@@ -47,8 +47,8 @@ def test_automatic_choice(model: object, shape: tuple[int, int, int], wanted: bo
 
 def test_always_and_never() -> None:
     small, large = Shape((9, 9, 9)), Shape((300, 300, 300))
-    assert wants_crop(small, CropSettings("yes"), COARSE)  # type: ignore[arg-type]
-    assert not wants_crop(large, CropSettings("no"), FINE)  # type: ignore[arg-type]
+    assert wants_crop(small, CropSettings(auto_crop_to_spine="yes"), COARSE)  # type: ignore[arg-type]
+    assert not wants_crop(large, CropSettings(auto_crop_to_spine="no"), FINE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("orientation", [("P", "I", "R"), ("L", "P", "S")])
@@ -94,3 +94,29 @@ def test_weights_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
         crop_to_spine(grey(as_nii(np.ones((12, 12, 12), np.uint8))))
     assert "VIBESeg" in str(caught.value)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(("numerics", "rows"), [("mended", (10, 50)), ("spineps-2.1.3", (20, 50))])
+def test_a_given_box_is_cut_once(numerics: str, rows: tuple[int, int]) -> None:
+    """SPINEPS cuts it twice: 10:50 ends as 20:50."""
+    array = np.arange(4 * 60 * 5, dtype=np.float32).reshape(4, 60, 5)
+    image = NII(nib.Nifti1Image(array, AFFINE_PIR), False)
+    part = crop_to_box(image, ":,10:50,1:", numerics)  # type: ignore[arg-type]
+    first = 1 if numerics == "mended" else 2
+    np.testing.assert_array_equal(part.get_array(), array[:, slice(*rows), first:])
+    corner = image.affine @ [0, rows[0], first, 1]
+    np.testing.assert_allclose(part.affine[:, 3], corner)
+
+
+@pytest.mark.parametrize("box", ["100:200,:,:", ":,5:6,:", "9:3,:,:"])
+def test_a_box_beside_the_image_is_refused(box: str) -> None:
+    image = NII(nib.Nifti1Image(np.ones((10, 10, 10), np.float32), AFFINE_PIR), False)
+    with pytest.raises(InputError, match="--crop-box") as caught:
+        crop_to_box(image, box)
+    assert "10 x 10 x 10" in caught.value.what
+
+
+@pytest.mark.parametrize("text", ["", "1:2", "1:2,3:4,5", "a:b,:,:", "-1:4,:,:", ":,:,:,:"])
+def test_text_that_is_no_box(text: str) -> None:
+    with pytest.raises(ValueError, match="is no box"):
+        CropSettings(crop_box=text)

@@ -42,6 +42,7 @@ def test_every_setting_can_be_changed(name: str) -> None:
             "auto_crop_to_spine": "no",
             "poi_points": "bodies",
             "proc_sem_step_size": 0.25,
+            "crop_box": "0:9,:,2:",
             "tta": None,
         }
         expected = words.get(name, (default or 0) + 1 if name not in words else None)
@@ -114,6 +115,7 @@ def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         [*PLACES, "--no-such-flag"],
         [*PLACES, "--numerics", "other"],
         [*PLACES, "--plugin", "SLURMX"],
+        [*PLACES, "--crop-box", "1:2,3"],
     ],
 )
 def test_wrong_usage_ends_with_status_2(arguments: list[str]) -> None:

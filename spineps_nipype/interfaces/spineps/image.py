@@ -17,7 +17,7 @@ from nipype.interfaces.base import (
 from ...core.images import background_value, load_image, save_nii
 from ...settings import CropSettings, PreprocessSettings
 from ...spineps.preprocess import preprocess_input
-from ...spineps.spine_crop import crop_to_spine, wants_crop
+from ...spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import ModelInputSpec, node_file, required_package, torch_resources
 
@@ -70,7 +70,7 @@ class _SpineCropOutputSpec(TraitedSpec):
 
 
 class SpineCrop(SimpleInterface):
-    """Limit a large, fine image to the spine that VIBESeg finds; other images pass unchanged."""
+    """Limit an image to a given box, and a large, fine one to the spine that VIBESeg finds."""
 
     input_spec = _SpineCropInputSpec
     output_spec = _SpineCropOutputSpec
@@ -78,13 +78,15 @@ class SpineCrop(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         settings = read_settings(self.inputs, CropSettings)
         config = required_package(self.inputs).config
-        image = load_image(self.inputs.in_file, numerics=self.inputs.numerics)
-        wanted = wants_crop(image, settings, config)
-        self._results["cropped"] = wanted
-        self._results["out_file"] = self.inputs.in_file
-        if wanted:
+        image = whole = load_image(self.inputs.in_file, numerics=self.inputs.numerics)
+        if settings.crop_box is not None:
+            image = crop_to_box(image, settings.crop_box, self.inputs.numerics)
+        if wants_crop(image, settings, config):
             with torch_resources(self.inputs):
                 image = crop_to_spine(image, device=self.inputs.device)
+        self._results["cropped"] = image is not whole
+        self._results["out_file"] = self.inputs.in_file
+        if image is not whole:
             out_file = node_file(runtime, "cropped.nii.gz")
             save_nii(image, out_file)
             self._results["out_file"] = str(out_file)

@@ -1,0 +1,106 @@
+"""Options reach the nodes that use them, and what they ask for is done."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import fields, replace
+from typing import Any, get_type_hints
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from spineps_nipype.settings import CropSettings, PipelineSettings, SaveSettings, choices
+from spineps_nipype.workflows.spineps import init_spineps_wf
+
+from .conftest import SETTINGS, Run
+from .test_spineps import EVERYTHING
+
+OTHER = {"crop_box": ":,4:,:", "proc_sem_step_size": 0.25, "tta": True}
+"""Values for options whose default is None."""
+SAVED = {f.name for f in fields(SaveSettings)}
+
+
+def changed(name: str) -> Any:
+    """A value of an option other than its default."""
+    if name in OTHER:
+        return OTHER[name]
+    default = PipelineSettings().flat()[name]
+    if isinstance(default, bool):
+        return not default
+    for group in (PipelineSettings, *get_type_hints(PipelineSettings).values()):
+        words = choices(get_type_hints(group).get(name)) if isinstance(group, type) else ()
+        if words:
+            return next(word for word in words if word != default)
+    return default + 1
+
+
+def inputs(models: dict[str, Any], settings: PipelineSettings) -> dict[str, dict[str, Any]]:
+    """Inputs of every node that computes."""
+    workflow = init_spineps_wf(
+        semantic_model=models["semantic"],
+        instance_model=models["instance"],
+        labeling_model=models["labeling"],
+        settings=settings,
+        omp_nthreads=3,
+    )
+    nodes = {n.name: n for n in workflow._get_all_nodes() if "put" not in n.name}
+    return {name: node.inputs.get() for name, node in nodes.items()}
+
+
+@pytest.mark.parametrize("name", sorted(set(PipelineSettings().flat()) - SAVED))
+def test_an_option_reaches_its_node_and_no_other(models: dict[str, Any], name: str) -> None:
+    value = changed(name)
+    before = inputs(models, PipelineSettings())
+    after = inputs(models, PipelineSettings.from_flat({name: value}))
+    holders = [node for node, given in after.items() if name in given]
+    assert holders
+    assert all(after[node][name] == value for node in holders)
+    for node, given in after.items():
+        differ = {key for key in given if given[key] != before[node][key]} - {"info"}
+        # The top number also says whether the labelling may use C1.
+        assert differ <= {name, "c1_enabled"}
+        assert (name in differ) == (node in holders)
+
+
+@pytest.mark.parametrize("name", ["save_softmax_logits", "save_probseg", "save_uncertainty"])
+def test_a_wanted_file_is_asked_of_the_semantic_node(models: dict[str, Any], name: str) -> None:
+    given = inputs(models, PipelineSettings.from_flat({name: True}))["semantic"]
+    asked = {key for key in given if key.startswith("save_") and given[key]}
+    assert asked == {name.removesuffix("_logits")}
+
+
+def test_networks_get_the_threads_of_their_nodes(models: dict[str, Any]) -> None:
+    given = inputs(models, PipelineSettings())
+    for node in ("semantic", "instance", "label_vertebrae"):
+        assert given[node]["num_threads"] == 3
+
+
+def test_a_crop_box_limits_the_masks_and_not_their_grid(run: Run, finished: Run) -> None:
+    """Rows above the box hold nothing, not even labels continued from its border."""
+    whole = np.asarray(nib.load(finished.paths["out_spine"]).dataobj)
+    rows = np.flatnonzero((whole == 26).any(axis=(0, 1)))
+    stop = int(rows[0]) + 60  # RAS: the upper vertebrae are cut off
+    settings = replace(SETTINGS, crop=CropSettings(crop_box=f":,:,:{stop}"))
+    run(settings)
+    cut = nib.load(run.paths["out_spine"])
+    np.testing.assert_allclose(cut.affine, nib.load(finished.paths["out_spine"]).affine)
+    found = np.asarray(cut.dataobj)
+    assert found.shape == whole.shape
+    assert whole[:, :, stop:].any()
+    assert not found[:, :, stop:].any()
+    np.testing.assert_array_equal(found[:, :, :20], whole[:, :, :20])
+    again = run.plan(SETTINGS)
+    assert "crop.crop_box" in next(step.why for step in again if step.phase == "semantic")
+
+
+def test_no_node_uses_the_network(
+    run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise AssertionError(f"a node wants to connect to {arguments[1:]}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert sorted(run()) == sorted(EVERYTHING)
+    assert run.files() == finished.files()
