@@ -24,15 +24,16 @@ class App:
     bids: Path
     out: Path
     work: Path
-    models: Path
+    models: Path | None
     text: str = field(default="", init=False)
 
     def arguments(self, *more: str) -> list[str]:
-        """Arguments of a quick run with the tiny models."""
+        """Arguments of a quick run with the tiny models, or with those that are found."""
         models = [
             word
             for kind in ("semantic", "instance", "labeling")
-            for word in (f"--model-{kind}", str(self.models / f"tiny_{kind}"))
+            for word in (f"--model-{kind}", f"{self.models}/tiny_{kind}")
+            if self.models is not None
         ]
         return [
             *(str(self.bids), str(self.out), "participant", "-w", str(self.work)),
@@ -70,6 +71,12 @@ class App:
         latest = max(tables, key=lambda path: path.stat().st_mtime_ns)
         with latest.open(newline="") as stream:
             return {row["scan"]: row for row in csv.DictReader(stream, delimiter="\t")}
+
+
+def only(results: dict[str, bytes], subject: str) -> dict[str, bytes]:
+    """Results of one subject."""
+    folder = subject.split("/")[0]
+    return {name: data for name, data in results.items() if name.startswith(f"{folder}/")}
 
 
 def write_dataset(root: Path) -> Path:

@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from .conftest import App
+from .conftest import App, only
 
 pytestmark = pytest.mark.e2e
 
@@ -39,11 +39,6 @@ def expected(stem: str) -> set[str]:
 
 
 MASK_ENDS = (".nii.gz", ".json")
-
-
-def only(results: dict[str, bytes], stem: str) -> dict[str, bytes]:
-    folder = stem.split("/")[0]
-    return {name: data for name, data in results.items() if name.startswith(f"{folder}/")}
 
 
 def test_files_and_masks(golden: dict[str, bytes], tmp_path: Path) -> None:
