@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.components import BoolArray, bounding_box
-from .components import largest_component
+from ..core.components import BoolArray
+from .components import largest_of_mask
 from .labels import CANAL, CORD
+from .masks import joint_box, label_boxes, label_mask
 from .settings import Numerics
 
 
@@ -45,27 +46,24 @@ def fill_canal(
         A new label map.
     """
     out = seg.copy()
-    if largest_cord and (out == cord).any():
-        stray = (out == cord) & ~_largest(out == cord)
-        out[stray] = canal
-    both = (out == canal) | (out == cord)
-    if largest_canal and (out == canal).any():
-        kept = _largest(both)
-        out[both & ~kept] = 0
-        both = kept
-    if not both.any():
+    boxes = label_boxes(seg)
+    box = joint_box([boxes[label] for label in (canal, cord) if label in boxes], 0, seg.shape)
+    if box is None:
         return out
-    box = bounding_box(both)
-    part, inside = out[box], both[box]
-    gap = spanned(inside, 0) & spanned(inside, 1) & (part != cord)
+    part = out[box]
+    if largest_cord and cord in boxes:
+        core = part == cord
+        part[core & ~largest_of_mask(core)] = canal
+    both = label_mask(part, (canal, cord))
+    if largest_canal and (part == canal).any():
+        kept = largest_of_mask(both)
+        part[both & ~kept] = 0
+        both = kept
+    gap = spanned(both, 0) & spanned(both, 1) & (part != cord)
     if numerics == "mended":
         gap &= part == 0
     part[gap] = canal
     return out
-
-
-def _largest(mask: BoolArray) -> BoolArray:
-    return largest_component(mask, dilation=0)
 
 
 def spanned(mask: BoolArray, axis: int) -> BoolArray:

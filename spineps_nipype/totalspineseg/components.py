@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.components import BoolArray, bounding_box, component_sizes, dilate, label_components
+from ..core.components import BoolArray, label_components
+from .masks import grown, joint_box, label_boxes
 
 
 def bridged_components(mask: BoolArray, dilation: int) -> tuple[NDArray[Any], int]:
@@ -31,9 +32,17 @@ def bridged_components(mask: BoolArray, dilation: int) -> tuple[NDArray[Any], in
         Number of components.
     """
     mask = np.ascontiguousarray(mask)
-    components, count = label_components(dilate(mask, dilation, 1), 3)
-    components[~mask] = 0
+    components, count = label_components(grown(mask, dilation), 3)
+    components *= mask
     return components, count
+
+
+def sizes_of(components: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """Voxels of every component; entry 0, the background, is not counted.
+
+    `numpy.bincount` widens its input to eight bytes a voxel, so it is given labelled voxels only.
+    """
+    return np.bincount(components[components != 0], minlength=count + 1)
 
 
 def largest_component(
@@ -52,22 +61,24 @@ def largest_component(
         that. Equal sizes: the first one stays.
     """
     out = np.zeros_like(seg)
-    if not seg.any():
-        return out
-    if binarize:
-        box = bounding_box(seg != 0, dilation)
+    boxes = label_boxes(seg)
+    groups = [tuple(boxes)] if binarize else [(label,) for label in boxes]
+    for labels in groups:
+        box = joint_box([boxes[label] for label in labels], dilation, seg.shape)
+        if box is None:
+            continue
         part = seg[box]
-        keep = _largest(part != 0, dilation)
-        out[box][keep] = part[keep]
-        return out
-    for label in np.unique(seg[seg != 0]):
-        box = bounding_box(seg == label, dilation)
-        out[box][_largest(seg[box] == label, dilation)] = label
+        keep = _largest(part != 0 if binarize else part == labels[0], dilation)
+        np.copyto(out[box], part, where=keep)
     return out
+
+
+def largest_of_mask(mask: BoolArray) -> BoolArray:
+    """Largest 26-connected component of a mask; the first one of equals."""
+    return largest_component(mask.view(np.uint8), dilation=0).view(bool)
 
 
 def _largest(mask: BoolArray, dilation: int) -> BoolArray:
     components, count = bridged_components(mask, dilation)
-    sizes = component_sizes(components, count)
-    sizes[0] = -1
-    return np.asarray(components == sizes.argmax())
+    sizes = sizes_of(components, count)
+    return np.asarray(components == sizes[1:].argmax() + 1)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.components import BoolArray, bounding_box, component_sizes
 from ..errors import EmptyResultError
 from .disc_path import DiscEvidence, fit_discs
 from .landmarks import (
@@ -21,6 +20,7 @@ from .landmarks import (
     landmarks_of_localizer,
     no_landmark,
 )
+from .masks import joint_box, label_boxes, label_mask
 from .numbering import number_discs, number_vertebrae, spine_list
 from .parts import Heights, Parts, add_extra_voxels, find_parts, merge_split_vertebrae
 from .profiles import SEED, Profile
@@ -58,14 +58,15 @@ def label_spine(
         If there is no canal, no disc and vertebra at all, or no disc can be named.
     """
     canal_labels = (*settings.canal_labels, *settings.cord_labels)
-    if not np.isin(seg, canal_labels).any():
+    boxes = label_boxes(seg)
+    box = joint_box(boxes.values(), settings.dilation_size + 1, seg.shape)
+    if box is None or not set(canal_labels) & set(boxes):
         raise EmptyResultError(
             f"No canal found in the segmentation (canal labels: {list(canal_labels)})",
             remedy="The image may not show the spine, or the network does not know its contrast.",
         )
     out = np.zeros(seg.shape, dtype=np.uint8)
-    box = bounding_box(seg != 0, settings.dilation_size + 1)
-    part = np.ascontiguousarray(seg[box])
+    part = seg[box]
     parts = find_parts(
         part,
         settings.disc_labels,
@@ -79,8 +80,8 @@ def label_spine(
             f"Some label must be in the segmentation (labels: {labels})",
             remedy="The image may not show the spine.",
         )
-    heights = Heights(np.isin(part, canal_labels), [side.start for side in box], numerics)
-    near = None if localizer is None else np.ascontiguousarray(localizer[box])
+    heights = Heights(label_mask(part, canal_labels), [side.start for side in box], numerics)
+    near = None if localizer is None else localizer[box]
     discs = heights.sorted(parts, parts.discs)
     disc_labels = _name_discs(discs, parts, part, near, settings, profile, numerics)
     names = dict(disc_labels)
@@ -101,7 +102,7 @@ def _vertebrae(
     if merge_split_vertebrae(parts, order):
         order = heights.sorted(parts, parts.vertebrae)
     if settings.vertebrae_extra_labels:
-        add_extra_voxels(parts, order, np.isin(seg, settings.vertebrae_extra_labels))
+        add_extra_voxels(parts, order, label_mask(seg, settings.vertebrae_extra_labels))
         order = heights.sorted(parts, parts.vertebrae)
     return order
 
@@ -130,7 +131,7 @@ def _name_discs(
     if order and not found:
         found = landmarks_of_labels(order, parts, seg, settings, profile)
         if profile.drop_inferior_landmark == "size":
-            sizes = component_sizes(parts.array, int(parts.array.max(initial=0)))
+            sizes = parts.sizes()
             found = drop_by_size(found, order, {n: int(sizes[n]) for n in order})
     if not found:
         if not order or settings.default_superior_disc <= 0:
@@ -152,7 +153,7 @@ def _evidence(
 ) -> DiscEvidence:
     """Share of each output label in each disc, by landmark classes and by the localizer."""
     raw = settings.disc_landmark_labels
-    sizes = component_sizes(parts.array, int(parts.array.max(initial=0)))[order]
+    sizes = parts.sizes()[order]
     counts = count_labels(order, parts, seg, raw)
     outputs = dict(zip(raw, settings.disc_landmark_output_labels, strict=True))
     landmarks = [
@@ -194,5 +195,4 @@ def _paint(
     ]
     for labels, value in groups:
         if value:
-            where: BoolArray = np.isin(seg, labels)
-            out[where] = value
+            np.putmask(out, label_mask(seg, labels), value)

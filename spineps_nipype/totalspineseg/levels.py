@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import interpolate, ndimage
+from scipy import interpolate
 from scipy.spatial import cKDTree
 
-from ..core.components import bounding_box
+from ..core.components import Box, bounding_box
 from ..errors import EmptyResultError
 from .centreline import slice_extents
 from .labels import C1, DISCS, LEVEL_C1, LEVEL_C1_C2, LEVEL_C2_C3, SACRUM
+from .masks import label_boxes, label_mask
 from .profiles import SEED, Profile
 from .settings import Numerics
 
@@ -61,24 +62,25 @@ def extract_levels(
         If there is no canal or no disc.
     """
     out = np.zeros(seg.shape, dtype=np.uint8)
-    canal = np.isin(seg, canal_labels)
-    if not canal.any():
+    boxes = label_boxes(seg)
+    if not set(canal_labels) & set(boxes):
         raise EmptyResultError(
             "No canal labels found in the segmentation.", remedy="Check the result of step 1."
         )
     table = {label: place for place, label in enumerate(disc_labels)}
-    present = [label for label in disc_labels if (seg == label).any()]
+    present = [label for label in disc_labels if label in boxes]
     if not present:
         raise EmptyResultError(
             "No disc labels found in the segmentation.", remedy="Check the result of step 1."
         )
+    canal = label_mask(seg, canal_labels)
     posterior = profile.levels == "posterior"
     line = smooth_line(canal) if posterior else front_line(canal)
     place = _posterior_tip if posterior else _on_line
     points: dict[int, Voxel] = {}
     for count, label in enumerate(present):
         index = table[present[0]] + count if numerics == "original" else table[label]
-        points[LEVEL_C2_C3 + index] = place(_voxels(seg == label), line)
+        points[LEVEL_C2_C3 + index] = place(_voxels(seg, label, boxes[label]), line)
     if LEVEL_C2_C3 in points:
         upper = _upper_levels(seg, points[LEVEL_C2_C3], line, c1_label, c2_label, profile)
         points.update(upper)
@@ -121,10 +123,9 @@ def smooth_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.stack([x, y, wanted], axis=1) + [float(side.start) for side in box]
 
 
-def _voxels(mask: NDArray[np.bool_]) -> Points:
-    """Voxels of a mask in C order."""
-    box = bounding_box(mask)
-    return np.asarray(np.argwhere(mask[box]) + [side.start for side in box])
+def _voxels(seg: NDArray[Any], label: int, box: Box) -> Points:
+    """Voxels of a label in C order."""
+    return np.asarray(np.argwhere(seg[box] == label) + [side.start for side in box])
 
 
 def _nearest(point: NDArray[Any], line: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -189,9 +190,6 @@ def _upper_levels(
 
 def level_points(levels: NDArray[Any]) -> dict[int, Voxel]:
     """Level to its voxel, lowest level first."""
-    boxes: Sequence[Any] = ndimage.find_objects(levels)
     return {
-        label: _voxel(np.argwhere(levels == label)[0])
-        for label, box in enumerate(boxes, start=1)
-        if box is not None
+        label: _voxel(_voxels(levels, label, box)[0]) for label, box in label_boxes(levels).items()
     }

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.components import BoolArray, Box, component_sizes, dilate
+from ..core.components import BoolArray, Box
 from .canal import spanned
 from .centreline import Points, anterior_mask, height_on_line, slice_centres
-from .components import bridged_components
+from .components import bridged_components, sizes_of
+from .masks import grown, joint_box, label_boxes, label_mask
 from .settings import Numerics
 
 
@@ -45,6 +46,10 @@ class Parts:
         """Number of a component among those of its kind as they were found, from 1."""
         return number if number not in self.raw else number - min(self.raw) + 1
 
+    def sizes(self) -> NDArray[np.int64]:
+        """Voxels of each component, at its number."""
+        return sizes_of(self.array, max([0, *self.discs, *self.raw]))
+
     def boxes(self) -> list[Box | None]:
         """Box of each component; component n stands at n - 1."""
         return list(ndimage.find_objects(self.array))
@@ -69,23 +74,29 @@ def find_parts(
     min_voxels
         Smaller components are ignored.
     """
-    array = np.zeros(seg.shape, dtype=np.uint16)
-    found: list[list[int]] = []
+    boxes = label_boxes(seg)
+    pieces: list[tuple[Box, NDArray[Any]]] = []
+    kinds: list[list[int]] = []
     raw: dict[int, int] = {}
     last = 0
-    groups = [tuple(disc_labels), *((label,) for label in vertebrae_labels)]
-    for place, labels in enumerate(groups):
-        components, count = bridged_components(np.isin(seg, labels), dilation)
-        kept = np.zeros(count + 1, dtype=np.uint16)
-        big = np.flatnonzero(component_sizes(components, count)[1:] >= max(min_voxels, 1)) + 1
-        kept[big] = np.arange(last + 1, last + 1 + len(big))
-        np.maximum(array, kept[components], out=array)
-        numbers = list(range(last + 1, last + 1 + len(big)))
-        found.append(numbers)
-        if place:
+    for labels in (tuple(disc_labels), *((label,) for label in vertebrae_labels)):
+        box = joint_box([boxes[v] for v in labels if v in boxes], dilation, seg.shape)
+        numbers: list[int] = []
+        if box is not None:
+            components, count = bridged_components(label_mask(seg[box], labels), dilation)
+            big = sizes_of(components, count)[1:] >= max(min_voxels, 1)
+            numbers = list(range(last + 1, last + 1 + int(big.sum())))
+            table = np.zeros(count + 1, dtype=np.min_scalar_type(last + len(big)))
+            table[1:][big] = numbers
+            pieces.append((box, table[components]))
+        if kinds:
             raw.update(dict.fromkeys(numbers, labels[0]))
-        last += len(big)
-    return Parts(array, found[0], [n for group in found[1:] for n in group], raw)
+        kinds.append(numbers)
+        last += len(numbers)
+    array = np.zeros(seg.shape, dtype=np.min_scalar_type(last))
+    for box, piece in pieces:
+        array[box] += piece.astype(array.dtype, copy=False)
+    return Parts(array, kinds[0], [n for group in kinds[1:] for n in group], raw)
 
 
 class Heights:
@@ -180,15 +191,11 @@ def add_extra_voxels(parts: Parts, order: Sequence[tuple[int, int]], extra: Bool
     """
     if not extra.any():
         return
-    shape = parts.array.shape
+    boxes = label_boxes(parts.array)
     for number in (n for _, n in reversed(order)):
-        box = parts.boxes()[number - 1]
-        assert box is not None
-        wide = tuple(
-            slice(max(side.start - 1, 0), min(side.stop + 1, n))
-            for side, n in zip(box, shape, strict=True)
-        )
+        wide = joint_box([boxes[number]], 1, parts.array.shape)
+        assert wide is not None
         part = parts.array[wide]
         own = part == number
-        reach = dilate(spanned(own, 0) | spanned(own, 1) | spanned(own, 2), 1, 1)
+        reach = grown(spanned(own, 0) | spanned(own, 1) | spanned(own, 2), 1)
         part[reach & extra[wide]] = number

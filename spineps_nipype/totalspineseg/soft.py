@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.components import bounding_box, dilate
-from .components import largest_component
+from ..core.components import bounding_box
+from .components import largest_of_mask
+from .masks import grown, label_mask
 
 
 def extract_soft(
@@ -38,12 +39,12 @@ def extract_soft(
     largest
         Use only the largest 26-connected component of the labels.
     """
-    mask = np.isin(seg, labels)
+    mask = label_mask(seg, labels)
     if largest:
-        mask = largest_component(mask, dilation=0)
+        mask = largest_of_mask(mask)
     out = np.zeros(seg.shape, dtype=np.float32)
     if mask.any():
         box = bounding_box(mask, dilation)
-        near = dilate(mask[box], dilation, 1)
+        near = grown(mask[box], dilation)
         out[box][near] = probability[box][near]
     return out

@@ -1,0 +1,54 @@
+"""Masks of labels in their boxes: quick and small, whatever the size of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..core.components import BoolArray, Box
+
+
+def label_mask(seg: NDArray[Any], labels: Iterable[int]) -> BoolArray:
+    """Voxels with one of the labels, in C order; for unsigned label maps."""
+    table = np.zeros(np.iinfo(seg.dtype).max + 1 if seg.itemsize < 4 else 0, dtype=bool)
+    if not len(table):
+        return np.ascontiguousarray(np.isin(seg, list(labels)))
+    table[[label for label in labels if 0 <= label < len(table)]] = True
+    return np.ascontiguousarray(table[seg])
+
+
+def label_boxes(seg: NDArray[Any]) -> dict[int, Box]:
+    """Box of every label that is present."""
+    found: Sequence[Box | None] = ndimage.find_objects(seg)
+    return {label: box for label, box in enumerate(found, start=1) if box is not None}
+
+
+def joint_box(boxes: Iterable[Box], margin: int, shape: Sequence[int]) -> Box | None:
+    """Box around several boxes, widened by a margin in voxels and clipped; None without any."""
+    all_boxes = list(boxes)
+    if not all_boxes:
+        return None
+    sides = []
+    for axis, size in enumerate(shape):
+        start = min(box[axis].start for box in all_boxes) - margin
+        stop = max(box[axis].stop for box in all_boxes) + margin
+        sides.append(slice(max(start, 0), min(stop, size)))
+    return sides[0], sides[1], sides[2]
+
+
+def grown(mask: BoolArray, voxels: int) -> BoolArray:
+    """Mask that has spread through faces, one voxel a round."""
+    out = mask.copy()
+    for _ in range(voxels):
+        before = out.copy()
+        for axis in range(mask.ndim):
+            upper: list[slice] = [slice(None)] * mask.ndim
+            lower = list(upper)
+            upper[axis], lower[axis] = slice(1, None), slice(None, -1)
+            out[tuple(upper)] |= before[tuple(lower)]
+            out[tuple(lower)] |= before[tuple(upper)]
+    return out
