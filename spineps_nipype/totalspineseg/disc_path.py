@@ -26,6 +26,8 @@ SKIPPED: Final = 0.5
 """Fine of a disc that a normal spine has and that is not found between two others."""
 UNUSUAL: Final = 0.5
 """Fine of a disc that a normal spine does not have."""
+FEWER: Final = 0.4
+"""Fine of a spine with one disc less above the sacrum, such as four lumbar vertebrae."""
 UNNAMED: Final = 0.75
 """Fine of a disc that stays without label at an end of the spine."""
 STRETCH: Final = 0.3
@@ -51,7 +53,8 @@ class DiscEvidence:
 
 
 def fit_discs(
-    discs: Sequence[tuple[int, int]],
+    discs: Sequence[int],
+    centres: NDArray[np.float64],
     accepted: Mapping[int, int],
     evidence: DiscEvidence,
     spine: SpineOrder,
@@ -61,7 +64,9 @@ def fit_discs(
     Parameters
     ----------
     discs
-        (height, component), uppermost first; heights along the canal in mm.
+        Components, uppermost first.
+    centres
+        Their centres of mass, shape (discs, 3), mm.
     accepted
         Component to label of the landmarks that the rules accept.
     evidence
@@ -76,7 +81,7 @@ def fit_discs(
     """
     count, size = len(discs), len(spine.discs)
     gain = _gains(discs, accepted, evidence, spine)
-    stretch = _stretches([z for z, _ in discs])
+    stretch = _stretches(centres)
     # best[i, j]: disc i has label j. Discs above the first named one cost UNNAMED each.
     best = np.full((count, size), -np.inf)
     back = np.full((count, size), -1)
@@ -93,13 +98,13 @@ def fit_discs(
     i, j = divmod(int((best - unnamed[:, None]).argmax()), size)
     out: dict[int, int] = {}
     while j >= 0:
-        out[discs[i][1]] = spine.discs[j]
+        out[discs[i]] = spine.discs[j]
         i, j = i - 1, int(back[i, j])
     return out
 
 
 def _gains(
-    discs: Sequence[tuple[int, int]],
+    discs: Sequence[int],
     accepted: Mapping[int, int],
     evidence: DiscEvidence,
     spine: SpineOrder,
@@ -107,7 +112,7 @@ def _gains(
     """Reward of each label for each disc by itself."""
     out = np.zeros((len(discs), len(spine.discs)))
     column = {label: j for j, label in enumerate(spine.discs)}
-    for i, (_, number) in enumerate(discs):
+    for i, number in enumerate(discs):
         if number in accepted and accepted[number] in column:
             out[i, column[accepted[number]]] += ACCEPTED
         for shares, weight in (
@@ -124,9 +129,9 @@ def _gains(
     return out
 
 
-def _stretches(heights: Sequence[int]) -> list[float]:
+def _stretches(centres: NDArray[np.float64]) -> list[float]:
     """Distance of each disc from the next one, as a multiple of what is usual around it."""
-    gaps = -np.diff(np.asarray(heights, dtype=float))
+    gaps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     out = []
     for i, gap in enumerate(gaps):
         before, after = gaps[max(0, i - NEIGHBOURS) : i], gaps[i + 1 : i + 1 + NEIGHBOURS]
@@ -139,4 +144,9 @@ def _stretches(heights: Sequence[int]) -> list[float]:
 def _step_cost(spine: SpineOrder, upper: int, lower: int, stretch: float) -> float:
     """Fine of two neighbours with these labels."""
     missed = sum(label in spine.usual_discs for label in spine.discs[upper + 1 : lower])
-    return SKIPPED * missed + STRETCH * min(abs(stretch - 1 - missed), 1.0)
+    cost = SKIPPED * missed + STRETCH * min(abs(stretch - 1 - missed), 1.0)
+    if missed and lower == len(spine.discs) - 1:
+        missed -= 1
+        fewer = FEWER + SKIPPED * missed + STRETCH * min(abs(stretch - 1 - missed), 1.0)
+        return min(cost, fewer)
+    return cost

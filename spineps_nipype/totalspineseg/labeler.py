@@ -22,7 +22,7 @@ from .landmarks import (
 )
 from .masks import joint_box, label_boxes, label_mask
 from .numbering import number_discs, number_vertebrae, spine_list
-from .parts import Heights, Parts, add_extra_voxels, find_parts, merge_split_vertebrae
+from .parts import Heights, Parts, add_extra_voxels, centres_of, find_parts, merge_split_vertebrae
 from .profiles import SEED, Profile
 from .regions import SpineOrder
 from .settings import LabelerSettings, Numerics
@@ -141,7 +141,7 @@ def _name_discs(
     if numerics == "original":
         return number_discs(order, found, spine, numerics=numerics)
     evidence = _evidence(order, parts, seg, localizer, settings)
-    return fit_discs(discs, found, evidence, spine)
+    return fit_discs(order, centres_of(parts, order), found, evidence, spine)
 
 
 def _evidence(

@@ -153,6 +153,17 @@ class Heights:
         return _centre(mask, start), _centre(front, start) if front.any() else None
 
 
+def centres_of(parts: Parts, numbers: Sequence[int]) -> NDArray[np.float64]:
+    """Centres of mass of components, shape (numbers, 3), in voxels."""
+    boxes = label_boxes(parts.array)
+    return np.array(
+        [
+            _centre(parts.array[boxes[n]] == n, np.array([side.start for side in boxes[n]]))
+            for n in numbers
+        ]
+    )
+
+
 def _centre(mask: BoolArray, start: NDArray[Any]) -> NDArray[np.float64]:
     """Mean voxel of a mask whose first voxel is `start`; whole numbers until the division."""
     count = int(mask.sum())
