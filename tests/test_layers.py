@@ -15,13 +15,14 @@ LIBRARY = ROOT / "spineps_nipype"
 
 # Who may import whom, by the second part of the module name.
 BASE = {"errors", "settings", "core"}
+SYSTEMS = {"spineps", "totalspineseg", "sc_epi", "spine_segmentation"}
 ALLOWED = {
     "errors": set(),
     "settings": set(),
     "core": BASE,
     "phantom": BASE,
     "models": BASE | {"models"},
-    "spineps": BASE | {"models", "spineps"},
+    **{system: BASE | {"models", system} for system in SYSTEMS},
     "totalspineseg": BASE | {"models", "totalspineseg"},
     "bids": BASE | {"bids"},
     "reports": BASE | {"reports"},
@@ -31,7 +32,7 @@ ALLOWED = {
     | {"models", "spineps", "totalspineseg", "bids", "reports", "interfaces", "workflows"},
 }
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
-HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures"}
+HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures", "onnxruntime"}
 # These modules are imported inside functions only, so they may name torch at their top.
 TORCH_HOMES = ("models/networks/", "models/inference/")
 

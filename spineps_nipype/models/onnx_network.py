@@ -1,0 +1,130 @@
+"""Networks in ONNX format, run by onnxruntime, which is an optional extra."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spineps_nipype.errors import ModelError, ResourceError
+
+CPU_PROVIDER: Final = "CPUExecutionProvider"
+CUDA_PROVIDER: Final = "CUDAExecutionProvider"
+INSTALL: Final = 'Install it with `pip install "spineps-nipype[onnx]"`.'
+INSTALL_GPU: Final = "Install onnxruntime-gpu, or choose the device cpu."
+
+
+def cuda_index(device: str | int) -> int | None:
+    """Number of the CUDA device that a word means, None for the processor.
+
+    Parameters
+    ----------
+    device
+        ``CPU``, ``GPU`` (device 0), a number, or words of torch such as ``cuda:1``.
+
+    Raises
+    ------
+    ResourceError
+        If the word means neither.
+    """
+    word = str(device).strip().lower()
+    if word == "cpu":
+        return None
+    if word in {"gpu", "cuda"}:
+        return 0
+    number = word.removeprefix("cuda:")
+    if number.isdecimal():
+        return int(number)
+    raise ResourceError(
+        f"Unknown device {device!r}.", remedy="Give cpu, gpu, cuda, cuda:1 or a number."
+    )
+
+
+class OnnxNetwork:
+    """A network with one input of shape (items, channels, ...).
+
+    Parameters
+    ----------
+    path
+        The .onnx file.
+    device
+        See `cuda_index`.
+    num_threads
+        Processor threads; 0 leaves the choice to onnxruntime.
+
+    Raises
+    ------
+    ModelError
+        If onnxruntime is absent, or the file is absent or damaged.
+    ResourceError
+        If CUDA is asked for and onnxruntime cannot use it.
+    """
+
+    def __init__(self, path: str | Path, device: str | int = "cpu", num_threads: int = 0) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise ModelError(
+                "The ONNX model does not exist.",
+                file=self.path,
+                remedy="Fetch it from its publisher and give its path.",
+            )
+        runtime = _onnxruntime(self.path)
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        try:
+            self._session = runtime.InferenceSession(
+                str(self.path),
+                sess_options=options,
+                providers=_providers(runtime, cuda_index(device)),
+            )
+        except (RuntimeError, ValueError) as err:
+            raise _damaged(self.path, err) from err
+        except Exception as err:  # onnxruntime's own errors derive from Exception directly
+            if type(err).__module__.startswith("onnxruntime"):
+                raise _damaged(self.path, err) from err
+            raise
+        self._input = self._session.get_inputs()[0].name
+
+    def predict(self, items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """First output of the network for a batch."""
+        return np.asarray(self._session.run(None, {self._input: items})[0])
+
+
+def batches(count: int, size: int) -> Iterator[slice]:
+    """Ranges of at most `size` items that cover `count`."""
+    for start in range(0, count, max(size, 1)):
+        yield slice(start, min(start + max(size, 1), count))
+
+
+def _onnxruntime(path: Path) -> Any:
+    try:
+        return importlib.import_module("onnxruntime")
+    except ImportError as err:
+        raise ModelError(
+            "Networks in ONNX format need onnxruntime, which is not installed.",
+            file=path,
+            remedy=INSTALL,
+        ) from err
+
+
+def _providers(runtime: Any, index: int | None) -> list[Any]:
+    if index is None:
+        return [CPU_PROVIDER]
+    if CUDA_PROVIDER not in runtime.get_available_providers():
+        raise ResourceError(
+            "The installed onnxruntime cannot use a CUDA device.", remedy=INSTALL_GPU
+        )
+    return [(CUDA_PROVIDER, {"device_id": index}), CPU_PROVIDER]
+
+
+def _damaged(path: Path, err: Exception) -> ModelError:
+    text = str(err).splitlines()
+    return ModelError(
+        f"The ONNX model cannot be loaded ({text[0] if text else type(err).__name__}).",
+        file=path,
+        remedy="Fetch the file again.",
+    )

@@ -1,0 +1,282 @@
+"""From a sagittal volume to named vertebral bodies and discs."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.files import file_digest, whole_file
+from ..errors import ModelError, SpinepsError
+from ..models.onnx_network import OnnxNetwork, batches
+from .models import CLASSES, Role, find_model
+from .names import original_names
+from .naming import name_spine
+from .sequence import NamedVertebra
+from .settings import SpineSegmentationSettings
+from .slices import prepare_slices, with_neighbours
+
+if TYPE_CHECKING:
+    from TPTBox import NII
+
+logger = logging.getLogger(__name__)
+
+
+class SliceNetwork(Protocol):
+    """Scores every pixel of slices."""
+
+    def predict(self, items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From (slices, 3, 320, 896) to scores (slices, classes, 320, 896)."""
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """Result of one volume.
+
+    Parameters
+    ----------
+    semantic_segmentation
+        0 background, 1 vertebral body, 2 disc.
+    instance_segmentation
+        Ids of vertebrae and discs, None when only two classes were asked for.
+    id_to_label
+        Id to name.
+    vertebrae
+        Share and margin of each name; empty when names were found by one shift.
+    """
+
+    semantic_segmentation: NDArray[np.uint8]
+    instance_segmentation: NDArray[np.int16] | None
+    id_to_label: dict[int, str]
+    vertebrae: list[NamedVertebra] = field(default_factory=list)
+
+
+class SegmentationInference:
+    """Two networks, loaded when they are first needed.
+
+    Parameters
+    ----------
+    segmentation_device, instance_segmentation_device
+        ``CPU``, ``GPU``, a CUDA number, or words of torch.
+    output_same_shape_as_input
+        Results on the grid of the input instead of slices of 320 x 896 pixels.
+    semantic_model, instance_model
+        ONNX file, or anything with `predict`; by default what the user has fetched to where the
+        original keeps its networks.
+    settings
+        All other options; the flag above counts in addition to the one in here.
+    num_threads
+        Processor threads; 0 leaves the choice to onnxruntime.
+    """
+
+    def __init__(
+        self,
+        segmentation_device: str | int = "CPU",
+        instance_segmentation_device: str | int = "CPU",
+        *,
+        output_same_shape_as_input: bool = False,
+        semantic_model: str | Path | SliceNetwork | None = None,
+        instance_model: str | Path | SliceNetwork | None = None,
+        settings: SpineSegmentationSettings | None = None,
+        num_threads: int = 0,
+    ) -> None:
+        chosen = settings or SpineSegmentationSettings()
+        same = output_same_shape_as_input or chosen.output_same_shape_as_input
+        self.settings = replace(chosen, output_same_shape_as_input=same)
+        self._devices: dict[Role, str | int] = {
+            "semantic": segmentation_device,
+            "instance": instance_segmentation_device,
+        }
+        self._given: dict[Role, str | Path | SliceNetwork | None] = {
+            "semantic": semantic_model,
+            "instance": instance_model,
+        }
+        self._loaded: dict[Role, SliceNetwork] = {}
+        self._threads = num_threads
+
+    def segment(
+        self,
+        volume: NDArray[Any],
+        *,
+        only_2class_segmentation: bool = False,
+        cache_dir: str | Path | None = "auto",
+        spacing: Sequence[float] | None = None,
+    ) -> SegmentationResult:
+        """Segment one volume.
+
+        Parameters
+        ----------
+        volume
+            Axes sagittal slice, posterior to anterior, inferior to superior: the array of an
+            image in RAS orientation.
+        only_2class_segmentation
+            Stop after vertebra and disc.
+        cache_dir
+            Folder in which results are kept; ``auto`` and None keep none.
+        spacing
+            Voxel size in mm along the axes; without it slices are not resampled.
+
+        Raises
+        ------
+        InputError
+            If the volume cannot be used.
+        EmptyResultError
+            If instances are asked for and no vertebra is found.
+        ModelError
+            If a network is absent or does not fit.
+        """
+        two_class = only_2class_segmentation or self.settings.only_2class
+        kept = self._cache_file(volume, two_class, cache_dir, spacing)
+        if kept is not None and kept.is_file():
+            return _read_result(kept)
+        result = self._segment(volume, two_class, spacing)
+        if kept is not None:
+            _write_result(result, kept)
+        return result
+
+    def _segment(
+        self, volume: NDArray[Any], two_class: bool, spacing: Sequence[float] | None
+    ) -> SegmentationResult:
+        settings = self.settings
+        numerics = settings.numerics
+        slices = prepare_slices(volume, settings.slices, spacing=spacing, numerics=numerics)
+        semantic = self._classes("semantic", slices.data)
+        labels = None
+        table: list[NamedVertebra] = []
+        names = original_names()
+        if not two_class:
+            classes = self._classes("instance", slices.data)
+            named = name_spine(semantic, classes, settings.naming, numerics=numerics)
+            labels, names, table = named.labels, named.id_to_label, named.vertebrae
+        if settings.output_same_shape_as_input:
+            semantic = slices.to_input(semantic, numerics=numerics)
+            labels = None if labels is None else slices.to_input(labels, numerics=numerics)
+        return SegmentationResult(semantic, labels, names, table)
+
+    def _classes(self, role: Role, data: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Likeliest class of every pixel, slices in batches."""
+        network = self._network(role)
+        items = with_neighbours(data)
+        out = np.empty(data.shape, dtype=np.uint8)
+        for part in batches(len(items), self.settings.slices.slice_batch):
+            scores = network.predict(np.ascontiguousarray(items[part]))
+            expected = (part.stop - part.start, CLASSES[role], *data.shape[1:])
+            if scores.shape != expected:
+                raise ModelError(
+                    f"The {role} network returned the shape {scores.shape}, not {expected}.",
+                    remedy="Give a network of spine-segmentation for this role.",
+                )
+            out[part] = scores.argmax(axis=1)
+        return out
+
+    def _network(self, role: Role) -> SliceNetwork:
+        if role not in self._loaded:
+            given = self._given[role]
+            if given is None:
+                given = find_model(role)
+            self._loaded[role] = (
+                OnnxNetwork(given, self._devices[role], self._threads)
+                if isinstance(given, str | Path)
+                else given
+            )
+        return self._loaded[role]
+
+    def _cache_file(
+        self,
+        volume: NDArray[Any],
+        two_class: bool,
+        folder: str | Path | None,
+        spacing: Sequence[float] | None,
+    ) -> Path | None:
+        """Name that depends on all that decides about the result; None when nothing is kept."""
+        if folder is None or folder == "auto":
+            return None
+        roles: tuple[Role, ...] = ("semantic",) if two_class else ("semantic", "instance")
+        parts = [repr((self.settings, two_class, spacing and tuple(spacing)))]
+        for role in roles:
+            given = self._given[role] or find_model(role)
+            if not isinstance(given, str | Path):
+                return None
+            parts.append(file_digest(given))
+        data = np.ascontiguousarray(volume)
+        parts.append(f"{data.shape} {data.dtype}")
+        key = hashlib.sha256("\n".join(parts).encode() + data.tobytes()).hexdigest()
+        return Path(folder) / f"{key}.npz"
+
+
+def segment_image(
+    image: NII,
+    inference: SegmentationInference,
+    *,
+    only_2class_segmentation: bool = False,
+) -> tuple[NII, NII | None, SegmentationResult]:
+    """Segment an image in any orientation; masks come back on its grid.
+
+    Parameters
+    ----------
+    image
+        3-D image; its voxel size decides about resampling.
+    inference
+        Must have been made with ``output_same_shape_as_input``.
+
+    Returns
+    -------
+    semantic
+        0 background, 1 vertebral body, 2 disc.
+    instances
+        Ids, or None when only two classes were asked for.
+    result
+        The arrays in RAS orientation, and the names.
+    """
+    if not inference.settings.output_same_shape_as_input:
+        raise SpinepsError(
+            "Masks can stand on the grid of the image only with output_same_shape_as_input."
+        )
+    turned = image.reorient(("R", "A", "S"))
+    result = inference.segment(
+        turned.get_array(), only_2class_segmentation=only_2class_segmentation, spacing=turned.zoom
+    )
+    semantic = turned.set_array(result.semantic_segmentation, seg=True)
+    labels = result.instance_segmentation
+    instances = None if labels is None else turned.set_array(labels.astype(np.uint8), seg=True)
+    back = image.orientation
+    return (
+        semantic.reorient(back),
+        None if instances is None else instances.reorient(back),
+        result,
+    )
+
+
+def _write_result(result: SegmentationResult, path: Path) -> None:
+    rows = [(v.instance, v.name, v.id, v.share, v.margin) for v in result.vertebrae]
+    labels = result.instance_segmentation
+    with whole_file(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            semantic=result.semantic_segmentation,
+            instances=np.zeros(0, np.int16) if labels is None else labels,
+            ids=np.array(list(result.id_to_label), dtype=np.int64),
+            names=np.array(list(result.id_to_label.values())),
+            numbers=np.array([(r[0], r[2], r[3], r[4]) for r in rows], float).reshape(-1, 4),
+            vertebrae=np.array([r[1] for r in rows], dtype=str),
+        )
+
+
+def _read_result(path: Path) -> SegmentationResult:
+    with np.load(path, allow_pickle=False) as stored:
+        instances = stored["instances"]
+        return SegmentationResult(
+            stored["semantic"],
+            instances if instances.ndim == 3 else None,
+            dict(zip(stored["ids"].tolist(), stored["names"].tolist(), strict=True)),
+            [
+                NamedVertebra(int(n[0]), str(name), int(n[1]), float(n[2]), float(n[3]))
+                for n, name in zip(stored["numbers"], stored["vertebrae"], strict=True)
+            ],
+        )

@@ -1,0 +1,61 @@
+"""Where the two networks of spine-segmentation lie.
+
+The original has no licence: its weights are fetched by the user and never shipped.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+from ..errors import ModelError
+
+Role = Literal["semantic", "instance"]
+Family = Literal["resnet152", "mitb5"]
+
+RELEASE: Final = "onnx_models_1.0.0"
+URL: Final = f"https://github.com/LiquidFun/Spine/releases/download/{RELEASE}"
+FILES: Final[dict[Family, dict[Role, str]]] = {
+    "resnet152": {
+        "semantic": "2023-11-06_Seg2_Unet_resnet152_896px.onnx",
+        "instance": "2023-11-09_Seg25_Unet_resnet152_vert-only_896px_no-input-seg.onnx",
+    },
+    "mitb5": {
+        "semantic": "2023-09-12_Seg2_Unet_mitb5_896px.onnx",
+        "instance": "2023-11-06_Seg25_Unet_mitb5_vert-only_896px_no-input-seg.onnx",
+    },
+}
+CLASSES: Final[dict[Role, int]] = {"semantic": 3, "instance": 26}
+"""Output channels, background included."""
+
+
+def models_folder() -> Path:
+    """Folder in which the original keeps its networks."""
+    local = os.environ.get("LOCALAPPDATA")
+    home = Path(local) if os.name == "nt" and local else Path.home() / ".config"
+    return home / "spine-segmentation" / RELEASE
+
+
+def find_model(role: Role, family: Family = "resnet152", folder: Path | None = None) -> Path:
+    """Path of a network that the user has fetched.
+
+    Parameters
+    ----------
+    folder
+        Where to look; by default where the original keeps its networks.
+
+    Raises
+    ------
+    ModelError
+        If it is not there; the message says where to get it.
+    """
+    name = FILES[family][role]
+    path = (folder or models_folder()) / name
+    if not path.is_file():
+        raise ModelError(
+            f"The {role} network of spine-segmentation is not installed.",
+            file=path,
+            remedy=f"Its weights have no licence, so nobody ships them; fetch {URL}/{name}.",
+        )
+    return path

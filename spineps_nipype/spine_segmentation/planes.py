@@ -1,0 +1,81 @@
+"""Planes across the spine, one for each disc or vertebra, and which voxels lie below them.
+
+Coordinates are voxels: sagittal slice, posterior to anterior, inferior to superior.
+Source: spine-segmentation 0.3.2, splitting by disc planes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .settings import Numerics
+
+FIT_POINTS: Final = 4
+"""Centroids at each end through which the curve is continued."""
+FIT_DEGREE: Final = 2
+VOXEL_CENTRE: Final = 0.5
+"""What the original adds to voxel indices, but not to centroids, before it compares them."""
+UP: Final = (0.0, 0.0, 1.0)
+
+Points = NDArray[np.float64]
+
+
+def plane_normals(centroids: Points, numerics: Numerics = "mended") -> Points:
+    """Upward unit normals of planes through points along the spine.
+
+    The normal at a point is the direction from its lower to its upper neighbour; at both ends
+    the curve is continued by one point.
+
+    Parameters
+    ----------
+    centroids
+        Shape (n, 3), from superior to inferior.
+    numerics
+        Two points are continued along a line; ``original`` forces a parabola through them.
+
+    Returns
+    -------
+    array
+        Shape (n, 3). A single point has the normal of the third axis.
+    """
+    if len(centroids) == 0:
+        return np.zeros((0, 3))
+    if len(centroids) == 1:
+        return np.array([UP])
+    curve = np.vstack(
+        [
+            _continued(centroids[:FIT_POINTS], numerics),
+            centroids,
+            _continued(centroids[::-1][:FIT_POINTS], numerics),
+        ]
+    )
+    normals = curve[:-2] - curve[2:]
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.where(length > 0, normals / np.where(length > 0, length, 1), UP)
+
+
+def below_plane(points: NDArray[Any], centre: Points, normal: Points) -> NDArray[np.bool_]:
+    """Whether voxel indices of shape (n, 3) lie below a plane."""
+    return np.asarray((points + VOXEL_CENTRE - centre) @ normal < 0)
+
+
+def centroids_of(labels: NDArray[Any], numbers: NDArray[Any] | list[int]) -> Points:
+    """Mean voxel index of each number, shape (n, 3); every number must be present."""
+    points = np.argwhere(labels != 0)
+    values = labels[tuple(points.T)]
+    return np.array([points[values == n].mean(axis=0) for n in numbers]).reshape(-1, 3)
+
+
+def _continued(points: Points, numerics: Numerics) -> Points:
+    """One point before the first of up to four points."""
+    steps = np.arange(len(points), dtype=float)
+    degree = FIT_DEGREE if numerics == "original" else min(FIT_DEGREE, len(points) - 1)
+    # Least squares of smallest norm: two points leave a parabola undetermined.
+    powers = np.vander(steps, degree + 1)
+    scale = np.sqrt((powers * powers).sum(axis=0))
+    factors = np.linalg.lstsq(powers / scale, points, rcond=None)[0]
+    at_minus_one = np.vander([-1.0], degree + 1)
+    return np.asarray((at_minus_one / scale) @ factors)

@@ -1,0 +1,175 @@
+"""Names as the likeliest sequence: dynamic programming over class histograms.
+
+Each vertebra brings the share of its voxels in every class of the network; names must descend.
+A 13th thoracic, a sixth lumbar and a missing fifth lumbar vertebra are possible at a price.
+Source: ours; frequencies of variants from Gliwa's thesis where stated.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .names import CLASS_NAMES, ID_OF, OPTIONAL, ORDER
+from .settings import USUAL_NAMING, NamingSettings
+
+FREQUENCY_L6: Final = 0.066
+"""Share of scans with a sixth lumbar vertebra (lumbarisation, 10 833 scans)."""
+FREQUENCY_MISSING_L5: Final = 0.036
+"""Share of scans in which the sacrum follows L4 (sacralisation, 10 833 scans)."""
+FREQUENCY_T13: Final = 0.02
+"""Assumed share of scans with a 13th thoracic vertebra."""
+FREQUENCY_SKIP: Final = 1e-4
+"""Assumed chance that a vertebra between two others was not found."""
+FLOOR: Final = 0.01
+"""Share that every class keeps, so that one wrong vertebra cannot decide alone."""
+
+
+@dataclass(frozen=True)
+class NamedVertebra:
+    """Name of one instance.
+
+    Parameters
+    ----------
+    instance
+        Number from the top.
+    name, id
+        Its name and number in spine-segmentation.
+    share
+        Share of its voxels that the network gives this very name.
+    margin
+        How much likelier the whole sequence is than the best one in which this vertebra has
+        another name (difference of logarithms); infinite without such a sequence.
+    """
+
+    instance: int
+    name: str
+    id: int
+    share: float
+    margin: float
+
+
+def class_histograms(
+    instances: NDArray[Any], classes: NDArray[Any], count: int
+) -> NDArray[np.float64]:
+    """Share of every class in every instance.
+
+    Parameters
+    ----------
+    instances
+        Numbers 1 to `count`.
+    classes
+        Classes 0 to 25 of the second network on the same grid.
+
+    Returns
+    -------
+    array
+        Shape (count, 25); rows sum to 1, or to 0 where the network saw background only.
+    """
+    width = len(CLASS_NAMES) + 1
+    inside = instances > 0
+    index = instances[inside].astype(np.int64) * width + np.clip(classes[inside], 0, width - 1)
+    votes = np.bincount(index, minlength=(count + 1) * width)[: (count + 1) * width]
+    shares = votes.reshape(count + 1, width)[1:, 1:].astype(float)
+    total = shares.sum(axis=1, keepdims=True)
+    return np.asarray(shares / np.where(total > 0, total, 1))
+
+
+def likeliest_names(
+    histograms: NDArray[np.float64], settings: NamingSettings = USUAL_NAMING
+) -> list[NamedVertebra]:
+    """Name instances, counted from the top, so that the names descend.
+
+    Parameters
+    ----------
+    histograms
+        Shape (instances, 25): share of each class, C2 to S1.
+
+    Returns
+    -------
+    list of NamedVertebra
+        One for each instance, from the top. Instances beyond the last possible name are left out.
+    """
+    count = min(len(histograms), len(_states(settings)))
+    if count == 0:
+        return []
+    states = _states(settings)
+    evidence = _log_evidence(histograms[:count], states)
+    step = _transitions(states, settings)
+    start = np.array([_visit(name) for name in states])
+    best_to = _forward(evidence, step, start)
+    best_from = _forward(evidence[::-1], step.T, np.zeros(len(states)))[::-1]
+    # The score of the best sequence through every name, the evidence counted once.
+    through = best_to + best_from - evidence
+    path = _trace(evidence, step, best_to)
+    shares = _shares(histograms[:count], states)
+    out = []
+    for i, state in enumerate(path):
+        others = np.delete(through[i], state)
+        margin = float(through[i, state] - others.max(initial=-np.inf))
+        name = states[state]
+        out.append(NamedVertebra(i + 1, name, ID_OF[name], float(shares[i, state]), margin))
+    return out
+
+
+def _states(settings: NamingSettings) -> list[str]:
+    barred = {n for n, ok in (("T13", settings.allow_t13), ("L6", settings.allow_l6)) if not ok}
+    return [name for name in ORDER if name not in barred]
+
+
+def _shares(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.float64]:
+    """Share of each name; the network knows no T13 and calls it T12 or L1."""
+    columns = {name: histograms[:, i] for i, name in enumerate(CLASS_NAMES)}
+    columns["T13"] = columns["T12"] + columns["L1"]
+    return np.stack([columns[name] for name in states], axis=1)
+
+
+def _log_evidence(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.float64]:
+    return np.asarray(np.log(FLOOR + (1 - FLOOR) * _shares(histograms, states)))
+
+
+def _visit(name: str) -> float:
+    """Logarithm of the odds that a vertebra exists which a usual spine lacks."""
+    if name not in OPTIONAL:
+        return 0.0
+    frequency = FREQUENCY_T13 if name == "T13" else FREQUENCY_L6
+    return math.log(frequency / (1 - frequency))
+
+
+def _transitions(states: list[str], settings: NamingSettings) -> NDArray[np.float64]:
+    """Logarithm of the odds of one name directly after another; rows are the upper name."""
+    step = np.full((len(states), len(states)), -np.inf)
+    for i, upper in enumerate(states):
+        for j in range(i + 1, len(states)):
+            lower = states[j]
+            between = [n for n in states[i + 1 : j] if n not in OPTIONAL]
+            skipped = len(between) * math.log(FREQUENCY_SKIP)
+            if (upper, lower) == ("L4", "S1") and settings.allow_missing_l5:
+                skipped = math.log(FREQUENCY_MISSING_L5 / (1 - FREQUENCY_MISSING_L5))
+            step[i, j] = skipped + _visit(lower)
+    return step
+
+
+def _forward(
+    evidence: NDArray[np.float64], step: NDArray[np.float64], start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Score of the best sequence that ends in each name, for every instance."""
+    out = np.empty_like(evidence)
+    out[0] = start + evidence[0]
+    for i in range(1, len(evidence)):
+        out[i] = evidence[i] + (out[i - 1][:, None] + step).max(axis=0)
+    return out
+
+
+def _trace(
+    evidence: NDArray[np.float64], step: NDArray[np.float64], best_to: NDArray[np.float64]
+) -> list[int]:
+    """Names of the best sequence; of equal ones, the upper."""
+    path = [int(best_to[-1].argmax())]
+    for i in range(len(evidence) - 1, 0, -1):
+        path.append(int((best_to[i - 1] + step[:, path[-1]]).argmax()))
+    return path[::-1]

@@ -1,0 +1,206 @@
+"""From a volume to the slices that the networks see, and back.
+
+Arrays have the axes sagittal slice, posterior to anterior (width), inferior to superior
+(height). Source: spine-segmentation 0.3.2, preprocessing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..errors import InputError
+from .settings import Numerics, SliceSettings
+
+logger = logging.getLogger(__name__)
+
+WIDTH: Final = 320
+HEIGHT: Final = 896
+"""Pixels of a slice that the networks take."""
+NEIGHBOURS: Final = 3
+"""Previous, this and next slice: the channels of the networks."""
+SAME_PIXEL: Final = 0.02
+"""Relative difference of pixel sizes below which slices are not resampled."""
+
+
+def crop_or_pad(volume: NDArray[Any], width: int = WIDTH, height: int = HEIGHT) -> NDArray[Any]:
+    """Bring slices to a size: the middle of the width and the inferior part of the height stay.
+
+    Zeros are added on both sides of the width, the larger half anterior, and superior.
+
+    Parameters
+    ----------
+    volume
+        Shape (slices, width, height).
+    """
+    start = max(0, volume.shape[1] // 2 - width // 2)
+    part = volume[:, start : start + width, :height]
+    left = (width - part.shape[1]) // 2
+    out = np.zeros((len(volume), width, height), dtype=volume.dtype)
+    out[:, left : left + part.shape[1], : part.shape[2]] = part
+    return out
+
+
+def restore_size(
+    labels: NDArray[Any], width: int, height: int, *, numerics: Numerics = "mended"
+) -> NDArray[Any]:
+    """Undo `crop_or_pad`; what was cut off comes back as zeros.
+
+    Parameters
+    ----------
+    labels
+        Shape (slices, 320, 896) or whatever size the slices were brought to.
+    width, height
+        Size before.
+    numerics
+        ``original`` applies `crop_or_pad` again, which moves odd widths by one pixel.
+    """
+    if numerics == "original":
+        return crop_or_pad(labels, width, height)
+    have_width, have_height = labels.shape[1:]
+    cut = max(0, width // 2 - have_width // 2)
+    kept_width, kept_height = min(width, have_width), min(height, have_height)
+    left = (have_width - kept_width) // 2
+    out = np.zeros((len(labels), width, height), dtype=labels.dtype)
+    out[:, cut : cut + kept_width, :kept_height] = labels[
+        :, left : left + kept_width, :kept_height
+    ]
+    return out
+
+
+def with_neighbours(volume: NDArray[Any]) -> NDArray[Any]:
+    """Each slice between its neighbours; the end slices stand in for what they lack.
+
+    Returns
+    -------
+    array
+        Shape (slices, 3, width, height).
+    """
+    index = np.arange(len(volume))
+    last = len(volume) - 1
+    return np.stack(
+        [volume[np.maximum(index - 1, 0)], volume, volume[np.minimum(index + 1, last)]], axis=1
+    )
+
+
+def normalised(volume: NDArray[Any]) -> NDArray[np.float32]:
+    """Intensities between 0 and 1; a constant volume becomes 0."""
+    data = np.asarray(volume, dtype=np.float32)
+    low, high = float(data.min()), float(data.max())
+    if high <= low:
+        return np.zeros_like(data)
+    return (data - np.float32(low)) / np.float32(high - low)
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What the networks see, and how it lies in the input.
+
+    Parameters
+    ----------
+    data
+        Shape (slices, 320, 896), float32.
+    input_shape
+        Shape of the input.
+    resampled_shape
+        Shape after resampling, equal to `input_shape` without it.
+    """
+
+    data: NDArray[np.float32]
+    input_shape: tuple[int, int, int]
+    resampled_shape: tuple[int, int, int]
+
+    def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
+        """Labels of the size of `data` on the grid of the input."""
+        sized = restore_size(labels, *self.resampled_shape[1:], numerics=numerics)
+        if self.resampled_shape == self.input_shape:
+            return sized
+        rows, columns = (
+            _nearest(old, new)
+            for old, new in zip(self.resampled_shape[1:], self.input_shape[1:], strict=True)
+        )
+        return np.ascontiguousarray(sized[:, rows][:, :, columns])
+
+
+def prepare_slices(
+    volume: NDArray[Any],
+    settings: SliceSettings,
+    *,
+    spacing: Sequence[float] | None = None,
+    numerics: Numerics = "mended",
+) -> Slices:
+    """Check, resample, normalise and crop a volume.
+
+    Parameters
+    ----------
+    volume
+        Shape (slices, width, height).
+    spacing
+        Voxel size in mm along the three axes; without it nothing is resampled.
+    numerics
+        Under ``original`` there is neither resampling nor normalisation.
+
+    Raises
+    ------
+    InputError
+        If the volume does not have three dimensions, or under ``original`` only one slice.
+    """
+    data = np.asarray(volume)
+    if data.ndim != 3:
+        hint = "Repeat a single slice three times." if data.ndim < 3 else "Give one volume."
+        raise InputError(f"The image has {data.ndim} dimensions, not 3.", remedy=hint)
+    if numerics == "original" and len(data) == 1:
+        raise InputError(
+            "The image has a single slice.", remedy="The mended rules accept such an image."
+        )
+    shape = (data.shape[0], data.shape[1], data.shape[2])
+    data = data.astype(np.float32)
+    if numerics == "mended":
+        if settings.resample and spacing is not None:
+            data = _to_pixel_size(data, spacing, settings.pixel_size)
+        if settings.normalise:
+            data = normalised(data)
+    if data.shape[1] > WIDTH or data.shape[2] > HEIGHT:
+        logger.warning(
+            "slices of %d x %d pixels are cut to %d x %d: the middle of the width and the "
+            "inferior part of the height",
+            *data.shape[1:],
+            WIDTH,
+            HEIGHT,
+        )
+    resampled = (data.shape[0], data.shape[1], data.shape[2])
+    return Slices(crop_or_pad(data), shape, resampled)
+
+
+def _to_pixel_size(
+    data: NDArray[np.float32], spacing: Sequence[float], pixel: float
+) -> NDArray[np.float32]:
+    """Slices with square pixels of a size in mm, linearly; their field of view stays."""
+    scale = [s / pixel for s in spacing[1:]]
+    if all(abs(s - 1) < SAME_PIXEL for s in scale):
+        return data
+    size = [max(1, round(n * s)) for n, s in zip(data.shape[1:], scale, strict=True)]
+    steps = [n / m for n, m in zip(data.shape[1:], size, strict=True)]
+    offset = [0.0, *((s - 1) / 2 for s in steps)]
+    return np.asarray(
+        ndimage.affine_transform(
+            data,
+            np.array([1.0, *steps]),
+            offset,
+            output_shape=(len(data), *size),
+            order=1,
+            mode="nearest",
+        )
+    )
+
+
+def _nearest(old: int, new: int) -> NDArray[np.intp]:
+    """Index in `old` pixels of each of `new` pixels over the same length."""
+    centre = (np.arange(new) + 0.5) * old / new
+    return np.minimum(centre.astype(np.intp), old - 1)

@@ -1,0 +1,176 @@
+"""From the classes vertebra and disc to single vertebrae and discs.
+
+Arrays have the axes sagittal slice, posterior to anterior, inferior to superior.
+Source: spine-segmentation 0.3.2, instance splitting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..core.components import component_centroids, component_sizes, dilate, label_components
+from ..errors import EmptyResultError, InputError
+from .names import DISC, VERTEBRA
+from .planes import below_plane, plane_normals
+from .settings import Numerics
+
+SMALLEST_DISC: Final = 100
+"""Voxels below which a component of disc voxels marks no disc."""
+REAL_VERTEBRA: Final = 0.5
+"""Share of the median vertebra from which on a separate part is a vertebra of its own."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Instances from top to bottom.
+
+    Parameters
+    ----------
+    vertebrae, discs
+        Number 1, 2, ... of each voxel, 0 elsewhere; int16.
+    """
+
+    vertebrae: NDArray[np.int16]
+    discs: NDArray[np.int16]
+
+    @property
+    def instances(self) -> NDArray[np.int16]:
+        """Vertebra v as 2v - 1 and disc d as 2d, as the original numbers them."""
+        vertebrae, discs = self.vertebrae, self.discs
+        return np.where(vertebrae > 0, 2 * vertebrae - 1, 2 * discs).astype(np.int16)
+
+
+def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") -> Split:
+    """Part the vertebrae by planes through the discs.
+
+    Parameters
+    ----------
+    semantic
+        0 background, 1 vertebra, 2 disc.
+    numerics
+        Mended: every vertebra is one piece; what a plane cuts off a neighbour returns to it,
+        loose fragments are deleted, and parts of the spine that do not touch stay. Under
+        ``original`` only the largest 26-connected component of everything stays.
+
+    Raises
+    ------
+    InputError
+        If there are other labels.
+    EmptyResultError
+        If there is no vertebra, or under ``original`` no disc.
+    """
+    foreign = sorted(set(np.unique(semantic).tolist()) - {0, VERTEBRA, DISC})
+    if foreign:
+        raise InputError(
+            f"The mask holds the labels {foreign} beside 0, 1 (vertebra) and 2 (disc).",
+            remedy="Give the result of the two-class network.",
+        )
+    if not (semantic == VERTEBRA).any():
+        raise EmptyResultError(
+            "No vertebra was found.", remedy="Check orientation and contrast of the image."
+        )
+    if numerics == "original":
+        return _split_largest(semantic)
+    discs, centres = _discs(semantic)
+    slots = _slots(semantic == VERTEBRA, centres, _normals(discs, centres, numerics))
+    return Split(_tidy(slots), discs)
+
+
+def _split_largest(semantic: NDArray[Any]) -> Split:
+    components, count = label_components(semantic != 0, 3)
+    sizes = component_sizes(components, count)
+    sizes[0] = 0
+    kept = np.where(components == sizes.argmax(), semantic, 0)
+    discs, centres = _discs(kept)
+    if not len(centres):
+        raise EmptyResultError(
+            "No disc was found, so vertebrae cannot be told apart.",
+            remedy="The mended rules accept such an image.",
+        )
+    slots = _slots(kept == VERTEBRA, centres, _normals(discs, centres, "original"))
+    return Split(slots, discs)
+
+
+def _discs(semantic: NDArray[Any]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """Discs numbered from the top, and their centroids."""
+    components, count = label_components(semantic == DISC, 3)
+    sizes = component_sizes(components, count)
+    centres = component_centroids(components)
+    large = [i for i in range(1, count + 1) if sizes[i] >= SMALLEST_DISC]
+    large.sort(key=lambda i: -centres[i][2])
+    number = np.zeros(count + 1, dtype=np.int16)
+    number[large] = np.arange(1, len(large) + 1)
+    return number[components], centres[large].reshape(-1, 3)
+
+
+def _normals(
+    discs: NDArray[np.int16], centres: NDArray[np.float64], numerics: Numerics
+) -> NDArray[np.float64]:
+    if len(centres) == 1:
+        return _flat_side(np.argwhere(discs == 1))
+    return plane_normals(centres, numerics)
+
+
+def _flat_side(points: NDArray[Any]) -> NDArray[np.float64]:
+    """Direction in the sagittal plane in which a single disc is thinnest, upward."""
+    spread = np.cov(points[:, 1:].T.astype(float))
+    thin = np.linalg.eigh(spread)[1][:, 0]
+    if thin[1] < 0:
+        thin = -thin
+    return np.array([[0.0, thin[0], thin[1]]])
+
+
+def _slots(
+    bone: NDArray[np.bool_], centres: NDArray[np.float64], normals: NDArray[np.float64]
+) -> NDArray[np.int16]:
+    """For every vertebra voxel, 1 + the number of disc planes above it."""
+    points = np.argwhere(bone)
+    number = np.ones(len(points), dtype=np.int16)
+    for centre, normal in zip(centres, normals, strict=True):
+        number += below_plane(points, centre, normal)
+    out = np.zeros(bone.shape, dtype=np.int16)
+    out[tuple(points.T)] = number
+    return out
+
+
+def _tidy(slots: NDArray[np.int16]) -> NDArray[np.int16]:
+    """One number for each connected vertebra, fragments deleted, counted from the top.
+
+    Two large parts between the same pair of discs are two vertebrae whose disc was not found.
+    """
+    components, count = label_components(slots, 3)
+    sizes = component_sizes(components, count)
+    heights = component_centroids(components)[:, 2]
+    slot_of = np.zeros(count + 1, dtype=int)
+    slot_of[components.ravel()] = slots.ravel()
+    slot_of[0] = 0
+    members = {s: np.flatnonzero(slot_of == s) for s in np.unique(slot_of[1:])}
+    usual = float(np.median([sizes[parts].max() for parts in members.values()]))
+    number = np.zeros(count + 1, dtype=np.int16)
+    following = 1
+    for _, parts in sorted(members.items()):
+        largest = parts[sizes[parts].argmax()]
+        kept = [p for p in parts if p == largest or sizes[p] >= REAL_VERTEBRA * usual]
+        for part in sorted(kept, key=lambda p: -heights[p]):
+            number[part] = following
+            following += 1
+    return _slivers_joined(number[components], slots != 0)
+
+
+def _slivers_joined(vertebrae: NDArray[np.int16], bone: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Give parts that a plane has cut off to the vertebra they touch most; delete the others."""
+    rest, count = label_components(bone & (vertebrae == 0), 3)
+    out = vertebrae.copy()
+    for index, place in enumerate(ndimage.find_objects(rest)[:count], start=1):
+        box = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in place)
+        part = rest[box] == index
+        rim = vertebrae[box][dilate(part, 1, 3)]
+        contact = np.bincount(rim[rim > 0])
+        if contact.size:
+            out[box][part] = contact.argmax()
+    return out

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import nibabel as nib
+import numpy as np
+import pytest
+from TPTBox import NII
+
+from spineps_nipype.errors import ModelError, ResourceError, SpinepsError
+from spineps_nipype.models.onnx_network import OnnxNetwork, batches, cuda_index
+from spineps_nipype.spine_segmentation import models
+from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
+from spineps_nipype.spine_segmentation.models import find_model
+from spineps_nipype.spine_segmentation.settings import SliceSettings, SpineSegmentationSettings
+from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
+
+from .blocks import block_spine, column
+
+NAMES = ["L3", "L4", "L5", "S1"]
+
+
+class Oracle:
+    """Reads the class of a pixel from its intensity: class / 100 in the middle channel."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes, self.calls = classes, []
+
+    def predict(self, items: np.ndarray) -> np.ndarray:
+        assert items.shape[1:] == (3, WIDTH, HEIGHT)
+        assert items.dtype == np.float32
+        self.calls.append(len(items))
+        seen = np.rint(items[:, 1] * 100).astype(int)
+        shown = np.where(seen == 40, 2, np.minimum(seen, 1)) if self.classes == 3 else seen
+        shown = np.where(shown >= self.classes, 0, shown)
+        return (shown[:, None] == np.arange(self.classes)[:, None, None]).astype(np.float32)
+
+
+def picture() -> np.ndarray:
+    """A spine whose grey values are its classes; discs are 0.40."""
+    semantic, classes = block_spine(NAMES)
+    return np.where(semantic == 2, 0.4, classes / 100).astype(np.float32)
+
+
+def inference(**keywords: Any) -> SegmentationInference:
+    plain = SpineSegmentationSettings(slices=SliceSettings(normalise=False, slice_batch=4))
+    return SegmentationInference(
+        **{
+            "semantic_model": Oracle(3),
+            "instance_model": Oracle(26),
+            "settings": plain,
+            "output_same_shape_as_input": True,
+            **keywords,
+        }
+    )
+
+
+def test_names_on_the_grid_of_the_input() -> None:
+    volume = picture()
+    result = inference().segment(volume)
+    assert result.semantic_segmentation.shape == volume.shape
+    np.testing.assert_array_equal(result.semantic_segmentation == 2, volume == np.float32(0.4))
+    assert result.instance_segmentation is not None
+    assert column(result.instance_segmentation) == [41, 42, 43, 44, 45, 46, 49]
+    assert result.id_to_label[46] == "L5-S1"
+    assert [v.name for v in result.vertebrae] == NAMES
+
+
+def test_without_the_grid_of_the_input_slices_have_the_size_of_the_network() -> None:
+    result = inference(output_same_shape_as_input=False).segment(picture())
+    assert result.semantic_segmentation.shape == (6, WIDTH, HEIGHT)
+
+
+def test_two_classes_need_no_second_network_and_no_disc() -> None:
+    model = inference(instance_model="absent.onnx")
+    volume = np.zeros((2, 20, 30), np.float32)
+    volume[:, 5:10, 5:10] = 0.01
+    result = model.segment(volume, only_2class_segmentation=True)
+    assert result.instance_segmentation is None
+    assert np.unique(result.semantic_segmentation).tolist() == [0, 1]
+
+
+def test_slices_go_in_batches() -> None:
+    model = Oracle(3)
+    inference(semantic_model=model).segment(picture(), only_2class_segmentation=True)
+    assert model.calls == [4, 2]
+    assert [(b.start, b.stop) for b in batches(5, 2)] == [(0, 2), (2, 4), (4, 5)]
+
+
+def test_a_network_with_other_classes_is_refused() -> None:
+    with pytest.raises(ModelError, match="semantic network returned"):
+        inference(semantic_model=Oracle(4)).segment(picture())
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SAL"])
+def test_orientation_does_not_matter(codes: str) -> None:
+    upright = NII(nib.Nifti1Image(picture(), np.diag([3.0, 1, 1, 1])), False)
+    turned = upright.reorient(tuple(codes))
+    semantic, instances, _ = segment_image(
+        turned,
+        inference(
+            settings=SpineSegmentationSettings(slices=SliceSettings(False, normalise=False))
+        ),
+    )
+    assert instances is not None
+    assert instances.orientation == semantic.orientation == turned.orientation
+    np.testing.assert_allclose(instances.affine, turned.affine)
+    assert column(instances.reorient(("R", "A", "S")).get_array())[0] == 41
+
+
+def test_images_need_their_own_grid() -> None:
+    image = NII(nib.Nifti1Image(picture(), np.eye(4)), False)
+    with pytest.raises(SpinepsError, match="output_same_shape_as_input"):
+        segment_image(image, inference(output_same_shape_as_input=False))
+
+
+class Session:
+    """Stand-in for onnxruntime that remembers how it was made."""
+
+    made: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(self, path: str, sess_options: Any, providers: list[Any]) -> None:
+        if Path(path).read_text() == "broken":
+            raise RuntimeError("bad protobuf")
+        Session.made.append({"path": path, "providers": providers, "options": sess_options})
+        self.classes = 3 if "semantic" in path else 26
+
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name="pixels")]
+
+    def run(self, _: None, feeds: dict[str, Any]) -> list[Any]:
+        return [Oracle(self.classes).predict(feeds["pixels"])]
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Any:
+    fake = SimpleNamespace(
+        SessionOptions=SimpleNamespace,
+        InferenceSession=Session,
+        get_available_providers=lambda: ["CPUExecutionProvider"],
+    )
+    monkeypatch.setitem(sys.modules, "onnxruntime", fake)
+    monkeypatch.setattr(Session, "made", [])
+    return fake
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    pair = tmp_path / "semantic.onnx", tmp_path / "names.onnx"
+    for path in pair:
+        path.write_text("whole")
+    return pair
+
+
+def test_onnx_files(runtime: Any, files: tuple[Path, Path]) -> None:
+    model = inference(semantic_model=files[0], instance_model=str(files[1]), num_threads=3)
+    result = model.segment(picture())
+    assert result.instance_segmentation is not None
+    assert column(result.instance_segmentation)[-1] == 49
+    assert [m["providers"] for m in Session.made] == [["CPUExecutionProvider"]] * 2
+    assert Session.made[0]["options"].intra_op_num_threads == 3
+
+
+def test_results_are_kept_where_asked(runtime: Any, files: tuple[Path, Path]) -> None:
+    folder = files[0].parent / "kept"
+    model = inference(semantic_model=files[0], instance_model=files[1])
+    first = model.segment(picture(), cache_dir=folder)
+    (kept,) = folder.iterdir()
+    again = inference(semantic_model=files[0], instance_model=files[1])
+    before = len(Session.made)
+    second = again.segment(picture(), cache_dir=folder)
+    assert len(Session.made) == before
+    np.testing.assert_array_equal(first.instance_segmentation, second.instance_segmentation)
+    assert first.id_to_label == second.id_to_label
+    assert first.vertebrae == second.vertebrae
+    again.segment(picture() * np.float32(0.99999), cache_dir=folder)
+    assert len(list(folder.iterdir())) == 2
+    two = again.segment(picture(), cache_dir=folder, only_2class_segmentation=True)
+    assert two.instance_segmentation is None
+    assert kept.exists()
+
+
+def test_cuda(runtime: Any, files: tuple[Path, Path]) -> None:
+    with pytest.raises(ResourceError, match="cannot use a CUDA device"):
+        OnnxNetwork(files[0], "GPU")
+    runtime.get_available_providers = lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    OnnxNetwork(files[0], 1)
+    assert Session.made[0]["providers"][0] == ("CUDAExecutionProvider", {"device_id": 1})
+
+
+@pytest.mark.parametrize(
+    ("word", "index"),
+    [("CPU", None), ("cpu", None), ("GPU", 0), ("cuda", 0), ("cuda:2", 2), (3, 3), ("1", 1)],
+)
+def test_devices(word: str | int, index: int | None) -> None:
+    assert cuda_index(word) == index
+
+
+def test_unknown_device() -> None:
+    with pytest.raises(ResourceError, match="'tpu'"):
+        cuda_index("tpu")
+
+
+def test_broken_and_absent_files(runtime: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "semantic.onnx"
+    broken.write_text("broken")
+    with pytest.raises(ModelError, match="bad protobuf"):
+        OnnxNetwork(broken)
+    with pytest.raises(ModelError, match="does not exist"):
+        OnnxNetwork(tmp_path / "absent.onnx")
+
+
+def test_without_onnxruntime(monkeypatch: pytest.MonkeyPatch, files: tuple[Path, Path]) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModelError, match=r"onnxruntime, which is not installed.*\[onnx\]"):
+        OnnxNetwork(files[0])
+
+
+def test_weights_are_never_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match=r"fetch https://github.com.*resnet152_896px.onnx"):
+        find_model("semantic", folder=tmp_path)
+    name = models.FILES["mitb5"]["instance"]
+    (tmp_path / name).write_text("x")
+    assert find_model("instance", "mitb5", tmp_path) == tmp_path / name
+    monkeypatch.setattr(models.Path, "home", lambda: tmp_path)
+    with pytest.raises(ModelError, match="spine-segmentation"):
+        SegmentationInference().segment(picture())

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spineps_nipype.spine_segmentation.names import (
+    CLASS_NAMES,
+    ID_OF,
+    ORDER,
+    disc_id_above,
+    names_by_neighbours,
+    original_names,
+)
+from spineps_nipype.spine_segmentation.naming import name_spine, vertebra_names, without_small
+from spineps_nipype.spine_segmentation.sequence import class_histograms, likeliest_names
+from spineps_nipype.spine_segmentation.settings import USUAL_NAMING, NamingSettings
+from spineps_nipype.spine_segmentation.shift import shifted_ids
+
+from .blocks import block_spine, column
+
+USUAL = [n for n in ORDER if n not in {"T13", "L6"}]
+
+
+def histograms(names: list[str], share: float = 0.9) -> np.ndarray:
+    """Shares with the rest spread over all classes."""
+    rows = np.full((len(names), len(CLASS_NAMES)), (1 - share) / len(CLASS_NAMES))
+    for i, name in enumerate(names):
+        rows[i, CLASS_NAMES.index(name)] += share
+    return rows
+
+
+def found(names: list[str], settings: NamingSettings = USUAL_NAMING) -> list[str]:
+    return [v.name for v in likeliest_names(histograms(names), settings)]
+
+
+def test_table_of_the_original() -> None:
+    table = original_names()
+    assert list(table) == list(range(50))
+    for number, name in (
+        (0, "unexpected_0"),
+        (1, "C2"),
+        (2, "C2-C3"),
+        (11, "C7"),
+        (13, "T1"),
+        (35, "T12"),
+        (36, "T12-L1"),
+        (37, "L1"),
+        (44, "L4-L5"),
+        (45, "L5"),
+        (46, "L5-L6"),
+        (47, "L6"),
+        (48, "L6-S1"),
+        (49, "S1"),
+    ):
+        assert table[number] == name
+
+
+@pytest.mark.parametrize(
+    ("present", "number", "name"),
+    [
+        (["L4", "L5", "S1"], 46, "L5-S1"),
+        (["L4", "L5", "L6", "S1"], 46, "L5-L6"),
+        (["L4", "L5", "L6", "S1"], 48, "L6-S1"),
+        (["L3", "L4", "S1"], 44, "L4-S1"),
+        (["L4", "L5"], 44, "L4-L5"),
+        (["L3", "L4"], 44, "L4-L5"),
+        (["T12", "T13", "L1"], 36, "T12-T13"),
+        (["T12", "T13", "L1"], 52, "T13-L1"),
+        (["T12", "L1"], 36, "T12-L1"),
+        (["T12"], 36, "T12-L1"),
+    ],
+)
+def test_discs_are_named_by_their_neighbours(present: list[str], number: int, name: str) -> None:
+    assert names_by_neighbours(ID_OF[n] for n in present)[number] == name
+
+
+def test_discs_above_the_top_vertebra() -> None:
+    assert disc_id_above(ID_OF["L1"]) == 36
+    assert disc_id_above(ID_OF["S1"]) == 46
+    assert disc_id_above(ID_OF["C2"]) is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        USUAL,
+        [*USUAL[:-1], "L6", "S1"],
+        [n for n in USUAL if n != "L5"],
+        ["T5", "T6", "T7"],
+        ["L2", "L3", "L4", "L5", "S1"],
+        ["S1"],
+    ],
+)
+def test_sure_names_stay(names: list[str]) -> None:
+    assert found(names) == names
+
+
+def test_single_errors_are_outvoted() -> None:
+    assert found(["T5", "T9", "T7", "T8"]) == ["T5", "T6", "T7", "T8"]
+    assert found(["T5", "T5", "T7"]) == ["T5", "T6", "T7"]
+
+
+def test_t13_stands_between_sure_neighbours() -> None:
+    names = ["T10", "T11", "T12", "L1", "L1", "L2", "L3"]
+    assert found(names) == ["T10", "T11", "T12", "T13", "L1", "L2", "L3"]
+    assert "T13" not in found(names, NamingSettings(allow_t13=False))
+
+
+def test_variants_can_be_forbidden() -> None:
+    six = ["L4", "L5", "L6", "S1"]
+    assert found(six) == six
+    assert found(six, NamingSettings(allow_l6=False)) != six
+    four = ["L2", "L3", "L4", "S1"]
+    assert found(four) == four
+    assert found(four, NamingSettings(allow_missing_l5=False)) == ["L2", "L3", "L4", "L5"]
+
+
+def test_the_last_of_a_view_is_not_called_t13() -> None:
+    assert found(["T11", "T12", "L1"]) == ["T11", "T12", "L1"]
+
+
+def test_shares_and_margins() -> None:
+    sure, unsure = (likeliest_names(histograms(["T5", "T6"], s))[0] for s in (0.9, 0.2))
+    assert sure.id == ID_OF["T5"] == 21
+    assert sure.share == pytest.approx(0.9 + 0.1 / 25)
+    assert sure.margin > unsure.margin > 0
+
+
+@given(rows=st.lists(st.lists(st.floats(0, 1), min_size=25, max_size=25), min_size=0, max_size=27))
+@settings(max_examples=30, deadline=None)
+def test_names_descend_without_repetition(rows: list[list[float]]) -> None:
+    table = likeliest_names(np.array(rows).reshape(-1, 25))
+    order = [ORDER.index(v.name) for v in table]
+    assert order == sorted(set(order))
+    assert len(table) == min(len(rows), len(ORDER))
+    assert all(v.margin >= 0 for v in table)
+
+
+@given(start=st.integers(0, 20), count=st.integers(3, 12), seed=st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_noise_does_not_move_names(start: int, count: int, seed: int) -> None:
+    names = USUAL[start : start + count]
+    rows = histograms(names, 0.5)
+    wrong = np.random.default_rng(seed).integers(len(rows))
+    if len(names) >= 4 and 0 < wrong < len(names) - 1:
+        rows[wrong] = np.random.default_rng(seed).dirichlet(np.ones(25))
+    assert [v.name for v in likeliest_names(rows)] == names
+
+
+def test_histograms_ignore_background() -> None:
+    instances = np.array([1, 1, 1, 2, 0])
+    classes = np.array([4, 4, 0, 0, 7])
+    shares = class_histograms(instances, classes, 2)
+    assert shares[0, 3] == 1
+    assert shares[1].sum() == 0
+
+
+@pytest.mark.parametrize("naming", ["sequence", "shift"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["T5", "T6", "T7", "T8"],
+        ["L3", "L4", "L5", "S1"],
+        ["L3", "L4", "S1"],
+        ["L4", "L5", "L6", "S1"],
+        ["C2", "C3"],
+        ["L5"],
+    ],
+)
+def test_spines_of_blocks(naming: str, names: list[str]) -> None:
+    semantic, classes = block_spine(names)
+    result = name_spine(semantic, classes, NamingSettings(naming=naming))  # type: ignore[arg-type]
+    assert vertebra_names(result.labels) == names
+    shown = [result.id_to_label[i] for i in column(result.labels)]
+    expected = [names[0]]
+    for upper, lower in pairwise(names):
+        expected += [f"{upper}-{lower}", lower]
+    assert shown == expected
+
+
+def test_t13_has_an_id_of_its_own() -> None:
+    semantic, classes = block_spine(["T10", "T11", "T12", "T13", "L1", "L2"])
+    result = name_spine(semantic, classes)
+    assert column(result.labels) == [31, 32, 33, 34, 35, 36, 51, 52, 37, 38, 39]
+    assert result.id_to_label[36] == "T12-T13"
+    assert [v.name for v in result.vertebrae] == ["T10", "T11", "T12", "T13", "L1", "L2"]
+
+
+def test_the_top_disc_belongs_to_the_vertebra_above() -> None:
+    semantic, classes = block_spine(["L1", "L2"], disc_above=True)
+    assert column(name_spine(semantic, classes).labels) == [36, 37, 38, 39]
+    semantic, classes = block_spine(["S1"], disc_above=True)
+    assert column(name_spine(semantic, classes).labels) == [46, 49]
+
+
+def test_a_fragment_breaks_discs_under_the_original_only() -> None:
+    semantic, classes = block_spine(["T5", "T6", "T7"])
+    semantic[1:5, 17:20, 8:14] = 1
+    assert column(name_spine(semantic, classes).labels) == [21, 22, 23, 24, 25]
+    broken = name_spine(semantic, classes, numerics="original").labels
+    assert 20 in np.unique(broken)
+
+
+def test_the_disc_above_the_sacrum_is_misnamed_under_the_original_only() -> None:
+    semantic, classes = block_spine(["L3", "L4", "L5", "S1"])
+    for numerics, name in (("mended", "L5-S1"), ("original", "L5-L6")):
+        result = name_spine(semantic, classes, numerics=numerics)
+        assert column(result.labels) == [41, 42, 43, 44, 45, 46, 49]
+        assert result.id_to_label[46] == name
+
+
+def test_small_structures_vanish() -> None:
+    labels = np.zeros((10, 10), np.int16)
+    labels[:5] = 3
+    labels[5:, 0] = -2
+    labels[9, 1:10] = 4
+    cleaned = without_small(labels)
+    assert np.unique(cleaned).tolist() == [0, 3]
+
+
+def test_cost_of_a_shift_counts_distance_and_difference() -> None:
+    # Two of three voxels say T5 and T6; the third says C2, far away.
+    instances = np.array([1, 1, 1, 3, 3, 3])[None, None]
+    classes = np.array([10, 10, 1, 11, 11, 11])[None, None]
+    ids = shifted_ids(instances, classes, instances > 0)
+    assert ids[0, 0].tolist() == [19, 19, 19, 21, 21, 21]

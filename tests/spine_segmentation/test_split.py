@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spineps_nipype.errors import EmptyResultError, InputError
+from spineps_nipype.spine_segmentation.names import CLASS_NAMES
+from spineps_nipype.spine_segmentation.planes import below_plane, plane_normals
+from spineps_nipype.spine_segmentation.split import split_instances
+
+from .blocks import block_spine, column
+
+
+def test_vertebrae_and_discs_are_numbered_from_the_top() -> None:
+    semantic, _ = block_spine(["T5", "T6", "T7", "T8"])
+    split = split_instances(semantic)
+    assert column(split.instances) == [1, 2, 3, 4, 5, 6, 7]
+    assert column(split.vertebrae) == [1, 2, 3, 4]
+    np.testing.assert_array_equal(split.instances > 0, semantic > 0)
+    original = split_instances(semantic, numerics="original")
+    np.testing.assert_array_equal(original.instances, split.instances)
+
+
+def test_a_disc_above_the_top_vertebra_leaves_number_one_unused_in_the_original() -> None:
+    semantic, _ = block_spine(["T5", "T6", "T7"], disc_above=True)
+    assert column(split_instances(semantic, numerics="original").instances) == [2, 3, 4, 5, 6, 7]
+    assert column(split_instances(semantic).vertebrae) == [1, 2, 3]
+
+
+def test_small_disc_parts_mark_no_disc() -> None:
+    semantic, _ = block_spine(["T5", "T6", "T7"])
+    semantic[1, 15:19, 2:10] = 2
+    for numerics in ("mended", "original"):
+        assert split_instances(semantic, numerics=numerics).discs.max() == 2
+
+
+def test_one_disc_is_enough() -> None:
+    semantic, _ = block_spine(["T5", "T6"])
+    assert column(split_instances(semantic).instances) == [1, 2, 3]
+
+
+def test_the_plane_of_a_single_disc_follows_its_tilt() -> None:
+    semantic = np.zeros((4, 40, 60), np.uint8)
+    y, z = np.mgrid[:40, :60]
+    height = z - (10 + y * 0.7)
+    semantic[:, (height > 0) & (height < 25)] = 1
+    semantic[:, (height > 10) & (height < 15)] = 2
+    split = split_instances(semantic)
+    assert split.vertebrae.max() == 2
+    bone = semantic == 1
+    np.testing.assert_array_equal(
+        (split.vertebrae == 1)[bone], np.broadcast_to(height >= 15, bone.shape)[bone]
+    )
+
+
+def test_without_disc_there_is_one_vertebra() -> None:
+    semantic, _ = block_spine(["T5"])
+    assert column(split_instances(semantic).instances) == [1]
+    with pytest.raises(EmptyResultError, match="No disc"):
+        split_instances(semantic, numerics="original")
+
+
+def test_a_missing_disc_parts_vertebrae_all_the_same() -> None:
+    semantic, _ = block_spine(["T5", "T6", "T7", "T8"], missing_discs=(1,))
+    split = split_instances(semantic)
+    assert column(split.vertebrae) == [1, 2, 3, 4]
+    # The original loses what does not touch the largest component.
+    assert column(split_instances(semantic, numerics="original").vertebrae) == [1, 2]
+
+
+def test_fragments_are_deleted_and_slivers_return() -> None:
+    semantic, _ = block_spine(["T5", "T6", "T7"])
+    semantic[2:4, 17:19, 10:14] = 1
+    split = split_instances(semantic)
+    assert (split.vertebrae[:, 17:19] == 0).all()
+    assert column(split.vertebrae) == [1, 2, 3]
+    tilted = semantic.copy()
+    # A corner of T6 that reaches above the disc plane stays with T6.
+    z = int(np.argwhere(split.discs == 1)[:, 2].max())
+    tilted[2, 14:16, z - 8 : z] = 1
+    part = split_instances(tilted).vertebrae[2, 14:16, z - 8 : z]
+    assert (part == 2).all()
+
+
+def test_bad_masks_are_refused() -> None:
+    with pytest.raises(InputError, match=r"\[3\]"):
+        split_instances(np.full((2, 2, 2), 3, np.uint8))
+    with pytest.raises(EmptyResultError, match="No vertebra"):
+        split_instances(np.zeros((2, 2, 2), np.uint8))
+
+
+@given(count=st.integers(1, 8), slices=st.integers(3, 7))
+@settings(max_examples=15, deadline=None)
+def test_as_many_vertebrae_as_blocks(count: int, slices: int) -> None:
+    semantic, _ = block_spine(list(CLASS_NAMES[:count]), slices=slices + 2)
+    split = split_instances(semantic)
+    assert column(split.vertebrae) == list(range(1, count + 1))
+    assert column(split.discs) == list(range(1, count))
+
+
+def test_normals_follow_the_curve() -> None:
+    straight = np.array([[0.0, 0, 30], [0, 0, 20], [0, 0, 10]])
+    np.testing.assert_allclose(plane_normals(straight), [[0, 0, 1]] * 3, atol=1e-9)
+    slanted = np.array([[0.0, 10, 10], [0, 0, 0]])
+    np.testing.assert_allclose(plane_normals(slanted), [[0, 0.5**0.5, 0.5**0.5]] * 2, atol=1e-9)
+    np.testing.assert_allclose(plane_normals(straight[:1]), [[0, 0, 1]])
+    assert plane_normals(np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_a_parabola_is_continued() -> None:
+    t = np.arange(6.0)
+    points = np.stack([0 * t, t**2, -10 * t], axis=1)
+    # Continued by (0, 1, 10) above the first point, whose lower neighbour is (0, 1, -10).
+    np.testing.assert_allclose(plane_normals(points)[0], [0, 0, 1], atol=1e-9)
+
+
+def test_voxel_centres_decide_the_side() -> None:
+    points = np.array([[0, 0, 9], [0, 0, 10]])
+    below = below_plane(points, np.array([0.0, 0, 10]), np.array([0.0, 0, 1]))
+    assert below.tolist() == [True, False]
