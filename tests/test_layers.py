@@ -23,13 +23,11 @@ ALLOWED = {
     "phantom": BASE,
     "models": BASE | {"models"},
     **{system: BASE | {"models", system} for system in SYSTEMS},
-    "totalspineseg": BASE | {"models", "totalspineseg"},
     "bids": BASE | {"bids"},
     "reports": BASE | {"reports"},
     "data": set(),
-    "interfaces": BASE | {"models", "spineps", "totalspineseg", "bids", "reports", "interfaces"},
-    "workflows": BASE
-    | {"models", "spineps", "totalspineseg", "bids", "reports", "interfaces", "workflows"},
+    "interfaces": BASE | SYSTEMS | {"models", "bids", "reports", "interfaces"},
+    "workflows": BASE | SYSTEMS | {"models", "bids", "reports", "interfaces", "workflows"},
 }
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
 HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures", "onnxruntime"}
