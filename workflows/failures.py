@@ -11,7 +11,6 @@ from spineps_nipype import errors
 from spineps_nipype.errors import ErrCode, ResourceError, SpinepsError
 
 _LAST_LINE: Final = re.compile(r"^\s*((?:\w+\.)*)(\w+)(?:: (.*))?$")
-_ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 FULL_DISK: Final = "The disk is full. Free space on the disk of the work folder or the output."
 OUT_OF_MEMORY: Final = (
     "The memory did not suffice. Give the run more memory, or fewer processes (--nprocs)."

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from spineps_nipype import __version__
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 
+WORKFLOW_NAME: Final = "spineps_" + "_".join(__version__.split(".")[:2]) + "_wf"
+"""Carries the minor version: work of another version is not believed."""
 AUTO = "auto"
 NO_MODEL = "none"
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +20,10 @@ from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.errors import InputError, OutputError, ResourceError, SpinepsError
 
+from .dry_run import dry_run
+from .guards import library_environment, make_folder, only_run, terminable
 from .model_choice import ModelChooser
-from .options import RunOptions
+from .options import WORKFLOW_NAME, RunOptions
 from .resources import available_cpus, available_memory_gb, choose_device, threads_per_node
 from .run_log import run_log
 from .summary import (
@@ -41,18 +40,8 @@ from .units import Unit, check_folders, make_units
 
 logger = logging.getLogger("spineps_nipype.run")
 
-WORKFLOW_NAME: Final = "spineps_" + "_".join(__version__.split(".")[:2]) + "_wf"
-"""Carries the minor version: work of another version is not believed."""
 MODELS_NOTE: Final = "MODELS.txt"
 """File beside the snapshots that says which models made them."""
-BACKEND_VARIABLE: Final = "MPLBACKEND"
-"""Pictures are drawn without a screen."""
-THREAD_VARIABLES: Final = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
-)
 
 ScanWorkflow = Callable[..., Any]
 
@@ -93,7 +82,8 @@ def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> 
             raise _no_scans(options, query)
         chooser = ModelChooser(options)
         if options.dry_run:
-            return _dry_run(options, query, chooser)
+            memory_gb = options.mem_gb or available_memory_gb()
+            return dry_run(options, make_units(query.scans, options, chooser, memory_gb))
         return _run(options, query, chooser, build)
     except SpinepsError as fault:
         print(fault_line(fault))
@@ -108,15 +98,15 @@ def _run(
     memory_gb = options.mem_gb or available_memory_gb()
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     logs = options.output_dir / "logs" / run_id
-    _make_folder(logs)
-    _make_folder(options.work_folder)
+    make_folder(logs)
+    make_folder(options.work_folder)
     with (
-        _only_run(options.work_folder),
+        only_run(options.work_folder),
         run_log(logs / "run.log", options.verbose),
-        _terminable(),
+        terminable(),
     ):
         threads = options.omp_nthreads or threads_per_node(nprocs, len(query.scans))
-        with _environment(threads):
+        with library_environment(threads):
             units = make_units(query.scans, options, chooser, memory_gb)
             describe_dataset(options.output_dir, options.bids_dir)
             _write_record(logs / "run.json", options, units, device, nprocs, threads, memory_gb)
@@ -215,44 +205,6 @@ def _nodes_of(workflow: Any, units: Sequence[Unit]) -> dict[str, tuple[str, list
     return {unit.name: (unit.label, nodes[unit.name]) for unit in units}
 
 
-def _dry_run(options: RunOptions, query: Query, chooser: ModelChooser) -> int:
-    """Say what would happen, and change nothing."""
-    memory_gb = options.mem_gb or available_memory_gb()
-    units = make_units(query.scans, options, chooser, memory_gb)
-    for unit in units:
-        print(_plan_text(unit, options))
-    todo = sum(unit.runs for unit in units)
-    done = sum(unit.done_before for unit in units)
-    faulty = len(units) - todo - done
-    print(
-        f"{len(units)} scans: {todo} would run, {done} are done, {faulty} cannot run. "
-        "Nothing was changed."
-    )
-    return exit_status(outcomes(units)) if faulty else 0
-
-
-def _plan_text(unit: Unit, options: RunOptions) -> str:
-    lines = [f"{unit.label}  [{unit.scan.path}]"]
-    if unit.header is not None:
-        shape = " x ".join(map(str, unit.header.shape))
-        zooms = " x ".join(f"{z:.2f}" for z in unit.header.zooms)
-        axes = "".join(unit.header.axis_codes)
-        lines.append(f"  image     {shape} voxels of {zooms} mm, {axes}")
-    if unit.models is not None:
-        packages = unit.models.packages
-        names = [f"{k}: {p.id if p else 'none'}" for k, p in packages.items()]
-        lines.append(f"  models    {', '.join(names)}")
-        lines += [f"  note      {note}" for note in unit.models.notes]
-    if unit.fault is not None:
-        lines.append(f"  cannot run ({unit.fault.code.name}): {unit.fault}")
-        return "\n".join(lines)
-    assert unit.plan is not None
-    lines += [f"  {step.phase:<10}{step.action:<8}{step.why}" for step in unit.plan]
-    if unit.runs and (options.work_folder / WORKFLOW_NAME / unit.name).is_dir():
-        lines.append("  The work folder remembers nodes of this scan; those that fit are not run.")
-    return "\n".join(lines)
-
-
 def _say_what_is_left_out(query: Query) -> None:
     """Name images that somebody might miss, each kind of reason once."""
     reasons: dict[str, list[str]] = {}
@@ -320,75 +272,7 @@ def _write_record(
         temporary.write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder, and try whether it takes files."""
-    probe = folder / f".probe-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as fault:
-        raise OutputError(
-            f"The folder cannot be written: {fault.strerror or fault}.",
-            file=folder,
-            remedy="Choose another folder, or change its permissions.",
-        ) from fault
-
-
 def _warm_up() -> None:
     from .worker import start_server
 
     start_server()
-
-
-@contextmanager
-def _only_run(work: Path) -> Iterator[None]:
-    """Keep other runs out of a work folder; the system frees the lock of a killed run."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(work / ".run.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as fault:
-        raise ResourceError(
-            "Another run uses the work folder.",
-            file=work,
-            remedy="Wait until it has ended, or give each run a work folder of its own (-w).",
-        ) from fault
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _environment(threads: int) -> Iterator[None]:
-    """Tell libraries in processes to come how many threads to use, and to seek no screen."""
-    wanted = {**dict.fromkeys(THREAD_VARIABLES, str(threads)), BACKEND_VARIABLE: "Agg"}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Treat SIGTERM (a cluster's time limit) like Ctrl-C: stop, and say what is finished."""
-
-    def stop(number: int, frame: Any) -> None:  # noqa: ARG001
-        raise KeyboardInterrupt
-
-    before = None
-    with suppress(ValueError):  # not in the main thread
-        before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        with suppress(ValueError, TypeError):
-            signal.signal(signal.SIGTERM, before)

@@ -20,6 +20,7 @@ from ..core.anatomy import (
     ENDPLATE_INFERIOR,
     ENDPLATE_OFFSET,
     ENDPLATE_SUPERIOR,
+    METAL,
     SACRUM,
     T13,
 )
@@ -31,8 +32,6 @@ from .numbers import in_order, is_vertebra, number_above
 
 logger = logging.getLogger(__name__)
 
-METAL_NUMBER = 80
-
 
 def finalize_masks(
     spine: NII,
@@ -40,7 +39,7 @@ def finalize_masks(
     crop: Box,
     *,
     sacrum_ids: Collection[int] = (SACRUM,),
-    metal: Collection[int] = (METAL_NUMBER,),
+    metal: Collection[int] = (METAL,),
     numerics: Numerics = "mended",
 ) -> tuple[NII, NII]:
     """Paint sacrum, metal and dens, number discs and endplates, tell the endplates apart.
@@ -83,11 +82,11 @@ def finalize_arrays(
     orientation: tuple[str, ...],
     *,
     sacrum_ids: Collection[int] = (SACRUM,),
-    metal: Collection[int] = (METAL_NUMBER,),
+    metal: Collection[int] = (METAL,),
     numerics: Numerics = "mended",
 ) -> None:
     """Finish two masks of the same box in place; see `finalize_masks`."""
-    for labels, number in ((sacrum_ids, SACRUM), (metal, METAL_NUMBER), ((DENS,), C2)):
+    for labels, number in ((sacrum_ids, SACRUM), (metal, METAL), ((DENS,), C2)):
         vert[np.isin(spine, list(labels))] = number
     spine_pir, vert_pir = pir_view(spine, orientation), pir_view(vert, orientation)
     split_before = bool(((spine == ENDPLATE_SUPERIOR) | (spine == ENDPLATE_INFERIOR)).any())

@@ -1,0 +1,116 @@
+"""What a run says while it works."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from spineps_nipype.workflows.engine import NodeEvent
+from spineps_nipype.workflows.progress import Progress
+
+NODES = ["conform", "semantic", "snapshot", "save_final"]
+FAILURE = "Traceback\nspineps_nipype.errors.EmptyResultError: Nothing. [a.nii] Look again.\n"
+
+
+def name(scan: str, node: str) -> str:
+    return f"wf.{scan}.spineps_wf.{node}"
+
+
+def scans(*names: str) -> dict[str, tuple[str, list[str]]]:
+    return {s: (f"sub-{s}", [name(s, node) for node in NODES]) for s in names}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_every_event_is_a_line_for_programs(tmp_path: Path) -> None:
+    file = tmp_path / "progress.jsonl"
+    progress = Progress(scans("a"), file, io.StringIO())
+    progress(NodeEvent(name("a", "conform"), "start", pid=7))
+    progress(NodeEvent(name("a", "conform"), "done", 2.5, 0.25))
+    progress(NodeEvent(name("a", "semantic"), "cached", 9.0))
+    progress(NodeEvent(name("a", "snapshot"), "failed", 1.0, 0.5, FAILURE, "crash.txt"))
+    progress(NodeEvent("wf.other.node", "done"))  # no scan of this run
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(e["scan"], e["node"], e["event"]) for e in lines] == [
+        ("sub-a", "conform", "start"),
+        ("sub-a", "conform", "done"),
+        ("sub-a", "semantic", "cached"),
+        ("sub-a", "snapshot", "failed"),
+    ]
+    assert lines[0]["pid"] == 7
+    assert (lines[1]["seconds"], lines[1]["peak_gb"]) == (2.5, 0.25)
+    assert lines[3]["reason"] == "Nothing. [a.nii] Look again."
+    shares = [e["progress"] for e in lines]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[1] < shares[2] < shares[3] == 1.0
+    assert all(e["time"] for e in lines)
+
+
+def test_the_record_of_a_scan() -> None:
+    progress = Progress(scans("a", "b"), None, io.StringIO())
+    progress(NodeEvent(name("a", "conform"), "done", 2.0, 0.25))
+    progress(NodeEvent(name("a", "semantic"), "cached", 100.0))
+    progress(NodeEvent(name("a", "snapshot"), "failed", 1.0, 0.75, FAILURE, "crash.txt"))
+    scan = progress.scans["a"]
+    assert scan.seconds == 3.0  # what was remembered took no time
+    assert scan.peak_gb == 0.75
+    assert scan.finished
+    assert scan.failure is not None
+    assert scan.failure.where == "a.spineps_wf.snapshot"
+    assert not progress.scans["b"].finished
+    for node in NODES:
+        progress(NodeEvent(name("b", node), "done", 0.1))
+    assert progress.scans["b"].finished
+    assert progress.fraction == 1.0
+
+
+def test_lines_for_people_without_a_terminal() -> None:
+    text = io.StringIO()
+    progress = Progress(scans("a"), None, text)
+    progress(NodeEvent(name("a", "semantic"), "start"))
+    progress(NodeEvent(name("a", "semantic"), "done", 12.4, 1.26))
+    progress(NodeEvent(name("a", "save_final"), "done", 0.1))
+    progress(NodeEvent(name("a", "snapshot"), "failed", 1.0, 0.5, FAILURE))
+    lines = text.getvalue().splitlines()
+    assert len(lines) == 2
+    assert lines[0].endswith("sub-a: semantic mask (12 s, 1.3 GB)")
+    assert lines[1].endswith("sub-a: failed: Nothing. [a.nii] Look again.")
+
+
+def test_one_line_on_a_terminal() -> None:
+    text = Terminal()
+    progress = Progress(scans("a", "b"), None, text)
+    progress(NodeEvent(name("a", "semantic"), "start"))
+    line = text.getvalue().rpartition("\r")[2]
+    assert "0 of 2 scans" in line
+    assert "sub-a: semantic mask" in line
+    progress.end()
+    assert text.getvalue().endswith("\r")
+    assert "\n" not in text.getvalue()
+
+
+def test_a_full_disk_or_a_closed_stream_stops_nothing(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    progress = Progress(scans("a"), tmp_path / "absent" / "progress.jsonl", stream)
+    stream.close()
+    progress(NodeEvent(name("a", "semantic"), "done", 1.0))
+    assert progress.scans["a"].done == {name("a", "semantic")}
+
+
+@pytest.mark.parametrize("kind", ["done", "failed"])
+def test_progress_never_goes_back(kind: str) -> None:
+    progress = Progress(scans("a", "b"), None, io.StringIO())
+    before = progress.fraction
+    for scan in ("a", "b"):
+        for node in NODES:
+            progress(NodeEvent(name(scan, node), "start"))
+            progress(NodeEvent(name(scan, node), kind, 1.0, None, FAILURE))  # type: ignore[arg-type]
+            assert progress.fraction >= before
+            before = progress.fraction
+    assert before == 1.0

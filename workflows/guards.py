@@ -1,0 +1,89 @@
+"""What keeps a run apart from others, and the system as it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from spineps_nipype.errors import OutputError, ResourceError
+
+BACKEND_VARIABLE: Final = "MPLBACKEND"
+"""Pictures are drawn without a screen."""
+THREAD_VARIABLES: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and try whether it takes files."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as fault:
+        raise OutputError(
+            f"The folder cannot be written: {fault.strerror or fault}.",
+            file=folder,
+            remedy="Choose another folder, or change its permissions.",
+        ) from fault
+
+
+@contextmanager
+def only_run(work: Path) -> Iterator[None]:
+    """Keep other runs out of a work folder; the system frees the lock of a killed run."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(work / ".run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as fault:
+        raise ResourceError(
+            "Another run uses the work folder.",
+            file=work,
+            remedy="Wait until it has ended, or give each run a work folder of its own (-w).",
+        ) from fault
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def library_environment(threads: int) -> Iterator[None]:
+    """Tell libraries in processes to come how many threads to use, and to seek no screen."""
+    wanted = {**dict.fromkeys(THREAD_VARIABLES, str(threads)), BACKEND_VARIABLE: "Agg"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Treat SIGTERM (a cluster's time limit) like Ctrl-C: stop, and say what is finished."""
+
+    def stop(number: int, frame: Any) -> None:  # noqa: ARG001
+        raise KeyboardInterrupt
+
+    before = None
+    with suppress(ValueError):  # not in the main thread
+        before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        with suppress(ValueError, TypeError):
+            signal.signal(signal.SIGTERM, before)
