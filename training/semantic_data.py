@@ -30,6 +30,8 @@ CONTRAST_SHARES: Final = (0.65, 0.13, 0.07, 0.15)
 OUTSIDE: Final = 255
 SPIDER_CODE: Final = {value: CLASSES + i for i, value in enumerate(SPIDER_SETS)}
 LUMBAR_SHARE: Final = 0.65
+NEAR_THE_SPINE: Final = 0.78
+"""Share of patches around the spine; the others lie anywhere, also in the fat of the back."""
 
 Array = np.ndarray
 
@@ -116,8 +118,8 @@ def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
 def _centre(
     foreground: Array, patch: tuple[int, int, int], rng: np.random.Generator
 ) -> list[float]:
-    """Middle of a patch: mostly around a voxel of the spine."""
-    if rng.random() < 0.93:
+    """Middle of a patch."""
+    if rng.random() < NEAR_THE_SPINE:
         rows = np.argwhere(foreground[::4, ::4])
         p, i, r = rows[int(rng.integers(len(rows)))] * (4, 4, 1)
         return [

@@ -47,26 +47,22 @@ def split_component(body: BoolArray) -> BoolArray:
 
 def _parts(body: BoolArray) -> tuple[BoolArray, BoolArray]:
     """Two parts: what erosion separates, or core and ring of what it does not."""
-    previous, volume = body, body
+    earlier = previous = volume = body
     for _ in range(MAX_EROSIONS):
-        previous, volume = volume, erode(volume, 1, FULL)
+        earlier, previous, volume = previous, volume, erode(volume, 1, FULL)
         components, count = components_by_size(volume, FULL)
         if count > 1:
             return components == 1, components == 2
         if count == 0:
-            return _core_and_ring(previous, body)
+            return _core_and_ring(previous, earlier)
     raise CannotSplitError(f"one piece after {MAX_EROSIONS} erosions")
 
 
-def _core_and_ring(core: BoolArray, body: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """Core that survived all but the last erosion, and the shell one erosion earlier."""
-    earlier = body
-    while True:
-        eroded = erode(earlier, 1, FULL)
-        if (eroded == core).all():
-            break
-        earlier = eroded
-    ring = earlier & ~core
+def _core_and_ring(core: BoolArray, earlier: BoolArray) -> tuple[BoolArray, BoolArray]:
+    """Core that survived all but the last erosion, and its ring of one erosion earlier.
+
+    The core takes up to half of both. A body that is gone after one erosion has no ring.
+    """
     whole = int(earlier.sum())
     while core.sum() < CORE_FRACTION * whole:
         grown = dilate(core, 1, FULL) & earlier

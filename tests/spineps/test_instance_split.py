@@ -65,3 +65,10 @@ def test_what_has_no_ring_is_left_alone() -> None:
 def test_a_large_block_that_does_not_come_apart() -> None:
     with pytest.raises(CannotSplitError, match="10 erosions"):
         split_component(np.ones((40, 40, 40), bool))
+
+
+def test_a_flat_body_that_one_erosion_deletes_is_left_alone() -> None:
+    flat = np.zeros((12, 12, 6), bool)
+    flat[2:10, 2:10, 2:4] = True
+    with pytest.raises(CannotSplitError, match="empty"):
+        split_component(flat)
