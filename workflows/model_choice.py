@@ -103,6 +103,12 @@ class ModelChooser:
             )
         return ChosenModels({kind: packages[kind] for kind in KINDS}, tuple(notes))
 
+    def planes(self) -> set[str]:
+        """Planes that the semantic models are for."""
+        named = self._named.get("semantic")
+        packages = [named] if named is not None else self._of_kind("semantic")
+        return {package.config.acquisition for package in packages}
+
     @cached_property
     def _available(self) -> list[ModelPackage]:
         return list_packages()

@@ -18,7 +18,7 @@ from spineps_nipype.bids.names import SNAPSHOT_FOLDER
 from spineps_nipype.bids.query import Query, find_scans, read_filter_file
 from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import whole_file
-from spineps_nipype.errors import InputError, OutputError, ResourceError, SpinepsError
+from spineps_nipype.errors import InputError, ModelError, OutputError, ResourceError, SpinepsError
 
 from .dry_run import dry_run
 from .guards import library_environment, make_folder, only_run, terminable
@@ -64,10 +64,11 @@ def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> 
     try:
         check_folders(options)
         filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+        chooser = ModelChooser(options)
         query = find_scans(
             options.bids_dir,
             modalities=options.modalities,
-            plane=None if options.ignore_compatibility else "sag",
+            plane=None if options.ignore_compatibility else chooser.planes() or {"sag"},
             participant_label=options.participant_label,
             session_label=options.session_label,
             filters=filters,
@@ -75,12 +76,11 @@ def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> 
         )
     except SpinepsError as fault:
         print(fault_line(fault))
-        return WRONG_USAGE
+        return NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE
     _say_what_is_left_out(query)
     try:
         if not query.scans:
             raise _no_scans(options, query)
-        chooser = ModelChooser(options)
         if options.dry_run:
             memory_gb = options.mem_gb or available_memory_gb()
             return dry_run(options, make_units(query.scans, options, chooser, memory_gb))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -72,7 +72,7 @@ def find_scans(
     bids_root: str | Path,
     *,
     modalities: Sequence[str] = ("T2w",),
-    plane: str | None = "sag",
+    plane: str | Collection[str] | None = "sag",
     participant_label: Iterable[str] = (),
     session_label: Iterable[str] = (),
     filters: Mapping[str, Mapping[str, Any]] | None = None,
@@ -87,8 +87,8 @@ def find_scans(
     modalities
         Modalities that are wanted, of `MODALITIES`.
     plane
-        Plane that is wanted: an ``acq`` label that names another one leaves the image out. None
-        takes all planes.
+        Plane, or planes, that are wanted: an ``acq`` label that names another one leaves the
+        image out. None takes all planes.
     participant_label, session_label
         Labels, with or without ``sub-`` and ``ses-``; none takes all.
     filters
@@ -111,6 +111,7 @@ def find_scans(
     known = _known(images)
     _check_labels("participant", subjects, _folders(root) | known[0], root)
     _check_labels("session", sessions, known[1], root)
+    planes = {plane} if isinstance(plane, str) else plane
     wanted = {canonical_modality(word) for word in modalities}
     allowed = _filtered(layout, filters, root)
 
@@ -123,7 +124,7 @@ def find_scans(
         if sessions and name.session not in sessions:
             continue
         modality = modality_of(name.word)
-        left_out = _left_out(path, root, name, modality, wanted, plane, ignore_bids_filter)
+        left_out = _left_out(path, root, name, modality, wanted, planes, ignore_bids_filter)
         if left_out is not None:
             skipped.append(left_out)
         elif allowed.get(modality or "", {path}).isdisjoint({path}):
@@ -180,7 +181,7 @@ def _left_out(
     name: ScanName,
     modality: str | None,
     wanted: set[str],
-    plane: str | None,
+    planes: Collection[str] | None,
     ignore_bids_filter: bool,
 ) -> Skipped | None:
     """Why an image is not segmented, None if it is."""
@@ -202,8 +203,9 @@ def _left_out(
     if why:
         return Skipped(path, why, expected=True)
     named = plane_of_word(name.entities.get("acq", ""))
-    if plane is not None and named not in (None, plane, "iso"):
-        return Skipped(path, f"acq-{name.entities['acq']} names another plane than {plane}")
+    if planes is not None and named not in (None, "iso", *planes):
+        others = " or ".join(sorted(planes))
+        return Skipped(path, f"acq-{name.entities['acq']} names another plane than {others}")
     return None
 
 

@@ -181,3 +181,18 @@ def test_an_unknown_modality_is_refused() -> None:
     assert canonical_modality("t2W") == "T2w"
     with pytest.raises(InputError, match="bold"):
         canonical_modality("bold")
+
+
+def test_planes_that_models_are_for_are_taken(tmp_path: Path) -> None:
+    for acq in ("sag", "ax", "cor", "iso"):
+        path = tmp_path / "sub-p" / "anat" / f"sub-p_acq-{acq}_T2w.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    assert names(tmp_path) == ["sub-p_acq-iso_T2w.nii.gz", "sub-p_acq-sag_T2w.nii.gz"]
+    assert names(tmp_path, plane={"ax", "cor"}) == [
+        "sub-p_acq-ax_T2w.nii.gz",
+        "sub-p_acq-cor_T2w.nii.gz",
+        "sub-p_acq-iso_T2w.nii.gz",
+    ]
+    (skipped,) = find_scans(tmp_path, plane={"ax", "cor"}).skipped
+    assert "acq-sag names another plane than ax or cor" in skipped.why

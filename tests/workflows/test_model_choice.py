@@ -138,3 +138,9 @@ def test_installed_models_come_before_embedded_ones(home: Path) -> None:
     models = ModelChooser(RunOptions(*PLACES)).choose("T2w", SAGITTAL)
     assert models.semantic.id == "mine"
     assert "compact instance and labeling models" in models.notes[0]
+
+
+def test_planes_are_those_of_the_semantic_models(home: Path) -> None:
+    install_all(home)
+    assert ModelChooser(RunOptions(*PLACES)).planes() == {"sag", "ax", "iso"}
+    assert ModelChooser(RunOptions(*PLACES, model_semantic="axial")).planes() == {"ax"}
