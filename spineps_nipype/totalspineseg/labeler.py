@@ -137,8 +137,7 @@ def _name_discs(
         if not order or settings.default_superior_disc <= 0:
             raise no_landmark(settings, localizer is not None)
         found = {order[0]: settings.default_superior_disc}
-        return number_discs(order, found, spine, numerics=numerics)
-    if numerics == "original":
+    if numerics == "original" or not set(found.values()) <= set(spine.discs):
         return number_discs(order, found, spine, numerics=numerics)
     evidence = _evidence(order, parts, seg, localizer, settings)
     return fit_discs(order, centres_of(parts, order), found, evidence, spine)

@@ -241,7 +241,10 @@ class SemanticNetwork:
 
 
 def load_semantic(
-    package: ModelPackage, device: str = "cpu", num_threads: int | None = None
+    package: ModelPackage,
+    device: str = "cpu",
+    num_threads: int | None = None,
+    checkpoints: Sequence[str] = CHECKPOINTS,
 ) -> SemanticNetwork:
     """Load a semantic package: all folds, strictly.
 
@@ -253,6 +256,8 @@ def load_semantic(
         torch device.
     num_threads
         Threads of torch in this process; unchanged when None.
+    checkpoints
+        File names of checkpoints, the preferred one first.
 
     Raises
     ------
@@ -263,12 +268,12 @@ def load_semantic(
         torch.set_num_threads(num_threads)
     plans_file = package.folder / "plans.json"
     plans, dataset = _read_json(plans_file), _read_json(package.folder / "dataset.json")
-    checkpoints = [load_checkpoint(path) for path in _fold_files(package)]
-    first = checkpoints[0]
+    loaded = [load_checkpoint(path) for path in _fold_files(package, checkpoints)]
+    first = loaded[0]
     try:
         name = first["init_args"]["configuration"]
         plan = _plan(plans, dataset, name)
-        weights = [c["network_weights"] for c in checkpoints]
+        weights = [c["network_weights"] for c in loaded]
     except (KeyError, TypeError) as err:
         raise ModelError(
             f"The semantic package is incomplete: {err} is missing.",
@@ -290,14 +295,14 @@ def load_semantic(
     return model
 
 
-def _fold_files(package: ModelPackage) -> list[Path]:
-    """Checkpoints of the folds; final ones, else best ones, else the fold ``all``."""
+def _fold_files(package: ModelPackage, checkpoints: Sequence[str]) -> list[Path]:
+    """Checkpoints of the folds, the preferred kind first, else the fold ``all``."""
     folder = package.folder
-    for name in CHECKPOINTS:
+    for name in checkpoints:
         files = [folder / f"fold_{fold}" / name for fold in package.config.folds]
         if files and all(f.is_file() for f in files):
             return files
-    for name in CHECKPOINTS:
+    for name in checkpoints:
         whole = folder / "fold_all" / name
         if whole.is_file():
             return [whole]

@@ -1,0 +1,65 @@
+"""The two networks: what goes in, and what comes out.
+
+Source: TotalSpineSeg 20251028, nnU-Net data sets. Regions: each class is painted where its
+probability exceeds one half; later classes overwrite earlier ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.protocols import Progress, SemanticModel
+from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
+
+if TYPE_CHECKING:
+    from TPTBox import NII
+
+
+@dataclass(frozen=True)
+class RawStep1:
+    """Result of the first network on the grid of its image.
+
+    Parameters
+    ----------
+    labels
+        Raw classes 1 to 9.
+    canal, cord
+        Their probabilities.
+    """
+
+    labels: NII
+    canal: NDArray[np.float32]
+    cord: NDArray[np.float32]
+
+
+def segment_step1(
+    image: NII, network: SemanticModel, *, progress: Progress | None = None
+) -> RawStep1:
+    """Run the first network on a prepared image (RAS+, 1 mm)."""
+    found = network.predict(image, probabilities=True, progress=progress)
+    assert found.probabilities is not None
+    classes = list(found.class_labels)
+    canal, cord = (
+        found.probabilities[classes.index(label)].copy()
+        for label in (RAW_CANAL_STEP1, RAW_CORD_STEP1)
+    )
+    return RawStep1(found.labels, canal, cord)
+
+
+def segment_step2(
+    image: NII, channel: NII, network: SemanticModel, *, progress: Progress | None = None
+) -> NII:
+    """Run the second network: raw classes 1 to 11.
+
+    Parameters
+    ----------
+    image
+        The prepared image, cropped to the result of step 1.
+    channel
+        Every second disc, 0 or 1, on the same grid.
+    """
+    return network.predict([image, channel], progress=progress).labels

@@ -1,0 +1,195 @@
+"""The two steps from a prepared image to their results, in memory.
+
+Source: TotalSpineSeg 20251028, step-1 chain and step-2 chain.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import nibabel as nib
+from numpy.typing import NDArray
+from TPTBox import NII
+
+from ..errors import EmptyResultError
+from ..models.protocols import Progress, SemanticModel
+from .alternate import extract_alternate
+from .canal import fill_canal
+from .components import largest_component
+from .crop import crop_to_seg
+from .inference import RawStep1, segment_step1, segment_step2
+from .labeler import label_spine
+from .labels import CANAL, CORD
+from .landmarks import selected_landmarks
+from .levels import extract_levels
+from .native import to_grid
+from .profiles import PROFILES
+from .settings import LABELER_STEP1, LABELER_STEP2, LabelerSettings, TotalSpineSegSettings
+from .soft import extract_soft
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Step1:
+    """Results of step 1 on the 1 mm grid.
+
+    Parameters
+    ----------
+    raw, output
+        Classes of the network, and the numbered label map.
+    cord, canal
+        Soft maps.
+    levels
+        Points; None when there is no disc on the canal.
+    """
+
+    raw: NII
+    output: NII
+    cord: NII
+    canal: NII
+    levels: NII | None
+
+
+@dataclass(frozen=True)
+class Step2:
+    """Results of step 2: its second channel and classes on the cropped grid, and the label map."""
+
+    channel: NII
+    raw: NII
+    output: NII
+
+
+def run_step1(
+    image: NII,
+    network: SemanticModel,
+    settings: TotalSpineSegSettings,
+    *,
+    localizer: NII | None = None,
+    run_has_localizers: bool | None = None,
+    progress: Progress | None = None,
+) -> Step1:
+    """Network and rules of step 1.
+
+    Parameters
+    ----------
+    image
+        Prepared image: RAS+, 1 mm.
+    network
+        Network of step 1.
+    localizer
+        Labelled result of another scan in the same world space.
+    run_has_localizers
+        Whether any scan of the run has one; matters under ``original`` only.
+
+    Raises
+    ------
+    EmptyResultError
+        If there is no canal, or no disc can be named.
+    """
+    raw = segment_step1(image, network, progress=progress)
+    return finish_step1(raw, settings, localizer=localizer, run_has_localizers=run_has_localizers)
+
+
+def finish_step1(
+    raw: RawStep1,
+    settings: TotalSpineSegSettings,
+    *,
+    localizer: NII | None = None,
+    run_has_localizers: bool | None = None,
+) -> Step1:
+    """Rules of step 1, after its network."""
+    seg = _numbered(raw.labels, LABELER_STEP1, settings, localizer, run_has_localizers)
+    reach = settings.soft_dilation
+    affine = raw.labels.affine
+    return Step1(
+        raw.labels,
+        _nii(seg, affine, True),
+        _nii(extract_soft(raw.cord, seg, (CORD,), dilation=reach), affine, False),
+        _nii(extract_soft(raw.canal, seg, (CORD, CANAL), dilation=reach), affine, False),
+        levels_of(_nii(seg, affine, True), settings),
+    )
+
+
+def levels_of(output: NII, settings: TotalSpineSegSettings) -> NII | None:
+    """Points of the levels; None, with a line in the log, when there is nothing to mark."""
+    try:
+        points = extract_levels(
+            output.get_array(), profile=PROFILES[settings.release], numerics=settings.numerics
+        )
+    except EmptyResultError as fault:
+        logger.warning("no levels: %s", fault.what)
+        return None
+    return _nii(points, output.affine, True)
+
+
+def step2_input(image: NII, step1_output: NII, settings: TotalSpineSegSettings) -> tuple[NII, NII]:
+    """Both channels of step 2: the image around the result of step 1, and every second disc."""
+    seg = step1_output.get_array()
+    margin = settings.crop_margin
+    marked = step1_output.set_array(extract_alternate(seg))
+    return crop_to_seg(image, seg, margin=margin), crop_to_seg(marked, seg, margin=margin)
+
+
+def run_step2(
+    image: NII,
+    step1_output: NII,
+    network: SemanticModel,
+    settings: TotalSpineSegSettings,
+    *,
+    localizer: NII | None = None,
+    run_has_localizers: bool | None = None,
+    progress: Progress | None = None,
+) -> Step2:
+    """Network and rules of step 2; parameters and errors as for `run_step1`."""
+    cropped, channel = step2_input(image, step1_output, settings)
+    raw = segment_step2(cropped, channel, network, progress=progress)
+    output = finish_step2(
+        raw, image, settings, localizer=localizer, run_has_localizers=run_has_localizers
+    )
+    return Step2(channel, raw, output)
+
+
+def finish_step2(
+    raw: NII,
+    image: NII,
+    settings: TotalSpineSegSettings,
+    *,
+    localizer: NII | None = None,
+    run_has_localizers: bool | None = None,
+) -> NII:
+    """Rules of step 2, after its network: the numbered label map on the grid of the image."""
+    seg = _numbered(raw, LABELER_STEP2, settings, localizer, run_has_localizers)
+    return to_grid(_nii(seg, raw.affine, True), image.shape, image.affine)
+
+
+def _numbered(
+    raw: NII,
+    labeler: LabelerSettings,
+    settings: TotalSpineSegSettings,
+    localizer: NII | None,
+    run_has_localizers: bool | None,
+) -> NDArray[Any]:
+    """Largest component, labeller, filled canal."""
+    numerics = settings.numerics
+    labeler = replace(
+        labeler,
+        default_superior_disc=settings.default_superior_disc,
+        selected_disc_landmarks=selected_landmarks(
+            localizer is not None, run_has_localizers, numerics=numerics
+        ),
+    )
+    near = None
+    if localizer is not None:
+        near = to_grid(localizer, raw.shape, raw.affine).get_array()
+    whole = largest_component(raw.get_array(), dilation=settings.component_dilation)
+    numbered = label_spine(
+        whole, labeler, localizer=near, profile=PROFILES[settings.release], numerics=numerics
+    )
+    return fill_canal(numbered, numerics=numerics)
+
+
+def _nii(array: NDArray[Any], affine: NDArray[Any], seg: bool) -> NII:
+    return NII(nib.Nifti1Image(array, affine), seg)
