@@ -95,6 +95,36 @@ def load_image(
     return NII(nib.Nifti1Image(data, image.affine), False)
 
 
+def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[NII]:
+    """Load and check every volume of a 4-D image; a 3-D image is one volume.
+
+    Raises
+    ------
+    InputError, EmptyResultError
+        As `load_image`; a constant volume is refused, too.
+    """
+    path = Path(path)
+    image = _open(path)
+    shape = volume_shape(image.shape)
+    if len(shape) == 3:
+        return [load_image(path, max_gib=max_gib)]
+    check_geometry(image, path)
+    check_shape(shape, path, True)
+    check_memory(shape[:3], path, max_gib)
+    data = _finite(_single_precision(_read(image, path).reshape(shape)), path)
+    for number, volume in enumerate(np.moveaxis(data, 3, 0)):
+        if volume.min() == volume.max():
+            raise EmptyResultError(
+                f"Volume {number} of {shape[3]} is constant: every voxel is {volume.flat[0]:g}.",
+                file=path,
+                remedy="Remove it from the series, or average the volumes.",
+            )
+    return [
+        NII(nib.Nifti1Image(np.ascontiguousarray(data[..., i]), image.affine), False)
+        for i in range(shape[3])
+    ]
+
+
 def load_mask(path: str | Path) -> NII:
     """Load a label map in the smallest unsigned type that holds it.
 

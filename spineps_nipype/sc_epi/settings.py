@@ -1,0 +1,51 @@
+"""Every option of EPISeg, once; same pattern as `spineps_nipype.settings`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..settings import option
+
+Numerics = Literal["mended", "original"]
+"""Rules with their faults mended, or those of the Spinal Cord Toolbox 7.0 as they are."""
+On4D = Literal["error", "mean", "each"]
+Plane = Literal["Axial", "Sagittal"]
+
+
+@dataclass(frozen=True)
+class CleanUpSettings:
+    """From the result of the network to the mask."""
+
+    thr: float | None = option(
+        None, "probability above which a voxel belongs to the cord; 0 keeps probabilities"
+    )
+    largest: bool = option(False, "keep the largest object")
+    fill_holes: bool = option(False, "fill closed cavities")
+    fill_holes_slices: bool = option(False, "fill holes in each axial slice")
+    remove_small: str = option(
+        "", "smallest size of an object, such as 1mm3 or 5vox: one, or one a class"
+    )
+
+
+@dataclass(frozen=True)
+class QcSettings:
+    """Quality control pictures."""
+
+    qc_plane: Plane = option("Axial", "plane of the pictures")
+    qc_resolution: float = option(0.6, "pixel size of the pictures", unit="mm")
+
+
+@dataclass(frozen=True)
+class EpiSegSettings:
+    """All settings that decide about the result of one scan."""
+
+    clean_up: CleanUpSettings = CleanUpSettings()
+    qc: QcSettings = QcSettings()
+    on_4d: On4D = option(
+        "error", "images with several volumes: refuse, segment their mean, or each volume"
+    )
+    tta: bool = option(False, "average over mirrored inputs, if the model allows it")
+    numerics: Numerics = option(
+        "mended", "mended rules, or those of the Spinal Cord Toolbox 7.0 (original)"
+    )
