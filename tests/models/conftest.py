@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,24 @@ def config(**changes: Any) -> dict[str, Any]:
         "expected_inputs": ["img"],
         **changes,
     }
+
+
+def write_old_plans(folder: Path, name: str, blocks: list[int]) -> None:
+    """Describe the network of a package as nnU-Net did before version 2.3."""
+    path = folder / "plans.json"
+    plans = json.loads(path.read_text())
+    entry = plans["configurations"]["3d_fullres"]
+    del entry["architecture"]
+    entry |= {
+        "UNet_class_name": name,
+        "UNet_base_num_features": 4,
+        "unet_max_num_features": 320,
+        "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]],
+        "pool_op_kernel_sizes": [[1, 1, 1], [1, 2, 2]],
+        "n_conv_per_stage_encoder": blocks,
+        "n_conv_per_stage_decoder": [1],
+    }
+    path.write_text(json.dumps(plans))
 
 
 @pytest.fixture

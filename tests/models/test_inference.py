@@ -17,6 +17,8 @@ from spineps_nipype.models.loading import load_instance, load_labeling, load_sem
 from spineps_nipype.models.networks.resnet import ResNet
 from spineps_nipype.models.package import load_package
 
+from .conftest import write_old_plans
+
 HEADS = {"VERT": 24, "REGION": 3, "FULLYVISIBLE": 2}
 
 
@@ -94,19 +96,7 @@ def test_best_checkpoint_and_fold_all_stand_in(semantic_folder: Path) -> None:
 
 def test_old_style_plans(semantic_folder: Path) -> None:
     new = load_semantic(load_package(semantic_folder)).predict(image(), probabilities=True)
-    plans = json.loads((semantic_folder / "plans.json").read_text())
-    entry = plans["configurations"]["3d_fullres"]
-    del entry["architecture"]
-    entry |= {
-        "UNet_class_name": "PlainConvUNet",
-        "UNet_base_num_features": 4,
-        "unet_max_num_features": 320,
-        "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]],
-        "pool_op_kernel_sizes": [[1, 1, 1], [1, 2, 2]],
-        "n_conv_per_stage_encoder": [1, 1],
-        "n_conv_per_stage_decoder": [1],
-    }
-    (semantic_folder / "plans.json").write_text(json.dumps(plans))
+    write_old_plans(semantic_folder, "PlainConvUNet", [1, 1])
     old = load_semantic(load_package(semantic_folder)).predict(image(), probabilities=True)
     np.testing.assert_array_equal(old.probabilities, new.probabilities)
 

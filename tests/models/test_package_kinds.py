@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from spineps_nipype.models.networks.resnet import ResNet
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
 from spineps_nipype.models.package import load_package
 
-from .conftest import ARCHITECTURE, config
+from .conftest import ARCHITECTURE, config, write_old_plans
 from .test_inference import image
 
 
@@ -52,20 +51,7 @@ def test_residual_encoder_in_new_and_old_plans(tmp_path: Path) -> None:
         half=False,
     )
     new = load_semantic(load_package(tmp_path / "resenc")).predict(image(), probabilities=True)
-    path = tmp_path / "resenc" / "plans.json"
-    plans = json.loads(path.read_text())
-    entry = plans["configurations"]["3d_fullres"]
-    del entry["architecture"]
-    entry |= {
-        "UNet_class_name": "ResidualEncoderUNet",
-        "UNet_base_num_features": 4,
-        "unet_max_num_features": 8,
-        "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]],
-        "pool_op_kernel_sizes": [[1, 1, 1], [1, 2, 2]],
-        "n_conv_per_stage_encoder": [1, 2],
-        "n_conv_per_stage_decoder": [1],
-    }
-    path.write_text(json.dumps(plans))
+    write_old_plans(tmp_path / "resenc", "ResidualEncoderUNet", [1, 2])
     old = load_semantic(load_package(tmp_path / "resenc")).predict(image(), probabilities=True)
     np.testing.assert_array_equal(old.probabilities, new.probabilities)
     assert new.probabilities is not None
