@@ -13,6 +13,16 @@ from .spineps import (
     Snapshot,
     SpineCrop,
 )
+from .totalspineseg import (
+    TSSInput2,
+    TSSNetwork1,
+    TSSNetwork2,
+    TSSPrepare,
+    TSSPreview,
+    TSSRules1,
+    TSSRules2,
+    TSSToNative,
+)
 
 __all__ = [
     "Centroids",
@@ -27,4 +37,12 @@ __all__ = [
     "SemanticSegmentation",
     "Snapshot",
     "SpineCrop",
+    "TSSInput2",
+    "TSSNetwork1",
+    "TSSNetwork2",
+    "TSSPrepare",
+    "TSSPreview",
+    "TSSRules1",
+    "TSSRules2",
+    "TSSToNative",
 ]

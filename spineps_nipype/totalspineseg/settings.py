@@ -88,13 +88,10 @@ LABELER_STEP2: Final = LabelerSettings(
 
 
 @dataclass(frozen=True)
-class TotalSpineSegSettings:
-    """Options of one run."""
+class RuleSettings:
+    """Options that decide about the bytes of a result."""
 
     release: Release = option("r20241115", "weights, and the rules that were tuned with them")
-    step1: bool = option(False, "stop after step 1")
-    iso: bool = option(False, "leave the results on the 1 mm grid")
-    keep_only: str = option("", "output folders to keep, separated by commas (default: all)")
     crop_margin: int = option(10, "margin around the result of step 1 for step 2", unit="voxels")
     component_dilation: int = option(
         5, "parts nearer than twice this belong to the largest component", unit="voxels"
@@ -108,6 +105,15 @@ class TotalSpineSegSettings:
     numerics: Numerics = option(
         "mended", "mended rules, or those of TotalSpineSeg 20251028 with their faults (original)"
     )
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Options that decide which results are made and kept."""
+
+    step1: bool = option(False, "stop after step 1")
+    iso: bool = option(False, "leave the results on the 1 mm grid")
+    keep_only: str = option("", "output folders to keep, separated by commas (default: all)")
 
     def kept(self) -> frozenset[str]:
         """Output folders that the run keeps.
@@ -129,3 +135,8 @@ class TotalSpineSegSettings:
     def runs_step2(self) -> bool:
         """Whether step 2 has a result that anyone wants."""
         return not self.step1 and "step2_output" in self.kept()
+
+
+@dataclass(frozen=True)
+class TotalSpineSegSettings(RunSettings, RuleSettings):
+    """All options of one run."""

@@ -26,7 +26,7 @@ from .landmarks import selected_landmarks
 from .levels import extract_levels
 from .native import to_grid
 from .profiles import PROFILES
-from .settings import LABELER_STEP1, LABELER_STEP2, LabelerSettings, TotalSpineSegSettings
+from .settings import LABELER_STEP1, LABELER_STEP2, LabelerSettings, RuleSettings
 from .soft import extract_soft
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Step2:
 def run_step1(
     image: NII,
     network: SemanticModel,
-    settings: TotalSpineSegSettings,
+    settings: RuleSettings,
     *,
     localizer: NII | None = None,
     run_has_localizers: bool | None = None,
@@ -95,7 +95,7 @@ def run_step1(
 
 def finish_step1(
     raw: RawStep1,
-    settings: TotalSpineSegSettings,
+    settings: RuleSettings,
     *,
     localizer: NII | None = None,
     run_has_localizers: bool | None = None,
@@ -113,7 +113,7 @@ def finish_step1(
     )
 
 
-def levels_of(output: NII, settings: TotalSpineSegSettings) -> NII | None:
+def levels_of(output: NII, settings: RuleSettings) -> NII | None:
     """Points of the levels; None, with a line in the log, when there is nothing to mark."""
     try:
         points = extract_levels(
@@ -125,7 +125,7 @@ def levels_of(output: NII, settings: TotalSpineSegSettings) -> NII | None:
     return _nii(points, output.affine, True)
 
 
-def step2_input(image: NII, step1_output: NII, settings: TotalSpineSegSettings) -> tuple[NII, NII]:
+def step2_input(image: NII, step1_output: NII, settings: RuleSettings) -> tuple[NII, NII]:
     """Both channels of step 2: the image around the result of step 1, and every second disc."""
     seg = step1_output.get_array()
     margin = settings.crop_margin
@@ -137,7 +137,7 @@ def run_step2(
     image: NII,
     step1_output: NII,
     network: SemanticModel,
-    settings: TotalSpineSegSettings,
+    settings: RuleSettings,
     *,
     localizer: NII | None = None,
     run_has_localizers: bool | None = None,
@@ -155,7 +155,7 @@ def run_step2(
 def finish_step2(
     raw: NII,
     image: NII,
-    settings: TotalSpineSegSettings,
+    settings: RuleSettings,
     *,
     localizer: NII | None = None,
     run_has_localizers: bool | None = None,
@@ -168,7 +168,7 @@ def finish_step2(
 def _numbered(
     raw: NII,
     labeler: LabelerSettings,
-    settings: TotalSpineSegSettings,
+    settings: RuleSettings,
     localizer: NII | None,
     run_has_localizers: bool | None,
 ) -> NDArray[Any]:

@@ -1,0 +1,83 @@
+"""Shells that bring images to the 1 mm grid and results back from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nibabel as nib
+from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    File,
+    SimpleInterface,
+    TraitedSpec,
+    traits,
+)
+from TPTBox import NII
+
+from ...core.images import load_image, load_mask, save_nii
+from ...totalspineseg.native import to_grid
+from ...totalspineseg.preparation import prepare_image
+from ..spineps.common import node_file
+from .common import numerics_trait
+
+
+class _PrepareInputSpec(BaseInterfaceInputSpec):
+    in_file = File(exists=True, mandatory=True, desc="the checked 3-D image")
+    numerics = numerics_trait()
+
+
+class _PrepareOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="the image in canonical axes at 1 mm")
+
+
+class TSSPrepare(SimpleInterface):
+    """Bring an image to canonical axes and 1 mm."""
+
+    input_spec = _PrepareInputSpec
+    output_spec = _PrepareOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        rules = "spineps-2.1.3" if self.inputs.numerics == "original" else "mended"
+        image = load_image(self.inputs.in_file, numerics=rules)
+        out_file = node_file(runtime, "prepared.nii.gz")
+        save_nii(prepare_image(image, numerics=self.inputs.numerics), out_file)
+        self._results["out_file"] = str(out_file)
+        return runtime
+
+
+class _ToNativeInputSpec(BaseInterfaceInputSpec):
+    in_file = File(exists=True, mandatory=True, desc="a result on any grid")
+    reference = File(exists=True, mandatory=True, desc="image whose grid is wanted")
+    mode = traits.Enum(
+        "nearest",
+        "linear",
+        "label",
+        usedefault=True,
+        desc="label maps (nearest), soft maps (linear), or single labelled voxels (label)",
+    )
+
+
+class _ToNativeOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="the result on the grid of the image")
+
+
+class TSSToNative(SimpleInterface):
+    """Bring a result to the grid of the scan."""
+
+    input_spec = _ToNativeInputSpec
+    output_spec = _ToNativeOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        soft = inputs.mode == "linear"
+        result = load_soft(inputs.in_file) if soft else load_mask(inputs.in_file)
+        grid = nib.load(inputs.reference)
+        out_file = node_file(runtime, "native.nii.gz")
+        save_nii(to_grid(result, grid.shape, grid.affine, inputs.mode), out_file)
+        self._results["out_file"] = str(out_file)
+        return runtime
+
+
+def load_soft(path: str) -> NII:
+    """Load a soft map, which unlike a scan may be 0 everywhere."""
+    return NII(nib.load(path), False)

@@ -1,0 +1,73 @@
+"""Shell of the previews."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    File,
+    SimpleInterface,
+    TraitedSpec,
+    isdefined,
+    traits,
+)
+
+from ...core.images import load_image, load_mask
+from ...totalspineseg.preview import (
+    DISC_TAGS,
+    LEFT_STEP2,
+    LEVEL_TAGS,
+    VERTEBRA_TAGS,
+    draw_preview,
+    save_preview,
+)
+from ..spineps.common import node_file
+
+TAGS: Final[dict[str, dict[str, Any]]] = {
+    "none": {},
+    "step1": {"left": DISC_TAGS},
+    "step2": {"right": VERTEBRA_TAGS, "left": LEFT_STEP2},
+    "levels": {"right": LEVEL_TAGS, "projected": True},
+}
+"""What is written on which side of the structures."""
+
+
+class _PreviewInputSpec(BaseInterfaceInputSpec):
+    in_file = File(exists=True, mandatory=True, desc="the image")
+    seg_file = File(exists=True, desc="label map on any grid, if there is one")
+    tags = traits.Enum(*TAGS, usedefault=True, desc="names beside the structures")
+    plane = traits.Enum("sag", "cor", "ax", usedefault=True, desc="viewing direction")
+    position = traits.Range(
+        low=0.0,
+        high=1.0,
+        value=0.5,
+        exclude_high=True,
+        usedefault=True,
+        desc="slice, as a fraction of the axis",
+    )
+
+
+class _PreviewOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="picture (JPEG)")
+
+
+class TSSPreview(SimpleInterface):
+    """Draw one slice with its labels and their names."""
+
+    input_spec = _PreviewInputSpec
+    output_spec = _PreviewOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        picture = draw_preview(
+            load_image(inputs.in_file),
+            load_mask(inputs.seg_file) if isdefined(inputs.seg_file) else None,
+            plane=inputs.plane,
+            position=inputs.position,
+            **TAGS[inputs.tags],
+        )
+        out_file = node_file(runtime, "preview.jpg")
+        save_preview(picture, out_file)
+        self._results["out_file"] = str(out_file)
+        return runtime
