@@ -31,7 +31,8 @@ OUTSIDE: Final = 255
 SPIDER_CODE: Final = {value: CLASSES + i for i, value in enumerate(SPIDER_SETS)}
 LUMBAR_SHARE: Final = 0.65
 NEAR_THE_SPINE: Final = 0.78
-"""Share of patches around the spine; the others lie anywhere, also in the fat of the back."""
+NEAR_A_REAL_SPINE: Final = 0.5
+"""Shares of patches around the spine; the others lie anywhere, also in the fat of the back."""
 
 Array = np.ndarray
 
@@ -64,7 +65,7 @@ class SemanticSamples:
 
     def _real(self, rng: np.random.Generator) -> Batch:
         scan = self.real[int(rng.integers(len(self.real)))]
-        centre = _centre(scan.mask > 0, self.patch, rng)
+        centre = _centre(scan.mask > 0, self.patch, rng, NEAR_A_REAL_SPINE)
         places = _places(self.patch, centre, rng, widest=1.35)
         image = map_coordinates(scan.image, places, order=1, cval=-1e3)
         values = map_coordinates(scan.mask, places, order=0, cval=OUTSIDE)
@@ -78,7 +79,7 @@ class SemanticSamples:
         return _finish(image.copy(), codes.copy(), outside.copy(), rng)
 
     def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
-        centre = _centre(phantom.spine > 0, self.patch, rng)
+        centre = _centre(phantom.spine > 0, self.patch, rng, NEAR_THE_SPINE)
         places = _places(self.patch, centre, rng, widest=1.15)
         tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
         ones = np.ones(phantom.tissue.shape, np.uint8)
@@ -116,10 +117,10 @@ def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
 
 
 def _centre(
-    foreground: Array, patch: tuple[int, int, int], rng: np.random.Generator
+    foreground: Array, patch: tuple[int, int, int], rng: np.random.Generator, near: float
 ) -> list[float]:
-    """Middle of a patch."""
-    if rng.random() < NEAR_THE_SPINE:
+    """Middle of a patch, with probability `near` around a voxel of the spine."""
+    if rng.random() < near:
         rows = np.argwhere(foreground[::4, ::4])
         p, i, r = rows[int(rng.integers(len(rows)))] * (4, 4, 1)
         return [

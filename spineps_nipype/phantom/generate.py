@@ -210,8 +210,3 @@ def _flag_shells(canvas: Canvas) -> None:
         for step in (1, -1):
             inner &= np.roll(solid, step, axis)
     canvas.tissue[solid & ~inner] |= SHELL
-
-
-def vertebra_parts(phantom: Phantom) -> Array:
-    """Mask of the voxels that belong to vertebrae (not discs, end plates or sacrum)."""
-    return np.isin(phantom.spine, anatomy.VERTEBRA_PARTS)
