@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from ..core import anatomy
 from .canal import canal_course, draw_canal
 from .discs import draw_disc
 from .geometry import Array, Canvas, SmoothField

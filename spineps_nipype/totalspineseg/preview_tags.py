@@ -16,6 +16,8 @@ from .masks import label_boxes
 FONT_SIZE: Final = 15
 OUTLINE: Final = 1
 """Width of the white border around the letters, in pixels."""
+REACH: Final = 2
+"""Heights of a text that it may stand above or below its structure."""
 WHITE: Final = (255, 255, 255)
 Side = Literal["right", "left"]
 Corner = tuple[int, int]
@@ -97,7 +99,7 @@ def place_tag(
     """
     height, width = labels.shape
     middle = (box[0].start + box[0].stop) // 2
-    for row in _rows(middle - size[0] // 2, height - size[0]):
+    for row in _rows(middle - size[0] // 2, height - size[0], REACH * size[0]):
         for column in _columns(box[1], size[1], width, side):
             inner = column if side == "right" else column + size[1] - 1
             anchor = min(row + size[0] // 2, height - 1)
@@ -108,11 +110,11 @@ def place_tag(
     return _clamped(middle - size[0] // 2, height - size[0]), _clamped(beside, width - size[1])
 
 
-def _rows(wanted: int, last: int) -> Iterator[int]:
-    """Row that is wanted, then those below, then those above."""
+def _rows(wanted: int, last: int, reach: int) -> Iterator[int]:
+    """Row that is wanted, then those below, then those above, as far as a name may stray."""
     start = _clamped(wanted, last)
-    yield from range(start, last + 1)
-    yield from range(start - 1, -1, -1)
+    yield from range(start, min(start + reach, last) + 1)
+    yield from range(start - 1, max(start - reach, 0) - 1, -1)
 
 
 def _columns(box: slice, length: int, width: int, side: Side) -> range:

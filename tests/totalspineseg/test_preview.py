@@ -114,8 +114,12 @@ def test_tags_keep_clear_of_labels_and_of_each_other() -> None:
     taken[row : row + 6, column : column + 12] = True
     assert place_tag(labels, taken, box, (6, 12), "right") == (12, 26)
     taken[:, 14:] = True
-    taken[30:, :] = False
-    assert place_tag(labels, taken, box, (6, 12), "right") == (30, 10)
+    taken[22:, :] = False
+    assert place_tag(labels, taken, box, (6, 12), "right") == (22, 10)
+    taken[22:24, :] = True
+    assert place_tag(labels, taken, box, (6, 12), "right") == (24, 10)
+    taken[22:26, :] = True  # further than a name may stray
+    assert place_tag(labels, taken, box, (6, 12), "right") == (12, 10)
     taken[:, :] = True
     assert place_tag(labels, taken, box, (6, 12), "right") == (12, 10)
 
