@@ -17,6 +17,7 @@ UNHASHED = {"device", "num_threads", "use_gpu", "model_dir", *settings.SPEED_ONL
 # These may name a file that is absent: the interface itself reports that, with a remedy.
 MAY_BE_ABSENT = {("Conform", "in_file")}
 OPTIONAL = {
+    ("TSSLabel", "localizer"),
     ("TSSPreview", "seg_file"),
     ("TSSRules1", "localizer"),
     ("TSSRules2", "localizer"),
@@ -38,7 +39,7 @@ def cases(side: str) -> list[Any]:
 
 def test_all_interfaces_are_listed_in_order() -> None:
     assert interfaces.__all__ == sorted(interfaces.__all__)
-    assert len(INTERFACES) == 20
+    assert len(INTERFACES) == 28
 
 
 @pytest.mark.parametrize("face", INTERFACES, ids=lambda f: f.__name__)
