@@ -1,6 +1,9 @@
 """Nipype interfaces: thin shells that load, call one pure function and save."""
 
+from .convert_labels import ConvertLabels
 from .derivatives import PrepareDerivatives, SaveDerivatives
+from .sc_epi import EPISeg, EPISegQC
+from .spine_segmentation import SpineSegmentation
 from .spineps import (
     Centroids,
     Conform,
@@ -35,6 +38,9 @@ from .totalspineseg import (
 __all__ = [
     "Centroids",
     "Conform",
+    "ConvertLabels",
+    "EPISeg",
+    "EPISegQC",
     "FinalizeMasks",
     "InstanceSegmentation",
     "LabelVertebrae",
@@ -45,6 +51,7 @@ __all__ = [
     "SemanticSegmentation",
     "Snapshot",
     "SpineCrop",
+    "SpineSegmentation",
     "TSSCropToSeg",
     "TSSExtractAlternate",
     "TSSExtractLevels",

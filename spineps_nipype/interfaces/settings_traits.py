@@ -35,6 +35,12 @@ def settings_spec(*groups: type) -> type[BaseInterfaceInputSpec]:
     return type("_SettingsSpec", (BaseInterfaceInputSpec,), namespace)
 
 
+def option_trait(group: type, name: str) -> Any:
+    """Trait of one option of a settings group."""
+    option = next(f for f in fields(group) if f.name == name)
+    return _trait(option, typing.get_type_hints(group)[name])
+
+
 def read_settings(inputs: Any, group: type[Group]) -> Group:
     """Settings group as the inputs of an interface state it; undefined means the default."""
     stated = {

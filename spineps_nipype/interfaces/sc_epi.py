@@ -1,0 +1,122 @@
+"""Shells of EPISeg: segmentation of the cord, and pictures for quality control."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nipype.interfaces.base import (
+    File,
+    OutputMultiObject,
+    SimpleInterface,
+    TraitedSpec,
+    isdefined,
+    traits,
+)
+
+from ..core.images import load_image, load_mask, save_nii
+from ..errors import ModelError
+from ..sc_epi.model import EpiPackage, load_epi_package, with_mirroring
+from ..sc_epi.qc_mosaic import draw_entry
+from ..sc_epi.qc_views import view_of
+from ..sc_epi.segment import segment_epi
+from ..sc_epi.settings import CleanUpSettings, EpiSegSettings, QcSettings
+from ..sc_epi.volumes import load_epi, save_series
+from .settings_traits import option_trait, read_settings, settings_spec
+from .spineps.common import ModelInputSpec, node_file, torch_resources
+
+
+class _EPISegInputSpec(ModelInputSpec, settings_spec(CleanUpSettings)):  # type: ignore[misc]
+    in_file = File(exists=True, mandatory=True, desc="EPI image with one volume or several")
+    on_4d = option_trait(EpiSegSettings, "on_4d")
+    tta = option_trait(EpiSegSettings, "tta")
+    numerics = option_trait(EpiSegSettings, "numerics")
+
+
+class _EPISegOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="mask of the first class, or its probability")
+    out_files = OutputMultiObject(File(exists=True), desc="one file for each class")
+    suffixes = traits.List(traits.Str, desc="what the toolbox adds to the name of each file")
+    reference = File(exists=True, desc="the 3-D image that the masks belong to")
+
+
+class EPISeg(SimpleInterface):
+    """Segment the spinal cord in EPI images and clean the mask up."""
+
+    input_spec = _EPISegInputSpec
+    output_spec = _EPISegOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from ..models.inference.semantic import load_semantic
+
+        inputs = self.inputs
+        settings = EpiSegSettings(
+            clean_up=read_settings(inputs, CleanUpSettings),
+            on_4d=inputs.on_4d,
+            tta=inputs.tta,
+            numerics=inputs.numerics,
+        )
+        volumes = load_epi(inputs.in_file, settings.on_4d, numerics=settings.numerics)
+        package = _package(inputs)
+        with torch_resources(inputs):
+            network = load_semantic(package.package, device=inputs.device)
+            found = [segment_epi(v, network, package.outputs, settings) for v in volumes]
+        paths = []
+        for output in package.outputs:
+            path = node_file(runtime, f"epi{output.suffix}.nii.gz")
+            paths.append(str(save_series([masks[output.suffix] for masks in found], path)))
+        reference = node_file(runtime, "reference.nii.gz")
+        save_nii(volumes[0], reference)
+        self._results.update(
+            out_file=paths[0],
+            out_files=paths,
+            suffixes=[output.suffix for output in package.outputs],
+            reference=str(reference),
+        )
+        return runtime
+
+
+class _EPISegQCInputSpec(settings_spec(QcSettings)):  # type: ignore[misc]
+    in_file = File(exists=True, mandatory=True, desc="3-D image")
+    seg_file = File(exists=True, mandatory=True, desc="mask of the cord on the same grid")
+    crop_file = File(exists=True, desc="mask around which the pictures are cut")
+    numerics = option_trait(EpiSegSettings, "numerics")
+
+
+class _EPISegQCOutputSpec(TraitedSpec):
+    background = File(exists=True, desc="mosaic of the image")
+    overlay = File(exists=True, desc="mosaic of the mask, transparent elsewhere")
+
+
+class EPISegQC(SimpleInterface):
+    """Draw slices of image and mask side by side."""
+
+    input_spec = _EPISegQCInputSpec
+    output_spec = _EPISegQCOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        settings = read_settings(inputs, QcSettings)
+        view = view_of(
+            load_image(inputs.in_file),
+            load_mask(inputs.seg_file),
+            settings.qc_plane,
+            crop=load_mask(inputs.crop_file) if isdefined(inputs.crop_file) else None,
+            resolution=settings.qc_resolution,
+            numerics=inputs.numerics,
+        )
+        background, overlay = draw_entry(view, runtime.cwd, numerics=inputs.numerics)
+        self._results.update(background=str(background), overlay=str(overlay))
+        return runtime
+
+
+def _package(inputs: Any) -> EpiPackage:
+    """Package of the interface, checked against the digest that the cache key holds."""
+    found = load_epi_package(Path(inputs.model_dir))
+    if isdefined(inputs.model_digest) and found.package.digest != inputs.model_digest:
+        raise ModelError(
+            "The weights have changed since this workflow was built.",
+            file=found.package.folder,
+            remedy="Build the workflow again, so that its results name the right weights.",
+        )
+    return with_mirroring(found) if inputs.tta else found

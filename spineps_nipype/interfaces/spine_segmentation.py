@@ -1,0 +1,78 @@
+"""Shell of spine-segmentation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from nipype.interfaces.base import File, SimpleInterface, Str, TraitedSpec, isdefined, traits
+
+from ..core.images import load_image, save_nii
+from ..spine_segmentation.inference import SegmentationInference, segment_image
+from ..spine_segmentation.settings import (
+    NamingSettings,
+    SliceSettings,
+    SpineSegmentationSettings,
+)
+from .settings_traits import option_trait, read_settings, settings_spec
+from .spineps.common import node_file
+from .spineps.tables import write_table
+
+
+class _InputSpec(settings_spec(SliceSettings, NamingSettings)):  # type: ignore[misc]
+    in_file = File(exists=True, mandatory=True, desc="3-D image in any orientation")
+    semantic_model = File(exists=True, mandatory=True, desc="ONNX network of the two classes")
+    instance_model = File(exists=True, desc="ONNX network of the names")
+    only_2class = option_trait(SpineSegmentationSettings, "only_2class")
+    numerics = option_trait(SpineSegmentationSettings, "numerics")
+    device = Str("cpu", usedefault=True, nohash=True, desc="device: cpu, gpu, or a CUDA number")
+    num_threads = traits.Int(1, usedefault=True, nohash=True, desc="processor threads")
+    use_gpu = traits.Bool(
+        False, usedefault=True, nohash=True, desc="count this node against the free GPUs"
+    )
+
+
+class _OutputSpec(TraitedSpec):
+    semantic = File(exists=True, desc="1 vertebral body, 2 disc, on the grid of the image")
+    instances = File(exists=True, desc="ids of vertebral bodies and discs")
+    names = File(exists=True, desc="table of ids and names")
+    vertebrae = File(exists=True, desc="table of vertebrae: name, share, margin")
+
+
+class SpineSegmentation(SimpleInterface):
+    """Segment and name vertebral bodies and discs slice by slice."""
+
+    input_spec = _InputSpec
+    output_spec = _OutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        settings = SpineSegmentationSettings(
+            slices=read_settings(inputs, SliceSettings),
+            naming=read_settings(inputs, NamingSettings),
+            only_2class=inputs.only_2class,
+            output_same_shape_as_input=True,
+            numerics=inputs.numerics,
+        )
+        inference = SegmentationInference(
+            inputs.device,
+            inputs.device,
+            semantic_model=inputs.semantic_model,
+            instance_model=inputs.instance_model if isdefined(inputs.instance_model) else None,
+            settings=settings,
+            num_threads=inputs.num_threads,
+        )
+        semantic, instances, result = segment_image(load_image(inputs.in_file), inference)
+        path = node_file(runtime, "semantic.nii.gz")
+        self._results["semantic"] = str(save_nii(semantic, path))
+        if instances is not None:
+            path = node_file(runtime, "instances.nii.gz")
+            self._results["instances"] = str(save_nii(instances, path))
+            names = [{"index": n, "name": name} for n, name in result.id_to_label.items()]
+            path = node_file(runtime, "names.tsv")
+            write_table(names, path)
+            self._results["names"] = str(path)
+            path = node_file(runtime, "vertebrae.tsv")
+            write_table([asdict(v) for v in result.vertebrae], path)
+            self._results["vertebrae"] = str(path)
+        return runtime
