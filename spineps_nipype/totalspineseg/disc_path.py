@@ -22,7 +22,7 @@ SHARE: Final = 1.0
 """Reward of a landmark class that fills a whole disc, and fine of one that is contradicted."""
 LOCALIZER: Final = 2.0
 """The same for a localizer."""
-SKIPPED: Final = 0.5
+SKIPPED: Final = 0.2
 """Fine of a disc that a normal spine has and that is not found between two others."""
 UNUSUAL: Final = 0.5
 """Fine of a disc that a normal spine does not have."""
@@ -30,10 +30,11 @@ FEWER: Final = 0.4
 """Fine of a spine with one disc less above the sacrum, such as four lumbar vertebrae."""
 UNNAMED: Final = 0.75
 """Fine of a disc that stays without label at an end of the spine."""
-STRETCH: Final = 0.3
-"""Fine of a distance between neighbours that is off by the usual one."""
-NEIGHBOURS: Final = 2
-"""Gaps on each side whose median says what distance is usual."""
+STRETCH: Final = 0.8
+"""Fine of a distance between neighbours that is off by the usual one: a gap of two usual
+distances costs more than a missed disc in it."""
+NEIGHBOURS: Final = 1
+"""Gaps on each side whose median says what distance is usual; it grows down the spine."""
 
 
 @dataclass(frozen=True)

@@ -144,13 +144,14 @@ def number_vertebrae(
     spine
         Labels in order.
     numerics
-        A first disc that a normal spine does not have is an error under ``original``.
+        A first disc that a normal spine does not have is an error under ``original``, and all
+        components between two discs share a label. Mended, they are counted where the labels
+        of the discs leave room for just as many vertebrae: a disc between them was missed.
 
     Returns
     -------
     dict
-        Component to label. Components between two discs share a label; those above the first
-        disc are counted upward.
+        Component to label. Those above the first disc are counted upward.
     """
     below = spine.below()
     out: dict[int, int] = {}
@@ -166,6 +167,31 @@ def number_vertebrae(
         elif current is not None:
             out[part.number] = current
     _name_last(parts, out, current, spine)
+    if numerics == "mended":
+        out.update(_counted_between(parts, discs, spine))
+    return out
+
+
+def _counted_between(
+    parts: Sequence[Part], discs: Mapping[int, int], spine: SpineOrder
+) -> dict[int, int]:
+    """Labels of vertebrae between two discs whose labels leave room for just as many."""
+    out: dict[int, int] = {}
+    below = spine.below()
+    since: list[int] = []
+    upper: int | None = None
+    for part in parts:
+        if part.kind == "vertebra":
+            since.append(part.number)
+        elif part.number in discs:
+            label = discs[part.number]
+            if upper is not None:
+                first = spine.vertebrae.index(below[upper])
+                room = spine.vertebrae[first : spine.vertebrae.index(below[label])]
+                usual = tuple(v for v in room if v in spine.usual_vertebrae)
+                if len(since) == len(usual) > 1:
+                    out.update(zip(since, usual, strict=True))
+            since, upper = [], label
     return out
 
 

@@ -119,7 +119,9 @@ def test_missed_disc_shifts_no_number_below_it() -> None:
     place = 22 - DISCS.index(76)
     seg[RIGHT, FRONT, disc_slice(place)] = 0
     want = [0 if d == 76 else d for d in DISCS]
-    assert found_discs(label_spine(seg, LABELER_STEP2), 23) == want
+    out = label_spine(seg, LABELER_STEP2)
+    assert found_discs(out, 23) == want
+    assert found_vertebrae(out, 23) == list(VERTEBRAE)
     shifted = found_discs(label_spine(seg, LABELER_STEP2, numerics="original"), 23)
     assert shifted[DISCS.index(77)] == 76
 

@@ -145,6 +145,21 @@ def test_vertebrae(text: str, labels: dict[int, int], expected: dict[int, int]) 
     assert number_vertebrae(listed(text), labels, SPINE) == expected
 
 
+def test_two_vertebrae_around_a_missed_disc_get_two_labels() -> None:
+    labels = {1: 91, 4: 93}
+    mended = number_vertebrae(listed("vdvvdv"), labels, SPINE)
+    assert mended == {0: 32, 2: 41, 3: 42, 5: 43}
+    original = number_vertebrae(listed("vdvvdv"), labels, SPINE, numerics="original")
+    assert original == {0: 32, 2: 41, 3: 41, 5: 43}
+
+
+def test_fewer_lumbar_vertebrae_leave_no_room_for_l6() -> None:
+    found = number_vertebrae(listed("dvvdv"), {0: 94, 3: 100}, SPINE)
+    assert found == {1: 44, 2: 45, 4: 50}
+    one = number_vertebrae(listed("dvdv"), {0: 94, 2: 100}, SPINE)
+    assert one == {1: 44, 3: 50}
+
+
 def test_counting_upward_from_l6_fails_in_the_original() -> None:
     with pytest.raises(EmptyResultError, match="46"):
         number_vertebrae(listed("vdv"), {1: 96}, SPINE, numerics="original")
@@ -189,6 +204,14 @@ def test_fit_bridges_a_gap_where_the_distance_is_large() -> None:
     run = [label for label in DISCS if label not in (74,)]
     shares = {0: {63: 1.0}, 21: {100: 1.0}}
     assert fitted(22, shares, {run.index(75): 2.0}) == run
+
+
+@pytest.mark.parametrize("missing", range(1, 8))
+def test_fit_needs_one_landmark_and_a_gap(missing: int) -> None:
+    run = [*DISCS[4 : 4 + missing], *DISCS[5 + missing : 13]]
+    landmark = {0: {run[0]: 1.0}}
+    assert fitted(8, landmark, {missing: 1.8}) == run
+    assert fitted(8, landmark, {missing: 1.3}) == list(DISCS[4:12])
 
 
 def test_fit_takes_fewer_lumbar_vertebrae_where_no_distance_is_large() -> None:
