@@ -18,7 +18,7 @@ from .scan_files import output_paths
 
 # N4 takes longer than everything else on an image of this size.
 SETTINGS = PipelineSettings.from_flat({"proc_sem_n4_bias_correction": False})
-COMPUTE = [n for n in interfaces.__all__ if n not in ("PrepareDerivatives", "SaveDerivatives")]
+COMPUTE = list(interfaces.spineps.__all__)
 
 
 @pytest.fixture(scope="session")
