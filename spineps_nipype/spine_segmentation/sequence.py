@@ -1,6 +1,7 @@
 """Names as the likeliest sequence: dynamic programming over class histograms.
 
 Each vertebra brings the share of its voxels in every class of the network; names must descend.
+Votes for a neighbouring name are a small mistake, votes for a distant one a large one.
 A 13th thoracic, a sixth lumbar and a missing fifth lumbar vertebra are possible at a price.
 Source: ours; frequencies of variants from Gliwa's thesis where stated.
 """
@@ -25,8 +26,12 @@ FREQUENCY_T13: Final = 0.02
 """Assumed share of scans with a 13th thoracic vertebra."""
 FREQUENCY_SKIP: Final = 1e-4
 """Assumed chance that a vertebra between two others was not found."""
-FLOOR: Final = 0.01
-"""Share that every class keeps, so that one wrong vertebra cannot decide alone."""
+OTHER_NAME, EACH_LEVEL, MOST = 0.5, 3.0, 14.0
+"""Price, as a logarithm of odds, of calling a vertebra other than all its voxels say: once, for
+each level between the two names, and at most, so that one wrong vertebra cannot decide alone.
+Chosen on simulated votes: over spines with variants as frequent as above, the sequence was right
+more often than the single shift under four kinds of noise. The shift, which holds L6 and a missing
+L5 to be as likely as a usual spine, finds these two more often when votes are very noisy."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,14 @@ def _shares(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.fl
 
 
 def _log_evidence(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.float64]:
-    return np.asarray(np.log(FLOOR + (1 - FLOOR) * _shares(histograms, states)))
+    """Mean price of a name over the votes for a vertebra, as a negative number."""
+    classes = len(CLASS_NAMES)
+    apart = np.abs(np.subtract.outer(np.arange(classes), np.arange(classes)))
+    levels = {name: apart[i] for i, name in enumerate(CLASS_NAMES)}
+    levels["T13"] = np.minimum(levels["T12"], levels["L1"])
+    distance = np.stack([levels[name] for name in states])
+    price = np.where(distance, np.minimum(OTHER_NAME + EACH_LEVEL * distance, MOST), 0.0)
+    return np.asarray(-histograms @ price.T)
 
 
 def _visit(name: str) -> float:
