@@ -81,17 +81,30 @@ class OnnxNetwork:
                 sess_options=options,
                 providers=_providers(runtime, cuda_index(device)),
             )
-        except (RuntimeError, ValueError) as err:
-            raise _damaged(self.path, err) from err
-        except Exception as err:  # onnxruntime's own errors derive from Exception directly
-            if type(err).__module__.startswith("onnxruntime"):
+        except Exception as err:
+            if _is_runtime_fault(err):
                 raise _damaged(self.path, err) from err
             raise
         self._input = self._session.get_inputs()[0].name
 
     def predict(self, items: NDArray[np.float32]) -> NDArray[np.float32]:
-        """First output of the network for a batch."""
-        return np.asarray(self._session.run(None, {self._input: items})[0])
+        """First output of the network for a batch.
+
+        Raises
+        ------
+        ModelError
+            If the network does not take items of this shape.
+        """
+        try:
+            return np.asarray(self._session.run(None, {self._input: items})[0])
+        except Exception as err:
+            if not _is_runtime_fault(err):
+                raise
+            raise ModelError(
+                f"The ONNX model fails on input of shape {items.shape} ({_first_line(err)}).",
+                file=self.path,
+                remedy="Give a network for this kind of input, or a smaller batch.",
+            ) from err
 
 
 def batches(count: int, size: int) -> Iterator[slice]:
@@ -121,10 +134,19 @@ def _providers(runtime: Any, index: int | None) -> list[Any]:
     return [(CUDA_PROVIDER, {"device_id": index}), CPU_PROVIDER]
 
 
+def _is_runtime_fault(err: Exception) -> bool:
+    """Whether onnxruntime raised it; most of its errors derive from Exception directly."""
+    own = type(err).__module__.startswith("onnxruntime")
+    return own or isinstance(err, RuntimeError | ValueError)
+
+
+def _first_line(err: Exception) -> str:
+    return next(iter(str(err).splitlines()), type(err).__name__)
+
+
 def _damaged(path: Path, err: Exception) -> ModelError:
-    text = str(err).splitlines()
     return ModelError(
-        f"The ONNX model cannot be loaded ({text[0] if text else type(err).__name__}).",
+        f"The ONNX model cannot be loaded ({_first_line(err)}).",
         file=path,
         remedy="Fetch the file again.",
     )

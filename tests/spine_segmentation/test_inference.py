@@ -213,6 +213,17 @@ def test_broken_and_absent_files(runtime: Any, tmp_path: Path) -> None:
         OnnxNetwork(tmp_path / "absent.onnx")
 
 
+def test_input_that_does_not_fit(
+    runtime: Any, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise ValueError("Got invalid dimensions for input")
+
+    monkeypatch.setattr(Session, "run", refuse)
+    with pytest.raises(ModelError, match=r"\(1, 2, 3\) \(Got invalid dimensions"):
+        OnnxNetwork(files[0]).predict(np.zeros((1, 2, 3), np.float32))
+
+
 def test_without_onnxruntime(monkeypatch: pytest.MonkeyPatch, files: tuple[Path, Path]) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModelError, match=r"onnxruntime, which is not installed.*\[onnx\]"):
