@@ -84,7 +84,7 @@ def load_package(folder: str | Path, *, id: str | None = None) -> ModelPackage:
     ModelError
         If the folder does not exist, or holds no or several configurations.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()  # nodes run in other folders
     if folder.is_file() and folder.name.endswith(CONFIG_NAME):
         folder = folder.parent
     if not folder.is_dir():

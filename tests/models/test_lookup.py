@@ -40,6 +40,13 @@ def test_by_path(semantic_folder: Path) -> None:
     assert find_package(str(semantic_folder), "semantic").id == "tiny_semantic"
 
 
+def test_a_relative_path_holds_in_any_folder(
+    semantic_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(semantic_folder.parent)
+    assert load_package(semantic_folder.name).folder == semantic_folder
+
+
 def test_released_id_finds_its_versioned_folder(installed: Path) -> None:
     shutil.move(installed / "My_T2w", installed / "T2w_semantic_v1.0.9")
     for name in ("t2w", "T2W_semantic", "auto"):
