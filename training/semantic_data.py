@@ -30,7 +30,7 @@ CONTRAST_SHARES: Final = (0.65, 0.13, 0.07, 0.15)
 OUTSIDE: Final = 255
 SPIDER_CODE: Final = {value: CLASSES + i for i, value in enumerate(SPIDER_SETS)}
 LUMBAR_SHARE: Final = 0.65
-NEAR_THE_SPINE: Final = 0.78
+NEAR_THE_SPINE: Final = 0.5
 NEAR_A_REAL_SPINE: Final = 0.5
 """Shares of patches around the spine; the others lie anywhere, also in the fat of the back."""
 
