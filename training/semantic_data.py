@@ -33,6 +33,8 @@ LUMBAR_SHARE: Final = 0.65
 NEAR_THE_SPINE: Final = 0.5
 NEAR_A_REAL_SPINE: Final = 0.5
 """Shares of patches around the spine; the others lie anywhere, also in the fat of the back."""
+CLUTTERED: Final = 0.5
+"""Share of phantom patches whose soft tissue gets streaks and blobs of any brightness."""
 
 Array = np.ndarray
 
@@ -92,6 +94,8 @@ class SemanticSamples:
         table = np.array([CLASS_OF.get(int(v), 0) for v in range(256)])
         codes = table[label_table()[tissue]]
         image = (image - image.mean()) / (image.std() + 1e-6)
+        if rng.random() < CLUTTERED:
+            image = _clutter(image, codes == 0, rng)
         # The network sees a scan normalised as a whole, of which a patch is an uneven part.
         image = image * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 0.3)
         return _finish(image, codes, outside.copy(), rng)
@@ -163,6 +167,21 @@ def _finish(image: Array, codes: Array, outside: Array, rng: np.random.Generator
         "image": np.ascontiguousarray(image.T[None], dtype=np.float32),
         "target": np.ascontiguousarray(codes.T, dtype=np.int64),
     }
+
+
+def _clutter(image: Array, background: Array, rng: np.random.Generator) -> Array:
+    """Streaks and blobs outside the spine: soft tissue of real scans is richer than a phantom's."""
+    low, high = np.quantile(image, (0.02, 0.995))
+    for _ in range(int(rng.integers(1, 4))):
+        cells = (int(rng.integers(6, 20)), int(rng.integers(8, 40)), int(rng.integers(3, 10)))
+        field = smooth_noise(image.shape, cells, rng)
+        if rng.random() < 0.5:
+            shape = np.abs(field) < rng.uniform(0.05, 0.3)
+        else:
+            shape = field > rng.uniform(0.6, 1.8)
+        weight = gaussian_filter((shape & background).astype(np.float32), rng.uniform(0.3, 0.8))
+        image = image + weight * (rng.uniform(low, high) - image) * rng.uniform(0.5, 1.0)
+    return image
 
 
 def _bias(image: Array, rng: np.random.Generator, floor: float) -> Array:
