@@ -26,7 +26,7 @@ PATCH: Final = (96, 128, 24)
 SAMPLES: Final = 10
 """Samples made from one phantom, and from one round of real scans."""
 CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
-CONTRAST_SHARES: Final = (0.65, 0.13, 0.07, 0.15)
+CONTRAST_SHARES: Final = (0.60, 0.12, 0.14, 0.14)
 OUTSIDE: Final = 255
 SPIDER_CODE: Final = {value: CLASSES + i for i, value in enumerate(SPIDER_SETS)}
 LUMBAR_SHARE: Final = 0.65

@@ -119,7 +119,7 @@ def _mr_means(contrast: str, column: int, rng: np.random.Generator) -> Array:
 
 def _ct_means(rng: np.random.Generator) -> Array:
     mean = np.zeros(256)
-    bone = float(np.exp(rng.normal(0, 0.25)))
+    bone = float(np.exp(rng.normal(-0.15, 0.45)))  # old bone is hardly denser than muscle
     for tissue, means in MEANS.items():
         value = means[2] * np.exp(rng.normal(0, 0.12)) + rng.normal(0, 0.01)
         mean[tissue] = value * (bone if tissue in BONE else 1.0)

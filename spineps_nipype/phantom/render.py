@@ -78,7 +78,8 @@ def render_tissue(
     image *= 1 + smooth_noise(tissue.shape, (12, 14, 8), rng) * np.float32(rng.uniform(0, 0.12))
     blur = rng.uniform(0.3, 0.7) / np.asarray(spacing)
     image = gaussian_filter(image, blur, truncate=2.5)
-    level = rng.uniform(0.008, 0.06) if noise is None else noise
+    loudest = 0.12 if contrast == "CT" else 0.06
+    level = rng.uniform(0.008, loudest) if noise is None else noise
     thick = slice_thickness or 0.0
     if thick > 1.2 * spacing[slice_axis] and contrast not in NO_SLICES:
         image = _through_slices(image, spacing[slice_axis], thick, slice_axis, rng, level)
