@@ -12,20 +12,24 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from traceback import format_exception
-from typing import Any, Final, Literal
-
-from .worker import NodeProcess, WorkerSetup, peak_memory_gb, reset_peak_memory, start_server
-
-# nipype asks a server for its newest version unless this is set before it is imported.
-os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
+from typing import Any, Final
 
 from nipype.pipeline.plugins.base import PluginBase, report_nodes_not_run, str2bool
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
-from nipype.pipeline.plugins.tools import report_crash
+
+from .node_events import (
+    EventKind,
+    NodeEvent,
+    ObservedPlugin,
+    Observer,
+    forget,
+    nobody,
+    outputs_exist,
+    write_crash_file,
+)
+from .worker import NodeProcess, WorkerSetup, peak_memory_gb, reset_peak_memory, start_server
 
 logger = logging.getLogger("spineps_nipype.engine")
 
@@ -41,40 +45,6 @@ EXECUTION: Final = {
     "use_relative_paths": "true",
 }
 """Options of nipype that a run depends on."""
-
-EventKind = Literal["start", "done", "cached", "failed"]
-
-
-@dataclass(frozen=True)
-class NodeEvent:
-    """Something that happened to a node.
-
-    Parameters
-    ----------
-    node
-        Full name: workflows and node, with dots between.
-    kind
-        ``start``, ``done``, ``cached`` (remembered from an earlier run) or ``failed``.
-    seconds, peak_gb
-        Time and largest memory of its process, where known.
-    text
-        Traceback of a failure.
-    crash_file
-        File that holds it.
-    pid
-        Process that runs the node, where it has one of its own.
-    """
-
-    node: str
-    kind: EventKind
-    seconds: float = 0.0
-    peak_gb: float | None = None
-    text: str = ""
-    crash_file: str = ""
-    pid: int | None = None
-
-
-Observer = Callable[[NodeEvent], None]
 
 
 def make_plugin(
@@ -117,7 +87,7 @@ def make_plugin(
     )
 
 
-class RobustMultiProcPlugin(MultiProcPlugin):
+class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
     """MultiProc with one process a node.
 
     Further `plugin_args`: ``observe``, ``worker_log``, ``log_level``, and ``mp_context`` (default
@@ -129,16 +99,11 @@ class RobustMultiProcPlugin(MultiProcPlugin):
         self.pool.shutdown(wait=False)  # it has started no process yet
         self.pool = None
         args = self.plugin_args
-        self._observe: Observer = args.get("observe") or _nobody
-        self._tick: Callable[[], None] = args.get("tick") or _nothing
         self._context = start_server(method=args.get("mp_context") or "forkserver")
         self._setup = WorkerSetup(
             self._cwd, args.get("worker_log"), args.get("log_level", logging.WARNING)
         )
         self._tasks: dict[int, NodeProcess] = {}
-        self._started: dict[str, float] = {}
-        self._peaks: dict[str, float | None] = {}
-        self._failed: set[str] = set()
 
     def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
         """Run a graph; RuntimeError at the end if nodes failed."""
@@ -180,60 +145,13 @@ class RobustMultiProcPlugin(MultiProcPlugin):
         """First the nodes of the scan that comes first, so that scans finish one by one."""
         return sorted(jobids, key=lambda job: (self.procs[job].fullname.split(".")[:2], job))
 
-    def _local_hash_check(self, jobid: int, graph: Any) -> bool:
-        node = self.procs[jobid]
-        self._started[node.fullname] = time.monotonic()
-        try:
-            cached, updated = node.is_cached()
-            if cached and updated and not _outputs_exist(node):
-                logger.warning("results of %s are gone from the work folder", node.fullname)
-                _forget(node)
-        except Exception:
-            lines = format_exception(*sys.exc_info())
-            self._run_errors.append("".join(lines))
-            self._clean_queue(jobid, graph, result={"result": None, "traceback": lines})
-            return True
-        done = bool(super()._local_hash_check(jobid, graph))
-        if not done and node.run_without_submitting:
-            self._observe(NodeEvent(node.fullname, "start"))
-        return done
-
-    def _task_finished_cb(self, jobid: int, cached: bool = False) -> None:
-        super()._task_finished_cb(jobid, cached=cached)
-        name = self.procs[jobid].fullname
-        if name not in self._failed:  # nipype also calls this for nodes that failed here
-            kind: EventKind = "cached" if cached else "done"
-            self._observe(NodeEvent(name, kind, self._seconds(name), self._peaks.get(name)))
-
-    def _report_crash(self, node: Any, result: dict[str, Any] | None = None) -> str:
-        name = node.fullname
-        self._failed.add(name)
-        lines = (result or {}).get("traceback") or format_exception(*sys.exc_info())
-        lines = [lines] if isinstance(lines, str) else list(lines)
-        node._result = (result or {}).get("result")
-        node._traceback = lines
-        crash_file = _write_crash_file(node, lines)
-        event = NodeEvent(
-            name,
-            "failed",
-            self._seconds(name),
-            self._peaks.get(name),
-            "".join(lines),
-            crash_file,
-        )
-        self._observe(event)
-        return crash_file
-
-    def _seconds(self, name: str) -> float:
-        return round(time.monotonic() - self._started.get(name, time.monotonic()), 2)
-
 
 class RobustLinearPlugin(PluginBase):
     """One node after another in this process, scan by scan."""
 
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
-        self._observe: Observer = self.plugin_args.get("observe") or _nobody
+        self._observe: Observer = self.plugin_args.get("observe") or nobody
 
     def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
         """Run a graph; RuntimeError at the end if nodes failed."""
@@ -266,8 +184,8 @@ class RobustLinearPlugin(PluginBase):
         name, start = node.fullname, time.monotonic()
         try:
             cached, updated = node.is_cached()
-            if cached and updated and not _outputs_exist(node):
-                _forget(node)
+            if cached and updated and not outputs_exist(node):
+                forget(node)
                 cached = False
             always = node.overwrite or (node.overwrite is None and node.interface.always_run)
             remembered = cached and updated and not always
@@ -277,7 +195,7 @@ class RobustLinearPlugin(PluginBase):
             node.run(updatehash=updatehash)
         except Exception:
             lines = format_exception(*sys.exc_info())
-            crash_file = _write_crash_file(node, lines)
+            crash_file = write_crash_file(node, lines)
             text = "".join(lines)
             seconds = round(time.monotonic() - start, 2)
             self._observe(NodeEvent(name, "failed", seconds, peak_memory_gb(), text, crash_file))
@@ -286,26 +204,6 @@ class RobustLinearPlugin(PluginBase):
         kind: EventKind = "cached" if remembered else "done"
         self._observe(NodeEvent(name, kind, seconds, None if remembered else peak_memory_gb()))
         return "", ""
-
-
-def _nobody(event: NodeEvent) -> None:
-    """Observer of a run that nobody watches."""
-
-
-def _nothing() -> None:
-    """What is done between two looks at the nodes of a run that nobody watches."""
-
-
-def _write_crash_file(node: Any, lines: list[str]) -> str:
-    """Crash file of a node, named after scan and node; empty if it cannot be written."""
-    try:
-        written = Path(report_crash(node, traceback=list(lines)))
-        named = written.with_name(f"crash-{node.fullname.partition('.')[2]}{written.suffix}")
-        written.replace(named)
-    except Exception as fault:  # a full disk must not end the other scans
-        logger.error("no crash file for %s could be written: %s", node.fullname, fault)
-        return ""
-    return str(named)
 
 
 def _scan_by_scan(graph: Any) -> Iterator[Any]:
@@ -322,31 +220,3 @@ def _descendants(graph: Any, node: Any) -> list[Any]:
     import networkx as nx
 
     return [node, *nx.descendants(graph, node)]
-
-
-def _outputs_exist(node: Any) -> bool:
-    """Whether the files that a remembered result names are there."""
-    try:
-        outputs = node.result.outputs
-    except Exception:
-        return False
-    values = outputs.get_traitsfree() if hasattr(outputs, "get_traitsfree") else {}
-    return all(Path(name).exists() for name in _paths(list(values.values())))
-
-
-def _paths(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and os.path.isabs(value):
-        yield value
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            yield from _paths(entry)
-
-
-def _forget(node: Any) -> None:
-    """Make nipype forget the result of a node."""
-    folder = Path(node.output_dir())
-    for pattern in ("_0x*.json", "result_*.pklz"):
-        for path in folder.glob(pattern):
-            with suppress(OSError):
-                path.unlink()
-    node._result = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
-from .engine import NodeEvent
+from .node_events import NodeEvent
 from .failures import Failure, describe_failure
 
 PHASE_NAMES: Final[Mapping[str, str]] = {

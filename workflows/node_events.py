@@ -1,0 +1,166 @@
+"""What happens to the nodes of a run, told to whoever watches it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import format_exception
+from typing import Any, Literal
+
+# nipype asks a server for its newest version unless this is set before it is imported.
+os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
+
+from nipype.pipeline.plugins.base import DistributedPluginBase
+from nipype.pipeline.plugins.tools import report_crash
+
+logger = logging.getLogger("spineps_nipype.engine")
+
+EventKind = Literal["start", "done", "cached", "failed"]
+
+
+@dataclass(frozen=True)
+class NodeEvent:
+    """Something that happened to a node.
+
+    Parameters
+    ----------
+    node
+        Full name: workflows and node, with dots between.
+    kind
+        ``start``, ``done``, ``cached`` (remembered from an earlier run) or ``failed``.
+    seconds, peak_gb
+        Time and largest memory of its process, where known.
+    text
+        Traceback of a failure.
+    crash_file
+        File that holds it.
+    pid
+        Process that runs the node, where it has one of its own.
+    """
+
+    node: str
+    kind: EventKind
+    seconds: float = 0.0
+    peak_gb: float | None = None
+    text: str = ""
+    crash_file: str = ""
+    pid: int | None = None
+
+
+Observer = Callable[[NodeEvent], None]
+
+
+class ObservedPlugin(DistributedPluginBase):
+    """Base of plugins that tell of each node, and believe results only if their files are there.
+
+    Further `plugin_args`: ``observe``, called with every `NodeEvent`, and ``tick``, called often.
+    """
+
+    def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
+        super().__init__(plugin_args=plugin_args)
+        self._observe: Observer = self.plugin_args.get("observe") or nobody
+        self._tick: Callable[[], None] = self.plugin_args.get("tick") or _nothing
+        self._started: dict[str, float] = {}
+        self._peaks: dict[str, float | None] = {}
+        self._failed: set[str] = set()
+
+    def _local_hash_check(self, jobid: int, graph: Any) -> bool:
+        node = self.procs[jobid]
+        self._started[node.fullname] = time.monotonic()
+        try:
+            cached, updated = node.is_cached()
+            if cached and updated and not outputs_exist(node):
+                logger.warning("results of %s are gone from the work folder", node.fullname)
+                forget(node)
+        except Exception:
+            lines = format_exception(*sys.exc_info())
+            self._run_errors.append("".join(lines))
+            self._clean_queue(jobid, graph, result={"result": None, "traceback": lines})
+            return True
+        done = bool(super()._local_hash_check(jobid, graph))
+        if not done and node.run_without_submitting:
+            self._observe(NodeEvent(node.fullname, "start"))
+        return done
+
+    def _task_finished_cb(self, jobid: int, cached: bool = False) -> None:
+        super()._task_finished_cb(jobid, cached=cached)
+        name = self.procs[jobid].fullname
+        if name not in self._failed:  # nipype also calls this for nodes that failed here
+            kind: EventKind = "cached" if cached else "done"
+            self._observe(NodeEvent(name, kind, self._seconds(name), self._peaks.get(name)))
+
+    def _report_crash(self, node: Any, result: dict[str, Any] | None = None) -> str:
+        name = node.fullname
+        self._failed.add(name)
+        lines = (result or {}).get("traceback") or format_exception(*sys.exc_info())
+        lines = [lines] if isinstance(lines, str) else list(lines)
+        node._result = (result or {}).get("result")
+        node._traceback = lines
+        crash_file = write_crash_file(node, lines)
+        event = NodeEvent(
+            name,
+            "failed",
+            self._seconds(name),
+            self._peaks.get(name),
+            "".join(lines),
+            crash_file,
+        )
+        self._observe(event)
+        return crash_file
+
+    def _seconds(self, name: str) -> float:
+        return round(time.monotonic() - self._started.get(name, time.monotonic()), 2)
+
+
+def nobody(event: NodeEvent) -> None:
+    """Observer of a run that nobody watches."""
+
+
+def _nothing() -> None:
+    """What is done between two looks at the nodes of a run that nobody watches."""
+
+
+def write_crash_file(node: Any, lines: list[str]) -> str:
+    """Crash file of a node, named after scan and node; empty if it cannot be written."""
+    try:
+        written = Path(report_crash(node, traceback=list(lines)))
+        named = written.with_name(f"crash-{node.fullname.partition('.')[2]}{written.suffix}")
+        written.replace(named)
+    except Exception as fault:  # a full disk must not end the other scans
+        logger.error("no crash file for %s could be written: %s", node.fullname, fault)
+        return ""
+    return str(named)
+
+
+def outputs_exist(node: Any) -> bool:
+    """Whether the files that a remembered result names are there."""
+    try:
+        outputs = node.result.outputs
+    except Exception:
+        return False
+    values = outputs.get_traitsfree() if hasattr(outputs, "get_traitsfree") else {}
+    return all(Path(name).exists() for name in _paths(list(values.values())))
+
+
+def _paths(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and os.path.isabs(value):
+        yield value
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _paths(entry)
+
+
+def forget(node: Any) -> None:
+    """Make nipype forget the result of a node."""
+    folder = Path(node.output_dir())
+    for pattern in ("_0x*.json", "result_*.pklz"):
+        for path in folder.glob(pattern):
+            with suppress(OSError):
+                path.unlink()
+    node._result = None
