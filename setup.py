@@ -5,4 +5,6 @@ Everything else is in pyproject.toml, which has no way to say this.
 
 from setuptools import find_packages, setup
 
-setup(packages=[*find_packages(include=["spineps_nipype*"]), "spineps_nipype.workflows"])
+PARTS = [f"spineps_nipype.workflows{part}" for part in ("", ".systems")]
+
+setup(packages=[*find_packages(include=["spineps_nipype*"]), *PARTS])

@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
-from spineps_nipype.bids.dataset_description import describe_dataset
-from spineps_nipype.bids.names import SNAPSHOT_FOLDER
-from spineps_nipype.bids.query import Query, find_scans, read_filter_file
+from spineps_nipype.bids.query import Query
 from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.errors import InputError, ModelError, OutputError, ResourceError, SpinepsError
 
 from .dry_run import dry_run
 from .guards import library_environment, make_folder, only_run, terminable
-from .model_choice import ModelChooser
 from .options import WORKFLOW_NAME, RunOptions
 from .resources import available_cpus, available_memory_gb, choose_device, threads_per_node
 from .run_log import run_log
@@ -36,14 +33,14 @@ from .summary import (
     outcomes,
     write_table,
 )
-from .units import Unit, check_folders, make_units
+from .systems.base import System
+from .systems.spineps import ScanWorkflow, SpinepsSystem
+from .units import Unit, check_folders
 
 logger = logging.getLogger("spineps_nipype.run")
 
 MODELS_NOTE: Final = "MODELS.txt"
 """File beside the snapshots that says which models made them."""
-
-ScanWorkflow = Callable[..., Any]
 
 
 def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> int:
@@ -61,19 +58,21 @@ def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> 
     int
         Exit status: 0 all scans are done, 1 nothing could run, 2 wrong usage, 3 some failed.
     """
+    return run_system(options, lambda: SpinepsSystem(options, build))
+
+
+def run_system(options: RunOptions, make: Callable[[], System]) -> int:
+    """Run one system on a dataset; parameters and result as `run_participants`.
+
+    Parameters
+    ----------
+    make
+        Makes the system; what it raises ends the run with its message.
+    """
     try:
         check_folders(options)
-        filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
-        chooser = ModelChooser(options)
-        query = find_scans(
-            options.bids_dir,
-            modalities=options.modalities,
-            plane=None if options.ignore_compatibility else chooser.planes() or {"sag"},
-            participant_label=options.participant_label,
-            session_label=options.session_label,
-            filters=filters,
-            ignore_bids_filter=options.ignore_bids_filter,
-        )
+        system = make()
+        query = system.find()
     except SpinepsError as fault:
         print(fault_line(fault))
         return NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE
@@ -83,16 +82,14 @@ def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> 
             raise _no_scans(options, query)
         if options.dry_run:
             memory_gb = options.mem_gb or available_memory_gb()
-            return dry_run(options, make_units(query.scans, options, chooser, memory_gb))
-        return _run(options, query, chooser, build)
+            return dry_run(options, system.units(query.scans, memory_gb))
+        return _run(options, query, system)
     except SpinepsError as fault:
         print(fault_line(fault))
         return NOTHING_RAN
 
 
-def _run(
-    options: RunOptions, query: Query, chooser: ModelChooser, build: ScanWorkflow | None
-) -> int:
+def _run(options: RunOptions, query: Query, system: System) -> int:
     device = choose_device(options.device)
     nprocs = options.nprocs or available_cpus()
     memory_gb = options.mem_gb or available_memory_gb()
@@ -107,11 +104,11 @@ def _run(
     ):
         threads = options.omp_nthreads or threads_per_node(nprocs, len(query.scans))
         with library_environment(threads):
-            units = make_units(query.scans, options, chooser, memory_gb)
-            describe_dataset(options.output_dir, options.bids_dir)
+            units = system.units(query.scans, memory_gb)
+            system.describe()
             _write_record(logs / "run.json", options, units, device, nprocs, threads, memory_gb)
-            _log_models(units, options.output_dir / SNAPSHOT_FOLDER)
-            results = _execute(units, options, build, logs, device, nprocs, threads, memory_gb)
+            _log_models(units, system.log_models_in)
+            results = _execute(units, options, system, logs, device, nprocs, threads, memory_gb)
     table: Path | None = logs / "scans.tsv"
     try:
         write_table(results, logs / "scans.tsv")
@@ -125,7 +122,7 @@ def _run(
 def _execute(
     units: Sequence[Unit],
     options: RunOptions,
-    build: ScanWorkflow | None,
+    system: System,
     logs: Path,
     device: str,
     nprocs: int,
@@ -142,26 +139,10 @@ def _execute(
 
     from .engine import EXECUTION, make_plugin
     from .progress import Progress
-    from .scan import init_scan_wf
 
     workflow = pe.Workflow(name=WORKFLOW_NAME, base_dir=str(options.work_folder))
     for unit in todo:
-        assert unit.models is not None
-        scan_wf = (build or init_scan_wf)(
-            in_file=unit.scan.path,
-            paths=unit.paths,
-            plan=unit.plan,
-            models=unit.models.packages,
-            settings=options.settings,
-            override=options.override,
-            metadata=unit.metadata,
-            name=unit.name,
-            average_4d=options.average_4d,
-            device=device,
-            omp_nthreads=threads,
-            mem_gb=unit.memory_gb,
-            note=" ".join(unit.models.notes),
-        )
+        scan_wf = system.workflow(unit, device=device, omp_nthreads=threads)
         workflow.add_nodes([scan_wf])
     workflow.config["execution"] = {
         **EXECUTION,
@@ -228,8 +209,8 @@ def _no_scans(options: RunOptions, query: Query) -> InputError:
     )
 
 
-def _log_models(units: Sequence[Unit], snapshots: Path) -> None:
-    """Say in the log and beside the snapshots which models are used."""
+def _log_models(units: Sequence[Unit], folder: Path | None) -> None:
+    """Say in the log, and in a file of a folder, which models are used."""
     lines: list[str] = []
     for unit in units:
         if unit.models is None:
@@ -241,8 +222,8 @@ def _log_models(units: Sequence[Unit], snapshots: Path) -> None:
         logger.warning("%s", note)
     for line in lines:
         logger.info("%s", line)
-    if lines:
-        with whole_file(snapshots / MODELS_NOTE) as temporary:
+    if lines and folder is not None:
+        with whole_file(folder / MODELS_NOTE) as temporary:
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -17,12 +17,8 @@ from .units import Unit
 
 ALL_DONE, NOTHING_RAN, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses."""
-FINAL_RESULTS: Final = ("out_spine", "out_vert", "out_ctd", "out_snap")
-RESULT_WORDS: Final = ("spine mask", "vertebra mask", "centroids", "snapshot")
-COLUMNS: Final = (
-    *("scan", "code", "seconds", "peak_memory_gb", "reason", "node", "crash_file"),
-    *("model_semantic", "model_instance", "model_labeling", "file", *FINAL_RESULTS),
-)
+COLUMNS: Final = (*("scan", "code", "seconds", "peak_memory_gb", "reason", "node", "crash_file"),)
+"""Columns of every table; models, the file and the results of the system follow."""
 NOT_APPLICABLE: Final = "n/a"
 INTERRUPTED: Final = "The run was stopped before this scan was finished; run it again to go on."
 UNFINISHED: Final = "The scan was not finished; run it again to go on."
@@ -72,7 +68,7 @@ def _outcome(unit: Unit, seen: ScanProgress | None, interrupted: bool) -> Outcom
             crash_file=failure.crash_file,
             **spent,
         )
-    complete = seen.finished and all(unit.paths[key].is_file() for key in FINAL_RESULTS)
+    complete = seen.finished and all(unit.paths[key].is_file() for key in unit.results)
     if not complete:
         return Outcome(unit, ErrCode.UNKNOWN, INTERRUPTED if interrupted else UNFINISHED, **spent)
     return Outcome(unit, ErrCode.OK, "; ".join(unit.models.notes) if unit.models else "", **spent)
@@ -85,8 +81,8 @@ def exit_status(results: Sequence[Outcome]) -> int:
     return ALL_DONE if all(result.good for result in results) else SOME_FAILED
 
 
-def write_table(results: Iterable[Outcome], path: Path) -> None:
-    """Write one row a scan as TSV.
+def write_table(results: Sequence[Outcome], path: Path) -> None:
+    """Write one row a scan as TSV; all scans are of one system.
 
     Raises
     ------
@@ -95,17 +91,18 @@ def write_table(results: Iterable[Outcome], path: Path) -> None:
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(COLUMNS)
+    first = results[0].unit
+    kinds, keys = first.kinds, list(first.results)
+    writer.writerow([*COLUMNS, *(f"model_{kind}" for kind in kinds), "file", *keys])
     for result in results:
         unit = result.unit
         packages = unit.models.packages if unit.models else {}
         models = [
             package.id if (package := packages.get(kind)) is not None else NOT_APPLICABLE
-            for kind in ("semantic", "instance", "labeling")
+            for kind in kinds
         ]
         files = [
-            str(path_) if (path_ := unit.paths[key]).is_file() else NOT_APPLICABLE
-            for key in FINAL_RESULTS
+            str(path_) if (path_ := unit.paths[key]).is_file() else NOT_APPLICABLE for key in keys
         ]
         ran = result.seconds > 0
         writer.writerow(
@@ -135,7 +132,7 @@ def last_words(results: Sequence[Outcome], table: Path | None) -> str:
         if result.good:
             lines += [
                 f"  {word:<14}{result.unit.paths[key]}"
-                for word, key in zip(RESULT_WORDS, FINAL_RESULTS, strict=True)
+                for key, word in result.unit.results.items()
             ]
         else:
             lines.append(f"  {result.reason}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from spineps_nipype.errors import (
 )
 
 from .memory import model_voxels, scan_memory
-from .model_choice import ChosenModels, ModelChooser
+from .model_choice import KINDS, ChosenModels, ModelChooser
 from .options import RunOptions
 from .resources import free_gb
 from .reuse import ScanPlan, plan_scan
@@ -42,6 +42,13 @@ CLASS_BYTES: Final = 8
 """Class probabilities, for each class and voxel of the model's grid [bytes]."""
 LEAST_FREE_GB: Final = 0.02
 """Free space that even a small scan needs [GB]."""
+SPINEPS_RESULTS: Final[Mapping[str, str]] = {
+    "out_spine": "spine mask",
+    "out_vert": "vertebra mask",
+    "out_ctd": "centroids",
+    "out_snap": "snapshot",
+}
+"""Output keys of what a finished scan has, and what the last words call it."""
 
 
 @dataclass
@@ -60,6 +67,10 @@ class Unit:
         Output paths by the keys of SPINEPS.
     fault
         Why it cannot run, None if it can.
+    results
+        Keys of `paths` that a finished scan has, with words for them.
+    kinds
+        Kinds of the models that its system uses.
     """
 
     scan: Scan
@@ -72,6 +83,8 @@ class Unit:
     fault: SpinepsError | None = None
     memory_gb: dict[str, float] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=lambda: SPINEPS_RESULTS)
+    kinds: tuple[str, ...] = KINDS
 
     @property
     def runs(self) -> bool:
@@ -109,7 +122,7 @@ def make_units(
         paths = output_paths(
             scan.path, options.bids_dir, options.output_dir, snapshot_folder=snapshots
         )
-        unit = Unit(scan, label, _workflow_name(scan.path, options.bids_dir, names), paths)
+        unit = Unit(scan, label, workflow_name(scan.path, options.bids_dir, names), paths)
         try:
             other = taken.setdefault(paths["out_spine"], unit)
             if other is not unit:
@@ -205,7 +218,7 @@ def _check_space(
             )
 
 
-def _workflow_name(path: Path, root: Path, taken: set[str]) -> str:
+def workflow_name(path: Path, root: Path, taken: set[str]) -> str:
     """Name of a workflow: the file name, or the whole path where the name is not unique."""
     name = re.sub(r"\W+", "_", split_extension(path.name)[0])
     if name in taken:

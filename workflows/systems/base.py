@@ -1,0 +1,38 @@
+"""What a run has to know about a system: its scans, its workflow, its output folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from spineps_nipype.bids.query import Query, Scan
+
+from ..units import Unit
+
+
+class System(Protocol):
+    """A segmentation system as the participant level runs it."""
+
+    name: str
+    """Word of ``--pipeline``."""
+    log_models_in: Path | None
+    """Folder that gets a file which names the models of each scan; None for none."""
+
+    def find(self) -> Query:
+        """Scans of the dataset that are for this system.
+
+        Raises
+        ------
+        SpinepsError
+            If the dataset cannot be read, or there is no model at all.
+        """
+
+    def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
+        """What each scan needs and what is left to do; nothing is changed."""
+
+    def describe(self) -> None:
+        """Write the files at the root of the output folder."""
+
+    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
+        """Workflow of one scan, named `unit.name`; what it makes is stored by itself."""

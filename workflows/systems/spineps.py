@@ -1,0 +1,84 @@
+"""SPINEPS at the participant level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from spineps_nipype.bids.dataset_description import describe_dataset
+from spineps_nipype.bids.names import SNAPSHOT_FOLDER
+from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
+
+from ..model_choice import ModelChooser
+from ..options import RunOptions
+from ..units import Unit, make_units
+
+ScanWorkflow = Callable[..., Any]
+
+
+class SpinepsSystem:
+    """The SPINEPS pipeline: see `base.System`.
+
+    Parameters
+    ----------
+    options
+        What the run is asked to do.
+    build
+        Makes the workflow of one scan; `init_scan_wf` unless given.
+
+    Raises
+    ------
+    ModelError
+        If a model that is asked for by name is not there.
+    """
+
+    name = "spineps"
+
+    def __init__(self, options: RunOptions, build: ScanWorkflow | None = None) -> None:
+        self._options, self._build = options, build
+        self._chooser = ModelChooser(options)
+        self.log_models_in = options.output_dir / SNAPSHOT_FOLDER
+
+    def find(self) -> Query:
+        """Scans of the modalities and planes that the models are for."""
+        options = self._options
+        filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+        return find_scans(
+            options.bids_dir,
+            modalities=options.modalities,
+            plane=None if options.ignore_compatibility else self._chooser.planes() or {"sag"},
+            participant_label=options.participant_label,
+            session_label=options.session_label,
+            filters=filters,
+            ignore_bids_filter=options.ignore_bids_filter,
+        )
+
+    def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
+        """Models, stored results and memory of each scan."""
+        return make_units(scans, self._options, self._chooser, memory_gb)
+
+    def describe(self) -> None:
+        """Description of the derivative, label tables."""
+        describe_dataset(self._options.output_dir, self._options.bids_dir)
+
+    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
+        """All phases that are left of a scan."""
+        from ..scan import init_scan_wf
+
+        options = self._options
+        assert unit.models is not None
+        return (self._build or init_scan_wf)(
+            in_file=unit.scan.path,
+            paths=unit.paths,
+            plan=unit.plan,
+            models=unit.models.packages,
+            settings=options.settings,
+            override=options.override,
+            metadata=unit.metadata,
+            name=unit.name,
+            average_4d=options.average_4d,
+            device=device,
+            omp_nthreads=omp_nthreads,
+            mem_gb=unit.memory_gb,
+            note=" ".join(unit.models.notes),
+        )
