@@ -5,6 +5,11 @@ Everything else is in pyproject.toml, which has no way to say this.
 
 from setuptools import find_packages, setup
 
-PARTS = [f"spineps_nipype.workflows{part}" for part in ("", ".systems")]
+PARTS = ["", *(f".{name}" for name in find_packages("workflows"))]
 
-setup(packages=[*find_packages(include=["spineps_nipype*"]), *PARTS])
+setup(
+    packages=[
+        *find_packages(include=["spineps_nipype*"]),
+        *(f"spineps_nipype.workflows{part}" for part in PARTS),
+    ]
+)

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from traceback import format_exception
 from typing import Any, Final
@@ -24,9 +24,8 @@ from .node_events import (
     NodeEvent,
     ObservedPlugin,
     Observer,
-    forget,
+    is_remembered,
     nobody,
-    outputs_exist,
     write_crash_file,
 )
 from .worker import NodeProcess, WorkerSetup, peak_memory_gb, reset_peak_memory, start_server
@@ -57,32 +56,39 @@ def make_plugin(
     tick: Callable[[], None] | None = None,
     worker_log: Path | None = None,
     log_level: int = logging.WARNING,
+    plugin_args: Mapping[str, Any] | None = None,
 ) -> PluginBase:
-    """Plugin by its name on the command line: MultiProc or Linear.
+    """Plugin by its name on the command line: MultiProc, Linear, SLURM or SLURMGraph.
 
     Parameters
     ----------
     nprocs, memory_gb, gpus
-        Processors, memory and GPUs that all nodes together may use.
+        Processors, memory and GPUs that all nodes together may use; jobs of SLURM may use what
+        each of them asks for.
     observe
         Called with every `NodeEvent`, in the process of the run.
     tick
         Called often while nodes run in other processes.
     worker_log, log_level
         Where processes write what they print, and the level of their loggers.
+    plugin_args
+        Further options of the plugin; they go before the others.
     """
+    watch = {"observe": observe, "tick": tick, "log_level": log_level, **(plugin_args or {})}
     if name == "Linear":
-        return RobustLinearPlugin({"observe": observe})
+        return RobustLinearPlugin(watch)
+    if name in ("SLURM", "SLURMGraph"):
+        from .slurm.plugins import RobustSLURMGraphPlugin, RobustSLURMPlugin
+
+        return (RobustSLURMPlugin if name == "SLURM" else RobustSLURMGraphPlugin)(watch)
     return RobustMultiProcPlugin(
         {
             "n_procs": nprocs,
             "memory_gb": memory_gb,
             "n_gpu_procs": gpus,
             "raise_insufficient": False,
-            "observe": observe,
-            "tick": tick,
             "worker_log": None if worker_log is None else str(worker_log),
-            "log_level": log_level,
+            **watch,
         }
     )
 
@@ -138,9 +144,6 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
     def _clear_task(self, taskid: int) -> None:
         del self._tasks[taskid]
 
-    def _postrun_check(self) -> None:
-        """Nothing is left to close: every process has ended with its node."""
-
     def _sort_jobs(self, jobids: Any, scheduler: str | None = None) -> Any:  # noqa: ARG002
         """First the nodes of the scan that comes first, so that scans finish one by one."""
         return sorted(jobids, key=lambda job: (self.procs[job].fullname.split(".")[:2], job))
@@ -183,12 +186,7 @@ class RobustLinearPlugin(PluginBase):
         """Traceback and crash file of a node; empty if it went well."""
         name, start = node.fullname, time.monotonic()
         try:
-            cached, updated = node.is_cached()
-            if cached and updated and not outputs_exist(node):
-                forget(node)
-                cached = False
-            always = node.overwrite or (node.overwrite is None and node.interface.always_run)
-            remembered = cached and updated and not always
+            remembered = is_remembered(node)
             if not remembered:
                 self._observe(NodeEvent(name, "start"))
             reset_peak_memory()

@@ -21,7 +21,7 @@ from nipype.pipeline.plugins.tools import report_crash
 
 logger = logging.getLogger("spineps_nipype.engine")
 
-EventKind = Literal["start", "done", "cached", "failed"]
+EventKind = Literal["queued", "start", "done", "cached", "failed"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class NodeEvent:
     node
         Full name: workflows and node, with dots between.
     kind
-        ``start``, ``done``, ``cached`` (remembered from an earlier run) or ``failed``.
+        ``queued`` (waits for a cluster), ``start``, ``done``, ``cached`` (remembered from an
+        earlier run) or ``failed``.
     seconds, peak_gb
         Time and largest memory of its process, where known.
     text
@@ -42,6 +43,8 @@ class NodeEvent:
         File that holds it.
     pid
         Process that runs the node, where it has one of its own.
+    job
+        Job of a cluster that runs it.
     """
 
     node: str
@@ -51,6 +54,7 @@ class NodeEvent:
     text: str = ""
     crash_file: str = ""
     pid: int | None = None
+    job: int | None = None
 
 
 Observer = Callable[[NodeEvent], None]
@@ -68,6 +72,7 @@ class ObservedPlugin(DistributedPluginBase):
         self._tick: Callable[[], None] = self.plugin_args.get("tick") or _nothing
         self._started: dict[str, float] = {}
         self._peaks: dict[str, float | None] = {}
+        self._times: dict[str, float] = {}
         self._failed: set[str] = set()
 
     def _local_hash_check(self, jobid: int, graph: Any) -> bool:
@@ -114,8 +119,15 @@ class ObservedPlugin(DistributedPluginBase):
         self._observe(event)
         return crash_file
 
+    def _postrun_check(self) -> None:
+        """Nodes that failed in this process are errors of the run too; nipype forgets them."""
+        if self._failed and not self._run_errors:
+            self._run_errors.append(f"nodes failed: {', '.join(sorted(self._failed))}")
+
     def _seconds(self, name: str) -> float:
-        return round(time.monotonic() - self._started.get(name, time.monotonic()), 2)
+        """Time that the node says it took; else the time since its turn came."""
+        since = self._started.get(name, time.monotonic())
+        return self._times.get(name) or round(time.monotonic() - since, 2)
 
 
 def nobody(event: NodeEvent) -> None:
@@ -136,6 +148,16 @@ def write_crash_file(node: Any, lines: list[str]) -> str:
         logger.error("no crash file for %s could be written: %s", node.fullname, fault)
         return ""
     return str(named)
+
+
+def is_remembered(node: Any) -> bool:
+    """Whether a node need not run: its result is that of its inputs, and its files are there."""
+    cached, updated = node.is_cached()
+    if cached and updated and not outputs_exist(node):
+        forget(node)
+        return False
+    always = node.overwrite or (node.overwrite is None and node.interface.always_run)
+    return bool(cached and updated and not always)
 
 
 def outputs_exist(node: Any) -> bool:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
-from .node_events import NodeEvent
 from .failures import Failure, describe_failure
+from .node_events import NodeEvent
 
 PHASE_NAMES: Final[Mapping[str, str]] = {
     "conform": "checking",

@@ -126,6 +126,23 @@ def run_node(
     _die_with_the_run()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when its nodes stop
     _prepare(setup)
+    answer = answer_of(node, updatehash)
+    try:
+        sender.send(answer)
+    except Exception:
+        lines = format_exception(*sys.exc_info())
+        sender.send({**answer, "result": None, "traceback": answer["traceback"] or lines})
+    sender.close()
+
+
+def answer_of(node: Any, updatehash: bool) -> dict[str, Any]:
+    """Run a node, whatever happens in it.
+
+    Returns
+    -------
+    dict
+        ``result``, ``traceback`` (list of lines, None if all went well), ``peak_gb``.
+    """
     reset_peak_memory()
     answer: dict[str, Any] = {"result": None, "traceback": None}
     try:
@@ -135,12 +152,15 @@ def run_node(
         with suppress(Exception):
             answer["result"] = node.result
     answer["peak_gb"] = peak_memory_gb()
-    try:
-        sender.send(answer)
-    except Exception:
-        lines = format_exception(*sys.exc_info())
-        sender.send({**answer, "result": None, "traceback": answer["traceback"] or lines})
-    sender.close()
+    return answer
+
+
+def set_log_levels(level: int) -> None:
+    """Levels of the loggers of nipype and of this package, in a process that runs nodes."""
+    for name in ("nipype", "nipype.workflow", "nipype.interface", "nipype.utils"):
+        logging.getLogger(name).setLevel(level)
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("spineps_nipype").setLevel(min(level, logging.INFO))
 
 
 def reset_peak_memory() -> None:
@@ -168,10 +188,7 @@ def _prepare(setup: WorkerSetup) -> None:
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)
-    for name in ("nipype", "nipype.workflow", "nipype.interface", "nipype.utils"):
-        logging.getLogger(name).setLevel(setup.log_level)
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("spineps_nipype").setLevel(min(setup.log_level, logging.INFO))
+    set_log_levels(setup.log_level)
 
 
 def _die_with_the_run() -> None:
