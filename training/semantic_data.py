@@ -30,7 +30,7 @@ CONTRAST_SHARES: Final = (0.60, 0.12, 0.14, 0.14)
 OUTSIDE: Final = 255
 SPIDER_CODE: Final = {value: CLASSES + i for i, value in enumerate(SPIDER_SETS)}
 LUMBAR_SHARE: Final = 0.65
-NEAR_THE_SPINE: Final = 0.5
+NEAR_THE_SPINE: Final = 0.6
 NEAR_A_REAL_SPINE: Final = 0.5
 """Shares of patches around the spine; the others lie anywhere, also in the fat of the back."""
 CLUTTERED: Final = 0.5
@@ -67,7 +67,7 @@ class SemanticSamples:
 
     def _real(self, rng: np.random.Generator) -> Batch:
         scan = self.real[int(rng.integers(len(self.real)))]
-        centre = _centre(scan.mask > 0, self.patch, rng, NEAR_A_REAL_SPINE)
+        centre = _centre(scan.mask, self.patch, rng, NEAR_A_REAL_SPINE)
         places = _places(self.patch, centre, rng, widest=1.35)
         image = map_coordinates(scan.image, places, order=1, cval=-1e3)
         values = map_coordinates(scan.mask, places, order=0, cval=OUTSIDE)
@@ -81,7 +81,7 @@ class SemanticSamples:
         return _finish(image.copy(), codes.copy(), outside.copy(), rng)
 
     def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
-        centre = _centre(phantom.spine > 0, self.patch, rng, NEAR_THE_SPINE)
+        centre = _centre(phantom.spine, self.patch, rng, NEAR_THE_SPINE)
         places = _places(self.patch, centre, rng, widest=1.15)
         tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
         ones = np.ones(phantom.tissue.shape, np.uint8)
@@ -121,18 +121,19 @@ def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
 
 
 def _centre(
-    foreground: Array, patch: tuple[int, int, int], rng: np.random.Generator, near: float
+    labels: Array, patch: tuple[int, int, int], rng: np.random.Generator, near: float
 ) -> list[float]:
-    """Middle of a patch, with probability `near` around a voxel of the spine."""
+    """Middle of a patch, with probability `near` around a voxel of a label, each label as often."""
     if rng.random() < near:
-        rows = np.argwhere(foreground[::4, ::4])
+        coarse = labels[::4, ::4]
+        rows = np.argwhere(coarse == rng.choice(np.unique(coarse[coarse > 0])))
         p, i, r = rows[int(rng.integers(len(rows)))] * (4, 4, 1)
         return [
             p + rng.uniform(-0.3, 0.3) * patch[0],
             i + rng.uniform(-0.3, 0.3) * patch[1],
             r + rng.uniform(-3, 3),
         ]
-    return [float(rng.uniform(0, n - 1)) for n in foreground.shape]
+    return [float(rng.uniform(0, n - 1)) for n in labels.shape]
 
 
 def _places(
