@@ -123,7 +123,7 @@ def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
 def _centre(
     labels: Array, patch: tuple[int, int, int], rng: np.random.Generator, near: float
 ) -> list[float]:
-    """Middle of a patch, with probability `near` around a voxel of a label, each label as often."""
+    """Middle of a patch, with probability `near` around a label, each label as often."""
     if rng.random() < near:
         coarse = labels[::4, ::4]
         rows = np.argwhere(coarse == rng.choice(np.unique(coarse[coarse > 0])))
@@ -171,7 +171,7 @@ def _finish(image: Array, codes: Array, outside: Array, rng: np.random.Generator
 
 
 def _clutter(image: Array, background: Array, rng: np.random.Generator) -> Array:
-    """Streaks and blobs outside the spine: soft tissue of real scans is richer than a phantom's."""
+    """Streaks and blobs outside the spine, where real soft tissue is richer than a phantom."""
     low, high = np.quantile(image, (0.02, 0.995))
     for _ in range(int(rng.integers(1, 4))):
         cells = (int(rng.integers(6, 20)), int(rng.integers(8, 40)), int(rng.integers(3, 10)))
