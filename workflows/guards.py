@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from spineps_nipype.errors import OutputError, ResourceError
 
 BACKEND_VARIABLE: Final = "MPLBACKEND"
 """Pictures are drawn without a screen."""
+WORK_PATTERN: Final = "spineps_*_wf"
+"""Folders that the runs of all versions make in a work folder."""
 THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -34,6 +37,25 @@ def make_folder(folder: Path) -> None:
             file=folder,
             remedy="Choose another folder, or change its permissions.",
         ) from fault
+
+
+def clean_work(work: Path) -> None:
+    """Delete what runs of this program left in a work folder, of any version, and nothing else.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be deleted.
+    """
+    for folder in work.glob(WORK_PATTERN):
+        try:
+            shutil.rmtree(folder)
+        except OSError as fault:
+            raise OutputError(
+                f"The work folder cannot be cleaned: {fault}.",
+                file=folder,
+                remedy="Delete it by hand, or leave --clean-workdir out.",
+            ) from fault
 
 
 @contextmanager

@@ -30,6 +30,11 @@ BYTES_PER_VOXEL: Final[Mapping[str, float]] = {
     "label_vertebrae": 60,
     "finalize_masks": 60,
     "centroids": 40,
+    "corrected_spine_raw": 24,
+    "corrected_spine": 24,
+    "corrected_vert_raw": 24,
+    "corrected_vert": 24,
+    "fix_names": 40,
     "snapshot": 60,
 }
 """Copies of the volume that a phase holds at once [bytes a voxel]."""

@@ -50,8 +50,9 @@ class ModelChooser:
             "instance": options.model_instance,
             "labeling": options.model_labeling,
         }
+        self._folder = options.models_dir
         self._named = {
-            kind: find_package(asked, kind)  # type: ignore[arg-type]
+            kind: find_package(asked, kind, options.models_dir)  # type: ignore[arg-type]
             for kind, asked in self._asked.items()
             if asked not in (AUTO, NO_MODEL)
         }
@@ -111,7 +112,7 @@ class ModelChooser:
 
     @cached_property
     def _available(self) -> list[ModelPackage]:
-        return list_packages()
+        return list_packages(folder=self._folder)
 
     def _of_kind(self, kind: str) -> list[ModelPackage]:
         return [p for p in self._available if p.kind == kind]
@@ -137,7 +138,9 @@ class ModelChooser:
             for p in self._of_kind("semantic")
         ]
         if not known:
-            return find_package(AUTO, "semantic")  # raises, and says how to install one
+            return find_package(
+                AUTO, "semantic", self._folder
+            )  # raises, and says how to install one
         raise CompatibilityError(
             f"No semantic model is for {modality or 'such'} scans in plane {plane}.",
             remedy=f"Installed: {', '.join(known)}. Install one that fits, "
@@ -148,7 +151,7 @@ class ModelChooser:
         """Released CT packages have ``ct`` in their names; nothing else tells them apart."""
         found = [p for p in self._of_kind("instance") if ("ct" in p.id.split("_")) == is_ct]
         chosen = min(found or self._of_kind("instance"), key=is_embedded, default=None)
-        return chosen if chosen is not None else find_package(AUTO, "instance")
+        return chosen if chosen is not None else find_package(AUTO, "instance", self._folder)
 
 
 def _listed(words: list[str]) -> str:

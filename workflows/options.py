@@ -23,20 +23,33 @@ class RunOptions:
     ----------
     bids_dir, output_dir
         Dataset, which is only read, and folder of the results.
-    participant_label, session_label
-        Which subjects and sessions; empty for all.
+    participant_label, exclude_participant_label, session_label
+        Which subjects and sessions; empty for all, and for none that is left out.
     modalities
         Which kinds of scans.
     bids_filter_file
         JSON file that limits the scans further.
     ignore_bids_filter
         Take every image that is no mask, whatever its name.
-    work_dir
-        Memory of unfinished work; None is ``work`` in the output folder.
-    nprocs, omp_nthreads, mem_gb
-        Processors, threads of a network and memory; None is what the machine gives.
-    device, plugin
+    bids_database_dir
+        Folder that keeps the index of the dataset; None indexes anew.
+    skip_bids_validation
+        Do not look for names and files that are not BIDS.
+    derivatives
+        Names and folders of datasets with corrected masks.
+    manual_labels
+        Table of vertebra names that a reader fixed.
+    work_dir, clean_workdir
+        Memory of unfinished work, None is ``work`` in the output folder; whether it is emptied.
+    nprocs, omp_nthreads, mem_gb, gpu_procs
+        Processors, threads of a network, memory, and networks on the GPU at the same time; None
+        is what the machine gives.
+    low_mem
+        One node at a time.
+    device, plugin, nipype_plugin_file
         Where networks run, and how nodes are started.
+    models_dir
+        Folder of installed models; None is that of the environment.
     model_semantic, model_instance, model_labeling
         Model id, folder, or ``auto``; for labelling also ``none``.
     ignore_compatibility
@@ -47,23 +60,35 @@ class RunOptions:
         Which stored results are kept.
     average_4d
         Average 4-D images instead of refusing them.
-    stop_on_first_crash, dry_run, verbose
+    stop_on_first_crash, dry_run, boilerplate_only, debug
         How the run behaves.
+    write_graph, resource_monitor, verbose
+        What it tells.
     """
 
     bids_dir: Path
     output_dir: Path
     participant_label: tuple[str, ...] = ()
+    exclude_participant_label: tuple[str, ...] = ()
     session_label: tuple[str, ...] = ()
     modalities: tuple[str, ...] = ("T2w",)
     bids_filter_file: Path | None = None
     ignore_bids_filter: bool = False
+    bids_database_dir: Path | None = None
+    skip_bids_validation: bool = False
+    derivatives: tuple[tuple[str, Path], ...] = ()
+    manual_labels: Path | None = None
     work_dir: Path | None = None
+    clean_workdir: bool = False
     nprocs: int | None = None
     omp_nthreads: int | None = None
     mem_gb: float | None = None
+    low_mem: bool = False
+    gpu_procs: int | None = None
     device: str = AUTO
-    plugin: Literal["MultiProc", "Linear"] = "MultiProc"
+    plugin: Literal["MultiProc", "Linear", "SLURM", "SLURMGraph"] = "MultiProc"
+    nipype_plugin_file: Path | None = None
+    models_dir: Path | None = None
     model_semantic: str = AUTO
     model_instance: str = AUTO
     model_labeling: str = AUTO
@@ -74,6 +99,10 @@ class RunOptions:
     average_4d: bool = False
     stop_on_first_crash: bool = False
     dry_run: bool = False
+    boilerplate_only: bool = False
+    debug: bool = False
+    write_graph: bool = False
+    resource_monitor: bool = False
     verbose: int = 0
 
     @property

@@ -37,6 +37,7 @@ def init_outputs_wf(
     models: Models,
     metadata: Mapping[str, Any] | None = None,
     copies: Sequence[tuple[Path, Path]] = (),
+    corrections: Mapping[str, str] | None = None,
     name: str = "outputs_wf",
 ) -> pe.Workflow:
     """Store what the phases of one scan made, each as soon as it is there.
@@ -69,6 +70,8 @@ def init_outputs_wf(
         Further entries of all sidecars.
     copies
         Stored files and places where copies of them are wanted.
+    corrections
+        Digests of what a reader corrected, by kind.
     name
         Name of the workflow.
 
@@ -86,14 +89,15 @@ def init_outputs_wf(
     described = {**_generated_by(), **(metadata or {})}
 
     for phase in (p for p in PHASES if p in phases):
-        products = [p for p in _products(phase, settings.save, models) if TARGETS[p] in paths]
+        wanted = _products(phase, settings.save, models, corrections or {})
+        products = [p for p in wanted if TARGETS[p] in paths]
         if products:
             sources = SOURCES[phase]
             prepare = _node(
                 PrepareDerivatives(
                     products=products,
                     sources=sources,
-                    record=phase_record(phase, settings, models),
+                    record=phase_record(phase, settings, models, corrections),
                     metadata=described,
                 ),
                 f"prepare_{phase}",
@@ -124,18 +128,22 @@ def init_outputs_wf(
     return workflow
 
 
-def _products(phase: str, save: SaveSettings, models: Models) -> list[str]:
+def _products(
+    phase: str, save: SaveSettings, models: Models, corrections: Mapping[str, str]
+) -> list[str]:
     """Results of a phase that are stored, under these settings."""
+    named = "vert" not in corrections and (bool(models.get("labeling")) or "names" in corrections)
+    network = "spine" not in corrections
     wanted = {
         "semantic": {
             "spine_raw": save.save_raw,
-            "softmax": save.save_softmax_logits,
-            "probseg": save.save_probseg,
-            "uncertainty": save.save_uncertainty,
+            "softmax": save.save_softmax_logits and network,
+            "probseg": save.save_probseg and network,
+            "uncertainty": save.save_uncertainty and network,
             "modelres": save.save_modelres_mask,
         },
         "instance": {"vert_raw": save.save_raw},
-        "final": {"spine": True, "vert": True, "labels_table": bool(models.get("labeling"))},
+        "final": {"spine": True, "vert": True, "labels_table": named},
         "poi": {"poi": True},
         "snapshot": {"snapshot": True},
     }

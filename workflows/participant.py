@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from spineps_nipype import __version__
 from spineps_nipype.bids.query import Query
-from spineps_nipype.bids.sidecars import package_versions
-from spineps_nipype.core.files import whole_file
-from spineps_nipype.errors import InputError, ModelError, OutputError, ResourceError, SpinepsError
+from spineps_nipype.errors import ModelError, OutputError, ResourceError, SpinepsError
 
 from .dry_run import dry_run
-from .guards import library_environment, make_folder, only_run, terminable
+from .graph import write_graph
+from .guards import clean_work, library_environment, make_folder, only_run, terminable
+from .machine import Machine, choose_machine
+from .monitor import resource_monitor
 from .options import WORKFLOW_NAME, RunOptions
-from .resources import available_cpus, available_memory_gb, choose_device, threads_per_node
+from .plugin_file import OURS, PluginChoice, make_foreign_plugin, read_plugin_file
+from .query_words import no_scans, say_what_is_left_out, say_what_is_not_bids
+from .records import log_models, write_methods, write_records
+from .resources import available_memory_gb
 from .run_log import run_log
 from .summary import (
+    ALL_DONE,
     NOTHING_RAN,
     WRONG_USAGE,
     Outcome,
@@ -38,9 +40,6 @@ from .systems.spineps import ScanWorkflow, SpinepsSystem
 from .units import Unit, check_folders
 
 logger = logging.getLogger("spineps_nipype.run")
-
-MODELS_NOTE: Final = "MODELS.txt"
-"""File beside the snapshots that says which models made them."""
 
 
 def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> int:
@@ -71,44 +70,59 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> int:
     """
     try:
         check_folders(options)
+        plugin = _plugin(options)
         system = make()
         query = system.find()
     except SpinepsError as fault:
         print(fault_line(fault))
         return NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE
-    _say_what_is_left_out(query)
+    say_what_is_left_out(query)
+    say_what_is_not_bids(options, query)
     try:
         if not query.scans:
-            raise _no_scans(options, query)
-        if options.dry_run:
-            memory_gb = options.mem_gb or available_memory_gb()
-            return dry_run(options, system.units(query.scans, memory_gb))
-        return _run(options, query, system)
+            raise no_scans(options, query)
+        if options.dry_run or options.boilerplate_only:
+            units = system.units(query.scans, options.mem_gb or available_memory_gb())
+            if options.dry_run:
+                return dry_run(options, units)
+            print(f"Text for a methods section: {write_methods(_logs(options), options, units)}")
+            return ALL_DONE
+        return _run(options, query, system, plugin)
     except SpinepsError as fault:
         print(fault_line(fault))
         return NOTHING_RAN
 
 
-def _run(options: RunOptions, query: Query, system: System) -> int:
-    device = choose_device(options.device)
-    nprocs = options.nprocs or available_cpus()
-    memory_gb = options.mem_gb or available_memory_gb()
-    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
-    logs = options.output_dir / "logs" / run_id
+def _plugin(options: RunOptions) -> PluginChoice:
+    if options.nipype_plugin_file is None:
+        return PluginChoice(options.plugin)
+    return read_plugin_file(options.nipype_plugin_file)
+
+
+def _logs(options: RunOptions) -> Path:
+    return options.output_dir / "logs"
+
+
+def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice) -> int:
+    machine = choose_machine(options, plugin, len(query.scans))
+    logs = _logs(options) / f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     make_folder(logs)
     make_folder(options.work_folder)
     with (
         only_run(options.work_folder),
         run_log(logs / "run.log", options.verbose),
         terminable(),
+        library_environment(machine.threads),
+        resource_monitor(logs) if options.resource_monitor else nullcontext(),
     ):
-        threads = options.omp_nthreads or threads_per_node(nprocs, len(query.scans))
-        with library_environment(threads):
-            units = system.units(query.scans, memory_gb)
-            system.describe()
-            _write_record(logs / "run.json", options, units, device, nprocs, threads, memory_gb)
-            _log_models(units, system.log_models_in)
-            results = _execute(units, options, system, logs, device, nprocs, threads, memory_gb)
+        if options.clean_workdir:
+            clean_work(options.work_folder)
+        units = system.units(query.scans, machine.memory_gb)
+        system.describe()
+        write_records(logs, options, units, machine)
+        write_methods(logs, options, units)
+        log_models(units, system.log_models_in)
+        results = _execute(units, options, system, plugin, logs, machine)
     table: Path | None = logs / "scans.tsv"
     try:
         write_table(results, logs / "scans.tsv")
@@ -123,17 +137,15 @@ def _execute(
     units: Sequence[Unit],
     options: RunOptions,
     system: System,
+    choice: PluginChoice,
     logs: Path,
-    device: str,
-    nprocs: int,
-    threads: int,
-    memory_gb: float,
+    machine: Machine,
 ) -> list[Outcome]:
     """Run the scans that are left; what happens to each of them is its outcome."""
     todo = [unit for unit in units if unit.runs]
     if not todo:
         return outcomes(units)
-    if options.plugin == "MultiProc":
+    if choice.name == "MultiProc":
         _warm_up()  # libraries load in the background while the graph is built
     from nipype.pipeline import engine as pe
 
@@ -142,24 +154,32 @@ def _execute(
 
     workflow = pe.Workflow(name=WORKFLOW_NAME, base_dir=str(options.work_folder))
     for unit in todo:
-        scan_wf = system.workflow(unit, device=device, omp_nthreads=threads)
+        scan_wf = system.workflow(unit, device=machine.device, omp_nthreads=machine.threads)
         workflow.add_nodes([scan_wf])
     workflow.config["execution"] = {
         **EXECUTION,
         "crashdump_dir": str(logs),
         "stop_on_first_crash": str(options.stop_on_first_crash).lower(),
     }
-    progress = Progress(_nodes_of(workflow, todo), logs / "progress.jsonl")
-    plugin = make_plugin(
-        options.plugin,
-        nprocs=nprocs,
-        memory_gb=memory_gb,
-        gpus=int(device != "cpu"),
-        observe=progress,
-        tick=progress.tick,
-        worker_log=logs / "workers.log",
-        log_level=logging.WARNING if options.verbose < 2 else logging.DEBUG,
+    if options.write_graph:
+        write_graph(workflow, logs)
+    progress = Progress(
+        _nodes_of(workflow, todo), logs / "progress.jsonl", tracebacks=options.debug
     )
+    if choice.name in OURS:
+        plugin = make_plugin(
+            choice.name,
+            nprocs=machine.nprocs,
+            memory_gb=machine.memory_gb,
+            gpus=machine.gpus,
+            observe=progress,
+            tick=progress.tick,
+            worker_log=logs / "workers.log",
+            log_level=logging.WARNING if options.verbose < 2 else logging.DEBUG,
+            plugin_args=choice.other_args,
+        )
+    else:
+        plugin = make_foreign_plugin(choice, progress)
     interrupted = False
     try:
         workflow.run(plugin=plugin)
@@ -169,7 +189,9 @@ def _execute(
         if not any(scan.failure for scan in progress.scans.values()):
             logger.exception("the run ended early")
             raise ResourceError(
-                f"The run ended early: {type(fault).__name__}: {fault}."
+                f"The run ended early: {type(fault).__name__}: {fault}.",
+                file=logs / "run.log",
+                remedy="Run it again: what is finished is kept.",
             ) from fault
     finally:
         progress.end()
@@ -184,73 +206,6 @@ def _nodes_of(workflow: Any, units: Sequence[Unit]) -> dict[str, tuple[str, list
         if type(interface).__name__ != "IdentityInterface":
             nodes[name.partition(".")[0]].append(f"{workflow.name}.{name}")
     return {unit.name: (unit.label, nodes[unit.name]) for unit in units}
-
-
-def _say_what_is_left_out(query: Query) -> None:
-    """Name images that somebody might miss, each kind of reason once."""
-    reasons: dict[str, list[str]] = {}
-    for image in query.skipped:
-        if not image.expected:
-            reasons.setdefault(image.why, []).append(image.path.name)
-    for why, names in reasons.items():
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        print(f"not taken: {', '.join(names[:3])}{more}: {why}", file=sys.stderr)
-
-
-def _no_scans(options: RunOptions, query: Query) -> InputError:
-    found = f"{len(query.skipped)} images are there, none of them fits" if query.skipped else ""
-    first = f"; the first: {query.skipped[0].path.name}: {query.skipped[0].why}" if found else ""
-    return InputError(
-        f"There is no {' or '.join(options.modalities)} scan to segment"
-        + (f" ({found}{first})." if found else "."),
-        file=options.bids_dir,
-        remedy="Scans are called like sub-01/anat/sub-01_T2w.nii.gz; "
-        "--modalities and --ignore-bids-filter widen the search.",
-    )
-
-
-def _log_models(units: Sequence[Unit], folder: Path | None) -> None:
-    """Say in the log, and in a file of a folder, which models are used."""
-    lines: list[str] = []
-    for unit in units:
-        if unit.models is None:
-            continue
-        names = ", ".join(f"{k} {p.id if p else 'none'}" for k, p in unit.models.packages.items())
-        lines.append(f"{unit.label}: {names}. {' '.join(unit.models.notes)}".rstrip())
-    notes = sorted({note for unit in units if unit.models for note in unit.models.notes})
-    for note in notes:
-        logger.warning("%s", note)
-    for line in lines:
-        logger.info("%s", line)
-    if lines and folder is not None:
-        with whole_file(folder / MODELS_NOTE) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _write_record(
-    path: Path,
-    options: RunOptions,
-    units: Sequence[Unit],
-    device: str,
-    nprocs: int,
-    threads: int,
-    memory_gb: float,
-) -> None:
-    """Write down what this run was asked to do, and on what machine."""
-    asked: Mapping[str, Any] = asdict(options)
-    record = {
-        "version": __version__,
-        "packages": package_versions(),
-        "command": sys.argv,
-        "options": asked,
-        "device": device,
-        "nprocs": nprocs,
-        "omp_nthreads": threads,
-        "memory_gb": memory_gb,
-        "scans": [str(unit.scan.path) for unit in units],
-    }
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def _warm_up() -> None:

@@ -22,6 +22,7 @@ PHASE_NAMES: Final[Mapping[str, str]] = {
     "instance": "vertebra instances",
     "post_process": "post-processing",
     "label_vertebrae": "vertebra names",
+    "fix_names": "fixed names",
     "finalize_masks": "final masks",
     "centroids": "centroids",
     "snapshot": "snapshot",
@@ -35,6 +36,7 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "instance": 25,
     "post_process": 8,
     "label_vertebrae": 6,
+    "fix_names": 1,
     "finalize_masks": 4,
     "centroids": 3,
     "snapshot": 3,
@@ -78,6 +80,8 @@ class Progress:
         JSON lines, one for each event; None for none.
     stream
         Where the line goes.
+    tracebacks
+        Whether failures are shown with their tracebacks.
     """
 
     def __init__(
@@ -85,12 +89,14 @@ class Progress:
         scans: Mapping[str, tuple[str, Iterable[str]]],
         events_file: Path | None,
         stream: TextIO | None = None,
+        tracebacks: bool = False,
     ) -> None:
         self.scans = {
             name: ScanProgress(label, {node: _weight(node) for node in nodes})
             for name, (label, nodes) in scans.items()
         }
         self._file, self._stream = events_file, stream or sys.stderr
+        self._tracebacks = tracebacks
         self._terminal = self._stream.isatty()
         self._start, self._shown = time.monotonic(), 0.0
         self._width = 0
@@ -172,6 +178,8 @@ class Progress:
         if event.kind == "failed":
             reason = scan.failure.reason if scan.failure else ""
             self._say(f"{scan.label}: failed: {reason}")
+            if self._tracebacks:
+                self._print(event.text.rstrip() + "\n")
         elif event.kind == "done" and node in PHASE_NAMES and not self._terminal:
             memory = f", {event.peak_gb:.1f} GB" if event.peak_gb else ""
             self._say(f"{scan.label}: {PHASE_NAMES[node]} ({event.seconds:.0f} s{memory})")

@@ -29,6 +29,15 @@ _MODELS: Final[Mapping[str, tuple[str, ...]]] = {
     "poi": (),
     "snapshot": (),
 }
+_CORRECTED: Final = {"spine": "semantic", "vert": "instance", "names": "final"}
+"""First phase whose result depends on each kind of correction."""
+_REPLACED: Final = {"spine": "semantic", "vert": "instance"}
+"""Phases that a corrected mask stands for."""
+_CORRECTION_WORDS: Final = {
+    "spine": "corrected seg-spine",
+    "vert": "corrected seg-vert",
+    "names": "table of vertebra names",
+}
 NO_MODEL: Final = "none"
 
 
@@ -49,21 +58,40 @@ def upstream(phase: str) -> tuple[str, ...]:
     return PHASES[: PHASES.index(phase) + 1]
 
 
-def phase_record(phase: str, settings: PipelineSettings, models: Models) -> dict[str, Any]:
-    """Everything but the input that decides about the result of a phase."""
+def phase_record(
+    phase: str,
+    settings: PipelineSettings,
+    models: Models,
+    corrections: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Everything but the input that decides about the result of a phase.
+
+    Parameters
+    ----------
+    phase
+        One of `PHASES`.
+    settings, models
+        What it is made with.
+    corrections
+        Digests of what a reader corrected: ``spine``, ``vert``, ``names``. Options and models of
+        phases that a correction replaces do not count.
+    """
     names = upstream(phase)
-    groups = [g for p in names for g in _GROUPS[p]]
-    kinds = [k for p in names for k in _MODELS[p]]
+    given = {k: d for k, d in (corrections or {}).items() if _CORRECTED[k] in names}
+    made = [p for p in names if p not in {_REPLACED.get(kind) for kind in given}]
+    groups = [g for p in made for g in _GROUPS[p]]
+    kinds = [k for p in made for k in _MODELS[p]]
     options = {
         group: {k: v for k, v in asdict(getattr(settings, group)).items() if k not in SPEED_ONLY}
         for group in groups
     }
-    return {
+    record = {
         "Phase": phase,
         "Algorithm": {p: ALGORITHM[p] for p in names},
         "Settings": {**options, "numerics": settings.numerics},
         "Models": {kind: _model_entry(models.get(kind)) for kind in kinds},
     }
+    return {**record, "Corrections": given} if given else record
 
 
 def _model_entry(package: Package | None) -> dict[str, str]:
@@ -90,6 +118,12 @@ def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     for name, digest in wanted.get("Inputs", {}).items():
         if stored.get("Inputs", {}).get(name, digest) != digest:
             found.append(f"made from another {_SOURCE_WORDS.get(name, name)}")
+    was_given, is_given = stored.get("Corrections", {}), wanted.get("Corrections", {})
+    for kind, words in _CORRECTION_WORDS.items():
+        if was_given.get(kind) != is_given.get(kind):
+            how = "another" if kind in was_given and kind in is_given else "a"
+            without = "out" if kind in is_given and kind not in was_given else ""
+            found.append(f"made with{without} {how} {words}")
     for kind, model in wanted["Models"].items():
         old = stored.get("Models", {}).get(kind, {"id": "an unknown model", "digest": ""})
         if old["digest"] != model["digest"]:

@@ -138,6 +138,7 @@ def plan_scan(
     models: Models,
     override: OverrideSettings | None = None,
     reuse: Reuse = "same",
+    corrections: Mapping[str, str] | None = None,
 ) -> ScanPlan:
     """Decide for each phase of a scan whether its stored result is used or made again.
 
@@ -157,10 +158,16 @@ def plan_scan(
         Phases whose stored result is to be made again.
     reuse
         ``any`` keeps every stored result, whatever it was made with, as SPINEPS does.
+    corrections
+        Digests of what a reader corrected, by kind.
     """
     override = override or OverrideSettings()
-    shelf = _Shelf(Path(in_file), paths, settings, models, reuse)
-    missing = _missing_extras(paths, settings.save)
+    shelf = _Shelf(Path(in_file), paths, settings, models, reuse, corrections or {})
+    replaced = {"spine": "semantic", "vert": "instance"}
+    given = {replaced[kind] for kind in corrections or {} if kind in replaced}
+    missing = {
+        p: extra for p, extra in _missing_extras(paths, settings.save).items() if p not in given
+    }
     copies = _missing_copies(paths, settings.save)
     verdicts = {phase: shelf.verdict(phase) for phase in PHASES}
     forced = {p for p, name in OVERRIDES.items() if getattr(override, name)}
@@ -222,10 +229,12 @@ class _Shelf:
         settings: PipelineSettings,
         models: Models,
         reuse: Reuse,
+        corrections: Mapping[str, str],
     ) -> None:
         self._files = {name: paths[key] for name, key in OUTPUT_KEYS.items()}
         self._files["scan"] = scan
         self._settings, self._models, self._reuse = settings, models, reuse
+        self._corrections = corrections
         self._digests: dict[str, str | None] = {}
 
     def verdict(self, phase: str) -> _Verdict:
@@ -235,7 +244,7 @@ class _Shelf:
             return _Verdict(False, f"not stored yet: {', '.join(absent)}")
         if self._reuse == "any":
             return _Verdict(True, "stored, kept whatever it was made with")
-        wanted = phase_record(phase, self._settings, self._models)
+        wanted = phase_record(phase, self._settings, self._models, self._corrections)
         wanted["Inputs"] = {n: d for n in SOURCES[phase] if (d := self._digest(n)) is not None}
         edited = False
         for name in RESULTS[phase]:

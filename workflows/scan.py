@@ -10,6 +10,7 @@ from typing import Any
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
+from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 
 from .outputs import init_outputs_wf
@@ -35,6 +36,7 @@ def init_scan_wf(
     settings: PipelineSettings | None = None,
     override: OverrideSettings | None = None,
     metadata: Mapping[str, Any] | None = None,
+    corrections: Corrections | None = None,
     name: str = "scan_wf",
     **options: Any,
 ) -> pe.Workflow:
@@ -54,6 +56,8 @@ def init_scan_wf(
         Options of all phases, and which of them run in any case.
     metadata
         Further entries of all sidecars.
+    corrections
+        What a reader corrected.
     name
         Name of the workflow; it names the folder in the work folder.
     **options
@@ -77,6 +81,7 @@ def init_scan_wf(
         settings=settings,
         override=override,
         stored=plan.stored,
+        corrections=corrections,
         **options,
     )
     outputs_wf = init_outputs_wf(
@@ -86,6 +91,7 @@ def init_scan_wf(
         models=models,
         metadata=metadata,
         copies=plan.copies,
+        corrections=corrections.digests() if corrections else None,
     )
     workflow.connect(inputnode, "in_file", spineps_wf, "inputnode.in_file")
     workflow.connect(inputnode, "in_file", outputs_wf, "inputnode.scan")

@@ -10,10 +10,13 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
 from spineps_nipype import __version__
+from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.interfaces import (
     Centroids,
     Conform,
+    CorrectedMask,
     FinalizeMasks,
+    FixNames,
     InstanceSegmentation,
     LabelVertebrae,
     PostProcess,
@@ -65,6 +68,7 @@ def init_spineps_wf(
     settings: PipelineSettings | None = None,
     override: OverrideSettings | None = None,
     stored: StoredResults | None = None,
+    corrections: Corrections | None = None,
     average_4d: bool = False,
     max_gib: float | None = None,
     device: str = "cpu",
@@ -98,6 +102,8 @@ def init_spineps_wf(
         Phases that run even if the work folder holds their result.
     stored
         Results that are there already; no node is built for them.
+    corrections
+        Masks of a reader, which replace the phases that make them, and names that a reader fixed.
     average_4d, max_gib
         Whether 4-D images are averaged, and the memory above which images are refused.
     device
@@ -134,7 +140,9 @@ def init_spineps_wf(
     semantic = resolve(semantic_model, "semantic")
     instance = resolve(instance_model, "instance")
     labeling = None if labeling_model is None else resolve(labeling_model, "labeling")
-    builder = _Builder(settings, stored, device, omp_nthreads, mem_gb or {}, name)
+    builder = _Builder(
+        settings, stored, corrections or Corrections(), device, omp_nthreads, mem_gb or {}, name
+    )
 
     workflow = builder.workflow
     inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")
@@ -178,13 +186,14 @@ class _Builder:
         self,
         settings: PipelineSettings,
         stored: StoredResults,
+        corrections: Corrections,
         device: str,
         omp_nthreads: int,
         mem_gb: Mapping[str, float],
         name: str,
     ) -> None:
         self.workflow = pe.Workflow(name=name)
-        self.settings, self.stored = settings, stored
+        self.settings, self.stored, self.corrections = settings, stored, corrections
         self.device, self.threads, self.mem_gb = device, omp_nthreads, mem_gb
         self.sources: dict[str, tuple[pe.Node, str]] = {}
 
@@ -249,6 +258,9 @@ class _Builder:
             return
         if self.stored.has("final"):
             return
+        if self.corrections.spine is not None:
+            self._take_corrected("spine_raw", self.corrections.spine)
+            return
         spine_crop = self._network_node(SpineCrop(), "spine_crop", package)
         write_settings(spine_crop.inputs, self.settings.crop)
         self._feed(spine_crop, in_file="image")
@@ -285,6 +297,9 @@ class _Builder:
             return
         if self.stored.has("final"):
             return
+        if self.corrections.vert is not None:
+            self._take_corrected("vert_raw", self.corrections.vert, vertebrae_only=True)
+            return
         debug = self.settings.save.save_debug_data
         instance = self._network_node(
             InstanceSegmentation(save_debug_data=debug), "instance", package
@@ -299,7 +314,22 @@ class _Builder:
         """Reconcile both masks, name the vertebrae, add discs and endplates."""
         if self._take_stored("final", "spine", "vert"):
             return
-        config, post = semantic.config, self.settings.post
+        given = self.corrections
+        if not (given.spine and given.vert):
+            self._add_final(semantic, labeling)
+        if given.spine is not None:
+            self._take_corrected("spine", given.spine)
+        if given.vert is not None:
+            self._take_corrected("vert", given.vert)
+
+    def _take_corrected(self, result: str, path: Path, *, vertebrae_only: bool = False) -> None:
+        mask = CorrectedMask(in_file=str(path), vertebrae_only=vertebrae_only)
+        node = self._node(mask, f"corrected_{result}")
+        self._feed(node, reference="image")
+        self._yield(result, node, "out_file")
+
+    def _add_final(self, semantic: ModelPackage, labeling: ModelPackage | None) -> None:
+        config, post, given = semantic.config, self.settings.post, self.corrections
         post_process = self._node(
             PostProcess(has_c1=config.has_c1, is_ct=config.is_ct), "post_process"
         )
@@ -307,7 +337,7 @@ class _Builder:
         self._feed(post_process, in_file="image", spine_raw="spine_raw", vert_raw="vert_raw")
 
         vert = (post_process, "vert")
-        if labeling is not None:
+        if labeling is not None and given.vert is None:
             c1_enabled = config.has_c1 or post.vertebra_instance_labeling_offset < 1
             label_vertebrae = self._network_node(
                 LabelVertebrae(c1_enabled=c1_enabled), "label_vertebrae", labeling
@@ -316,8 +346,13 @@ class _Builder:
             self._feed(label_vertebrae, in_file="image")
             for field in ("spine", "vert", "crop"):
                 self.workflow.connect(post_process, field, label_vertebrae, field)
-            self._yield("labels_table", label_vertebrae, "table")
+            self.sources["labels_table"] = (label_vertebrae, "table")
+            if not given.names:
+                self._yield("labels_table", label_vertebrae, "table")
             vert = (label_vertebrae, "vert")
+
+        if given.names and given.vert is None:
+            vert = self._add_fixed_names(vert)
 
         finalize_masks = self._node(
             FinalizeMasks(sacrum_ids=list(config.sacrum_ids), metal=list(config.metal)),
@@ -326,8 +361,21 @@ class _Builder:
         self.workflow.connect(post_process, "spine", finalize_masks, "spine")
         self.workflow.connect(post_process, "crop", finalize_masks, "crop")
         self.workflow.connect(*vert, finalize_masks, "vert")
-        self._yield("spine", finalize_masks, "spine")
-        self._yield("vert", finalize_masks, "vert")
+        if given.spine is None:
+            self._yield("spine", finalize_masks, "spine")
+        if given.vert is None:
+            self._yield("vert", finalize_masks, "vert")
+
+    def _add_fixed_names(self, vert: tuple[pe.Node, str]) -> tuple[pe.Node, str]:
+        names = self.corrections.names
+        labels, found = [n[0] for n in names], [n[1] or 0 for n in names]
+        points = [list(n[2] or ()) for n in names]
+        fix_names = self._node(FixNames(labels=labels, found=found, points=points), "fix_names")
+        self.workflow.connect(*vert, fix_names, "vert")
+        if "labels_table" in self.sources:
+            self.workflow.connect(*self.sources.pop("labels_table"), fix_names, "table")
+        self._yield("labels_table", fix_names, "table")
+        return fix_names, "vert"
 
     def add_centroids(self, header: dict[str, Any]) -> None:
         """Put points into the structures."""

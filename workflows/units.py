@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.bids.compatibility import check_compatibility, image_plane
+from spineps_nipype.bids.corrections import Corrections, Name, find_corrections
 from spineps_nipype.bids.header import ScanHeader, read_header
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths, split_extension
 from spineps_nipype.bids.query import Scan
@@ -85,6 +86,7 @@ class Unit:
     metadata: dict[str, Any] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=lambda: SPINEPS_RESULTS)
     kinds: tuple[str, ...] = KINDS
+    corrections: Corrections = Corrections()
 
     @property
     def runs(self) -> bool:
@@ -98,7 +100,11 @@ class Unit:
 
 
 def make_units(
-    scans: Iterable[Scan], options: RunOptions, chooser: ModelChooser, memory_gb: float
+    scans: Iterable[Scan],
+    options: RunOptions,
+    chooser: ModelChooser,
+    memory_gb: float,
+    fixed_names: Mapping[str, Sequence[Name]] | None = None,
 ) -> list[Unit]:
     """Look at each scan; what is wrong with one is kept in its unit and stops no other.
 
@@ -112,6 +118,8 @@ def make_units(
         Finds the models of each scan.
     memory_gb
         Memory that the run may fill.
+    fixed_names
+        Names of vertebrae that a reader fixed, by scan.
     """
     units: list[Unit] = []
     taken: dict[Path, Unit] = {}
@@ -131,6 +139,7 @@ def make_units(
                     file=scan.path,
                     remedy="Rename one of both files, or move it out of the dataset.",
                 )
+            unit.corrections = find_corrections(scan.path, options.derivatives, fixed_names)
             _prepare(unit, options, chooser, memory_gb)
         except SpinepsError as fault:
             unit.fault = fault
@@ -155,6 +164,7 @@ def _prepare(unit: Unit, options: RunOptions, chooser: ModelChooser, memory_gb: 
     if not options.ignore_compatibility:
         _check_fit(path, header, models)
     unit.metadata = scan_metadata(path, options.bids_dir, notes=models.notes)
+    unit.metadata["Sources"] += unit.corrections.sources
     unit.plan = plan_scan(
         path,
         unit.paths,
@@ -162,6 +172,7 @@ def _prepare(unit: Unit, options: RunOptions, chooser: ModelChooser, memory_gb: 
         models=models.packages,
         override=options.override,
         reuse=options.reuse,
+        corrections=unit.corrections.digests(),
     )
     if unit.runs:
         unit.memory_gb = scan_memory(header, models.packages, options.settings)
@@ -192,7 +203,7 @@ def _check_memory(path: Path, header: ScanHeader, memory_gb: float) -> None:
             f"The scan of {size} voxels needs about {needed:.1f} GB of memory, "
             f"the run may fill {memory_gb:.1f} GB.",
             file=path,
-            remedy="Crop or downsample it, or give the run more memory (--mem-gb).",
+            remedy="Crop or downsample it, or give the run more memory (--mem).",
         )
 
 
@@ -239,13 +250,24 @@ def check_folders(options: RunOptions) -> None:
     """
     bids = options.bids_dir.resolve()
     suggested = bids / "derivatives" / "spineps"
-    for folder, option in ((options.output_dir, ""), (options.work_folder, " (-w)")):
-        place = folder.resolve()
+    for folder, words, remedy in (
+        (options.output_dir, "output folder (OUTPUT_DIR)", f"a folder outside, or {suggested}"),
+        (options.work_folder, "work folder (-w)", f"-w {_beside(bids, 'work')}"),
+        (
+            options.bids_database_dir,
+            "folder of --bids-database-dir",
+            f"--bids-database-dir {_beside(bids, 'index')}",
+        ),
+    ):
+        place = bids.parent if folder is None else folder.resolve()
         inside = place == bids or bids in place.parents
         if inside and bids / "derivatives" not in place.parents:
             raise OutputError(
-                f"The {'work' if option else 'output'} folder lies in the dataset, "
-                "whose files are not touched.",
+                f"The {words} lies in the dataset, whose files are not touched.",
                 file=folder,
-                remedy=f"Choose a folder outside{option}, or {suggested}.",
+                remedy=f"Choose {remedy}.",
             )
+
+
+def _beside(folder: Path, word: str) -> Path:
+    return folder.with_name(f"{folder.name}_{word}")

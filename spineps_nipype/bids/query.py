@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,12 @@ _LONG_NAMES: Final = {
     "ce": "ceagent",
     "dir": "direction",
 }
+NAMED_LABELS: Final = 10
+"""Labels that a message lists."""
+OTHER_APPS: Final = frozenset(
+    {"bold", "sbref", "flair", "roi", "fmap", "asl", "dwi", "pet", "func", "anat"}
+)
+"""Keys of filter files that programs share: those of fMRIPrep and its kin say nothing here."""
 _QUERY_WORDS: Final = {None: "NONE", "*": "ANY"}
 
 
@@ -74,9 +81,11 @@ def find_scans(
     modalities: Sequence[str] = ("T2w",),
     plane: str | Collection[str] | None = "sag",
     participant_label: Iterable[str] = (),
+    exclude_participant_label: Iterable[str] = (),
     session_label: Iterable[str] = (),
     filters: Mapping[str, Mapping[str, Any]] | None = None,
     ignore_bids_filter: bool = False,
+    database: Path | None = None,
 ) -> Query:
     """Find the scans to segment, sorted by path.
 
@@ -91,11 +100,15 @@ def find_scans(
         image out. None takes all planes.
     participant_label, session_label
         Labels, with or without ``sub-`` and ``ses-``; none takes all.
+    exclude_participant_label
+        Subjects that are left out, whatever else is asked.
     filters
         Content of a filter file: for each modality, entities of pybids and their values; None
         asks that an entity is absent, ``"*"`` that it is present.
     ignore_bids_filter
         Take every image that is no mask, whatever its name, as SPINEPS does with this option.
+    database
+        Folder that keeps the index of the whole dataset; None indexes what is asked for, anew.
 
     Raises
     ------
@@ -105,12 +118,18 @@ def find_scans(
     root = Path(bids_root)
     subjects = [label.removeprefix("sub-") for label in participant_label]
     sessions = [label.removeprefix("ses-") for label in session_label]
-    layout = _index(root, subjects)
+    excluded = {label.removeprefix("sub-") for label in exclude_participant_label}
+    layout = _index(root, subjects, database)
     images = [Path(f.path) for f in layout.get(extension=list(EXTENSIONS))]
     images = [path for path in sorted(images) if not _inside_skipped(path, root)]
     known = _known(images)
-    _check_labels("participant", subjects, _folders(root) | known[0], root)
-    _check_labels("session", sessions, known[1], root)
+    if database is not None:
+        _check_index(images, subjects, known[0], root, database)
+    present = _folders(root) | known[0]
+    _check_labels("--participant-label", subjects, present, root)
+    _check_labels("--session-label", sessions, known[1], root)
+    if excluded - present and not subjects:  # other subjects are not indexed when some are named
+        _check_labels("--exclude-participant-label", sorted(excluded), present, root)
     planes = {plane} if isinstance(plane, str) else plane
     wanted = {canonical_modality(word) for word in modalities}
     allowed = _filtered(layout, filters, root)
@@ -120,6 +139,9 @@ def find_scans(
     for path in images:
         name = parse_name(path)
         if subjects and _subject(path, name) not in subjects:
+            continue
+        if _subject(path, name) in excluded:
+            skipped.append(Skipped(path, "--exclude-participant-label", expected=True))
             continue
         if sessions and name.session not in sessions:
             continue
@@ -172,7 +194,8 @@ def read_filter_file(path: str | Path) -> dict[str, dict[str, Any]]:
             file=path,
             remedy='Write it like {"t2w": {"acquisition": "sag", "session": ["01", "02"]}}.',
         ) from fault
-    return {canonical_modality(key): value for key, value in content.items()}
+    own = {key: value for key, value in content.items() if key.lower() not in OTHER_APPS}
+    return {canonical_modality(key): value for key, value in own.items()}
 
 
 def _left_out(
@@ -244,8 +267,11 @@ def image_type(path: Path, root: Path) -> list[Any]:
     return []
 
 
-def _index(root: Path, subjects: Sequence[str]) -> Any:
-    """Index a dataset in memory, without metadata; folders of other subjects are not read."""
+def _index(root: Path, subjects: Sequence[str], database: Path | None) -> Any:
+    """Index a dataset without metadata.
+
+    In memory, folders of other subjects are not read; a kept index holds all of them.
+    """
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
     if not root.is_dir():
@@ -253,16 +279,24 @@ def _index(root: Path, subjects: Sequence[str]) -> Any:
             "The BIDS folder does not exist.", file=root, remedy="Give the root of a dataset."
         )
     ignore = [re.compile(rf"^/({'|'.join(_SKIPPED_FOLDERS)})(/|$)"), re.compile(r"/\.")]
-    if subjects:
+    if subjects and database is None:
         ignore.append(re.compile(rf"/sub-(?!({'|'.join(map(re.escape, subjects))})([/_]|$))"))
     try:
         indexer = BIDSLayoutIndexer(validate=False, ignore=ignore, index_metadata=False)
-        return BIDSLayout(root, validate=False, derivatives=False, indexer=indexer)
+        return BIDSLayout(
+            root,
+            validate=False,
+            derivatives=False,
+            indexer=indexer,
+            database_path=None if database is None else database.absolute(),
+        )
     except Exception as fault:  # pybids passes on whatever its parsers raise
         raise InputError(
             f"The dataset cannot be indexed: {fault}.",
             file=root,
-            remedy="Check dataset_description.json and the permissions of the folders.",
+            remedy="Check dataset_description.json and the permissions of the folders."
+            if database is None
+            else f"If the index in {database} is of another dataset, delete that folder.",
         ) from fault
 
 
@@ -315,11 +349,31 @@ def _inside_skipped(path: Path, root: Path) -> bool:
     return any(part in _SKIPPED_FOLDERS for part in parts[:1])
 
 
-def _check_labels(kind: str, asked: Sequence[str], known: set[str], root: Path) -> None:
-    absent = [label for label in asked if label not in known]
-    if absent:
+def _check_index(
+    images: Sequence[Path], subjects: Sequence[str], known: set[str], root: Path, database: Path
+) -> None:
+    """Refuse a kept index that is older than the dataset."""
+    gone = next((path for path in images if not path.exists() and not path.is_symlink()), None)
+    new = sorted((set(subjects) or _folders(root)) - known)
+    new = [label for label in new if any((root / f"sub-{label}").rglob("*.nii*"))]
+    if gone is not None or new:
+        what = f"{gone.name} is gone" if gone is not None else f"sub-{new[0]} is new"
         raise InputError(
-            f"The dataset has no {kind} {', '.join(absent)}.",
-            file=root,
-            remedy=f"It has: {', '.join(sorted(known)) or 'none'}.",
+            f"The kept index of the dataset is out of date: {what}.",
+            file=database,
+            remedy="Delete this folder, so that the run of --bids-database-dir indexes again.",
         )
+
+
+def _check_labels(option: str, asked: Sequence[str], known: set[str], root: Path) -> None:
+    absent = [label for label in asked if label not in known]
+    if not absent:
+        return
+    near = get_close_matches(absent[0], known, n=3, cutoff=0.5)
+    listed = near or sorted(known)[:NAMED_LABELS]
+    more = f" and {len(known) - len(listed)} more" if len(known) > len(listed) else ""
+    raise InputError(
+        f"{option} {' '.join(absent)}: the dataset has none of that name.",
+        file=root,
+        remedy=f"It has {', '.join(listed) or 'none'}{more}.",
+    )

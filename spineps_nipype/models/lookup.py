@@ -33,14 +33,22 @@ DEFAULT_RELEASE: Final[Mapping[Kind, str]] = {
 """Released package that `auto` prefers when it is installed and no image is known yet."""
 
 
-def models_dir() -> Path | None:
-    """Folder of installed packages, or None when there is none.
+def models_dir(stated: Path | None = None) -> Path | None:
+    """Folder of installed packages: the stated one, else that of the environment, else None.
 
     Raises
     ------
     ModelError
-        If the environment variable names a folder that does not exist.
+        If a folder is named that does not exist.
     """
+    if stated is not None:
+        if not stated.is_dir():
+            raise ModelError(
+                "The models folder does not exist.",
+                file=stated,
+                remedy="Create it, or correct --models-dir.",
+            )
+        return stated
     named = os.environ.get(MODELS_VARIABLE)
     if named:
         folder = Path(named)
@@ -60,20 +68,22 @@ def embedded_dir() -> Path:
     return Path(str(files("spineps_nipype") / "data" / "models" / "compact"))
 
 
-def list_packages(kind: Kind | None = None) -> list[ModelPackage]:
+def list_packages(kind: Kind | None = None, folder: Path | None = None) -> list[ModelPackage]:
     """Installed and embedded packages, installed ones first; broken ones are skipped and logged.
 
     Parameters
     ----------
     kind
         Only packages of this phase.
+    folder
+        Models folder; see `models_dir`.
     """
     found: dict[str, ModelPackage] = {}
-    for id_, folder in _candidates():
+    for id_, home in _candidates(folder):
         if id_ in found:
             continue
         try:
-            package = load_package(folder, id=id_)
+            package = load_package(home, id=id_)
         except ModelError as err:
             logger.warning("model package skipped: %s", err)
             continue
@@ -87,7 +97,9 @@ def is_embedded(package: ModelPackage) -> bool:
     return package.folder.resolve().is_relative_to(embedded_dir().resolve())
 
 
-def find_package(id_or_path: str | Path | ModelPackage, kind: Kind) -> ModelPackage:
+def find_package(
+    id_or_path: str | Path | ModelPackage, kind: Kind, folder: Path | None = None
+) -> ModelPackage:
     """Find one package.
 
     Parameters
@@ -97,6 +109,8 @@ def find_package(id_or_path: str | Path | ModelPackage, kind: Kind) -> ModelPack
         released default if it is installed, else the embedded compact package.
     kind
         The phase that it is for.
+    folder
+        Models folder; see `models_dir`.
 
     Raises
     ------
@@ -108,13 +122,13 @@ def find_package(id_or_path: str | Path | ModelPackage, kind: Kind) -> ModelPack
     if isinstance(id_or_path, Path) or "/" in id_or_path or "\\" in id_or_path:
         return _checked(load_package(id_or_path), kind)
     wanted = id_or_path.lower()
-    folders = dict(_candidates())
+    folders = dict(_candidates(folder))
     if wanted == AUTO:
         wanted = _installed_as(DEFAULT_RELEASE[kind], folders) or EMBEDDED[kind]
     wanted = _installed_as(wanted, folders) or wanted
     if wanted in folders:
         return _checked(load_package(folders[wanted], id=wanted), kind)
-    raise _not_found(id_or_path, kind)
+    raise _not_found(id_or_path, kind, folder)
 
 
 def _checked(package: ModelPackage, kind: Kind) -> ModelPackage:
@@ -127,9 +141,9 @@ def _checked(package: ModelPackage, kind: Kind) -> ModelPackage:
     return package
 
 
-def _candidates() -> Iterator[tuple[str, Path]]:
+def _candidates(stated: Path | None = None) -> Iterator[tuple[str, Path]]:
     """Ids and folders; an installed package hides an embedded one of the same id."""
-    installed = models_dir()
+    installed = models_dir(stated)
     if installed is not None:
         for config in sorted(installed.glob(f"**/{CONFIG_NAME}")):
             yield package_id(config), config.parent
@@ -150,8 +164,8 @@ def _installed_as(id_: str, folders: Mapping[str, Path]) -> str | None:
     return id_ if id_ in folders else None
 
 
-def _not_found(id_: str, kind: Kind) -> ModelError:
-    here = [p.id for p in list_packages(kind)]
+def _not_found(id_: str, kind: Kind, folder: Path | None) -> ModelError:
+    here = [p.id for p in list_packages(kind, folder)]
     release = released().get(id_.lower())
     remedy = f"Installed for this phase: {', '.join(here) or 'none'}."
     if release is not None:

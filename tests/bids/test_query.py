@@ -129,9 +129,9 @@ def test_labels_with_and_without_prefix(dataset: Make) -> None:
 
 def test_an_unknown_label_is_named_with_those_there(dataset: Make) -> None:
     root = dataset("sub-a/anat/sub-a_T2w.nii.gz")
-    with pytest.raises(InputError, match=r"no participant z.*It has: a"):
+    with pytest.raises(InputError, match=r"--participant-label z.*It has a"):
         find_scans(root, participant_label=["z"])
-    with pytest.raises(InputError, match="no session 9"):
+    with pytest.raises(InputError, match="--session-label 9"):
         find_scans(root, session_label=["9"])
 
 
@@ -164,7 +164,7 @@ def test_filter_file(dataset: Make, tmp_path: Path) -> None:
     assert both == ["sub-a_T1w.nii.gz", "sub-a_acq-sag_run-2_T2w.nii.gz"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"t2w": 1}', '{"bold": {}}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"t2w": 1}', '{"bolt": {}}'])
 def test_a_bad_filter_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "filter.json"
     path.write_text(text)

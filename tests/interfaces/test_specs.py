@@ -20,6 +20,7 @@ OPTIONAL = {
     ("ConvertLabels", "in_file"),
     ("ConvertLabels", "spine_file"),
     ("EPISegQC", "crop_file"),
+    ("FixNames", "table"),
     ("SpineSegmentation", "instance_model"),
     ("TSSLabel", "localizer"),
     ("TSSPreview", "seg_file"),
@@ -43,7 +44,7 @@ def cases(side: str) -> list[Any]:
 
 def test_all_interfaces_are_listed_in_order() -> None:
     assert interfaces.__all__ == sorted(interfaces.__all__)
-    assert len(INTERFACES) == 32
+    assert len(INTERFACES) == 34
 
 
 @pytest.mark.parametrize("face", INTERFACES, ids=lambda f: f.__name__)

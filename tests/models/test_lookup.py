@@ -110,7 +110,7 @@ def test_registry_has_aliases() -> None:
 
 def test_embedded_packages_serve_all_phases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPINEPS_SEGMENTOR_MODELS", raising=False)
-    monkeypatch.setattr(lookup, "models_dir", lambda: None)
+    monkeypatch.setattr(lookup, "models_dir", lambda _=None: None)
     for kind in ("semantic", "instance", "labeling"):
         package = find_package("auto", kind)
         assert package.kind == kind

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from spineps_nipype.bids.corrections import read_fixed_names
 from spineps_nipype.bids.dataset_description import describe_dataset
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 
 from ..model_choice import ModelChooser
 from ..options import RunOptions
+from ..query_words import say_unused_names
 from ..units import Unit, make_units
 
 ScanWorkflow = Callable[..., Any]
@@ -30,12 +32,16 @@ class SpinepsSystem:
     ------
     ModelError
         If a model that is asked for by name is not there.
+    InputError
+        If the table of names that a reader fixed cannot be used.
     """
 
     name = "spineps"
 
     def __init__(self, options: RunOptions, build: ScanWorkflow | None = None) -> None:
         self._options, self._build = options, build
+        table = options.manual_labels
+        self._names = {} if table is None else read_fixed_names(table)
         self._chooser = ModelChooser(options)
         self.log_models_in = options.output_dir / SNAPSHOT_FOLDER
 
@@ -48,14 +54,18 @@ class SpinepsSystem:
             modalities=options.modalities,
             plane=None if options.ignore_compatibility else self._chooser.planes() or {"sag"},
             participant_label=options.participant_label,
+            exclude_participant_label=options.exclude_participant_label,
             session_label=options.session_label,
             filters=filters,
             ignore_bids_filter=options.ignore_bids_filter,
+            database=options.bids_database_dir,
         )
 
     def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
         """Models, stored results and memory of each scan."""
-        return make_units(scans, self._options, self._chooser, memory_gb)
+        units = make_units(scans, self._options, self._chooser, memory_gb, self._names)
+        say_unused_names(self._names, units)
+        return units
 
     def describe(self) -> None:
         """Description of the derivative, label tables."""
@@ -75,6 +85,7 @@ class SpinepsSystem:
             settings=options.settings,
             override=options.override,
             metadata=unit.metadata,
+            corrections=unit.corrections,
             name=unit.name,
             average_4d=options.average_4d,
             device=device,

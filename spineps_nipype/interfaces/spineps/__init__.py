@@ -1,5 +1,6 @@
 """Nipype interfaces of the SPINEPS phases, one class a phase."""
 
+from .corrections import CorrectedMask, FixNames
 from .image import Conform, Preprocess, SpineCrop
 from .masks import FinalizeMasks, LabelVertebrae, PostProcess
 from .networks import InstanceSegmentation, SemanticSegmentation
@@ -8,7 +9,9 @@ from .results import Centroids, Snapshot
 __all__ = [
     "Centroids",
     "Conform",
+    "CorrectedMask",
     "FinalizeMasks",
+    "FixNames",
     "InstanceSegmentation",
     "LabelVertebrae",
     "PostProcess",

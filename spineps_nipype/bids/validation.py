@@ -1,0 +1,89 @@
+"""Whether a dataset is BIDS, as far as it can be said quickly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+VALIDATOR: Final = "bids-validator-deno"
+"""The official validator; it is asked where it is installed."""
+TIME_LIMIT: Final = 600.0
+"""The validator is given up after this [s]."""
+
+
+def validate_dataset(
+    root: Path, files: Iterable[Path], subjects: Collection[str] = ()
+) -> list[str]:
+    """Faults of a dataset, one line each; nothing is changed.
+
+    With the official validator installed these are its errors. Without it, the description of
+    the dataset and the names of the files that are used are looked at.
+
+    Parameters
+    ----------
+    root
+        Root of the dataset.
+    files
+        Files that are used.
+    subjects
+        Labels whose faults count; none for all.
+    """
+    program = shutil.which(VALIDATOR)
+    if program is not None:
+        found = _official(program, root, subjects)
+        if found is not None:
+            return found
+    return [*_description_faults(root), *_name_faults(root, files)]
+
+
+def _description_faults(root: Path) -> list[str]:
+    path = root / "dataset_description.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ["dataset_description.json is missing"]
+    except (OSError, ValueError) as fault:
+        return [f"dataset_description.json cannot be read: {fault}"]
+    if not isinstance(content, dict):
+        return ["dataset_description.json is no JSON object"]
+    return [
+        f"dataset_description.json lacks {key}"
+        for key in ("Name", "BIDSVersion")
+        if not isinstance(content.get(key), str)
+    ]
+
+
+def _name_faults(root: Path, files: Iterable[Path]) -> list[str]:
+    from bids_validator import BIDSValidator
+
+    validator = BIDSValidator()
+    names = sorted("/" + path.relative_to(root).as_posix() for path in files)
+    return [f"{name} is no BIDS name or place" for name in names if not validator.is_bids(name)]
+
+
+def _official(program: str, root: Path, subjects: Collection[str]) -> list[str] | None:
+    """Errors that the official validator finds, None if it does not work here."""
+    try:
+        done = subprocess.run(
+            [program, "--json", "--ignoreNiftiHeaders", str(root)],
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+        issues: list[dict[str, Any]] = json.loads(done.stdout)["issues"]["issues"]
+    except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired):
+        return None
+    found = []
+    for issue in issues:
+        place = str(issue.get("location", ""))
+        subject = place.lstrip("/").partition("/")[0].removeprefix("sub-")
+        other = place.startswith("/sub-") and subjects and subject not in subjects
+        if issue.get("severity") == "error" and not other:
+            words = issue.get("issueMessage") or issue.get("subCode") or ""
+            found.append(f"{place}: {issue.get('code')} {words}".rstrip().rstrip(":"))
+    return found

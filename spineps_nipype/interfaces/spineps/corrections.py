@@ -1,0 +1,115 @@
+"""Shells for what a reader corrected: masks and names of vertebrae."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    File,
+    SimpleInterface,
+    TraitedSpec,
+    isdefined,
+    traits,
+)
+
+from ...core.anatomy import SACRUM
+from ...core.images import load_image, load_mask, save_nii
+from ...errors import EmptyResultError, InputError
+from ...spineps.fixed_names import FixedName, fix_names
+from ...spineps.numbers import is_vertebra
+from .common import node_file
+from .tables import write_table
+
+SAME_PLACE_MM = 0.1
+"""Affines may differ by this much, as programs round them [mm]."""
+
+
+class _CorrectedInputSpec(BaseInterfaceInputSpec):
+    in_file = File(exists=True, mandatory=True, desc="mask that a reader corrected")
+    reference = File(exists=True, mandatory=True, desc="the checked image")
+    vertebrae_only = traits.Bool(
+        False, usedefault=True, desc="leave out discs, endplates and the sacrum"
+    )
+
+
+class _CorrectedOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="the mask on the grid of the image")
+
+
+class CorrectedMask(SimpleInterface):
+    """Take a mask that a reader corrected, if it lies on the grid of the image."""
+
+    input_spec = _CorrectedInputSpec
+    output_spec = _CorrectedOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        path = Path(self.inputs.in_file)
+        mask, image = load_mask(path), load_image(self.inputs.reference)
+        same = mask.shape == image.shape and np.allclose(
+            mask.affine, image.affine, atol=SAME_PLACE_MM
+        )
+        if not same:
+            raise InputError(
+                "The corrected mask is not on the grid of its scan.",
+                file=path,
+                remedy="Save the correction on the grid of the scan (same size and position).",
+            )
+        array = mask.get_array()
+        if self.inputs.vertebrae_only:
+            kept = [n for n in np.unique(array) if n < SACRUM or is_vertebra(int(n))]
+            array = np.where(np.isin(array, kept), array, 0)
+        if not array.any():
+            raise EmptyResultError(
+                "The corrected mask is empty.", file=path, remedy="Correct it, or take it away."
+            )
+        out_file = node_file(runtime, "corrected.nii.gz")
+        save_nii(mask.set_array(array, seg=True, verbose=False), out_file)
+        self._results["out_file"] = str(out_file)
+        return runtime
+
+
+class _FixNamesInputSpec(BaseInterfaceInputSpec):
+    vert = File(exists=True, mandatory=True, desc="vertebra mask with the names found")
+    table = File(exists=True, desc="table of the names found")
+    labels = traits.List(traits.Int, mandatory=True, desc="labels that vertebrae get")
+    found = traits.List(
+        traits.Int, mandatory=True, desc="for each, the label it has so far; 0 where a point says"
+    )
+    points = traits.List(
+        traits.List(traits.Float), mandatory=True, desc="for each, a point in it [mm, RAS] or none"
+    )
+
+
+class _FixNamesOutputSpec(TraitedSpec):
+    vert = File(exists=True, desc="vertebra mask with the names of the reader")
+    table = File(exists=True, desc="one row a vertebra; 'found' is the name before")
+
+
+class FixNames(SimpleInterface):
+    """Give vertebrae the names that a reader fixed, and count the others from them."""
+
+    input_spec = _FixNamesInputSpec
+    output_spec = _FixNamesOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        rows: list[dict[str, Any]] = []
+        if isdefined(inputs.table):
+            with Path(inputs.table).open(newline="", encoding="utf-8") as stream:
+                rows = list(csv.DictReader(stream, delimiter="\t"))
+            for row in rows:
+                row["label"] = int(float(row["label"]))
+        fixed = [
+            FixedName(label, found or None, tuple(point) or None)  # type: ignore[arg-type]
+            for label, found, point in zip(inputs.labels, inputs.found, inputs.points, strict=True)
+        ]
+        result = fix_names(load_mask(inputs.vert), rows, fixed)
+        vert, table = node_file(runtime, "vert.nii.gz"), node_file(runtime, "labels.tsv")
+        save_nii(result.vert, vert)
+        write_table(result.table, table)
+        self._results.update(vert=str(vert), table=str(table))
+        return runtime

@@ -1,0 +1,131 @@
+"""Text for a methods section: what was done, with which models, and what to cite."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from .. import __version__
+from ..settings import PipelineSettings
+
+NOTICE: Final = (
+    "*The text above was made by spineps-nipype and may be copied without change (CC0). It names "
+    "the models and steps that were used.*"
+)
+EMBEDDED_PREFIX: Final = "compact_"
+_KEY: Final = re.compile(r"@(\w+)")
+
+
+@dataclass(frozen=True)
+class Methods:
+    """What a text about methods depends on.
+
+    Parameters
+    ----------
+    models
+        Ids of the models that were used, by kind: semantic, instance, labeling.
+    settings
+        Options of the phases.
+    scans
+        Number of scans, by modality.
+    versions
+        Versions of the programs, by name.
+    corrected, named
+        Scans with masks that a reader corrected, and with names that a reader fixed.
+    bias_corrected, cropped
+        Whether a scan was corrected for bias (MR only), or cropped with VIBESeg.
+    """
+
+    models: Mapping[str, Sequence[str]]
+    settings: PipelineSettings
+    scans: Mapping[str, int]
+    versions: Mapping[str, str]
+    corrected: int = 0
+    named: int = 0
+    bias_corrected: bool = True
+    cropped: bool = False
+
+
+def methods_text(methods: Methods) -> str:
+    """Markdown with citations ``[@key]`` and the list of references."""
+    text = "\n\n".join(_paragraphs(methods))
+    keys = list(dict.fromkeys(_KEY.findall(text)))
+    references = "\n".join(f"- [@{key}] {_reference(key)}" for key in keys)
+    return f"# Methods\n\n{text}\n\n## References\n\n{references}\n\n{NOTICE}\n"
+
+
+def bibliography() -> str:
+    """All references as BibTeX."""
+    return (files("spineps_nipype") / "data" / "boilerplate.bib").read_text("utf-8")
+
+
+def _paragraphs(methods: Methods) -> list[str]:
+    post, settings = methods.settings.post, methods.settings
+    scans = " and ".join(f"{n} {kind}" for kind, n in sorted(methods.scans.items()))
+    one = sum(methods.scans.values()) == 1
+    out = [
+        f"The {scans} scan{'' if one else 's'} of the dataset [@bids] {'was' if one else 'were'} "
+        f"segmented with spineps-nipype {__version__}, which implements SPINEPS [@spineps] on "
+        f"Nipype {methods.versions.get('nipype', '')} [@nipype]. Scans were processed one by one."
+    ]
+    steps = []
+    if methods.cropped:
+        steps.append("The image was cropped to the spine where it was large (VIBESeg).")
+    if methods.bias_corrected and settings.preprocess.proc_sem_n4_bias_correction:
+        steps.append("Intensity non-uniformity was corrected (N4) [@n4].")
+    steps.append(
+        f"Fourteen structures of the spine were segmented with an nnU-Net [@nnunet] "
+        f"({_listed(methods.models.get('semantic', ()))})."
+    )
+    steps.append(
+        "Single vertebrae were told apart by a second network that sees each vertebral body with "
+        f"its neighbours ({_listed(methods.models.get('instance', ()))})."
+    )
+    steps.append("Both masks were brought to the grid of the scan and made to agree.")
+    labeling = [name for name in methods.models.get("labeling", ()) if name != "none"]
+    if labeling:
+        steps.append(
+            "Vertebrae were named by a classifier and the likeliest sequence of names "
+            f"({_listed(labeling)})."
+        )
+    else:
+        steps.append(
+            "Vertebrae were counted from the top, beginning with "
+            f"{post.vertebra_instance_labeling_offset}; their anatomical names are not known."
+        )
+    out.append(" ".join(steps))
+    readers = []
+    if methods.corrected:
+        readers.append(f"Masks of {methods.corrected} scan(s) were corrected by a reader.")
+    if methods.named:
+        readers.append(f"Names of vertebrae in {methods.named} scan(s) were fixed by a reader.")
+    if readers:
+        out.append(" ".join(readers))
+    if settings.numerics != "mended":
+        out.append(f"The numerics of {settings.numerics} were kept.")
+    used = [name for kind in methods.models.values() for name in kind]
+    if any(name.startswith(EMBEDDED_PREFIX) for name in used):
+        out.append(
+            "The compact networks were trained on synthetic spines and on scans of the SPIDER "
+            "training set [@spider]; they are not the released SPINEPS weights."
+        )
+    return out
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"model {', '.join(names)}" if names else "no model"
+
+
+def _reference(key: str) -> str:
+    """A reference of the bibliography as one line."""
+    entry = re.search(rf"@\w+{{{key},(.*?)\n}}", bibliography(), re.DOTALL)
+    if entry is None:
+        raise KeyError(key)
+    fields = dict(re.findall(r"(\w+) = {(.*)}", entry[1]))
+    authors = fields["author"].split(" and ")
+    first = authors[0].split(",")[0] + (" et al." if len(authors) > 1 else "")
+    title = re.sub(r"[{}]", "", fields["title"])
+    return f"{first}. {title}. {fields['journal']} {fields['year']}. doi:{fields['doi']}"
