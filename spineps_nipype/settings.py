@@ -12,7 +12,7 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_type_hints
 
-Numerics = Literal["mended", "spineps-2.1.3"]
+Numerics = Literal["mended", "spineps-2.1.3", "seed"]
 AutoCrop = Literal["auto", "yes", "no"]
 PoiPoints = Literal["all", "bodies"]
 
@@ -187,7 +187,8 @@ class PipelineSettings:
     centroid: CentroidSettings = CentroidSettings()
     save: SaveSettings = SaveSettings()
     numerics: Numerics = option(
-        "mended", "mended anatomy, or SPINEPS 2.1.3 with its faults (spineps-2.1.3)"
+        "mended",
+        "mended anatomy, or with the faults of SPINEPS 2.1.3 or of the version before (seed)",
     )
 
     @classmethod

@@ -15,6 +15,7 @@ from scipy import ndimage
 from TPTBox import NII
 
 from ..settings import Numerics
+from .upstream import upstream
 
 SAME_GRID: Final = 1e-6
 SAME_GRID_TURNED: Final = 1e-5
@@ -86,7 +87,7 @@ def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> N
             to_mask[:3, 3],
             output_shape=reference.shape,
             order=0,
-            mode="grid-constant" if numerics == "mended" else "nearest",
+            mode="nearest" if upstream(numerics).border_smeared else "grid-constant",
             cval=0,
         )
     return _on_grid_of(reference, moved)
@@ -119,6 +120,6 @@ def _shifted(mask: NII, reference: NII, numerics: Numerics) -> NDArray[Any] | No
         inside.append((wanted >= 0) & (wanted < have))
         indices.append(np.clip(wanted, 0, have - 1))
     out: NDArray[Any] = array[np.ix_(*indices)]
-    if numerics == "mended":
+    if not upstream(numerics).border_smeared:
         out[~(inside[0][:, None, None] & inside[1][None, :, None] & inside[2])] = 0
     return out

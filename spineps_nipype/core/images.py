@@ -23,6 +23,7 @@ from ..errors import EmptyResultError, InputError
 from ..settings import Numerics
 from .files import whole_file
 from .image_checks import check_geometry, check_memory, check_shape, volume_shape
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def load_image(
     if data.ndim == 4:
         with np.errstate(invalid="ignore", over="ignore"):
             data = data.mean(axis=3, dtype=np.float32)
-    if numerics == "spineps-2.1.3" and np.issubdtype(image.get_data_dtype(), np.integer):
+    if upstream(numerics).integer_voxels and np.issubdtype(image.get_data_dtype(), np.integer):
         data = _as_stored_integers(data, image.get_data_dtype())
     else:
         data = _finite(_single_precision(data), path)

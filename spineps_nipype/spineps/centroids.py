@@ -28,6 +28,7 @@ from ..core.anatomy import (
 )
 from ..core.components import bounding_box
 from ..core.files import whole_file
+from ..core.upstream import upstream
 from ..settings import Numerics, PoiPoints
 from .numbers import in_order, rank
 
@@ -62,9 +63,10 @@ def compute_centroids(
     if vert_array.any():
         box = bounding_box(vert_array)
         start = np.array([side.start for side in box])
-        decimals = UPSTREAM_DECIMALS if numerics != "mended" else DECIMALS
+        old = upstream(numerics).points_rounded
+        decimals = UPSTREAM_DECIMALS if old else DECIMALS
         for key, place in _means(spine_array[box], vert_array[box], points).items():
-            plain = key == (SACRUM, CORPUS) and numerics != "mended"
+            plain = key == (SACRUM, CORPUS) and old
             rounded = (place if plain else np.round(place, decimals)) + start
             found[key] = (float(rounded[0]), float(rounded[1]), float(rounded[2]))
     return POI(

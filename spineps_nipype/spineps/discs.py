@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,16 @@ from ..core.anatomy import (
     T13,
 )
 from ..core.components import Box, bounding_box, component_centroids, label_components
+from ..core.upstream import upstream
 from ..settings import Numerics
 from .endplates import split_endplates
 from .frames import HEIGHT_AXIS, mean_positions, pir_view
 from .numbers import in_order, is_vertebra, number_above
 
 logger = logging.getLogger(__name__)
+
+SPLIT_PLATES: Final = (ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR)
+"""Labels of networks that tell the endplates apart themselves (CT)."""
 
 
 def finalize_masks(
@@ -86,10 +90,13 @@ def finalize_arrays(
     numerics: Numerics = "mended",
 ) -> None:
     """Finish two masks of the same box in place; see `finalize_masks`."""
+    if upstream(numerics).metal_unpainted:
+        metal = ()
     for labels, number in ((sacrum_ids, SACRUM), (metal, METAL), ((DENS,), C2)):
         vert[np.isin(spine, list(labels))] = number
     spine_pir, vert_pir = pir_view(spine, orientation), pir_view(vert, orientation)
-    split_before = bool(((spine == ENDPLATE_SUPERIOR) | (spine == ENDPLATE_INFERIOR)).any())
+    known = () if upstream(numerics).split_plates_ignored else SPLIT_PLATES
+    split_before = bool(np.isin(spine, known).any())
     number_discs_and_endplates(vert_pir, spine_pir, numerics)
     if not split_before:
         plates = np.nonzero(spine_pir == ENDPLATE)
@@ -108,8 +115,10 @@ def number_discs_and_endplates(
     numerics
         Under ``spineps-2.1.3`` the sacrum counts as a vertebra at height 0, so that whatever
         lies above the top vertebra becomes 126 or 226; and what lies above vertebra 1 is lost.
+        ``seed`` does not number endplates that are told apart already.
     """
-    targets = (DISC, ENDPLATE, ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR)
+    ignored = upstream(numerics).split_plates_ignored
+    targets = (DISC, ENDPLATE, *(() if ignored else SPLIT_PLATES))
     table = np.zeros(max(int(spine.max(initial=0)), *targets) + 1, dtype=np.uint8)
     table[list(targets)] = targets
     wanted = table[spine]
@@ -127,6 +136,7 @@ def number_discs_and_endplates(
     split_before = bool(((kind == ENDPLATE_SUPERIOR) | (kind == ENDPLATE_INFERIOR)).any())
     sacrum = mean_positions(vert, vert == SACRUM, HEIGHT_AXIS) if split_before else {}
     number = np.zeros(count + 1, dtype=vert.dtype)
+    old = upstream(numerics).sacrum_at_height_zero
     for i in range(1, count + 1):
         y = float(centres[i])
         if kind[i] == DISC:
@@ -134,7 +144,7 @@ def number_discs_and_endplates(
         elif not split_before:
             number[i] = _endplate_number(y, heights, numerics)
         elif kind[i] == ENDPLATE_SUPERIOR:
-            below = {**heights, **sacrum} if numerics == "mended" else heights
+            below = heights if old else {**heights, **sacrum}
             number[i] = _below(y, below)
         else:
             number[i] = _above(y, heights)
@@ -147,7 +157,7 @@ def _heights(vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics) -> dic
     """Height of each vertebral body, by number; of the whole vertebra if it has no body."""
     bodies = mean_positions(vert, (spine == CORPUS_BORDER) & (vert > 0), HEIGHT_AXIS)
     present = np.flatnonzero(np.bincount(vert.ravel()))
-    if numerics == "mended":
+    if not upstream(numerics).sacrum_at_height_zero:
         whole = mean_positions(vert, vert > 0, HEIGHT_AXIS)
         numbers = [n for n in in_order(whole) if is_vertebra(n)]
         return {n: bodies.get(n, whole[n]) for n in numbers}
@@ -174,14 +184,14 @@ def _below(y: float, heights: dict[int, float]) -> int:
 def _disc_number(y: float, heights: dict[int, float], numerics: Numerics) -> int:
     if y >= min(heights.values()):
         return DISC_OFFSET + _above(y, heights)
-    if numerics == "mended":
+    if not upstream(numerics).sacrum_at_height_zero:
         return DISC_OFFSET + _number_over_top(heights)
     label = min(heights) - 1
     return DISC_OFFSET + label if label else 0
 
 
 def _endplate_number(y: float, heights: dict[int, float], numerics: Numerics) -> int:
-    if numerics == "mended" and y < min(heights.values()):
+    if y < min(heights.values()) and not upstream(numerics).sacrum_at_height_zero:
         return ENDPLATE_OFFSET + _number_over_top(heights)
     return ENDPLATE_OFFSET + _above(y, heights)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.anatomy import ENDPLATE, ENDPLATE_INFERIOR, ENDPLATE_OFFSET, ENDPLATE_SUPERIOR
+from ..core.upstream import upstream
 from ..settings import Numerics
 from .frames import pad_box
 from .numbers import in_order, rank
@@ -48,9 +49,9 @@ def split_endplates(
     if value.size == 0:
         return value
     distances = _distances(vert, plates)
-    if numerics == "mended":
-        return _nearest_neighbour(value, distances)
-    return _by_rounds(value, distances)
+    if upstream(numerics).plates_in_numeric_order:
+        return _by_rounds(value, distances)
+    return _nearest_neighbour(value, distances)
 
 
 def _distances(vert: NDArray[Any], plates: Indices) -> dict[int, NDArray[np.int64]]:

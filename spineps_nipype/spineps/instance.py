@@ -14,6 +14,7 @@ from TPTBox import NII
 
 from ..core.components import bounding_box, fill_holes, remove_small_components
 from ..core.geometry import margin_voxels, rescale
+from ..core.upstream import upstream
 from ..errors import EmptyResultError
 from ..models.protocols import InstanceModel, Progress
 from ..settings import InstanceSettings, Numerics
@@ -30,7 +31,7 @@ from .instance_cutouts import (
 )
 from .instance_debug import Recorder
 from .instance_merge import couple_predictions, merge_couples
-from .instance_seeds import Point, find_seeds
+from .instance_seeds import SEED_EROSION, Point, find_seeds
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ def segment_instances(
     settings
         Options of this phase.
     numerics
-        Both modes are the same here.
+        SPINEPS erodes bodies by two voxels whatever the model says; ``seed`` also splits merged
+        bodies and couples predictions in its own way.
     debug
         Takes intermediate masks by name, as images on their own grids.
     progress
@@ -75,7 +77,6 @@ def segment_instances(
     NoSeedError
         If no body is large enough to be a seed.
     """
-    del numerics
     steps: dict[str, Any] = {} if debug is None else debug
     steps["sem_raw"] = semantic
     turned = semantic.reorient(PIR)
@@ -93,7 +94,7 @@ def segment_instances(
     crop = grid.apply_crop(box)
     steps["inst_cropped_Subreg_nii_b"] = crop
     record = Recorder(debug, crop.affine)
-    instances = _instances_of(labels[box], zoom, network, settings, record, progress)
+    instances = _instances_of(labels[box], zoom, network, settings, numerics, record, progress)
     out = np.zeros(labels.shape, dtype=instances.dtype)
     out[box] = instances
     result = grid.set_array(out, seg=True)
@@ -107,16 +108,23 @@ def _instances_of(
     zoom: list[float],
     network: InstanceModel,
     settings: InstanceSettings,
+    numerics: Numerics,
     record: Recorder,
     progress: Progress | None,
 ) -> NDArray[Any]:
     """Instances of a cropped semantic map (P, I, R)."""
     config = network.config
+    own = not upstream(numerics).own_keys_ignored
     seeds = find_seeds(
-        labels, zoom[1], config.corpus_cleaning_voxels(zoom), settings, config.seed_erosion
+        labels,
+        zoom[1],
+        config.corpus_cleaning_voxels(zoom),
+        settings,
+        erosion=config.seed_erosion if own else SEED_EROSION,
+        numerics=numerics,
     )
     predictions = predict_seeds(labels, seeds, network, settings, record, progress)
-    merged = merge_couples(couple_predictions(predictions), predictions, labels.shape)
+    merged = merge_couples(couple_predictions(predictions, numerics), predictions, labels.shape)
     record.keep("inst_crop_vert_arr_a_raw", merged)
     out: NDArray[Any] = finish_instances(
         merged, network.config.vertebra_cleaning_voxels(zoom), settings

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import Box
+from ..core.upstream import upstream
 from ..errors import EmptyResultError
+from ..settings import Numerics
 from .instance_cutouts import Key, Prediction
 
 MIN_DICE: Final = 0.3
@@ -27,14 +29,18 @@ MAX_TAKEN: Final = 0.6
 Couple = tuple[Key, ...]
 
 
-def couple_predictions(predictions: Mapping[Key, Prediction]) -> dict[Couple, float]:
+def couple_predictions(
+    predictions: Mapping[Key, Prediction], numerics: Numerics = "mended"
+) -> dict[Couple, float]:
     """Groups of predictions that show the same vertebra, with their mean agreement (Dice).
 
-    Best groups first: ranked by (size + 1) * agreement.
+    Best groups first: ranked by (size + 1) * agreement. Under ``seed`` both partners of a
+    prediction stay, even if they do not overlap each other.
     """
+    keep_odd = upstream(numerics).odd_partner_kept
     agreements: dict[Couple, list[float]] = {}
     for key in sorted(predictions):
-        partners = _partners(key, predictions)
+        partners = _partners(key, predictions, keep_odd)
         agreement = float(np.mean([dice for _, dice in partners])) if partners else 0.0
         members = [other for other, _ in partners] + [key]
         members.sort(key=lambda k: k[0])
@@ -80,7 +86,9 @@ def merge_couples(
     return out
 
 
-def _partners(key: Key, predictions: Mapping[Key, Prediction]) -> list[tuple[Key, float]]:
+def _partners(
+    key: Key, predictions: Mapping[Key, Prediction], keep_odd: bool
+) -> list[tuple[Key, float]]:
     """The up to two best matches of a prediction in other cut-outs."""
     seed = key[0]
     rated = [
@@ -90,7 +98,7 @@ def _partners(key: Key, predictions: Mapping[Key, Prediction]) -> list[tuple[Key
     ]
     rated.sort(key=lambda pair: pair[1], reverse=True)
     best = [pair for pair in rated[:MAX_PARTNERS] if pair[1] > MIN_DICE]
-    if len(best) == MAX_PARTNERS:
+    if len(best) == MAX_PARTNERS and not keep_odd:
         between = dice_of(predictions[best[0][0]], predictions[best[1][0]])
         if between < MIN_DICE:
             best.pop()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..core.anatomy import ARCUS, CORPUS_BORDER, DISC, ENDPLATE, SPINOUS
 from ..core.components import bounding_box, component_centroids, label_components
 from ..core.geometry import area_voxels
+from ..core.upstream import upstream
 from ..errors import SpinepsError
 from ..settings import Numerics
 from .frames import HEIGHT_AXIS, mean_positions, pad_box
@@ -31,7 +32,12 @@ FRAGMENTS: Final = 2
 """Components of an instance, after the largest, that may belong to another vertebra."""
 
 
-def join_split_top(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float]) -> bool:
+def join_split_top(
+    vert: NDArray[Any],
+    spine: NDArray[Any],
+    zoom: Sequence[float],
+    numerics: Numerics = "mended",
+) -> bool:
     """Join a small instance at the top with the next one when no disc lies between them.
 
     Parameters
@@ -40,6 +46,8 @@ def join_split_top(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float
         Masks whose axis 1 runs from cranial to caudal.
     zoom
         Voxel spacing in mm.
+    numerics
+        ``seed`` measures the surface of both together instead of the contact between them.
 
     Returns
     -------
@@ -60,8 +68,12 @@ def join_split_top(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float
     sizes = np.bincount(vert.ravel())
     if not sizes[first] < SPLIT_FRACTION * sizes[second]:
         return False
-    pair = ((vert == first) * np.uint8(1)) + ((vert == second) * np.uint8(2))
-    touching = cc3d.contacts(np.ascontiguousarray(pair[bounding_box(pair)]), connectivity=26)
+    if upstream(numerics).top_joined_without_contact:
+        pair = np.isin(vert, (first, second)) + np.uint8(1)
+    else:
+        both = ((vert == first) * np.uint8(1)) + ((vert == second) * np.uint8(2))
+        pair = both[bounding_box(both)]
+    touching = cc3d.contacts(np.ascontiguousarray(pair), connectivity=26)
     if touching.get((1, 2), 0) <= area_voxels(CONTACT_MM2, zoom):
         return False
     logger.info("joined a split vertebra at the top of the image")
@@ -94,7 +106,7 @@ def move_posterior_fragments(
         pieces.setdefault(number, []).append(component)
     moves: list[tuple[int, int]] = []
     for number, found in sorted(pieces.items()):
-        if number > LAST_PRESACRAL and numerics != "mended":
+        if number > LAST_PRESACRAL and upstream(numerics).fragments_to_l6_only:
             continue
         found.sort(key=lambda c: -int(sizes[c]))
         for component in found[1 : 1 + FRAGMENTS]:
@@ -138,10 +150,10 @@ def number_from_top(
     """
     heights = mean_positions(vert, vert > 0, HEIGHT_AXIS)
     ordered = sorted(heights, key=heights.__getitem__)
-    if numerics == "mended":
-        numbers = [*range(first, LAST_PRESACRAL + 1), *SPARE_NUMBERS]
-    else:
+    if upstream(numerics).counted_through_sacrum:
         numbers = list(range(first, first + len(ordered)))
+    else:
+        numbers = [*range(first, LAST_PRESACRAL + 1), *SPARE_NUMBERS]
     if len(ordered) > len(numbers):
         raise SpinepsError(
             f"{len(ordered)} vertebra instances were found: the segmentation has failed.",

@@ -21,7 +21,7 @@ from ..core.components import (
     remove_small_components,
 )
 from ..errors import EmptyResultError, NoSeedError
-from ..settings import InstanceSettings
+from ..settings import InstanceSettings, Numerics
 from .instance_split import CannotSplitError, split_labelled
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def find_seeds(
     clean_voxels: int,
     settings: InstanceSettings,
     erosion: int = SEED_EROSION,
+    numerics: Numerics = "mended",
 ) -> list[Point]:
     """Centre of every vertebral body, from caudal to cranial.
 
@@ -68,6 +69,8 @@ def find_seeds(
         Options of this phase.
     erosion
         Voxels that the bodies are eroded by.
+    numerics
+        How merged bodies are split, see `split_component`.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def find_seeds(
         )
     components = components.astype(np.int32)
     if settings.proc_inst_detect_and_solve_merged_corpi:
-        components = _split_merged(components, count, semantic, zoom_i)
+        components = _split_merged(components, count, semantic, zoom_i, numerics)
     centres = component_centroids(components)[1:]
     centres = centres[np.isfinite(centres).all(axis=1)]  # a split may leave a number unused
     seeds = sorted((_point(c) for c in centres), key=lambda c: c[1])
@@ -131,7 +134,11 @@ def _entries(components: NDArray[Any], count: int, is_disc: bool) -> list[_Entry
 
 
 def _split_merged(
-    components: NDArray[Any], count: int, semantic: NDArray[Any], zoom_i: float
+    components: NDArray[Any],
+    count: int,
+    semantic: NDArray[Any],
+    zoom_i: float,
+    numerics: Numerics,
 ) -> NDArray[Any]:
     """Split bodies that are far larger than their neighbours, where the row has a gap.
 
@@ -156,7 +163,7 @@ def _split_merged(
         if suspect is None:
             continue
         try:
-            components = split_labelled(components, suspect.number)
+            components = split_labelled(components, suspect.number, numerics)
         except CannotSplitError as err:
             logger.info("a large vertebral body was not split: %s", err)
     return components

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import BoolArray, components_by_size, dilate, erode
+from ..core.upstream import upstream
+from ..settings import Numerics
 
 MAX_EROSIONS: Final = 10
 CORE_FRACTION: Final = 0.5
@@ -22,13 +24,16 @@ class CannotSplitError(ValueError):
     """The component does not come apart."""
 
 
-def split_component(body: BoolArray) -> BoolArray:
+def split_component(body: BoolArray, numerics: Numerics = "mended") -> BoolArray:
     """The lower (inferior) part of a component.
 
     Parameters
     ----------
     body
         One component, (P, I, R).
+    numerics
+        Under ``seed`` the parts have grown together before the direction between them is
+        taken, and a body that erosion does not part is not split.
 
     Returns
     -------
@@ -40,12 +45,13 @@ def split_component(body: BoolArray) -> BoolArray:
     CannotSplitError
         If erosion does not part it.
     """
-    first, second = _parts(body)
-    normal, through = _plane(first, second)
+    grown = upstream(numerics).split_from_grown_parts
+    first, second = _parts(body, with_ring=not grown)
+    normal, through = _plane(first, second, grown)
     return body & _below_plane(body.shape, normal, through)
 
 
-def _parts(body: BoolArray) -> tuple[BoolArray, BoolArray]:
+def _parts(body: BoolArray, with_ring: bool) -> tuple[BoolArray, BoolArray]:
     """Two parts: what erosion separates, or core and ring of what it does not."""
     earlier = previous = volume = body
     for _ in range(MAX_EROSIONS):
@@ -53,6 +59,8 @@ def _parts(body: BoolArray) -> tuple[BoolArray, BoolArray]:
         components, count = components_by_size(volume, FULL)
         if count > 1:
             return components == 1, components == 2
+        if count == 0 and not with_ring:
+            raise CannotSplitError("nothing is left before it comes apart")
         if count == 0:
             return _core_and_ring(previous, earlier)
     raise CannotSplitError(f"one piece after {MAX_EROSIONS} erosions")
@@ -79,8 +87,10 @@ def _core_and_ring(core: BoolArray, earlier: BoolArray) -> tuple[BoolArray, Bool
     return parts[0], parts[1]
 
 
-def _plane(first: BoolArray, second: BoolArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Normal between the two parts, and the point where they meet when they grow."""
+def _plane(
+    first: BoolArray, second: BoolArray, grown: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Normal between the two parts (or what they grew to), and the point where they meet."""
     if not first.any() or not second.any():
         raise CannotSplitError("one part is empty")
     one, two = dilate(first, 1, FULL), dilate(second, 1, FULL)
@@ -91,7 +101,8 @@ def _plane(first: BoolArray, second: BoolArray) -> tuple[NDArray[np.float64], ND
         else:
             two = dilate(two, 1, FULL)
         turn += 1
-    normal = np.argwhere(first).mean(axis=0) - np.argwhere(second).mean(axis=0)
+    ends = (one, two) if grown else (first, second)
+    normal = np.argwhere(ends[0]).mean(axis=0) - np.argwhere(ends[1]).mean(axis=0)
     if not normal.any():
         raise CannotSplitError("both parts have the same centre")
     return normal, np.argwhere(one & two).mean(axis=0)
@@ -121,7 +132,9 @@ def _below_plane(
     return below
 
 
-def split_labelled(components: NDArray[np.integer], number: int) -> NDArray[np.integer]:
+def split_labelled(
+    components: NDArray[np.integer], number: int, numerics: Numerics = "mended"
+) -> NDArray[np.integer]:
     """Give the inferior part of component `number` the next free number.
 
     Raises
@@ -129,7 +142,7 @@ def split_labelled(components: NDArray[np.integer], number: int) -> NDArray[np.i
     CannotSplitError
         If the component does not come apart.
     """
-    lower = split_component(components == number)
+    lower = split_component(components == number, numerics)
     out = components.copy()
     out[lower] = int(components.max()) + 1
     return out

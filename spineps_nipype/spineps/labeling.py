@@ -15,6 +15,7 @@ from TPTBox import NII
 
 from ..core.anatomy import C1, C2, CORPUS, CORPUS_BORDER, DENS
 from ..core.components import Box
+from ..core.upstream import upstream
 from ..models.protocols import LabelingModel
 from ..settings import LabelingSettings, Numerics
 from .labeling_patches import cut_patches
@@ -101,7 +102,7 @@ def label_vertebrae(
         labels = set(named.values())
         if C1 not in labels and C2 in labels:
             named[instances[0]] = C1
-    mapping = complete_names(named, instances) if numerics == "mended" else named
+    mapping = named if upstream(numerics).bodyless_deleted else complete_names(named, instances)
     table = np.zeros(int(vert_array.max()) + 1, dtype=np.uint16)
     for number, label in mapping.items():
         table[number] = label

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 from numpy.typing import NDArray
 from scipy import ndimage, special
 from TPTBox import NII
@@ -17,6 +18,7 @@ from TPTBox import NII
 from ..core.anatomy import L6, T13
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale
+from ..core.upstream import upstream
 from ..models.protocols import LabelingModel
 from ..settings import Numerics
 
@@ -40,7 +42,8 @@ def cut_patches(
     network
         Says orientation, spacing, patch size, and whether patches are turned along the spine.
     numerics
-        ``spineps-2.1.3`` leaves out the 25th and further vertebrae.
+        ``spineps-2.1.3`` leaves out the 25th and further vertebrae; ``seed`` too, and it turns
+        every patch.
 
     Returns
     -------
@@ -58,16 +61,20 @@ def cut_patches(
     voxels = rescale(grey, spacing).get_array().astype(np.float32, copy=False)
     boxes = ndimage.find_objects(labels)
     numbers = [n for n, found in enumerate(boxes, start=1) if found is not None]
-    if numerics != "mended":
+    rules = upstream(numerics)
+    if rules.late_bodies_dropped:
         numbers = [n for n in numbers if n <= L6 or n == T13]
     size = network.final_size
     patches = np.zeros((len(numbers), *(2 * (s // 2) for s in size)), dtype=np.float32)
-    turn = spine_angles(labels, numbers, config.orientation) if network.rotate else {}
+    rotate = network.rotate or rules.patches_always_turned
+    turn = spine_angles(labels, numbers, config.orientation) if rotate else {}
     plane = _plane_axes(config.orientation)
     for patch, number in zip(patches, numbers, strict=True):
         centre = [side.start + (side.stop - side.start) // 2 for side in boxes[number - 1]]
         angle = turn.get(number, 0.0)
-        if angle == 0:
+        if angle == 0 and rules.patches_always_turned:
+            _fit(swapped(window(voxels, centre, size), config.orientation), patch)
+        elif angle == 0:
             patch[...] = window(voxels, centre, size)
         else:
             wide = [s + 2 * TURNING_MARGIN * (axis in plane) for axis, s in enumerate(size)]
@@ -89,6 +96,20 @@ def window(
         target.append(slice(start - low, stop - low))
     out[tuple(target)] = volume[tuple(source)]
     return out
+
+
+def swapped(patch: NDArray[np.float32], orientation: Sequence[str]) -> NDArray[np.float32]:
+    """A patch as if its axes, in the order they have, were I, P and L, back in `orientation`."""
+    change = ornt_transform(axcodes2ornt(("I", "P", "L")), axcodes2ornt(tuple(orientation)))
+    return np.asarray(apply_orientation(patch, change))
+
+
+def _fit(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    """Put the middle of an array into the middle of another one that holds 0."""
+    shapes = list(zip(source.shape, target.shape, strict=True))
+    taken = [slice(max(s - t, 0) // 2, max(s - t, 0) // 2 + min(s, t)) for s, t in shapes]
+    filled = [slice(max(t - s, 0) // 2, max(t - s, 0) // 2 + min(s, t)) for s, t in shapes]
+    target[tuple(filled)] = source[tuple(taken)]
 
 
 def _plane_axes(orientation: Sequence[str]) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from ..core.anatomy import L5, L6, T11, T12, T13
+from ..core.upstream import upstream
 from ..settings import LabelingSettings, Numerics
 from .labeling_scores import (
     AXIS_24,
@@ -81,7 +82,7 @@ def find_path(
     rows = len(scores.total)
     if rows == 0:
         return LabelPath([], [], 0.0)
-    if numerics != "mended":
+    if upstream(numerics).greedy_path:
         classes, cost = _greedy(scores, start, force)
         if cost < IMPOSSIBLE / 2:
             return LabelPath(list(classes), _labels(classes, scores.axis), cost)

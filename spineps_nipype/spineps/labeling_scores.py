@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from ..core.upstream import upstream
 from ..errors import ModelError
 from ..settings import Numerics
 
@@ -113,6 +114,7 @@ def score_vertebrae(
         Row to class that is certain for other reasons.
     numerics
         The head for T13 is used under either of its names; ``spineps-2.1.3`` knows one only.
+        ``seed`` does not read the heads with 26 names.
 
     Raises
     ------
@@ -120,7 +122,8 @@ def score_vertebrae(
         If no head names vertebrae.
     """
     given = {name: np.asarray(value, dtype=np.float64) for name, value in heads.items()}
-    exact = next((name for name in NAME_HEADS_26 if name in given), None)
+    known = () if upstream(numerics).head_26_unknown else NAME_HEADS_26
+    exact = next((name for name in known if name in given), None)
     if exact is None and "VERT" not in given and "VERTGRP" not in given:
         raise ModelError(
             f"The labelling model has no head that names vertebrae ({', '.join(given)}).",
@@ -198,11 +201,12 @@ def _share(values: FloatArray) -> FloatArray:
 
 
 def _t13(heads: Mapping[str, FloatArray], rows: int, numerics: Numerics) -> FloatArray:
-    known = T13_HEADS if numerics == "mended" else T13_HEADS[:1]
+    old = upstream(numerics).t13_head_by_old_name
+    known = T13_HEADS[:1] if old else T13_HEADS
     name = next((n for n in known if n in heads), None)
     if name is None:
         return np.zeros(rows)
     likely = heads[name][:, 1]
-    if numerics == "mended":  # a faint T13 must not become the sure one of the scan
+    if not old:  # a faint T13 must not become the sure one of the scan
         return np.asarray(-WEIGHT_T13 * _share(likely))
     return np.asarray(-WEIGHT_T13 * likely / (likely.sum() + TINY))

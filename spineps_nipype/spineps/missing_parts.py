@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..core.anatomy import VERTEBRA_PARTS
 from ..core.components import BoolArray, bounding_box, label_components
+from ..core.upstream import upstream
 from ..settings import Numerics
 from .frames import pad_box
 
@@ -103,10 +104,10 @@ def _cover(
     inside = np.pad(tissue, 1).ravel()
     free = np.flatnonzero(inside & (flat == 0))
     faces = _steps(labels.strides, labels.itemsize, 1)
-    if fast and numerics == "mended":
-        free = _spread(flat, free, faces, None)
-    elif fast:
+    if fast and upstream(numerics).spread_in_memory_order:
         free = _spread_in_turn(flat, free, faces)
+    elif fast:
+        free = _spread(flat, free, faces, None)
     deleted = 0
     if assign:
         # Growing passes the lowest number first, and only then is all outside the tissue

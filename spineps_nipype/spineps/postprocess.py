@@ -15,6 +15,7 @@ from TPTBox import NII
 from ..core.anatomy import CORPUS, CORPUS_BORDER
 from ..core.components import Box, bounding_box
 from ..core.geometry import margin_voxels, to_input_grid
+from ..core.upstream import upstream
 from ..errors import EmptyResultError
 from ..settings import Numerics, PostSettings
 from .frames import pir_view
@@ -79,7 +80,7 @@ def reconcile(
         )
     spine[spine == CORPUS] = CORPUS_BORDER
     crop = bounding_box(spine, margin_voxels(CROP_MARGIN_MM, image.zoom))
-    if numerics == "mended" or settings.proc_clean_inst_by_sem:
+    if settings.proc_clean_inst_by_sem or not upstream(numerics).outer_instances_kept:
         inside = vert[crop].copy()
         vert[...] = 0
         vert[crop] = inside
@@ -141,9 +142,8 @@ def reconcile_arrays(
             remedy="Check that semantic and vertebra mask come from the same image.",
         )
     spine_pir, vert_pir = pir_view(spine, orientation), pir_view(vert, orientation)
-    if numerics == "mended":
-        join_split_top(vert_pir, spine_pir, zoom)
-    else:
-        join_split_top(vert, spine, zoom)
+    in_file_axes = upstream(numerics).top_in_file_axes
+    of_top = (vert, spine) if in_file_axes else (vert_pir, spine_pir)
+    join_split_top(*of_top, zoom, numerics)
     move_posterior_fragments(vert_pir, spine_pir, numerics)
     number_from_top(vert_pir, first, numerics)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from TPTBox import NII
 
 from ..core.components import Box, bounding_box
+from ..core.upstream import upstream
 from ..errors import EmptyResultError
 from ..settings import Numerics, PreprocessSettings
 
@@ -84,7 +85,8 @@ def preprocess_input(
     part = array[box]
     if correct:
         zoom = [float(z) for z in image.zoom]
-        part = correct_bias(part, zoom, strict=numerics == "spineps-2.1.3").astype(dtype)
+        strict = upstream(numerics).bias_needs_bright_voxels
+        part = correct_bias(part, zoom, strict=strict).astype(dtype)
     if normalise:
         part = normalise_range(part)
     array[box] = part

@@ -93,7 +93,7 @@ def segment_semantic(
         progress=progress,
     )
     _require_foreground(prediction.labels, "The network found no structure of the spine.")
-    mask = clean_semantic(prediction.labels, settings)
+    mask = clean_semantic(prediction.labels, settings, numerics)
     _require_foreground(mask, "No structure of the spine is left after cleaning.")
     soft = prediction.probabilities
     uncertainty = None

@@ -15,7 +15,8 @@ from TPTBox import NII
 from ..core.anatomy import CANAL, CORD, CORPUS_BORDER, DISC, SACRUM
 from ..core.components import components_by_size, fill_holes, remove_small_components
 from ..core.geometry import distance_voxels, margin_voxels, volume_voxels
-from ..settings import SemanticSettings
+from ..core.upstream import upstream
+from ..settings import Numerics, SemanticSettings
 
 SMALL_COMPONENT_MM3: Final = 27.84375
 """30 voxels of 0.75 x 0.75 x 1.65 mm."""
@@ -29,7 +30,7 @@ Extent = tuple[int, int]
 BoxExtents = tuple[Extent, Extent, Extent]
 
 
-def clean_semantic(mask: NII, settings: SemanticSettings) -> NII:
+def clean_semantic(mask: NII, settings: SemanticSettings, numerics: Numerics = "mended") -> NII:
     """All clean-up steps in their order.
 
     Parameters
@@ -50,9 +51,9 @@ def clean_semantic(mask: NII, settings: SemanticSettings) -> NII:
     if beyond:
         mask = remove_beyond_canal(mask)
     if settings.proc_sem_clean_beyond_largest_bounding_box:
-        mask = clean_far_components(mask)
+        mask = clean_far_components(mask, numerics)
         if beyond:
-            mask = clean_far_components(remove_beyond_canal(mask))
+            mask = clean_far_components(remove_beyond_canal(mask), numerics)
     if settings.proc_fill_3d_holes:
         mask = mask.set_array(fill_holes(mask.get_array(), FILLED_LABELS), seg=True)
     return mask
@@ -83,8 +84,14 @@ def clean_small_components(mask: NII) -> NII:
     return mask.set_array(remove_small_components(array, CLEANED_LABELS, smallest), seg=True)
 
 
-def clean_far_components(mask: NII) -> NII:
-    """Keep the largest component and those whose boxes chain up with it."""
+def clean_far_components(mask: NII, numerics: Numerics = "mended") -> NII:
+    """Keep the largest component and those whose boxes chain up with it.
+
+    Parameters
+    ----------
+    numerics
+        ``seed`` keeps what lies in the box of the largest component instead, all of it.
+    """
     turned = mask.reorient(PIR)
     array = turned.get_array()
     components, count = components_by_size(array > 0, 3)
@@ -93,6 +100,11 @@ def clean_far_components(mask: NII) -> NII:
     margin = margin_voxels(BOX_MARGIN_MM, turned.zoom)
     reach = distance_voxels(BOX_MARGIN_MM, turned.zoom)
     boxes = _component_boxes(components, count, margin)
+    if upstream(numerics).far_cut_to_largest_box:
+        outside = np.ones(array.shape, dtype=bool)
+        outside[tuple(slice(*side) for side in boxes[1])] = False
+        array[outside] = 0
+        return turned.set_array(array, seg=True).reorient(mask.orientation)
     keep = np.zeros(count + 1, dtype=bool)
     for number in _chained(boxes, reach):
         keep[number] = True

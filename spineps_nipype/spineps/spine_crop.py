@@ -14,6 +14,7 @@ from TPTBox import NII
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale, to_input_grid
 from ..core.image_checks import MIN_SLICES
+from ..core.upstream import upstream
 from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
@@ -57,7 +58,7 @@ def crop_to_box(image: NII, box: str, numerics: Numerics = "mended") -> NII:
     InputError
         If the box leaves less than two voxels along an axis.
     """
-    for _ in range(1 if numerics == "mended" else 2):
+    for _ in range(2 if upstream(numerics).box_cut_twice else 1):
         ends = [side.indices(n) for side, n in zip(parse_box(box), image.shape, strict=True)]
         if any(stop - start < MIN_SLICES for start, stop, _ in ends):
             size = " x ".join(map(str, image.shape))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spineps_nipype.core.components import bounding_box
+from spineps_nipype.core.upstream import upstream
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.fast_norm import speed_up
@@ -132,7 +133,7 @@ class SemanticNetwork:
         volume, box, full, resampled = self._network_input(images, numerics)
         mirror = self._mirror_axes if (self.config.mirroring if tta is None else tta) else ()
         patch = self.plan.patch
-        if self.config.shrink_tile:
+        if self.config.shrink_tile and not upstream(numerics).own_keys_ignored:
             patch = fitting_patch(patch, volume.shape[1:], self._strides())
         logits, mean = None, None
         for fold in range(len(self._folds)):
@@ -168,7 +169,7 @@ class SemanticNetwork:
         self, images: Sequence[NII], numerics: Numerics
     ) -> tuple[Tensor, tuple[slice, ...], tuple[int, ...], tuple[int, ...] | None]:
         """Normalised channels in network axes, their crop box, and the shape before resampling."""
-        half = numerics == "spineps-2.1.3"
+        half = upstream(numerics).half_precision
         channels = np.stack([np.asarray(i.get_array(), dtype=np.float32).T for i in images])
         if half:
             channels = channels.astype(np.float16).astype(np.float32)

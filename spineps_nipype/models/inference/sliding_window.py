@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
+from spineps_nipype.core.upstream import upstream
 from spineps_nipype.settings import Numerics
 
 SIGMA_FRACTION = 1 / 8
@@ -41,7 +42,7 @@ def tile_weights(patch: Shape, numerics: Numerics) -> Tensor:
     peak[tuple(p // 2 for p in patch)] = 1
     smooth = gaussian_filter(peak, [p * SIGMA_FRACTION for p in patch], mode="constant")
     weights = torch.from_numpy(smooth)
-    if numerics == "spineps-2.1.3":
+    if upstream(numerics).half_precision:
         weights = weights.half()
         weights = (weights / weights.max()) * WEIGHT_PEAK
     else:
@@ -94,7 +95,7 @@ def sliding_window_logits(
     upper = [max(p - n, 0) - low for n, p, low in zip(shape, patch, lower, strict=True)]
     pads = [pad for axis in (2, 1, 0) for pad in (lower[axis], upper[axis])]
     padded = functional.pad(volume, pads)
-    dtype = torch.float16 if numerics == "spineps-2.1.3" else torch.float32
+    dtype = torch.float16 if upstream(numerics).half_precision else torch.float32
     weights = tile_weights(patch, numerics)
     total = torch.zeros((classes, *padded.shape[1:]), dtype=dtype)
     norm = torch.zeros(padded.shape[1:], dtype=dtype)
