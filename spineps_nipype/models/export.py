@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 TRAINER: Final = "nnUNetTrainer"
 CONFIGURATION: Final = "3d_fullres"
 RESAMPLING: Final = "resample_data_or_seg_to_shape"
+BACKBONES: Final = {
+    "DENSENET121": ((6, 12, 24, 16), 64, (32, 128)),
+    "DENSENET169": ((6, 12, 32, 32), 64, (32, 128)),
+}
+"""Backbones that SPINEPS builds: layers of each block, first width, growth and bottleneck."""
 LIGHTNING_VERSION: Final = "2.0.8"
 """Version that the checkpoint layout belongs to."""
 
@@ -160,7 +165,6 @@ def write_labeling_package(
     final_size: Sequence[int],
     data_name: str,
     score: float,
-    backbone: str = "DENSENET121",
     half: bool = True,
 ) -> None:
     """Write a VERIDAH package; `network` is a `VertebraClassifier`.
@@ -177,19 +181,30 @@ def write_labeling_package(
         Name of the training data; ``v4corpus`` in it means patches turned along the spine.
     score
         Validation F1 for the file name.
-    backbone
-        Name of the backbone; its true layout is in the shapes of the weights.
+
+    Notes
+    -----
+    SPINEPS builds the network from the name of its backbone; DenseNet121 and 169 carry theirs.
+    Other layouts are named ``OTHER``: this package reads them from the shapes of the weights,
+    SPINEPS refuses them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "inference_config.json", config)
     options = argparse.Namespace(
-        backbone=backbone,
+        backbone=backbone_name(network.state_dict()),
         classification_conv=False,
         classification_linear=True,
         in_channel=1,
         num_classes=sum(heads.values()),
         not_pretrained=True,
         dropout=0.0,
+        mse_weighting=0.0,
+        n_epoch=1,
+        lr=0.0,
+        scheduler_endfactor=0.0,
+        l2_regularization_w=0.0,
+        weight_decay=0.0,
+        n_channel_p_group=None,
         final_size=tuple(int(v) for v in final_size),
         ds_name=data_name,
     )
@@ -203,6 +218,22 @@ def write_labeling_package(
         "hyper_parameters": {"opt": options, "group_2_n_channel": dict(heads)},
     }
     _save(content, folder / f"compact_val_f1={score:.4f}_valf1-weights.ckpt")
+
+
+def backbone_name(state: Mapping[str, Tensor]) -> str:
+    """Name under which SPINEPS knows the backbone of a classifier, ``OTHER`` if it knows none."""
+    layers: dict[str, int] = {}
+    for key in state:
+        parts = key.split(".")
+        if parts[:2] == ["net", "features"] and parts[2].startswith("denseblock"):
+            number = int(parts[3].removeprefix("denselayer"))
+            layers[parts[2]] = max(layers.get(parts[2], 0), number)
+    first = state.get("net.features.conv0.weight")
+    inner = state.get("net.features.denseblock1.denselayer1.layers.conv2.weight")
+    if first is None or inner is None:
+        return "OTHER"
+    layout = (tuple(layers.values()), first.shape[0], tuple(inner.shape[:2]))
+    return next((name for name, known in BACKBONES.items() if known == layout), "OTHER")
 
 
 def packed_weights(state: Mapping[str, Tensor], half: bool) -> dict[str, Tensor]:

@@ -1,0 +1,50 @@
+"""A labelling package of the size that SPINEPS builds, with seeded random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HEADS = {"VERT": 24, "REGION": 3, "VERTREL": 6, "FULLYVISIBLE": 2}
+PATCH = (64, 64, 32)
+SPACING = (1.5, 1.5, 2.0)
+SEED = 0
+
+
+def write_seeded_labeling(folder: Path, data_name: str = "sagittal_v3corpus_npz") -> Path:
+    """Write the package (DenseNet121) and return its folder.
+
+    The embedded labelling network is smaller than any that SPINEPS can build, so that this one
+    stands in where both programs are to name vertebrae with the same weights.
+    """
+    import torch
+
+    from spineps_nipype.models.export import write_labeling_package
+    from spineps_nipype.models.networks.classifier import VertebraClassifier
+    from spineps_nipype.models.networks.densenet import DenseNet
+
+    with torch.random.fork_rng():
+        torch.manual_seed(SEED)
+        network = VertebraClassifier(DenseNet((6, 12, 24, 16)), HEADS, hidden=True).eval()
+    write_labeling_package(
+        folder,
+        network,
+        config={
+            "log_name": "Seeded labelling",
+            "modality": ["T2w", "T1w", "CT"],
+            "acquisition": "sag",
+            "modeltype": "classifier",
+            "model_expected_orientation": ["P", "I", "R"],
+            "available_folds": 1,
+            "inference_augmentation": False,
+            "resolution_range": list(SPACING),
+            "default_step_size": 0.5,
+            "labels": {},
+            "expected_inputs": ["img"],
+        },
+        heads=HEADS,
+        final_size=PATCH,
+        data_name=data_name,
+        score=0.0,
+        half=False,
+    )
+    return folder
