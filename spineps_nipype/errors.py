@@ -15,19 +15,18 @@ workflow and a results table all speak of the same outcome::
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, EnumMeta
 from pathlib import Path
 
 
-class ErrCode(Enum):
-    """Outcome of one scan, with the names and numbers of SPINEPS."""
+class _ByName(EnumMeta):
+    def __contains__(cls, item: object) -> bool:
+        """Whether a member has this name."""
+        return str(getattr(item, "name", item)) in cls.__members__
 
-    OK = 1
-    ALL_DONE = 2
-    COMPATIBILITY = 3
-    UNKNOWN = 4
-    EMPTY = 5
-    SHAPE = 6
+
+class NamedEnum(Enum, metaclass=_ByName):
+    """Members that compare by name, with the habits of the enumerations of SPINEPS."""
 
     def __eq__(self, other: object) -> bool:
         """Compare by name, so that a plain string or another enum may stand in."""
@@ -42,7 +41,20 @@ class ErrCode(Enum):
         return int(self.value)
 
     def __str__(self) -> str:
-        return f"ErrCode.{self.name}"
+        return f"{type(self).__name__}.{self.name}"
+
+    __repr__ = __str__
+
+
+class ErrCode(NamedEnum):
+    """Outcome of one scan, with the names and numbers of SPINEPS."""
+
+    OK = 1
+    ALL_DONE = 2
+    COMPATIBILITY = 3
+    UNKNOWN = 4
+    EMPTY = 5
+    SHAPE = 6
 
 
 class SpinepsError(Exception):

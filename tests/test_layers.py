@@ -29,6 +29,7 @@ ALLOWED = {
     "interfaces": BASE | SYSTEMS | {"models", "bids", "reports", "interfaces"},
     "workflows": BASE | SYSTEMS | {"models", "bids", "reports", "interfaces", "workflows"},
 }
+ALLOWED["dropin"] = ALLOWED["workflows"] | {"dropin"}
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
 HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures", "onnxruntime"}
 # These modules are imported inside functions only, so they may name torch at their top.

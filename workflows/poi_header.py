@@ -24,12 +24,13 @@ def poi_header(
     There is no time stamp, so that the same input gives the same bytes. Source: SPINEPS 2.1.3,
     file format of the POI.
     """
-    models = {str(i): _model(p) for i, p in enumerate((semantic, instance, labeling))}
+    models = {str(i): model_entry(p) for i, p in enumerate((semantic, instance, labeling))}
     options = {k: str(v) for k, v in settings.flat().items() if k.startswith("proc_")}
     return {"source": SOURCE, "version": version, "models": models, **options}
 
 
-def _model(package: ModelPackage | None) -> dict[str, str]:
+def model_entry(package: ModelPackage | None) -> dict[str, str]:
+    """Description of a model in the header of a POI file."""
     if package is None:
         return dict(NO_MODEL)
     config = package.config

@@ -338,7 +338,7 @@ class _Builder:
 
         vert = (post_process, "vert")
         if labeling is not None and given.vert is None:
-            c1_enabled = config.has_c1 or post.vertebra_instance_labeling_offset < 1
+            c1_enabled = config.has_c1 or post.vertebra_instance_labeling_offset <= 1
             label_vertebrae = self._network_node(
                 LabelVertebrae(c1_enabled=c1_enabled), "label_vertebrae", labeling
             )

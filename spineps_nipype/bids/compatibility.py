@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from .names import ScanName, parse_name
+from .names import parse_name
 
 MODALITY_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "T2w": ("T2w", "dixon", "mr", "t2", "T2", "T2c"),
@@ -114,7 +114,12 @@ def image_plane(zooms: Sequence[float], axis_codes: Sequence[str]) -> str:
 
 
 def check_compatibility(path: str | Path, plane: str | None, config: Config) -> list[str]:
-    """Reasons why a scan does not fit a model, empty if it does.
+    """Reasons why a scan does not fit a model, empty if it does; see `misfits`."""
+    return [text for _, text in misfits(path, plane, config)]
+
+
+def misfits(path: str | Path, plane: str | None, config: Config) -> list[tuple[str, str]]:
+    """What does not fit between a scan and a model, empty if all does.
 
     Parameters
     ----------
@@ -124,37 +129,35 @@ def check_compatibility(path: str | Path, plane: str | None, config: Config) -> 
         Plane of the image as `image_plane` gives it, None if it is not known.
     config
         Configuration of the model.
+
+    Returns
+    -------
+    list of pairs
+        The kind of misfit and a sentence about it. Kinds are modality, acquisition (what the
+        name says), plane (what the voxels say), debug, and the entities seg, label, lesions.
     """
     name = parse_name(path)
-    reasons = _entity_reasons(path, name)
-    modality = modality_of(name.word)
-    if modality is not None and modality not in config.modality:
-        reasons.append(f"the scan is {modality}, the model is for {_listed(config.modality)}")
-    named = plane_of_word(name.entities.get("acq", ""))
-    allowed = {config.acquisition, "iso"}
-    if named is not None and named not in allowed:
-        reasons.append(
-            f"acq-{name.entities['acq']} names the plane {named}, "
-            f"the model is for {config.acquisition}"
-        )
-    if plane is not None and plane not in allowed:
-        reasons.append(
-            f"the voxels are those of a scan in plane {plane}, "
-            f"the model is for {config.acquisition}"
-        )
-    return reasons
-
-
-def _entity_reasons(path: str | Path, name: ScanName) -> list[str]:
-    reasons = [
-        f"the name has the entity {key}-{name.entities[key]}, so it is no plain scan"
+    found = [
+        (key, f"the name has the entity {key}-{name.entities[key]}, so it is no plain scan")
         for key in ("seg", "label", "lesions")
-        if key in name.entities
+        if key in name.entities and not (key == "seg" and "SEG" in config.modality)
     ]
     path = Path(path)
     if "debug" in path.name or "debug" in path.parent.name:
-        reasons.append("the name or its folder says debug")
-    return reasons
+        found.append(("debug", "the name or its folder says debug"))
+    modality = modality_of(name.word)
+    if modality is not None and modality not in config.modality:
+        wanted = _listed(config.modality)
+        found.append(("modality", f"the scan is {modality}, the model is for {wanted}"))
+    named = plane_of_word(name.entities.get("acq", ""))
+    allowed = {config.acquisition, "iso"}
+    if named is not None and named not in allowed:
+        text = f"acq-{name.entities['acq']} names the plane {named}"
+        found.append(("acquisition", f"{text}, the model is for {config.acquisition}"))
+    if plane is not None and plane not in allowed:
+        text = f"the voxels are those of a scan in plane {plane}"
+        found.append(("plane", f"{text}, the model is for {config.acquisition}"))
+    return found
 
 
 def best_models(

@@ -68,8 +68,8 @@ def split_extension(name: str) -> tuple[str, str]:
     return (stem, dot + rest) if stem else (name, "")
 
 
-def parse_name(path: str | Path) -> ScanName:
-    """Take the name of a scan apart.
+def parse_name(path: str | Path, *, strict: bool = True) -> ScanName:
+    """Take the name of a scan apart; unless `strict`, even a BIDS name is made up from whole.
 
     >>> parse_name("sub-x_ses-01_acq-sag_T2w.nii.gz").entities
     {'sub': 'x', 'ses': '01', 'acq': 'sag'}
@@ -77,7 +77,7 @@ def parse_name(path: str | Path) -> ScanName:
     ScanName(entities={'sub': 'my-scan'}, word='my-scan', extension='.nii.gz', is_bids=False)
     """
     stem, extension = split_extension(Path(path).name)
-    if _BIDS_NAME.fullmatch(stem):
+    if strict and _BIDS_NAME.fullmatch(stem):
         *pairs, word = stem.split("_")
         entities = dict(pair.split("-", 1) for pair in pairs)
         return ScanName(entities, word, extension)
@@ -148,6 +148,17 @@ def output_paths(
     """
     name = parse_name(in_file)
     folder = output_folder(in_file, bids_root, out_root)
+    paths = result_paths(name, folder, snapshot_folder=snapshot_folder)
+    if snapshot_folder and not name.is_bids:  # such names repeat from folder to folder
+        below = folder.relative_to(out_root)
+        paths["out_snap2"] = Path(snapshot_folder) / below / paths["out_snap"].name
+    return paths
+
+
+def result_paths(
+    name: ScanName, folder: Path, *, snapshot_folder: str | Path | None = None
+) -> dict[str, Path]:
+    """Paths of all results of a scan in a folder; see `output_paths`."""
     raw, debug = folder / f"output_raw_{name.word}", folder / f"debug_{name.word}"
 
     def result(seg: str, word: str, extension: str) -> str:
@@ -155,8 +166,6 @@ def output_paths(
 
     snapshot = result("spine", "snp", ".png")
     copies = Path(snapshot_folder) if snapshot_folder else folder
-    if snapshot_folder and not name.is_bids:  # such names repeat from folder to folder
-        copies = copies / folder.relative_to(out_root)
     return {
         "out_spine": folder / result("spine", "msk", ".nii.gz"),
         "out_vert": folder / result("vert", "msk", ".nii.gz"),

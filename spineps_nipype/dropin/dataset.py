@@ -1,0 +1,270 @@
+"""All scans of a dataset, one after the other. Source: SPINEPS 2.1.3 (`process_dataset`).
+
+``spineps-wf`` does the same for several scans at a time, and goes on after a crash.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..bids.names import SNAPSHOT_FOLDER
+from ..errors import ErrCode, SpinepsError
+from ..settings import Numerics
+from .compatibility import (
+    ModalityPair,
+    check_model_modality_acquisition,
+    find_best_matching_model,
+)
+from .enums import Acquisition, Modality
+from .models import SegmentationModel
+from .paths import input_image_path
+from .run import process_img_nii
+
+if TYPE_CHECKING:
+    from TPTBox import BIDS_FILE
+
+logger = logging.getLogger("spineps_nipype.dropin")
+
+UNSORTED = "unsorted"
+"""Subject under which TPTBox keeps files without ``sub-``."""
+
+
+def process_dataset(
+    dataset_path: Path,
+    model_instance: SegmentationModel,
+    model_semantic: Sequence[SegmentationModel] | SegmentationModel | None = None,
+    model_labeling: SegmentationModel | None = None,
+    rawdata_name: str = "rawdata",
+    derivative_name: str = "derivatives_seg",
+    modalities: list[ModalityPair] | ModalityPair | None = None,
+    save_debug_data: bool = False,
+    save_modelres_mask: bool = False,
+    save_softmax_logits: bool = False,
+    save_log_data: bool = True,
+    override_semantic: bool = False,
+    override_instance: bool = False,
+    override_postpair: bool = False,
+    override_ctd: bool = False,
+    snapshot_copy_folder: Path | bool | None = None,
+    pad_size: int = 4,
+    proc_sem_crop_input: bool = True,
+    proc_sem_n4_bias_correction: bool = True,
+    proc_sem_remove_inferior_beyond_canal: bool = False,
+    proc_sem_clean_beyond_largest_bounding_box: bool = True,
+    proc_sem_clean_small_cc_artifacts: bool = True,
+    proc_inst_corpus_clean: bool = True,
+    proc_inst_clean_small_cc_artifacts: bool = True,
+    proc_inst_largest_k_cc: int = 0,
+    proc_inst_detect_and_solve_merged_corpi: bool = True,
+    proc_lab_force_no_tl_anomaly: bool = False,
+    proc_fill_3d_holes: bool = True,
+    proc_assign_missing_cc: bool = True,
+    proc_clean_inst_by_sem: bool = True,
+    proc_vertebra_inconsistency: bool = True,
+    ignore_model_compatibility: bool = False,
+    ignore_inference_compatibility: bool = False,
+    ignore_bids_filter: bool = False,
+    log_inference_time: bool = True,
+    verbose: bool = False,
+    *,
+    proc_sem_step_size: float | None = None,
+    proc_inst_batch_size: int = 4,
+    proc_inst_amp: bool = False,
+    tta: bool | None = None,
+    numerics: Numerics = "mended",
+) -> dict[str, Any]:
+    """Segment the scans of a dataset; one that fails does not stop the others.
+
+    Parameters
+    ----------
+    dataset_path
+        Root of the dataset.
+    model_semantic
+        One model for all pairs, one for each, or None: the installed model that fits a pair.
+    rawdata_name, derivative_name
+        Folders below the root that hold scans, and that take results.
+    modalities
+        Pairs of modality (or several) and plane; sagittal T2w when None.
+    save_log_data
+        Write ``logs/<time>_segmentation_pipeline_log.log`` below the root.
+    snapshot_copy_folder
+        Folder for copies of the pictures; True for ``snaps_seg`` below the root.
+    ignore_model_compatibility, ignore_inference_compatibility
+        Run although models do not fit the pairs, or scans the models.
+    ignore_bids_filter
+        Take every NIfTI file that is no mask.
+    tta
+        Mirroring on or off; as the models say when None.
+    **others
+        See `process_img_nii`.
+
+    Returns
+    -------
+    dict
+        Numbers of scans ``seen``, ``processed``, ``already_done``, ``failed``, and ``failures``,
+        a list of pairs of `ErrCode` and path.
+
+    Raises
+    ------
+    ValueError
+        If there are no pairs, not as many models as pairs, or models that do not fit them.
+    """
+    options = {
+        name: value
+        for name, value in locals().items()
+        if name.startswith(("proc_", "override_", "save_", "model_instance", "model_labeling"))
+        and name != "save_log_data"
+    } | {
+        "derivative_name": derivative_name,
+        "proc_pad_size": pad_size,
+        "ignore_bids_filter": ignore_bids_filter,
+        "ignore_compatibility_issues": ignore_inference_compatibility,
+        "log_inference_time": log_inference_time,
+        "verbose": verbose,
+        "numerics": numerics,
+    }
+    root = Path(dataset_path)
+    pairs = _pairs(modalities)
+    models = _models(model_semantic, pairs)
+    for model in models:
+        if tta is not None:
+            model.set_test_time_augmentation(tta)
+    _check(models, model_labeling, pairs, ignore_model_compatibility)
+    if snapshot_copy_folder is True:
+        snapshot_copy_folder = root / SNAPSHOT_FOLDER
+    options["snapshot_copy_folder"] = snapshot_copy_folder or None
+
+    failures: list[tuple[ErrCode, str]] = []
+    counts = dict.fromkeys(ErrCode, 0)
+    with _log_file(root if save_log_data else None):
+        logger.info("%s with %s: %s", root, [m.modelid() for m in models], pairs)
+        for scan, model in _scans(root, rawdata_name, derivative_name, pairs, models, options):
+            code = _one(scan, model, options)
+            counts[code] += 1
+            if code not in (ErrCode.OK, ErrCode.ALL_DONE):
+                failures.append((code, str(input_image_path(scan))))
+        seen = sum(counts.values())
+        if not seen:
+            logger.warning(
+                "%s: no scan of %s in %s; ignore_bids_filter=True takes every NIfTI file",
+                *(root, pairs, rawdata_name),
+            )
+        logger.info("%d scans, %d failed", seen, len(failures))
+    return {
+        "seen": seen,
+        "processed": counts[ErrCode.OK],
+        "already_done": counts[ErrCode.ALL_DONE],
+        "failed": len(failures),
+        "failures": failures,
+    }
+
+
+def _pairs(modalities: list[ModalityPair] | ModalityPair | None) -> list[ModalityPair]:
+    if modalities is None:
+        return [(Modality.T2w, Acquisition.sag)]
+    pairs = modalities if isinstance(modalities, list) else [modalities]
+    if not pairs:
+        raise ValueError("modalities is empty: give pairs of modality and plane")
+    return pairs
+
+
+def _models(
+    given: Sequence[SegmentationModel] | SegmentationModel | None, pairs: list[ModalityPair]
+) -> list[SegmentationModel]:
+    if given is None:
+        return [find_best_matching_model(pair, None) for pair in pairs]
+    models = [given] * len(pairs) if isinstance(given, SegmentationModel) else list(given)
+    if len(models) != len(pairs):
+        raise ValueError(f"{len(models)} semantic models are given for {len(pairs)} pairs")
+    return models
+
+
+def _check(
+    models: Sequence[SegmentationModel],
+    labeling: SegmentationModel | None,
+    pairs: Sequence[ModalityPair],
+    overlook: bool,
+) -> None:
+    fits = [
+        check_model_modality_acquisition(model, pair)
+        for semantic, pair in zip(models, pairs, strict=True)
+        for model in (semantic, labeling)
+        if model is not None
+    ]
+    if not all(fits) and not overlook:
+        raise ValueError(
+            "a model does not fit the modality and plane that are asked for (see the log); "
+            "ignore_model_compatibility=True runs it anyway"
+        )
+
+
+def _scans(
+    root: Path,
+    rawdata: str,
+    derivatives: str,
+    pairs: Sequence[ModalityPair],
+    models: Sequence[SegmentationModel],
+    options: dict[str, Any],
+) -> Iterator[tuple[BIDS_FILE, SegmentationModel]]:
+    """Scans with their models, subject by subject."""
+    from TPTBox import BIDS_Global_info
+
+    everything = options["ignore_bids_filter"]
+    parents = [name for name in (rawdata, derivatives) if (root / name).is_dir()]
+    dataset = BIDS_Global_info(datasets=[root], parents=parents, verbose=False)
+    for name, subject in dataset.enumerate_subjects(sort=True):
+        if name == UNSORTED and not everything:
+            continue
+        for (wanted, plane), model in zip(pairs, models, strict=True):
+            planes = Acquisition.format_keys(plane)
+            query = subject.new_query(flatten=True)
+            query.filter_filetype(["nii.gz", "nii"])
+            query.filter_non_existence("seg", required=True)
+            if not everything:
+                query.filter_format(Modality.format_keys(wanted))
+                query.filter_dixon_only_inphase()
+                for entity in ("lesions", "label"):
+                    query.filter_non_existence(entity, required=True)
+                query.filter("acq", planes.__contains__, required=False)
+            for scan in query.loop_list(sort=True):
+                yield scan, model
+
+
+def _one(scan: BIDS_FILE, model: SegmentationModel, options: dict[str, Any]) -> ErrCode:
+    try:
+        code = process_img_nii(scan, model, **options)[-1]
+    except SpinepsError as fault:
+        logger.error("%s: %s", input_image_path(scan).name, fault)
+        return fault.code
+    except Exception:
+        logger.exception("%s failed", input_image_path(scan).name)
+        return ErrCode.UNKNOWN
+    assert isinstance(code, ErrCode)
+    return code
+
+
+@contextmanager
+def _log_file(root: Path | None) -> Iterator[None]:
+    if root is None:
+        yield
+        return
+    folder = root / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = time.strftime("%Y-%m-%d_%H-%M-%S") + "_segmentation_pipeline_log.log"
+    handler = logging.FileHandler(folder / name, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    package = logging.getLogger("spineps_nipype")
+    level = package.level
+    package.addHandler(handler)
+    package.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+        handler.close()

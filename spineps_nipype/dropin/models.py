@@ -1,0 +1,163 @@
+"""Models as objects that load when they are first used. Source: SPINEPS 2.1.3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from ..errors import ModelError
+from ..models.config import Kind, ModelConfig
+from ..models.loading import load_instance, load_labeling, load_semantic
+from ..models.lookup import find_package
+from ..models.package import ModelPackage
+from .enums import Acquisition, Modality
+
+_LOADERS = {"semantic": load_semantic, "instance": load_instance, "labeling": load_labeling}
+
+
+class UnknownModelError(ModelError, KeyError):
+    """There is no model of this name; also a `KeyError`, as SPINEPS raises."""
+
+    __str__ = ModelError.__str__
+
+
+class SegmentationModel:
+    """A model package and, once loaded, its network.
+
+    Parameters
+    ----------
+    model_folder
+        Folder of the package, or a `ModelPackage`.
+    use_cpu
+        Keep off the GPU; otherwise CUDA is used if it is there.
+    """
+
+    kinds: tuple[Kind, ...] = ("semantic", "instance")
+
+    def __init__(self, model_folder: str | Path | ModelPackage, use_cpu: bool = False) -> None:
+        from ..models.package import load_package
+
+        given = isinstance(model_folder, ModelPackage)
+        self.package: ModelPackage = model_folder if given else load_package(model_folder)  # type: ignore[assignment,arg-type]
+        if self.package.kind not in self.kinds:
+            raise ModelError(
+                f"The model package {self.package.id!r} is for the {self.package.kind} phase.",
+                file=self.package.folder,
+                remedy=f"Choose a package for the {' or '.join(self.kinds)} phase.",
+            )
+        self.use_cpu = use_cpu
+        self.predictor: Any = None
+        """The loaded network, None until `load`."""
+        self.tta: bool | None = None
+
+    @property
+    def model_folder(self) -> Path:
+        """Folder of the package."""
+        return self.package.folder
+
+    @property
+    def inference_config(self) -> ModelConfig:
+        """What the package says about itself."""
+        return self.package.config
+
+    @property
+    def device(self) -> str:
+        """Where the network runs: ``cpu`` or ``cuda``."""
+        import torch
+
+        return "cuda" if torch.cuda.is_available() and not self.use_cpu else "cpu"
+
+    def load(self, folds: Sequence[str] | None = None) -> Self:
+        """Load the weights, once; all folds are used."""
+        del folds
+        if self.predictor is None:
+            self.predictor = _LOADERS[self.package.kind](self.package, self.device)
+        return self
+
+    def modalities(self) -> list[Modality]:
+        """Modalities that the model takes."""
+        return [Modality[word] for word in self.inference_config.modality]
+
+    def acquisition(self) -> Acquisition:
+        """Plane that the model is for."""
+        return Acquisition[self.inference_config.acquisition]
+
+    def modelid(self, include_log_name: bool = False) -> str:
+        """Id of the package."""
+        name = self.package.id
+        return f"{self.inference_config.log_name} -- {name}" if include_log_name else name
+
+    def calc_recommended_resampling_zoom(self, input_zoom: Sequence[float]) -> tuple[float, ...]:
+        """Spacing [mm] that an image of a spacing is brought to, in the order of the model."""
+        return self.inference_config.target_spacing(input_zoom)
+
+    def set_test_time_augmentation(self, use_tta: bool) -> None:
+        """Switch mirroring on or off for the runs to come."""
+        self.tta = use_tta
+
+    def dict_representation(self) -> dict[str, str]:
+        """Description of the model, as it stands in the header of point files."""
+        from ..workflows.poi_header import model_entry
+
+        return {**model_entry(self.package), "model_path": str(self.model_folder)}
+
+    def __str__(self) -> str:
+        return self.modelid(include_log_name=True)
+
+    __repr__ = __str__
+
+
+class VertLabelingClassifier(SegmentationModel):
+    """A labelling model."""
+
+    kinds = ("labeling",)
+
+
+Segmentation_Model = SegmentationModel
+"""Name before 2.1.3."""
+
+
+def get_semantic_model(model_name: str, use_cpu: bool = False, **_: Any) -> SegmentationModel:
+    """Semantic model by id: of an installed package, ``compact_semantic``, or ``auto``.
+
+    Raises
+    ------
+    UnknownModelError
+        If there is none; the message lists what there is. It is a `KeyError`, too.
+    """
+    return SegmentationModel(_found(model_name, "semantic"), use_cpu)
+
+
+def get_instance_model(model_name: str, use_cpu: bool = False, **_: Any) -> SegmentationModel:
+    """Instance model by id, see `get_semantic_model`."""
+    return SegmentationModel(_found(model_name, "instance"), use_cpu)
+
+
+def get_labeling_model(model_name: str, use_cpu: bool = False, **_: Any) -> VertLabelingClassifier:
+    """Labelling model by id, see `get_semantic_model`."""
+    return VertLabelingClassifier(_found(model_name, "labeling"), use_cpu)
+
+
+def get_actual_model(in_config: str | Path, use_cpu: bool = False, **_: Any) -> SegmentationModel:
+    """Model in a folder, of the class that its phase asks for.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no package, or several.
+    """
+    from ..models.package import load_package
+
+    package = load_package(in_config)
+    labels = package.kind == "labeling"
+    return (VertLabelingClassifier if labels else SegmentationModel)(package, use_cpu)
+
+
+def _found(name: str, kind: Kind) -> ModelPackage:
+    try:
+        return find_package(name, kind)
+    except ModelError as fault:
+        if fault.file is not None:  # there is one, but it cannot be used
+            raise
+        raise UnknownModelError(fault.what, remedy=fault.remedy) from fault

@@ -1,0 +1,254 @@
+"""One scan from file to results. Source: SPINEPS 2.1.3 (`segment_image`) and before."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from ..core.images import load_image, load_mask
+from ..errors import CompatibilityError, EmptyResultError, ErrCode, NoSeedError, SpinepsError
+from ..settings import Numerics, OverrideSettings, PipelineSettings
+from ..workflows.reuse import ScanPlan, plan_scan
+from .compatibility import check_input_model_compatibility
+from .models import SegmentationModel
+from .paths import input_image_path, output_paths_from_input
+from .pipeline import Scan
+from .points import predict_centroids_from_both
+from .storing import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from TPTBox import BIDS_FILE, NII, POI
+
+logger = logging.getLogger("spineps_nipype.dropin")
+
+ANSWERED: Final = (CompatibilityError, EmptyResultError, NoSeedError)
+"""Faults of a scan that are returned as a code; others, as a damaged file, are raised."""
+Paths = dict[str, Path]
+AUTO_CROP: Final = {True: "yes", False: "no", "auto": "auto"}
+
+
+def process_img_nii(
+    img_ref: BIDS_FILE,
+    model_semantic: SegmentationModel,
+    model_instance: SegmentationModel,
+    model_labeling: SegmentationModel | None = None,
+    derivative_name: str = "derivatives_seg",
+    save_modelres_mask: bool = False,
+    save_softmax_logits: bool = False,
+    save_debug_data: bool = False,
+    save_raw: bool = True,
+    override_semantic: bool = False,
+    override_instance: bool = False,
+    override_postpair: bool = False,
+    override_ctd: bool = False,
+    proc_pad_size: int = 4,
+    proc_normalize_input: bool = True,
+    crop: tuple[slice, slice, slice] | None = None,
+    auto_crop_to_spine: bool | Literal["auto"] = "auto",
+    auto_crop_when_max_res_leq: float = 1.2,
+    auto_crop_req_crop_min_dim: int = 200,
+    proc_sem_crop_input: bool = True,
+    proc_sem_n4_bias_correction: bool = True,
+    proc_sem_remove_inferior_beyond_canal: bool = False,
+    proc_sem_clean_beyond_largest_bounding_box: bool = True,
+    proc_sem_clean_small_cc_artifacts: bool = True,
+    proc_inst_corpus_clean: bool = True,
+    proc_inst_clean_small_cc_artifacts: bool = True,
+    proc_inst_largest_k_cc: int = 0,
+    proc_inst_detect_and_solve_merged_corpi: bool = True,
+    vertebra_instance_labeling_offset: int = 2,
+    proc_lab_force_no_tl_anomaly: bool = False,
+    proc_fill_3d_holes: bool = True,
+    proc_assign_missing_cc: bool = True,
+    proc_assign_missing_cc_fast: bool = False,
+    proc_clean_inst_by_sem: bool = True,
+    proc_vertebra_inconsistency: bool = True,
+    lambda_semantic: Callable[[NII], NII] | None = None,
+    snapshot_copy_folder: Path | None = None,
+    ignore_bids_filter: bool = False,
+    ignore_compatibility_issues: bool = False,
+    log_inference_time: bool = True,
+    return_output_instead_of_save: bool = False,
+    timing: bool = False,
+    verbose: bool = False,
+    *,
+    proc_sem_step_size: float | None = None,
+    proc_inst_batch_size: int = 4,
+    proc_inst_amp: bool = False,
+    _nii: NII | None = None,
+    _dataset_id_ct_crop: int = 100,
+    numerics: Numerics = "mended",
+) -> tuple[Paths, ErrCode] | tuple[NII, NII, POI, ErrCode]:
+    """Segment one scan; results that are stored already are kept unless overridden.
+
+    Parameters
+    ----------
+    img_ref
+        The scan.
+    model_semantic, model_instance, model_labeling
+        Models; without a labelling model the vertebrae are counted from the top.
+    derivative_name
+        Output folder below the root of the dataset.
+    save_modelres_mask, save_softmax_logits, save_debug_data, save_raw
+        Which further files are kept.
+    override_semantic, override_instance, override_postpair, override_ctd
+        Results that are made again, with all that depends on them.
+    crop
+        Box of voxels to work in; masks lie on the grid of the whole image all the same.
+    auto_crop_to_spine, auto_crop_when_max_res_leq, auto_crop_req_crop_min_dim
+        Crop with VIBESeg: always, never, or when the coarsest spacing of the model is at most
+        this [mm] and the image has more voxels than this number cubed.
+    lambda_semantic
+        Applied to a new semantic mask before it is stored.
+    snapshot_copy_folder
+        Folder for a copy of the picture.
+    ignore_bids_filter
+        Name the results after the whole file name.
+    ignore_compatibility_issues
+        Run although the scan does not fit the models.
+    return_output_instead_of_save
+        Write nothing and return the results.
+    numerics
+        ``mended`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
+    **others
+        See `spineps_nipype.settings`; names with ``proc_`` are the same.
+
+    Returns
+    -------
+    paths, code
+        Output paths by name, and OK, ALL_DONE (all was there), COMPATIBILITY, EMPTY or UNKNOWN.
+    semantic, vertebra, points, code
+        Instead, if `return_output_instead_of_save` and nothing went wrong.
+
+    Raises
+    ------
+    SpinepsError
+        If the file or a model cannot be used; the message says what to do.
+    """
+    given = dict(locals())
+    path, root = input_image_path(img_ref), Path(img_ref.dataset)
+    paths = output_paths_from_input(
+        img_ref,
+        derivative_name,
+        snapshot_copy_folder,
+        input_format=img_ref.format,
+        non_strict_mode=ignore_bids_filter,
+        _dataset_id_ct_crop=_dataset_id_ct_crop,
+    )
+    del timing, log_inference_time, verbose  # the log has times and levels of its own
+    settings = _settings(given)
+    models = {
+        "semantic": model_semantic,
+        "instance": model_instance,
+        "labeling": model_labeling,
+    }
+    packages = {kind: model and model.package for kind, model in models.items()}
+    override = OverrideSettings(
+        override_semantic, override_instance, override_postpair, override_ctd
+    )
+    plan = plan_scan(
+        path, paths, settings=settings, models=packages, override=override, reuse="any"
+    )
+    if plan.all_done and not return_output_instead_of_save:
+        logger.info("%s: all results are there", path.name)
+        return paths, ErrCode.ALL_DONE
+    start = time.perf_counter()
+    try:
+        image = _nii if _nii is not None else load_image(path, numerics=numerics)
+        _check_fit(img_ref, image, models, ignore_compatibility_issues)
+        scan = Scan(image, path, models, settings, plan.stored.files, lambda_semantic)
+        store = None
+        if not return_output_instead_of_save:
+            store = Store(path, root, paths, settings, packages)
+        semantic, vertebra, points = _phases(scan, store, plan, given)
+    except ANSWERED as fault:
+        logger.error("%s: %s", path.name, fault)
+        return paths, fault.code
+    logger.info("%s: done in %.1f s", path.name, time.perf_counter() - start)
+    if return_output_instead_of_save:
+        return semantic, vertebra, points, ErrCode.OK
+    return paths, ErrCode.OK
+
+
+segment_image = process_img_nii
+"""Name from 2.1.3 on; what it adds is given by keyword."""
+
+
+def _settings(given: dict[str, Any]) -> PipelineSettings:
+    known = PipelineSettings().flat()
+    values = {name: value for name, value in given.items() if name in known}
+    values["auto_crop_to_spine"] = AUTO_CROP[given["auto_crop_to_spine"]]
+    values["poi_points"] = "bodies"
+    if given["crop"] is not None:
+        values["crop_box"] = ",".join(_side(side) for side in given["crop"])
+    tta = given["model_semantic"].tta
+    return PipelineSettings.from_flat({**values, "tta": tta})
+
+
+def _side(side: slice) -> str:
+    if (side.start or 0) < 0 or (side.stop or 0) < 0 or side.step not in (None, 1):
+        raise SpinepsError(
+            f"The crop {side} counts from the end or in steps.",
+            remedy="Give start and stop of each axis, counted from 0.",
+        )
+    return f"{'' if side.start is None else side.start}:{'' if side.stop is None else side.stop}"
+
+
+def _check_fit(img_ref: BIDS_FILE, image: NII, models: dict[str, Any], overlook: bool) -> None:
+    judged = [m for kind in ("semantic", "labeling") if (m := models[kind]) is not None]
+    fits = [check_input_model_compatibility(img_ref, m, img_nii=image) for m in judged]
+    if not all(fits) and not overlook:
+        raise CompatibilityError(
+            "The scan does not fit the models (see the log).",
+            remedy="Choose other models, or ignore_compatibility_issues=True.",
+        )
+
+
+def _phases(
+    scan: Scan, store: Store | None, plan: ScanPlan, given: dict[str, Any]
+) -> tuple[NII, NII, POI]:
+    """Run what the plan asks for; what it makes is written at once, if there is a store."""
+    from TPTBox import POI
+
+    keep_raw = store is not None and scan.settings.save.save_raw
+    stored = scan.stored
+    if "spine" in stored and "vert" in stored:
+        semantic, vertebra = load_mask(stored["spine"]), load_mask(stored["vert"])
+    else:
+        spine_raw = scan.spine_raw()
+        if store is not None and keep_raw and "spine_raw" not in stored:
+            store.mask("semantic", "spine_raw", spine_raw)
+        vert_raw = scan.vert_raw(spine_raw)
+        if store is not None and keep_raw and "vert_raw" not in stored:
+            store.mask("instance", "vert_raw", vert_raw)
+        semantic, vertebra = scan.masks(spine_raw, vert_raw)
+        if store is not None:
+            store.mask("final", "spine", semantic)
+            store.mask("final", "vert", vertebra)
+            store.extras(scan)
+    if "poi" in stored:
+        points = POI.load(stored["poi"])
+    else:
+        named = {name: value for name, value in given.items() if "proc_" in name}
+        models = [scan.models[kind] for kind in ("semantic", "instance", "labeling")]
+        points = predict_centroids_from_both(
+            vertebra, semantic, models, named, scan.settings.numerics
+        )
+        if store is not None:
+            store.points(points)
+    if store is not None and plan.runs("snapshot"):
+        store.snapshot(scan, semantic, vertebra, points)
+    if store is not None:
+        store.copies(plan.copies)
+    return semantic, vertebra, points
+
+
+def save_nparray(arr: np.ndarray, out_path: Path) -> None:
+    """Write an array as compressed npz."""
+    import numpy as np
+
+    np.savez_compressed(out_path, arr)

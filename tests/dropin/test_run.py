@@ -1,0 +1,236 @@
+"""Scans through `process_img_nii` and `process_dataset`, as programs for SPINEPS call them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from TPTBox import BIDS_FILE, NII, POI
+
+from spineps_nipype.dropin import (
+    Acquisition,
+    ErrCode,
+    Modality,
+    output_paths_from_input,
+    process_dataset,
+    process_img_nii,
+    segment_image,
+)
+from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.workflows.reuse import plan_scan
+
+from ..tiny_packages import N_VERTEBRAE, write_scan
+from .conftest import Models
+
+QUICK: dict[str, Any] = {"proc_sem_n4_bias_correction": False}
+FINAL = ("out_spine", "out_vert", "out_ctd", "out_snap")
+RAW = ("out_spine_raw", "out_vert_raw")
+
+
+def scan_of(dataset: Path) -> BIDS_FILE:
+    return BIDS_FILE(next(dataset.glob("rawdata/**/*.nii.gz")), dataset, verbose=False)
+
+
+def files_of(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def array(path: Path) -> np.ndarray:
+    return np.asarray(nib.load(path).dataobj)
+
+
+def test_a_scan_as_the_documentation_shows_it(dataset: Path, models: Models) -> None:
+    paths, code = process_img_nii(scan_of(dataset), *models, **QUICK)
+    assert code == ErrCode.OK
+    assert all(paths[key].is_file() for key in (*FINAL, *RAW, "out_labels"))
+    bodies = np.unique(array(paths["out_vert"]))
+    assert ((bodies > 0) & (bodies < 26)).sum() == N_VERTEBRAE
+    assert {49, 100, 52, 53} <= set(np.unique(array(paths["out_spine"])))
+    points = POI.load(paths["out_ctd"])
+    assert {part for _, part in points.keys()} == {50}  # noqa: SIM118 - a POI is no dict
+    info = json.loads(paths["out_ctd"].read_text())[0]
+    assert info["source"] == "MRI Segmentation Pipeline"
+    assert info["proc_sem_n4_bias_correction"] == "False"
+    assert info["models"]["0"]["name"] == "TinySemantic"
+
+    # Nothing is left to do, and nothing is touched.
+    before = {p: p.stat().st_mtime_ns for p in dataset.rglob("*") if p.is_file()}
+    assert process_img_nii(scan_of(dataset), *models, **QUICK) == (paths, ErrCode.ALL_DONE)
+    assert before == {p: p.stat().st_mtime_ns for p in dataset.rglob("*") if p.is_file()}
+
+    # spineps-wf finds the results made the same way, and need not make them again.
+    semantic, instance, labeling = models
+    plan = plan_scan(
+        scan_of(dataset).file["nii.gz"],
+        paths,
+        settings=PipelineSettings.from_flat({**QUICK, "poi_points": "bodies"}),
+        models={
+            "semantic": semantic.package,
+            "instance": instance.package,
+            "labeling": labeling.package,
+        },
+    )
+    assert plan.all_done, list(plan)
+
+
+@pytest.mark.parametrize(
+    ("lost", "options", "ran"),
+    [
+        (("out_ctd",), {}, {"out_ctd", "out_snap"}),
+        (("out_snap",), {}, {"out_snap"}),
+        (("out_vert",), {}, set(FINAL)),
+        ((), {"override_ctd": True}, {"out_ctd", "out_snap"}),
+        ((), {"override_postpair": True}, set(FINAL)),
+        ((), {"override_instance": True}, {"out_vert_raw", *FINAL}),
+        ((), {"override_semantic": True}, {*RAW, *FINAL}),
+        (("out_spine_raw",), {}, set()),
+    ],
+    ids=lambda value: "-".join(map(str, value)) or "nothing",
+)
+def test_what_runs_again(
+    done: Path, models: Models, lost: tuple[str, ...], options: dict[str, bool], ran: set[str]
+) -> None:
+    scan = scan_of(done)
+    paths = output_paths_from_input(scan, "derivatives_seg", None, "T2w")
+    for key in lost:
+        paths[key].unlink()
+    marks = {key: paths[key].stat().st_mtime_ns for key in (*FINAL, *RAW) if key not in lost}
+    _, code = process_img_nii(scan, *models[:2], **QUICK, **options)
+    assert code == (ErrCode.OK if ran else ErrCode.ALL_DONE)
+    again = {key for key, mark in marks.items() if paths[key].stat().st_mtime_ns != mark}
+    assert again | (set(lost) & ran) == ran
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, models: Models) -> Path:
+    """Dataset whose scan is finished."""
+    root = tmp_path_factory.mktemp("finished")
+    write_scan(root / "rawdata/sub-x/sub-x_T2w.nii.gz")
+    process_img_nii(scan_of(root), *models[:2], **QUICK)
+    return root
+
+
+@pytest.fixture
+def done(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(finished, tmp_path / "copy"))
+
+
+def test_in_memory_nothing_is_written(dataset: Path, models: Models) -> None:
+    before = files_of(dataset)
+    found = process_img_nii(scan_of(dataset), *models, return_output_instead_of_save=True, **QUICK)
+    semantic, vertebra, points, code = found  # type: ignore[misc]
+    assert code == ErrCode.OK
+    assert isinstance(semantic, NII)
+    assert isinstance(points, POI)
+    assert vertebra.shape == semantic.shape
+    assert points.info["proc_pad_size"] == "4"
+    assert files_of(dataset) == before
+
+
+def test_without_labelling_and_raw_masks(dataset: Path, models: Models) -> None:
+    paths, code = segment_image(scan_of(dataset), *models[:2], save_raw=False, **QUICK)
+    assert code == ErrCode.OK
+    assert not paths["out_raw"].exists()
+    assert not paths["out_labels"].exists()
+    numbers = [n for n in np.unique(array(paths["out_vert"])) if 0 < n < 26]
+    assert numbers == list(range(2, 2 + N_VERTEBRAE))
+
+
+def test_further_files_and_a_function_of_the_user(dataset: Path, models: Models) -> None:
+    def without_sacrum(mask: NII) -> NII:
+        values = mask.get_array()
+        values[values == 26] = 0
+        return mask.set_array(values)
+
+    paths, code = process_img_nii(
+        scan_of(dataset),
+        *models[:2],
+        lambda_semantic=without_sacrum,
+        save_softmax_logits=True,
+        save_modelres_mask=True,
+        save_debug_data=True,
+        snapshot_copy_folder=dataset / "pictures",
+        **QUICK,
+    )
+    assert code == ErrCode.OK
+    assert 26 not in array(paths["out_spine_raw"])
+    assert paths["out_logits"].is_file()
+    assert paths["out_modelres"].is_file()
+    assert list(paths["out_debug"].glob("vert_arr_return_final_T2w.nii.gz"))
+    assert paths["out_snap2"].parent == dataset / "pictures"
+    assert paths["out_snap2"].read_bytes() == paths["out_snap"].read_bytes()
+
+
+def test_a_crop_keeps_the_grid(dataset: Path, models: Models) -> None:
+    whole = slice(None)
+    scan = scan_of(dataset)
+    height = [code in "SI" for code in scan.open_nii().orientation].index(True)
+    box = [whole, whole, whole]
+    box[height] = slice(20, None)
+    paths, code = process_img_nii(scan, *models[:2], crop=tuple(box), **QUICK)  # type: ignore[arg-type]
+    assert code == ErrCode.OK
+    mask = array(paths["out_vert"])
+    assert mask.shape == scan.open_nii().shape
+    assert not np.moveaxis(mask, height, 0)[:15].any()
+
+
+def test_scans_that_cannot_be_done(dataset: Path, models: Models) -> None:
+    folder = dataset / "rawdata/sub-y"
+    wrong = write_scan(folder / "sub-y_ct.nii.gz")
+    paths, code = process_img_nii(BIDS_FILE(wrong, dataset, verbose=False), *models, **QUICK)
+    assert code == ErrCode.COMPATIBILITY
+    assert not paths["out_spine_raw"].exists()
+    image = nib.load(wrong)
+    constant = nib.Nifti1Image(np.full(image.shape, 7, np.int16), image.affine)
+    nib.save(constant, folder / "sub-y_T2w.nii.gz")
+    flat = BIDS_FILE(folder / "sub-y_T2w.nii.gz", dataset, verbose=False)
+    assert process_img_nii(flat, *models, **QUICK)[-1] == ErrCode.EMPTY
+
+
+def test_a_dataset_goes_on_after_a_broken_scan(dataset: Path, models: Models) -> None:
+    broken = dataset / "rawdata/sub-a/sub-a_T2w.nii.gz"
+    broken.parent.mkdir()
+    broken.write_bytes(b"no image")
+    write_scan(dataset / "rawdata/sub-x/sub-x_acq-ax_T2w.nii.gz")  # another plane
+    write_scan(dataset / "rawdata/sub-x/sub-x_T1w.nii.gz")  # not asked for
+    semantic, instance, labeling = models
+    found = process_dataset(
+        dataset, instance, semantic, labeling, snapshot_copy_folder=True, **QUICK
+    )
+    assert found == {
+        "seen": 2,
+        "processed": 1,
+        "already_done": 0,
+        "failed": 1,
+        "failures": [(ErrCode.SHAPE, str(broken))],
+    }
+    assert len(list((dataset / "snaps_seg").glob("*.png"))) == 1
+    (log,) = (dataset / "logs").glob("*_segmentation_pipeline_log.log")
+    assert "gzip -t" in log.read_text()
+    again = process_dataset(dataset, instance, semantic, labeling, save_log_data=False, **QUICK)
+    assert (again["seen"], again["already_done"], again["failed"]) == (2, 1, 1)
+
+
+def test_pairs_and_models_of_a_dataset_must_fit(dataset: Path, models: Models) -> None:
+    semantic, instance, _ = models
+    ct = (Modality.CT, Acquisition.sag)
+    with pytest.raises(ValueError, match="ignore_model_compatibility"):
+        process_dataset(dataset, instance, semantic, modalities=ct)
+    with pytest.raises(ValueError, match="2 semantic models"):
+        process_dataset(dataset, instance, [semantic, semantic], modalities=[ct])
+    with pytest.raises(ValueError, match="empty"):
+        process_dataset(dataset, instance, semantic, modalities=[])
+    nothing = process_dataset(
+        dataset,
+        instance,
+        semantic,
+        modalities=[(Modality.T1w, Acquisition.sag), ([Modality.T1w], Acquisition.sag)],
+        save_log_data=False,
+    )
+    assert nothing["seen"] == 0
