@@ -16,10 +16,11 @@ from spineps_nipype import __version__
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 
 from .cli_flags import add_models, add_reports, add_resources, add_reuse, add_selection
-from .cli_settings import add_settings, pipeline_options
+from .cli_settings import add_option, add_settings, pipeline_options
 from .cli_types import Parser
 from .config_file import parse_with_config
 from .options import RunOptions
+from .sister_options import add_sister_flags, sister_options
 
 EPILOG: Final = """\
 Exit status: 0 all scans are done; 1 nothing could run; 2 wrong usage; 3 some scans failed.
@@ -50,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as fault:  # a setting whose form argparse does not know
         parser.error(str(fault))
     _check_paths(parser, options)
-    from .participant import run_participants
+    from .pipelines import run_pipelines
 
-    return run_participants(options)
+    return run_pipelines(options)
 
 
 def build_parser() -> Parser:
@@ -76,6 +77,7 @@ def build_parser() -> Parser:
     add_reports(parser.add_argument_group("what a run tells"))
     add_reuse(parser.add_argument_group("stored results and corrections"))
     add_settings(parser)
+    add_sister_flags(parser, add_option)
     return parser
 
 
@@ -83,6 +85,8 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
     """Options of a run from parsed arguments; all paths become absolute."""
     given = vars(arguments).copy()
     del given["analysis_level"]
+    given["sister"] = sister_options(given)
+    given["pipelines"] = tuple(dict.fromkeys(given["pipelines"]))
     names = {f.name for f in fields(RunOptions)}
     settings = {o.name: given.pop(o.name) for o in pipeline_options()}
     settings["numerics"] = given.pop("numerics")

@@ -17,7 +17,10 @@ from .options import RunOptions
 
 POSITIONAL: Final = ("bids_dir", "output_dir", "analysis_level")
 NOT_KEPT: Final = frozenset(
-    {*POSITIONAL, "settings", "override", "dry_run", "boilerplate_only", "clean_workdir"}
+    {
+        *(*POSITIONAL, "settings", "override", "sister"),
+        *("dry_run", "boilerplate_only", "clean_workdir"),
+    }
 )
 """What a run is asked to do once, and what stands elsewhere."""
 
@@ -112,6 +115,7 @@ def config_text(options: RunOptions) -> str:
         "run": {k: v for k, v in plain.items() if v is not None},
         "settings": {k: v for k, v in options.settings.flat().items() if v is not None},
         "override": asdict(options.override),
+        "systems": {k: _plain(v) for k, v in options.sister.flat().items() if v is not None},
     }
     head = [
         f"# Options of a run of spineps-wf {__version__}:",

@@ -9,6 +9,8 @@ from typing import Final, Literal
 from spineps_nipype import __version__
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 
+from .sister_options import SisterOptions
+
 WORKFLOW_NAME: Final = "spineps_" + "_".join(__version__.split(".")[:2]) + "_wf"
 """Carries the minor version: work of another version is not believed."""
 AUTO = "auto"
@@ -64,6 +66,10 @@ class RunOptions:
         How the run behaves.
     write_graph, resource_monitor, verbose
         What it tells.
+    pipelines
+        Systems to run, each into its own folder; empty for SPINEPS into the output folder.
+    sister
+        Options of the systems beside SPINEPS.
     """
 
     bids_dir: Path
@@ -104,6 +110,8 @@ class RunOptions:
     write_graph: bool = False
     resource_monitor: bool = False
     verbose: int = 0
+    pipelines: tuple[str, ...] = ()
+    sister: SisterOptions = SisterOptions()
 
     @property
     def work_folder(self) -> Path:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spineps_nipype.bids.query import Query
 from spineps_nipype.errors import ModelError, OutputError, ResourceError, SpinepsError
@@ -21,11 +21,12 @@ from .monitor import resource_monitor
 from .options import WORKFLOW_NAME, RunOptions
 from .plugin_file import OURS, PluginChoice, make_foreign_plugin, read_plugin_file
 from .query_words import no_scans, say_what_is_left_out, say_what_is_not_bids
-from .records import log_models, write_methods, write_records
+from .records import log_models, write_records
 from .resources import available_memory_gb
 from .run_log import run_log
 from .summary import (
     ALL_DONE,
+    INTERRUPTED,
     NOTHING_RAN,
     WRONG_USAGE,
     Outcome,
@@ -57,14 +58,23 @@ def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> 
     int
         Exit status: 0 all scans are done, 1 nothing could run, 2 wrong usage, 3 some failed.
     """
-    return run_system(options, lambda: SpinepsSystem(options, build))
+    return run_system(options, lambda: SpinepsSystem(options, build)).status
 
 
-def run_system(options: RunOptions, make: Callable[[], System]) -> int:
-    """Run one system on a dataset; parameters and result as `run_participants`.
+class RunEnd(NamedTuple):
+    """Exit status of a run, and whether it was stopped from outside."""
+
+    status: int
+    interrupted: bool = False
+
+
+def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
+    """Run one system on a dataset.
 
     Parameters
     ----------
+    options
+        What to do.
     make
         Makes the system; what it raises ends the run with its message.
     """
@@ -75,7 +85,7 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> int:
         query = system.find()
     except SpinepsError as fault:
         print(fault_line(fault))
-        return NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE
+        return RunEnd(NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE)
     say_what_is_left_out(query)
     say_what_is_not_bids(options, query)
     try:
@@ -84,13 +94,13 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> int:
         if options.dry_run or options.boilerplate_only:
             units = system.units(query.scans, options.mem_gb or available_memory_gb())
             if options.dry_run:
-                return dry_run(options, units)
-            print(f"Text for a methods section: {write_methods(_logs(options), options, units)}")
-            return ALL_DONE
+                return RunEnd(dry_run(options, units))
+            print(f"Text for a methods section: {system.write_methods(_logs(options), units)}")
+            return RunEnd(ALL_DONE)
         return _run(options, query, system, plugin)
     except SpinepsError as fault:
         print(fault_line(fault))
-        return NOTHING_RAN
+        return RunEnd(NOTHING_RAN)
 
 
 def _plugin(options: RunOptions) -> PluginChoice:
@@ -103,7 +113,7 @@ def _logs(options: RunOptions) -> Path:
     return options.output_dir / "logs"
 
 
-def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice) -> int:
+def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice) -> RunEnd:
     machine = choose_machine(options, plugin, len(query.scans))
     logs = _logs(options) / f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     make_folder(logs)
@@ -120,7 +130,7 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         units = system.units(query.scans, machine.memory_gb)
         system.describe()
         write_records(logs, options, units, machine)
-        write_methods(logs, options, units)
+        system.write_methods(logs, units)
         log_models(units, system.log_models_in)
         results = _execute(units, options, system, plugin, logs, machine)
     table: Path | None = logs / "scans.tsv"
@@ -130,7 +140,8 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         table = None
         print(f"The table of this run is missing: {fault}")
     print(last_words(results, table))
-    return exit_status(results)
+    interrupted = any(result.reason == INTERRUPTED for result in results)
+    return RunEnd(exit_status(results), interrupted)
 
 
 def _execute(

@@ -26,6 +26,14 @@ PHASE_NAMES: Final[Mapping[str, str]] = {
     "finalize_masks": "final masks",
     "centroids": "centroids",
     "snapshot": "snapshot",
+    "network1": "network of step 1",
+    "rules1": "discs",
+    "network2": "network of step 2",
+    "rules2": "vertebrae",
+    "cord": "cord mask",
+    "pictures": "quality control",
+    "slices": "bodies and discs",
+    "compare": "comparison",
 }
 """Nodes that are worth a word, and the word."""
 WEIGHTS: Final[Mapping[str, float]] = {
@@ -40,6 +48,14 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "finalize_masks": 4,
     "centroids": 3,
     "snapshot": 3,
+    "network1": 45,
+    "rules1": 4,
+    "network2": 35,
+    "rules2": 4,
+    "cord": 30,
+    "pictures": 4,
+    "slices": 30,
+    "compare": 10,
 }
 """Share of each node in the time of a scan, for the percentage and the remaining time."""
 OTHER_WEIGHT: Final = 0.05

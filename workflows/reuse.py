@@ -248,7 +248,7 @@ class _Shelf:
         wanted["Inputs"] = {n: d for n in SOURCES[phase] if (d := self._digest(n)) is not None}
         edited = False
         for name in RESULTS[phase]:
-            record = _read_record(self._files[name])
+            record = read_record(self._files[name])
             if record is None:
                 return _Verdict(False, f"stored, but nothing tells how {name} was made")
             differ = differences(record, wanted)
@@ -267,7 +267,7 @@ class _Shelf:
         return self._digests[name]
 
 
-def _read_record(path: Path) -> dict[str, Any] | None:
+def read_record(path: Path) -> dict[str, Any] | None:
     """Provenance of a stored result, None if there is none that can be read."""
     try:
         content = json.loads(sidecar_of(path).read_text(encoding="utf-8"))

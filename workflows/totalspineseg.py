@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,24 +23,14 @@ from spineps_nipype.interfaces import (
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.totalspineseg.folders import FIRST_PREVIEW, RESULTS
 from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.weights import Step, find_weights, load_weights
 
 from .spineps import NODE_CONFIG
+from .store import Description, Source, add_store, connect
 
-OUTPUTS: Final = (
-    "input",
-    "step1_raw",
-    "step1_output",
-    "step1_cord",
-    "step1_canal",
-    "step1_levels",
-    "step2_input",
-    "step2_raw",
-    "step2_output",
-)
-"""Results; each has the name of the output folder that it goes to."""
 MODES: Final = {
     "step1_output": "nearest",
     "step1_cord": "linear",
@@ -48,8 +39,14 @@ MODES: Final = {
     "step2_output": "nearest",
 }
 """Results that come back to the grid of the scan, and how; the others stay at 1 mm."""
-CHANNELS: Final = {"input": "_0000", "step2_input": "_0001"}
-"""Folders whose files carry the number of a channel of nnU-Net."""
+STAGES: Final = {
+    "images": ("input", "localizers"),
+    "network1": ("step1_raw",),
+    "step1": ("step1_output", "step1_cord", "step1_canal", "step1_levels"),
+    "network2": ("step2_input", "step2_raw"),
+    "step2": ("step2_output",),
+}
+"""Results that are stored together as soon as they are there, so that a fault keeps the rest."""
 PREVIEWS: Final = (
     ("input", None, "none"),
     ("loc", "localizers", "none"),
@@ -78,9 +75,11 @@ def init_totalspineseg_wf(
     localizer: str | Path | None = None,
     run_has_localizers: bool = False,
     data_dir: str | Path | None = None,
-    out_dir: str | Path | None = None,
-    case: str = "",
+    in_file: str | Path | None = None,
+    paths: Mapping[str, Path] | None = None,
+    description: Description | None = None,
     max_gib: float | None = None,
+    mem_gb: Mapping[str, float] | None = None,
     device: str = "cpu",
     omp_nthreads: int = 1,
     name: str = "totalspineseg_wf",
@@ -107,11 +106,17 @@ def init_totalspineseg_wf(
         Whether any scan of the run has a localizer.
     data_dir
         Data folder with installed weights (default: ``TOTALSPINESEG_DATA``).
-    out_dir, case
-        Where results are stored, in the folders of the original, and the name of the scan. Without
-        `out_dir` nothing is stored.
+    in_file
+        The scan, if it is known already.
+    paths
+        Where results are stored: by result, ``preview`` for the picture of the image, beside
+        which the others stand. Without them nothing is stored.
+    description
+        Content of the sidecars.
     max_gib
         Memory above which images are refused.
+    mem_gb
+        Memory of nodes with a network, with rules, and of light ones.
     device, omp_nthreads
         Where networks run, and the processor threads of a node that runs one.
     name
@@ -135,18 +140,20 @@ def init_totalspineseg_wf(
         Every second disc around the result of step 1.
     previews
         Pictures, in the order of their names.
-    out_files
-        Stored files, if `out_dir` is given.
     """
     settings = settings or TotalSpineSegSettings()
-    builder = _Builder(settings, device, omp_nthreads, name)
+    builder = _Builder(settings, device, omp_nthreads, mem_gb or MEMORY_GB, name)
+    if in_file is not None:
+        builder.inputnode.inputs.in_file = str(in_file)
     builder.prepare(max_gib)
     builder.add_localizer(localizer)
     loc = None if localizer is None else str(localizer)
     builder.step1(_weights(1, step1_model, settings, data_dir), loc, run_has_localizers)
     if settings.runs_step2:
         builder.step2(_weights(2, step2_model, settings, data_dir), loc, run_has_localizers)
-    builder.finish(None if out_dir is None else Path(out_dir), case)
+    pictures = builder.finish()
+    if paths is not None:
+        builder.store(paths, description or Description(), pictures)
     return builder.workflow
 
 
@@ -165,22 +172,28 @@ class _Builder:
     """Adds the stages one by one; `made` knows which node makes which result."""
 
     def __init__(
-        self, settings: TotalSpineSegSettings, device: str, omp_nthreads: int, name: str
+        self,
+        settings: TotalSpineSegSettings,
+        device: str,
+        omp_nthreads: int,
+        mem_gb: Mapping[str, float],
+        name: str,
     ) -> None:
         self.settings, self.device, self.threads = settings, device, omp_nthreads
+        self.mem_gb = mem_gb
         self.rules = RuleSettings(
             **{n: getattr(settings, n) for n in RuleSettings.__dataclass_fields__}
         )
         self.workflow = pe.Workflow(name=name)
-        self.made: dict[str, tuple[pe.Node, str] | str] = {}
+        self.made: dict[str, Source] = {}
         self.outputnode = pe.Node(
-            IdentityInterface(fields=[*OUTPUTS, "previews", "out_files"]), name="outputnode"
+            IdentityInterface(fields=[*RESULTS, "previews"]), name="outputnode"
         )
         self.inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")
         self.workflow.add_nodes([self.inputnode, self.outputnode])
 
     def _node(self, interface: Any, name: str, memory: str = "light", **options: Any) -> pe.Node:
-        node = pe.Node(interface, name=name, mem_gb=MEMORY_GB[memory], **options)
+        node = pe.Node(interface, name=name, mem_gb=self.mem_gb[memory], **options)
         node.config = {section: dict(values) for section, values in NODE_CONFIG.items()}
         self.workflow.add_nodes([node])
         return node
@@ -199,11 +212,7 @@ class _Builder:
     def _feed(self, node: pe.Node, **inputs: str) -> None:
         """Connect inputs: name of the trait = name of a result."""
         for target, result in inputs.items():
-            source = self.made[result]
-            if isinstance(source, str):
-                setattr(node.inputs, target, source)
-            else:
-                self.workflow.connect(*source, node, target)
+            connect(self.workflow, self.made[result], node, target)
 
     def prepare(self, max_gib: float | None) -> None:
         """Check the scan and bring it to 1 mm."""
@@ -260,8 +269,8 @@ class _Builder:
             node.inputs.localizer = localizer
         return node
 
-    def finish(self, out_dir: Path | None, case: str) -> None:
-        """Pictures, results on the grid of the scan, stored files."""
+    def finish(self) -> dict[str, pe.Node]:
+        """Pictures, results on the grid of the scan; returns the nodes of the pictures."""
         kept = self.settings.kept()
         pictures = self._previews() if "preview" in kept else {}
         for result, mode in MODES.items():
@@ -270,11 +279,10 @@ class _Builder:
             native = self._node(TSSToNative(mode=mode), f"native_{result}")
             self._feed(native, in_file=result, reference="scan")
             self.made[result] = (native, "out_file")
-        for result in OUTPUTS:
+        for result in RESULTS:
             if result in kept and result in self.made:
                 self._feed(self.outputnode, **{result: result})
-        if out_dir is not None:
-            self._store(out_dir, case, pictures)
+        return pictures
 
     def _previews(self) -> dict[str, pe.Node]:
         nodes = {}
@@ -290,21 +298,24 @@ class _Builder:
         self.workflow.connect(merge, "out", self.outputnode, "previews")
         return nodes
 
-    def _store(self, out_dir: Path, case: str, pictures: dict[str, pe.Node]) -> None:
-        """Store what is kept in the folders of the original, under the name of the scan."""
+    def store(
+        self, paths: Mapping[str, Path], description: Description, pictures: dict[str, pe.Node]
+    ) -> None:
+        """Store what is kept, each stage as soon as it is there."""
         kept = self.settings.kept()
-        names = [n for n in (*OUTPUTS, "localizers") if n in kept and n in self.made]
-        merge = self._node(Merge(len(names) + len(pictures)), "kept", run_without_submitting=True)
-        paths = []
-        for place, result in enumerate(names, start=1):
-            self._feed(merge, **{f"in{place}": result})
-            source = self.made[result]
-            plain = isinstance(source, str) and source.endswith(".nii")
-            ending = ".nii" if plain else ".nii.gz"
-            paths.append(out_dir / result / f"{case}{CHANNELS.get(result, '')}{ending}")
-        for place, (picture, node) in enumerate(pictures.items(), start=len(names) + 1):
-            self.workflow.connect(node, "out_file", merge, f"in{place}")
-            paths.append(out_dir / "preview" / f"{case}_sag_0.5_{picture}.jpg")
-        save = self._node(SaveDerivatives(out_paths=[str(p) for p in paths]), "save")
-        self.workflow.connect(merge, "out", save, "in_files")
-        self.workflow.connect(save, "out_files", self.outputnode, "out_files")
+        for stage, results in STAGES.items():
+            here = {n: self.made[n] for n in results if n in kept and n in self.made}
+            if here:
+                scan = (self.inputnode, "in_file")
+                add_store(
+                    self.workflow, here, paths, scan=scan, description=description, name=stage
+                )
+        for picture, node in pictures.items():
+            first = paths["preview"]
+            path = first.with_name(first.name.replace(f"_{FIRST_PREVIEW}.", f"_{picture}."))
+            save = self._node(
+                SaveDerivatives(out_paths=[str(path)]),
+                f"save_preview_{picture}",
+                run_without_submitting=True,
+            )
+            self.workflow.connect(node, "out_file", save, "in_files")

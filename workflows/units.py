@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,26 +121,51 @@ def make_units(
     fixed_names
         Names of vertebrae that a reader fixed, by scan.
     """
+    snapshots = options.output_dir / SNAPSHOT_FOLDER
+
+    def new(scan: Scan, label: str, name: str) -> Unit:
+        paths = output_paths(
+            scan.path, options.bids_dir, options.output_dir, snapshot_folder=snapshots
+        )
+        return Unit(scan, label, name, paths)
+
+    def prepare(unit: Unit) -> None:
+        unit.corrections = find_corrections(unit.scan.path, options.derivatives, fixed_names)
+        _prepare(unit, options, chooser, memory_gb)
+
+    return gather_units(scans, options.bids_dir, new, prepare)
+
+
+def gather_units(
+    scans: Iterable[Scan],
+    bids_dir: Path,
+    new: Callable[[Scan, str, str], Unit],
+    prepare: Callable[[Unit], None],
+) -> list[Unit]:
+    """One unit for each scan; faults of one stay in its unit.
+
+    Parameters
+    ----------
+    new
+        Makes a unit from a scan, its label and the name of its workflow.
+    prepare
+        Fills a unit in; may raise.
+    """
     units: list[Unit] = []
     taken: dict[Path, Unit] = {}
     names: set[str] = set()
     for scan in scans:
         label = split_extension(scan.path.name)[0]
-        snapshots = options.output_dir / SNAPSHOT_FOLDER
-        paths = output_paths(
-            scan.path, options.bids_dir, options.output_dir, snapshot_folder=snapshots
-        )
-        unit = Unit(scan, label, workflow_name(scan.path, options.bids_dir, names), paths)
+        unit = new(scan, label, workflow_name(scan.path, bids_dir, names))
         try:
-            other = taken.setdefault(paths["out_spine"], unit)
+            other = taken.setdefault(unit.paths[next(iter(unit.results))], unit)
             if other is not unit:
                 raise InputError(
                     f"Its results would have the names of those of {other.scan.path.name}.",
                     file=scan.path,
                     remedy="Rename one of both files, or move it out of the dataset.",
                 )
-            unit.corrections = find_corrections(scan.path, options.derivatives, fixed_names)
-            _prepare(unit, options, chooser, memory_gb)
+            prepare(unit)
         except SpinepsError as fault:
             unit.fault = fault
         except Exception as fault:  # one odd file must not stop the others
@@ -176,7 +201,7 @@ def _prepare(unit: Unit, options: RunOptions, chooser: ModelChooser, memory_gb: 
     )
     if unit.runs:
         unit.memory_gb = scan_memory(header, models.packages, options.settings)
-        _check_memory(path, header, memory_gb)
+        check_memory(path, header, memory_gb)
         _check_space(path, header, models, options)
 
 
@@ -195,7 +220,14 @@ def _check_fit(path: Path, header: ScanHeader, models: ChosenModels) -> None:
             )
 
 
-def _check_memory(path: Path, header: ScanHeader, memory_gb: float) -> None:
+def check_memory(path: Path, header: ScanHeader, memory_gb: float) -> None:
+    """Refuse a scan that needs more memory than the run may fill.
+
+    Raises
+    ------
+    ResourceError
+        If the estimate is above `memory_gb`.
+    """
     needed = memory_estimate_gib(header.shape) * 2**30 / 1e9
     if needed > memory_gb:
         size = " x ".join(map(str, header.shape))
@@ -219,14 +251,26 @@ def _check_space(
         (options.work_folder, WORK_BYTES),
         (options.output_dir, OUTPUT_BYTES),
     ):
-        needed = max(LEAST_FREE_GB, (per_voxel * voxels + probabilities) / 1e9)
-        free = free_gb(folder)
-        if free < needed:
-            raise ResourceError(
-                f"The disk of {folder} has {free:.2f} GB free, the scan needs {needed:.2f} GB.",
-                file=path,
-                remedy="Free space on that disk, or choose another folder (-w for the work).",
-            )
+        needed = (per_voxel * voxels + probabilities) / 1e9
+        check_free(path, folder, needed)
+
+
+def check_free(path: Path, folder: Path, needed_gb: float) -> None:
+    """Refuse a scan whose files do not fit on the disk of a folder.
+
+    Raises
+    ------
+    ResourceError
+        If less is free than is needed, or than even a small scan needs.
+    """
+    needed = max(LEAST_FREE_GB, needed_gb)
+    free = free_gb(folder)
+    if free < needed:
+        raise ResourceError(
+            f"The disk of {folder} has {free:.2f} GB free, the scan needs {needed:.2f} GB.",
+            file=path,
+            remedy="Free space on that disk, or choose another folder (-w for the work).",
+        )
 
 
 def workflow_name(path: Path, root: Path, taken: set[str]) -> str:

@@ -19,6 +19,7 @@ MODALITY_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "T1w": ("T1w", "t1", "T1", "T1c"),
     "Vibe": ("t1dixon", "vibe", "mevibe", "GRE"),
     "CT": ("CT", "ct"),
+    "EPI": ("bold", "sbref"),
     "SEG": ("msk", "seg"),
     "MPR": ("mpr", "MPR", "Mpr"),
     "PD": ("PD", "PDw"),

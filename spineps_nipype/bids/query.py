@@ -19,8 +19,10 @@ from spineps_nipype.errors import InputError
 from .compatibility import modality_of, plane_of_word
 from .names import EXTENSIONS, ScanName, parse_name
 
-MODALITIES: Final = ("T2w", "T1w", "Vibe", "CT")
+MODALITIES: Final = ("T2w", "T1w", "Vibe", "CT", "EPI")
 """Modalities that can be asked for."""
+FUNCTIONAL: Final = "EPI"
+"""Modality that nobody expects to be taken when it is not asked for."""
 NOT_IN_PHASE: Final = frozenset({"W", "F", "FAT", "WATER", "OP", "OPP", "OUTPHASE", "DIFFERENCE"})
 """Values of ``rec`` and ``acq`` that name a dixon image other than in-phase."""
 NOT_IN_PHASE_TYPE: Final = frozenset({"W", "F", "FAT", "WATER", "OP"})
@@ -221,7 +223,8 @@ def _left_out(
     if modality not in MODALITIES:
         return Skipped(path, f"{name.word} is none of {', '.join(MODALITIES)}", expected=True)
     if modality not in wanted:
-        return Skipped(path, f"--modalities does not ask for {modality}")
+        unasked = modality == FUNCTIONAL
+        return Skipped(path, f"--modalities does not ask for {modality}", expected=unasked)
     why = not_in_phase(path, root, name)
     if why:
         return Skipped(path, why, expected=True)

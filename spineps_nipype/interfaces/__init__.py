@@ -1,8 +1,9 @@
 """Nipype interfaces: thin shells that load, call one pure function and save."""
 
+from .consensus import Consensus
 from .convert_labels import ConvertLabels
 from .derivatives import PrepareDerivatives, SaveDerivatives
-from .sc_epi import EPISeg, EPISegQC
+from .sc_epi import EPISeg, EPISegQC, EPISegReport
 from .spine_segmentation import SpineSegmentation
 from .spineps import (
     Centroids,
@@ -40,10 +41,12 @@ from .totalspineseg import (
 __all__ = [
     "Centroids",
     "Conform",
+    "Consensus",
     "ConvertLabels",
     "CorrectedMask",
     "EPISeg",
     "EPISegQC",
+    "EPISegReport",
     "FinalizeMasks",
     "FixNames",
     "InstanceSegmentation",

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    Directory,
     File,
     OutputMultiObject,
     SimpleInterface,
+    Str,
     TraitedSpec,
     isdefined,
     traits,
 )
 
+from .. import __version__
 from ..core.images import load_image, load_mask, save_nii
 from ..errors import ModelError
 from ..sc_epi.model import EpiPackage, load_epi_package, with_mirroring
+from ..sc_epi.naming import QcNames
 from ..sc_epi.qc_mosaic import draw_entry
+from ..sc_epi.qc_report import add_entry
 from ..sc_epi.qc_views import view_of
 from ..sc_epi.segment import segment_epi
 from ..sc_epi.settings import CleanUpSettings, EpiSegSettings, QcSettings
-from ..sc_epi.volumes import load_epi, save_series
+from ..sc_epi.volumes import first_volume, load_epi, save_series
 from .settings_traits import option_trait, read_settings, settings_spec
 from .spineps.common import ModelInputSpec, node_file, torch_resources
 
@@ -78,7 +85,11 @@ class EPISeg(SimpleInterface):
 
 class _EPISegQCInputSpec(settings_spec(QcSettings)):  # type: ignore[misc]
     in_file = File(exists=True, mandatory=True, desc="3-D image")
-    seg_file = File(exists=True, mandatory=True, desc="mask of the cord on the same grid")
+    seg_file = File(
+        exists=True,
+        mandatory=True,
+        desc="mask of the cord on the same grid, or its probability; of a series the first volume",
+    )
     crop_file = File(exists=True, desc="mask around which the pictures are cut")
     numerics = option_trait(EpiSegSettings, "numerics")
 
@@ -99,7 +110,7 @@ class EPISegQC(SimpleInterface):
         settings = read_settings(inputs, QcSettings)
         view = view_of(
             load_image(inputs.in_file),
-            load_mask(inputs.seg_file),
+            first_volume(inputs.seg_file),
             settings.qc_plane,
             crop=load_mask(inputs.crop_file) if isdefined(inputs.crop_file) else None,
             resolution=settings.qc_resolution,
@@ -107,6 +118,46 @@ class EPISegQC(SimpleInterface):
         )
         background, overlay = draw_entry(view, runtime.cwd, numerics=inputs.numerics)
         self._results.update(background=str(background), overlay=str(overlay))
+        return runtime
+
+
+class _EPISegReportInputSpec(BaseInterfaceInputSpec):
+    in_file = File(exists=True, mandatory=True, desc="the image")
+    background = File(exists=True, mandatory=True, desc="mosaic of the image")
+    overlay = File(exists=True, mandatory=True, desc="mosaic of the mask")
+    out_dir = Directory(mandatory=True, desc="folder of the report")
+    dataset = Str("", usedefault=True, desc="data set on the page")
+    subject = Str("", usedefault=True, desc="subject on the page")
+    contrast = Str("", usedefault=True, desc="contrast on the page")
+    plane = option_trait(QcSettings, "qc_plane")
+
+
+class _EPISegReportOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="page of the report")
+
+
+class EPISegReport(SimpleInterface):
+    """Add the pictures of an image to a report; those of an earlier run are replaced."""
+
+    input_spec = _EPISegReportInputSpec
+    output_spec = _EPISegReportOutputSpec
+    _always_run = True
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        page = add_entry(
+            inputs.out_dir,
+            inputs.background,
+            inputs.overlay,
+            names=QcNames(inputs.dataset, inputs.subject, inputs.contrast),
+            input_file=Path(inputs.in_file).name,
+            plane=inputs.plane,
+            command="spineps-wf --pipeline sc-epi",
+            version=__version__,
+            when=datetime.now(UTC).astimezone(),
+            replace=True,
+        )
+        self._results["out_file"] = str(page)
         return runtime
 
 

@@ -68,6 +68,23 @@ def embedded_dir() -> Path:
     return Path(str(files("spineps_nipype") / "data" / "models" / "compact"))
 
 
+def embedded_system(system: str) -> Path | None:
+    """Folder of the compact networks of another system, None if this installation has none.
+
+    Parameters
+    ----------
+    system
+        ``totalspineseg``, ``sc-epi`` or ``spine-segmentation``.
+    """
+    folder = embedded_dir().with_name(f"{embedded_dir().name}-{system}")
+    return folder if folder.is_dir() else None
+
+
+def comes_with_us(folder: Path) -> bool:
+    """Whether a folder lies among the models that come with this installation."""
+    return folder.resolve().is_relative_to(embedded_dir().parent.resolve())
+
+
 def list_packages(kind: Kind | None = None, folder: Path | None = None) -> list[ModelPackage]:
     """Installed and embedded packages, installed ones first; broken ones are skipped and logged.
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import nibabel as nib
 import numpy as np
 
 from ..core.files import whole_file
 from ..core.images import GZIP_LEVEL, load_image, load_volumes, save_nii
+from ..errors import InputError
 from .settings import Numerics, On4D
 
 if TYPE_CHECKING:
     from TPTBox import NII
+
+SERIES_REMEDY: Final = "Segment the mean of its volumes (on-4d mean), or each one (on-4d each)."
 
 
 def load_epi(
@@ -37,7 +40,24 @@ def load_epi(
     """
     if on_4d == "each" and numerics == "mended":
         return load_volumes(path)
-    return [load_image(path, average_4d=on_4d == "mean" and numerics == "mended")]
+    mean = on_4d == "mean" and numerics == "mended"
+    try:
+        return [load_image(path, average_4d=mean)]
+    except InputError as fault:
+        if not mean and "4-D" in fault.what:
+            raise InputError(fault.what, file=fault.file, remedy=SERIES_REMEDY) from fault
+        raise
+
+
+def first_volume(path: str | Path) -> NII:
+    """First volume of a mask, of probabilities, or of a series of them; may be 0 everywhere."""
+    from TPTBox import NII
+
+    image = nib.load(path)
+    data = np.asarray(image.dataobj, dtype=np.float32)
+    while data.ndim > 3:
+        data = data[..., 0]
+    return NII(nib.Nifti1Image(data, image.affine), False)
 
 
 def save_series(volumes: Sequence[NII], path: str | Path) -> Path:

@@ -1,6 +1,7 @@
 """Where the two networks of spine-segmentation lie.
 
-The original has no licence: its weights are fetched by the user and never shipped.
+The original has no licence: its weights are fetched by the user and never shipped. Compact
+networks of our own stand in for them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ..errors import ModelError
+from ..models.lookup import embedded_system
 
 Role = Literal["semantic", "instance"]
 Family = Literal["resnet152", "mitb5"]
@@ -26,6 +28,9 @@ FILES: Final[dict[Family, dict[Role, str]]] = {
         "instance": "2023-11-06_Seg25_Unet_mitb5_vert-only_896px_no-input-seg.onnx",
     },
 }
+SYSTEM: Final = "spine-segmentation"
+MARKS: Final[dict[Role, str]] = {"semantic": "Seg2_", "instance": "Seg25_"}
+"""Part of the file name of every network of a role."""
 CLASSES: Final[dict[Role, int]] = {"semantic": 3, "instance": 26}
 """Output channels, background included."""
 
@@ -38,12 +43,13 @@ def models_folder() -> Path:
 
 
 def find_model(role: Role, family: Family = "resnet152", folder: Path | None = None) -> Path:
-    """Path of a network that the user has fetched.
+    """Path of a network: what the user has fetched, else the compact one that comes with us.
 
     Parameters
     ----------
     folder
-        Where to look; by default where the original keeps its networks.
+        Where to look, and nowhere else; by default where the original keeps its networks, then
+        among the compact ones.
 
     Raises
     ------
@@ -51,11 +57,17 @@ def find_model(role: Role, family: Family = "resnet152", folder: Path | None = N
         If it is not there; the message says where to get it.
     """
     name = FILES[family][role]
-    path = (folder or models_folder()) / name
-    if not path.is_file():
-        raise ModelError(
-            f"The {role} network of spine-segmentation is not installed.",
-            file=path,
-            remedy=f"Its weights have no licence, so nobody ships them; fetch {URL}/{name}.",
-        )
-    return path
+    compact = embedded_system(SYSTEM)
+    places = [folder] if folder is not None else [models_folder(), *([compact] if compact else [])]
+    for place in places:
+        if (place / name).is_file():
+            return place / name
+    if folder is None and compact is not None:
+        found = sorted(compact.glob(f"*{MARKS[role]}*.onnx"))
+        if found:
+            return found[0]
+    raise ModelError(
+        f"The {role} network of spine-segmentation is not installed.",
+        file=places[0] / name,
+        remedy=f"Its weights have no licence, so nobody ships them; fetch {URL}/{name}.",
+    )

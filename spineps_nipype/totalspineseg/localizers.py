@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 ENDINGS: Final = (".nii.gz", ".nii")
-PLACES: Final = ("*{}", "sub-*/anat/*{}")
+PLACES: Final = ("*{}", "sub-*/anat/*{}", "sub-*/ses-*/anat/*{}")
 
 
 def case_name(path: str | Path) -> str:
@@ -26,7 +26,7 @@ def case_name(path: str | Path) -> str:
 def find_localizers(where: str | Path, loc_suffix: str = "") -> list[Path]:
     """The file itself, or those of a folder whose names end with a suffix, sorted.
 
-    Folders are searched directly and below ``sub-*/anat``.
+    Folders are searched directly and below ``anat`` of subjects and sessions.
     """
     where = Path(where)
     if where.is_file():

@@ -101,7 +101,7 @@ def place_tag(
     middle = (box[0].start + box[0].stop) // 2
     for row in _rows(middle - size[0] // 2, height - size[0], REACH * size[0]):
         for column in _columns(box[1], size[1], width, side):
-            inner = column if side == "right" else column + size[1] - 1
+            inner = column if side == "right" else min(column + size[1], width) - 1
             anchor = min(row + size[0] // 2, height - 1)
             free = not taken[row : row + size[0], column : column + size[1]].any()
             if free and labels[anchor, inner] == 0:

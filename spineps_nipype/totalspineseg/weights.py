@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import ModelError
 from ..models.config import ModelConfig
-from ..models.lookup import embedded_dir
+from ..models.lookup import embedded_system
 from ..models.package import CONFIG_NAME, ModelPackage, digest_folder, load_package
 from .profiles import DATASETS, SEED, Profile
 
@@ -28,9 +29,9 @@ RESULTS: Final = Path("nnUNet", "results")
 EXPORTS: Final = Path("nnUNet", "exports")
 FOLD: Final = "0"
 STEP_SIZE: Final = 0.5
+SYSTEM: Final = "totalspineseg"
 EMBEDDED: Final = ("compact_totalspineseg_step1", "compact_totalspineseg_step2")
 """Packages that come with this installation, if it has them."""
-COMPACT_FOLDERS: Final = ("totalspineseg_step1", "totalspineseg_step2")
 
 
 def data_dir(stated: str | Path | None = None) -> Path | None:
@@ -76,16 +77,24 @@ def find_weights(
     folder = data_dir(data)
     name = DATASETS[step - 1]
     if folder is not None:
-        results = folder / RESULTS
-        homes = (results, results / profile.release)
-        for home in homes:
-            if all((home / dataset).is_dir() for dataset in DATASETS):
-                return load_weights(home / name, profile=profile)
-        raise _missing(step, profile, results)
-    compact = embedded_dir() / COMPACT_FOLDERS[step - 1]
-    if compact.is_dir():
-        return load_package(compact, id=EMBEDDED[step - 1])
+        home = _installed(folder, profile)
+        if home is not None:
+            return load_weights(home / name, profile=profile)
+        raise _missing(step, profile, folder / RESULTS)
+    compact = embedded_system(SYSTEM)
+    home = None if compact is None else _installed(compact, profile)
+    if home is not None:
+        return replace(load_weights(home / name, profile=profile), id=EMBEDDED[step - 1])
     raise _missing(step, profile, None)
+
+
+def _installed(folder: Path, profile: Profile) -> Path | None:
+    """Folder with both data sets of a release, in or below a data folder."""
+    results = folder / RESULTS
+    for home in (results, results / profile.release, folder):
+        if all((home / dataset).is_dir() for dataset in DATASETS):
+            return home
+    return None
 
 
 def _missing(step: Step, profile: Profile, where: Path | None) -> ModelError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,3 +141,14 @@ def test_saved_picture(tmp_path: Path) -> None:
         assert picture.format == "JPEG"
         assert picture.size == (60, 80)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_name_wider_than_the_picture(side: Any) -> None:
+    labels = np.zeros((60, 20), np.uint8)
+    labels[20:30, 5:15] = 1
+    taken = np.zeros(labels.shape, bool)
+    box = (slice(20, 30), slice(5, 15))
+    row, column = place_tag(labels, taken, box, (12, 40), side)
+    assert 0 <= row <= 48
+    assert column == 0

@@ -77,9 +77,12 @@ def test_absent_weights_say_where_to_get_them(tmp_path: Path) -> None:
 def test_without_a_data_folder_the_embedded_packages_serve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "embedded_dir", lambda: tmp_path)
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    monkeypatch.setattr(weights, "embedded_system", lambda _: tmp_path)
     with pytest.raises(ModelError, match=DATA_VARIABLE):
         find_weights(1)
+    write_release(tmp_path, "r20241115", below=False)
+    assert [find_weights(step).id for step in (1, 2)] == list(weights.EMBEDDED)
 
 
 @pytest.mark.parametrize("make", ["nothing", "empty", "two"])

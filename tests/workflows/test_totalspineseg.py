@@ -12,6 +12,7 @@ from nibabel import orientations
 
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import ModelError
+from spineps_nipype.totalspineseg.folders import result_paths
 from spineps_nipype.totalspineseg.settings import FOLDERS, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.weights import DATA_VARIABLE
 from spineps_nipype.workflows.totalspineseg import init_totalspineseg_wf
@@ -44,14 +45,13 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(scan: Path, data: Path, base: Path, **options: Any) -> dict[str, Path]:
     """Stored files by their place in the output folder."""
-    workflow = init_totalspineseg_wf(
-        data_dir=data, out_dir=base / "out", case="sub-1_T2w", **options
-    )
+    paths = result_paths(base / "out", "sub-1_T2w", options.get("localizer"))
+    workflow = init_totalspineseg_wf(data_dir=data, in_file=scan, paths=paths, **options)
     workflow.base_dir = str(base / "work")
-    workflow.inputs.inputnode.in_file = str(scan)
     workflow.run()
     out = base / "out"
-    return {str(p.relative_to(out)): p for p in sorted(out.rglob("*")) if p.is_file()}
+    files = [p for p in sorted(out.rglob("*")) if p.is_file() and p.suffix != ".json"]
+    return {str(p.relative_to(out)): p for p in files}
 
 
 def in_ras(path: Path) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +33,9 @@ class System(Protocol):
 
     def describe(self) -> None:
         """Write the files at the root of the output folder."""
+
+    def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
+        """Write the text for a methods section into a folder; returns it."""
 
     def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
         """Workflow of one scan, named `unit.name`; what it makes is stored by itself."""

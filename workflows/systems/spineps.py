@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from spineps_nipype.bids.corrections import read_fixed_names
@@ -13,6 +14,7 @@ from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from ..model_choice import ModelChooser
 from ..options import RunOptions
 from ..query_words import say_unused_names
+from ..records import write_methods
 from ..units import Unit, make_units
 
 ScanWorkflow = Callable[..., Any]
@@ -70,6 +72,10 @@ class SpinepsSystem:
     def describe(self) -> None:
         """Description of the derivative, label tables."""
         describe_dataset(self._options.output_dir, self._options.bids_dir)
+
+    def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
+        """Text and references."""
+        return write_methods(folder, self._options, units)
 
     def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
         """All phases that are left of a scan."""

@@ -10,13 +10,15 @@ DECIMALS = 4
 MISSING = "n/a"  # BIDS
 
 
-def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write rows as TSV; columns in the order in which they first appear.
+def write_table(
+    rows: Sequence[Mapping[str, Any]], path: Path, columns: Sequence[str] = ()
+) -> None:
+    """Write rows as TSV; first the stated columns, then others in the order of their appearance.
 
     Nested values (probabilities of a head) become columns ``<key>_<position>``.
     """
     flat = [_flatten(row) for row in rows]
-    columns = list(dict.fromkeys(name for row in flat for name in row))
+    columns = list(dict.fromkeys([*columns, *(name for row in flat for name in row)]))
     lines = ["\t".join(columns)]
     lines += ["\t".join(_text(row.get(name)) for name in columns) for row in flat]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

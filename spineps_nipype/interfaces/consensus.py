@@ -1,0 +1,103 @@
+"""Shell of the comparison of systems."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    File,
+    SimpleInterface,
+    Str,
+    TraitedSpec,
+    isdefined,
+)
+from TPTBox import NII
+
+from ..core.canonical import to_canonical
+from ..core.consensus import Agreement, Disagreement, Reading, compare
+from ..core.geometry import to_input_grid
+from ..core.images import load_mask
+from ..errors import InputError
+from .spineps.common import node_file
+from .spineps.tables import write_table
+
+MAPS = ("totalspineseg", "totalspineseg_step1", "spine_segmentation")
+"""Systems with one label map."""
+
+
+class _InputSpec(BaseInterfaceInputSpec):
+    spineps_vert = File(exists=True, desc="vertebra mask of SPINEPS, if its names are anatomical")
+    spineps_spine = File(exists=True, desc="semantic mask of SPINEPS")
+    totalspineseg = File(exists=True, desc="result of step 2 of TotalSpineSeg")
+    totalspineseg_step1 = File(exists=True, desc="result of step 1, where there is no step 2")
+    spine_segmentation = File(exists=True, desc="ids of spine-segmentation")
+
+
+class _OutputSpec(TraitedSpec):
+    structures = File(exists=True, desc="one row a pair and structure: Dice and distances")
+    names = File(exists=True, desc="one row for each part that two systems name differently")
+    summary = File(exists=True, desc="the line for the checks of a scan (JSON)")
+    line = Str(desc="the same line")
+
+
+class Consensus(SimpleInterface):
+    """Compare the results of two or more systems on a scan in canonical names."""
+
+    input_spec = _InputSpec
+    output_spec = _OutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        masks = self._masks()
+        readings: list[Reading] = []
+        grid = next(iter(masks.values()), None)
+        arrays = {} if grid is None else {k: _on(grid, m) for k, m in masks.items()}
+        if "spineps_spine" in arrays or "spineps_vert" in arrays:
+            canonical = to_canonical(
+                "spineps",
+                arrays.get("spineps_vert"),
+                spine=arrays.get("spineps_spine"),
+                numbering="anatomical",
+            )
+            readings.append(Reading("SPINEPS", "spineps", canonical))
+        for kind in MAPS:
+            if kind in arrays:
+                found = to_canonical(kind, arrays[kind])
+                readings.append(Reading(_TITLES[kind], kind, found))
+        if grid is None or len(readings) < 2:
+            raise InputError("Results of two systems are needed for a comparison.")
+        consensus = compare(readings, grid.zoom)
+        for name, kind, rows in (
+            ("structures", Agreement, consensus.agreements),
+            ("names", Disagreement, consensus.disagreements),
+        ):
+            path = node_file(runtime, f"{name}.tsv")
+            write_table([asdict(row) for row in rows], path, [f.name for f in fields(kind)])
+            self._results[name] = str(path)
+        path = node_file(runtime, "summary.json")
+        content = {
+            "Systems": [r.system for r in readings],
+            "Check": consensus.line,
+            "Disagreements": len(consensus.disagreements),
+        }
+        path.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+        self._results.update(summary=str(path), line=consensus.line)
+        return runtime
+
+    def _masks(self) -> dict[str, NII]:
+        names = ("spineps_vert", "spineps_spine", *MAPS)
+        stated = {name: getattr(self.inputs, name) for name in names}
+        return {name: load_mask(path) for name, path in stated.items() if isdefined(path)}
+
+
+_TITLES = {
+    "totalspineseg": "TotalSpineSeg",
+    "totalspineseg_step1": "TotalSpineSeg",
+    "spine_segmentation": "spine-segmentation",
+}
+
+
+def _on(grid: NII, mask: NII) -> Any:
+    return to_input_grid(mask, grid).get_array()

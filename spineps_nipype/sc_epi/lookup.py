@@ -1,0 +1,47 @@
+"""Where the package of EPISeg is found."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from ..errors import ModelError
+from ..models.lookup import embedded_system
+from .model import MODEL_KEY, URL, EpiPackage, load_epi_package
+
+SYSTEM: Final = "sc-epi"
+TOOLBOX_VARIABLE: Final = "SCT_DIR"
+"""Folder of the Spinal Cord Toolbox, which installs models below it."""
+TOOLBOX_MODELS: Final = Path("data", "deepseg_models")
+
+
+def install_folder() -> Path:
+    """Folder into which the package is installed: that of the toolbox, else one of our own."""
+    toolbox = os.environ.get(TOOLBOX_VARIABLE)
+    if toolbox and Path(toolbox).is_dir():
+        return Path(toolbox) / TOOLBOX_MODELS / MODEL_KEY
+    return Path.home() / ".config" / "spineps-nipype" / MODEL_KEY
+
+
+def find_epi_package(stated: str | Path | None = None) -> EpiPackage:
+    """Package of EPISeg: the stated folder, else the installed one, else the compact one.
+
+    Raises
+    ------
+    ModelError
+        If there is none; the message says how to install it.
+    """
+    if stated is not None:
+        return load_epi_package(stated)
+    installed = install_folder()
+    if installed.is_dir():
+        return load_epi_package(installed)
+    compact = embedded_system(SYSTEM)
+    if compact is not None:
+        return load_epi_package(compact)
+    raise ModelError(
+        "The model of EPISeg is not installed.",
+        file=installed,
+        remedy=f"Run `spineps-sc-epi -install`, or unpack {URL} into that folder.",
+    )

@@ -1,0 +1,155 @@
+"""Pages for quality control: entries on disk, and the table that shows them in a browser.
+
+Files and keys are those of the Spinal Cord Toolbox 7.0, so that its tools read them; the page is
+our own and needs no network. Source: Spinal Cord Toolbox 7.0, quality control reports.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock
+
+from ..core.files import copy_whole, whole_file
+from .naming import QcNames
+from .qc_mosaic import BACKGROUND, OVERLAY, entry_record, write_record
+from .settings import Plane
+
+COMMAND_FOLDER: Final = "sct_deepseg"
+RECORDS: Final = "_json"
+DATASETS: Final = Path("js", "datasets.js")
+PAGE: Final = "index.html"
+LOCK: Final = ".qc.lock"
+LOCK_SECONDS: Final = 60
+SAME_ENTRY: Final = ("dataset", "subject", "contrast", "inputFile", "plane")
+"""Keys that two entries of the same image share."""
+
+
+def add_entry(
+    root: str | Path,
+    background: str | Path,
+    overlay: str | Path,
+    *,
+    names: QcNames,
+    input_file: str,
+    plane: Plane,
+    command: str,
+    version: str,
+    when: datetime,
+    replace: bool = False,
+) -> Path:
+    """Add the pictures of an image to a report, and bring its page up to date.
+
+    Several processes may do so at once.
+
+    Parameters
+    ----------
+    root
+        Folder of the report; made when it is absent.
+    background, overlay
+        Pictures of `draw_entry`.
+    names
+        Data set, subject and contrast.
+    input_file
+        Name of the image.
+    command, version
+        What made the mask.
+    when
+        Time of the entry; the next free microsecond is taken.
+    replace
+        Remove earlier entries of the same image.
+
+    Returns
+    -------
+    Path
+        Page of the report.
+    """
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / LOCK, timeout=LOCK_SECONDS):
+        stamp = _free_stamp(root, when)
+        folder = Path(*(p for p in _parts(names)), COMMAND_FOLDER, stamp)
+        record = entry_record(
+            folder=folder.as_posix(),
+            date=when.strftime("%Y-%m-%d %H:%M:%S"),
+            names={
+                "dataset": names.dataset,
+                "subject": names.subject,
+                "contrast": names.contrast,
+            },
+            input_file=input_file,
+            plane=plane,
+            command=command,
+            version=version,
+            cwd=str(Path.cwd()),
+        )
+        if replace:
+            _remove_same(root, record)
+        copy_whole(background, root / folder / BACKGROUND)
+        copy_whole(overlay, root / folder / OVERLAY)
+        write_record(record, root / RECORDS / f"qc_{stamp}.json")
+        return refresh(root)
+
+
+def refresh(root: str | Path) -> Path:
+    """Write the page of a report from its entries; marks of a reader stay."""
+    root = Path(root)
+    entries = [_read(path) for path in sorted((root / RECORDS).glob("qc_*.json"))]
+    kept = [entry for entry in entries if entry]
+    text = (
+        f"window.SCT_QC_UUID = {json.dumps(_uuid(root))};\n"
+        f"window.SCT_QC_DATASETS = {json.dumps(kept, indent=1)};\n"
+    )
+    with whole_file(root / DATASETS) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    template = files("spineps_nipype") / "data" / "epi_qc" / PAGE
+    with whole_file(root / PAGE) as temporary:
+        temporary.write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+    return root / PAGE
+
+
+def _parts(names: QcNames) -> list[str]:
+    """Folders of an entry; whatever is no plain name becomes one."""
+    words = (names.dataset, names.subject, names.contrast)
+    return [word.replace("/", "-").strip(". ") or "none" for word in words]
+
+
+def _free_stamp(root: Path, when: datetime) -> str:
+    stamp = when
+    while (root / RECORDS / f"qc_{stamp:%Y_%m_%d_%H%M%S.%f}.json").exists():
+        stamp = stamp.replace(microsecond=(stamp.microsecond + 1) % 1_000_000)
+    return f"{stamp:%Y_%m_%d_%H%M%S.%f}"
+
+
+def _remove_same(root: Path, record: Mapping[str, str]) -> None:
+    for path in (root / RECORDS).glob("qc_*.json"):
+        entry = _read(path)
+        if entry and all(entry.get(key) == record[key] for key in SAME_ENTRY):
+            folder = (root / entry["backgroundImage"]).parent
+            if root.resolve() in folder.resolve().parents:
+                shutil.rmtree(folder, ignore_errors=True)
+            path.unlink(missing_ok=True)
+
+
+def _uuid(root: Path) -> str:
+    """Name under which a browser keeps the marks of a reader: made once."""
+    try:
+        first = (root / DATASETS).read_text(encoding="utf-8").splitlines()[0]
+        return str(json.loads(first.partition("=")[2].strip(" ;")))
+    except (OSError, ValueError, IndexError):
+        return str(uuid.uuid4())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

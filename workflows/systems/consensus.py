@@ -1,0 +1,169 @@
+"""The comparison of systems at the participant level."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from spineps_nipype.bids.header import ScanHeader
+from spineps_nipype.bids.names import (
+    output_folder,
+    output_name,
+    output_paths,
+    parse_name,
+    split_extension,
+)
+from spineps_nipype.bids.query import Query
+from spineps_nipype.core.files import file_digest
+from spineps_nipype.totalspineseg.folders import result_paths
+
+from ..options import RunOptions
+from ..provenance import NO_MODEL
+from ..reuse import read_record
+from ..sister_options import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
+from ..units import Unit
+from .sister import SisterSystem, run_anyway
+
+COMPARED: Final = (SPINEPS, TOTALSPINESEG, SPINE_SEGMENTATION)
+"""Systems that name vertebrae or discs."""
+BASE_GB: Final = 0.6
+VOXEL_BYTES: Final = 80
+
+
+def comparable(options: RunOptions) -> bool:
+    """Whether two systems have results in or below the output folder."""
+    root = options.output_dir
+    alone = not (root / SPINEPS).is_dir() and any(root.glob("sub-*"))
+    return sum((root / name).is_dir() for name in COMPARED) + alone > 1
+
+
+class ConsensusSystem(SisterSystem):
+    """Tables of overlap and names for scans with results of two systems or more.
+
+    Parameters
+    ----------
+    options
+        Options of the comparison.
+    root
+        Folder with one folder for each system.
+    """
+
+    name: ClassVar[str] = "consensus"
+    work_bytes: ClassVar[int] = 1
+    output_bytes: ClassVar[int] = 1
+
+    def __init__(self, options: RunOptions, root: Path) -> None:
+        super().__init__(options)
+        self._root = root
+
+    @property
+    def results(self) -> Mapping[str, str]:
+        """The tables and the line."""
+        return {"summary": "summary", "structures": "structures", "names": "names"}
+
+    def find(self) -> Query:
+        """Scans with results of two systems."""
+        query = self._query(self.options.modalities, None)
+        scans = tuple(s for s in query.scans if len(self.files(s.path)) > 1)
+        return replace(query, scans=scans, skipped=())
+
+    def files(self, scan: Path) -> dict[str, dict[str, Path]]:
+        """Stored label maps of a scan, by system and input of the comparison."""
+        found = {
+            SPINEPS: self._of_spineps(scan),
+            TOTALSPINESEG: self._of_totalspineseg(scan),
+            SPINE_SEGMENTATION: self._of_slices(scan),
+        }
+        return {system: files for system, files in found.items() if files}
+
+    def averages_4d(self) -> bool:
+        """The systems have looked at the scan already."""
+        return True
+
+    def paths(self, scan: Path) -> dict[str, Path]:
+        """Tables in the folders of the dataset."""
+        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        name = parse_name(scan)
+        return {
+            result: folder / output_name(name, word, extension)
+            for result, word, extension in (
+                ("summary", "consensus", ".json"),
+                ("structures", "overlap", ".tsv"),
+                ("names", "names", ".tsv"),
+            )
+        }
+
+    def settings(self, scan: Path) -> dict[str, Any]:
+        """The compared files."""
+        return {key: file_digest(path) for key, path in self._inputs(scan).items()}
+
+    def memory(self, header: ScanHeader) -> dict[str, float]:
+        """By the number of voxels."""
+        return {"compare": BASE_GB + prod(header.shape[:3]) * VOXEL_BYTES / 1e9}
+
+    def tables(self) -> dict[str, list[tuple[int, str]]]:
+        """There are no labels."""
+        return {}
+
+    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:  # noqa: ARG002
+        """The comparison of a scan."""
+        from ..consensus import init_consensus_wf
+
+        workflow = init_consensus_wf(
+            files=self._inputs(unit.scan.path),
+            in_file=unit.scan.path,
+            paths=unit.paths,
+            description=self.description(unit),
+            mem_gb=unit.memory_gb["compare"],
+            name=unit.name,
+        )
+        if self.options.sister.override:
+            run_anyway(workflow)
+        return workflow
+
+    def lines(self, scans: Iterable[Path]) -> list[str]:
+        """What the comparisons of scans say, one line each."""
+        said = []
+        for scan in scans:
+            try:
+                content = json.loads(self.paths(scan)["summary"].read_text(encoding="utf-8"))
+                said.append(f"{split_extension(scan.name)[0]}: {content['Check']}")
+            except (OSError, ValueError, KeyError):
+                continue
+        return said
+
+    def _packages(self) -> dict[str, Any]:
+        return {}
+
+    def _inputs(self, scan: Path) -> dict[str, Path]:
+        return {k: p for files in self.files(scan).values() for k, p in files.items()}
+
+    def _of_spineps(self, scan: Path) -> dict[str, Path]:
+        """Both masks; only the semantic one where vertebrae were counted from the top."""
+        home = self._root / SPINEPS
+        if not home.is_dir():  # SPINEPS ran by itself
+            home = self._root
+        paths = output_paths(scan, self.options.bids_dir, home)
+        spine, vert = paths["out_spine"], paths["out_vert"]
+        if not spine.is_file():
+            return {}
+        record = read_record(vert) or {}
+        model = record.get("Models", {}).get("labeling", {}).get("id", NO_MODEL)
+        named = vert.is_file() and model != NO_MODEL
+        return {"spineps_spine": spine, **({"spineps_vert": vert} if named else {})}
+
+    def _of_totalspineseg(self, scan: Path) -> dict[str, Path]:
+        paths = result_paths(self._root / TOTALSPINESEG, split_extension(scan.name)[0])
+        for step, field in (("step2", "totalspineseg"), ("step1", "totalspineseg_step1")):
+            if paths[f"{step}_output"].is_file():
+                return {field: paths[f"{step}_output"]}
+        return {}
+
+    def _of_slices(self, scan: Path) -> dict[str, Path]:
+        folder = output_folder(scan, self.options.bids_dir, self._root / SPINE_SEGMENTATION)
+        path = folder / output_name(parse_name(scan), "msk", ".nii.gz", seg="instance")
+        return {"spine_segmentation": path} if path.is_file() else {}

@@ -1,0 +1,109 @@
+"""EPISeg at the participant level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from math import prod
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from spineps_nipype.bids.header import ScanHeader
+from spineps_nipype.bids.names import output_folder, parse_name
+from spineps_nipype.bids.query import FUNCTIONAL, Query
+from spineps_nipype.errors import InputError
+from spineps_nipype.sc_epi.lookup import find_epi_package
+from spineps_nipype.sc_epi.naming import QcNames, stem_of
+
+from ..options import RunOptions
+from ..sister_options import SC_EPI
+from ..units import Unit
+from .sister import SisterSystem, digest_or_none, run_anyway
+
+BASE_GB: Final = 0.9
+"""Interpreter with torch [GB]."""
+NETWORK_GB: Final = 1.5
+VOXEL_BYTES: Final = 100
+QC_FOLDER: Final = "qc"
+
+
+class ScEpiSystem(SisterSystem):
+    """Cord masks of functional images, and pages for quality control."""
+
+    name: ClassVar[str] = SC_EPI
+    remedy_4d: ClassVar[str] = "Segment the mean of its volumes (--on-4d mean), or each (each)."
+
+    def __init__(self, options: RunOptions) -> None:
+        self._epi = find_epi_package(options.sister.epi_model)
+        super().__init__(options)
+        crop = options.sister.qc_seg
+        if crop is not None and not crop.is_file():
+            raise InputError("The mask of --qc-seg does not exist.", file=crop)
+
+    @property
+    def results(self) -> Mapping[str, str]:
+        """One mask a class of the model."""
+        return {o.suffix: f"mask {o.suffix.strip('_')}" for o in self._epi.outputs}
+
+    def find(self) -> Query:
+        """Functional images; others are not missed."""
+        query = self._query((FUNCTIONAL,), None)
+        others = tuple(replace(image, expected=True) for image in query.skipped)
+        return replace(query, skipped=others)
+
+    def averages_4d(self) -> bool:
+        """Unless series shall be refused."""
+        return self.options.sister.epi.on_4d != "error"
+
+    def paths(self, scan: Path) -> dict[str, Path]:
+        """Names of the toolbox, in the folders of the dataset."""
+        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        return {o.suffix: folder / f"{stem_of(scan)}{o.suffix}.nii.gz" for o in self._epi.outputs}
+
+    def settings(self, scan: Path) -> dict[str, Any]:  # noqa: ARG002
+        """Clean-up, treatment of series, pictures."""
+        sister = self.options.sister
+        return {
+            **asdict(sister.epi),
+            "qc_seg": digest_or_none(sister.qc_seg),
+            "report": sister.qc,
+        }
+
+    def memory(self, header: ScanHeader) -> dict[str, float]:
+        """By the number of voxels."""
+        data = prod(header.shape) * VOXEL_BYTES / 1e9
+        return {"cord": BASE_GB + NETWORK_GB + data, "pictures": BASE_GB + data}
+
+    def tables(self) -> dict[str, list[tuple[int, str]]]:
+        """There is one label only."""
+        return {"seg_dseg.tsv": [(1, "spinal_cord")]}
+
+    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
+        """Mask and page of an image."""
+        from ..sc_epi import init_sc_epi_wf
+
+        sister, name = self.options.sister, parse_name(unit.scan.path)
+        workflow = init_sc_epi_wf(
+            model=self._epi,
+            settings=sister.epi,
+            in_file=unit.scan.path,
+            paths=unit.paths,
+            description=self.description(unit),
+            qc_dir=self.options.output_dir / QC_FOLDER if sister.qc else None,
+            qc_names=QcNames(
+                sister.qc_dataset or self.options.bids_dir.name,
+                sister.qc_subject or f"sub-{name.subject}",
+                unit.scan.path.parent.name,
+            ),
+            qc_seg=sister.qc_seg,
+            mem_gb=unit.memory_gb,
+            device=device,
+            omp_nthreads=omp_nthreads,
+            name=unit.name,
+        )
+        if sister.override:
+            run_anyway(workflow)
+        return workflow
+
+    def _packages(self) -> dict[str, Any]:
+        return {"cord": self._epi.package}
