@@ -20,6 +20,66 @@ OUT_OF_GPU_MEMORY: Final = (
 )
 
 
+NO_PERMISSION: Final = (
+    "A file or folder may not be used ({what}). Change its permissions, or choose another folder."
+)
+READ_ONLY: Final = (
+    "A folder is read-only ({what}). In a container, bind the output and the work folder so that "
+    "they can be written."
+)
+QUOTA: Final = "Your quota of the disk is used up ({what}). Free space, or use another disk."
+TOO_MANY_FILES: Final = (
+    "Too many files are open ({what}). Raise the limit (ulimit -n 4096), or use fewer processes "
+    "(--nprocs)."
+)
+LOST_FILE_SYSTEM: Final = (
+    "The file system failed ({what}). Run again; if it is a network disk, put the work folder on "
+    "a local one (-w)."
+)
+NO_CUDA: Final = (
+    "The GPU cannot be used ({what}). Check nvidia-smi and that torch was built for its CUDA "
+    "version, give a container access (--gpus all, --nv), or use --device cpu."
+)
+CUDA_FAULT: Final = (
+    "The GPU failed ({what}). Run again; if it happens again with this scan, use --device cpu."
+)
+BROKEN_POOL: Final = (
+    "A process of the pool was killed, mostly because the memory did not suffice. Give the run "
+    "more memory, or fewer processes (--nprocs)."
+)
+SHARED_MEMORY: Final = (
+    "The shared memory did not suffice ({what}). Give the container more (--shm-size 2g, or "
+    "--ipc=host)."
+)
+KNOWN: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(pattern, re.IGNORECASE), words)
+    for pattern, words in (
+        (r"OutOfMemoryError|CUDA out of memory|CUBLAS_STATUS_ALLOC_FAILED", OUT_OF_GPU_MEMORY),
+        (r"/dev/shm|shared memory|shm_open", SHARED_MEMORY),
+        (r"BrokenProcessPool|process pool .* terminated abruptly", BROKEN_POOL),
+        (
+            r"MemoryError|Errno 12\]|Cannot allocate memory|std::bad_alloc"
+            r"|not enough memory|DefaultCPUAllocator",
+            OUT_OF_MEMORY,
+        ),
+        (r"Errno 28\]|No space left", FULL_DISK),
+        (r"Errno 122\]|Disk quota exceeded", QUOTA),
+        (r"Errno 30\]|Read-only file system", READ_ONLY),
+        (r"Errno (?:1|13)\]|PermissionError|Permission denied", NO_PERMISSION),
+        (r"Errno 24\]|Too many open files", TOO_MANY_FILES),
+        (r"Errno (?:5|116|121)\]|Stale file handle|Input/output error", LOST_FILE_SYSTEM),
+        (
+            r"no kernel image|CUDA driver|driver version is insufficient|No CUDA GPUs"
+            r"|not compiled with CUDA|found no NVIDIA|CUDA unknown error"
+            r"|invalid device ordinal|Cannot re-initialize CUDA",
+            NO_CUDA,
+        ),
+        (r"CUDA error|CUBLAS_STATUS|cuDNN error|CUDNN_STATUS", CUDA_FAULT),
+    )
+)
+"""Failures of the system that have a known way out: what their message says, and the words."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """Code and reason of a failed scan.
@@ -52,13 +112,10 @@ def describe_failure(text: str, where: str = "", crash_file: str = "") -> Failur
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, SpinepsError):
         return Failure(kind.code, message, where, crash_file)
-    if "Errno 28" in message or "No space left" in message:
-        return Failure(ErrCode.UNKNOWN, FULL_DISK, where, crash_file)
-    if name == "OutOfMemoryError" or "CUDA out of memory" in message:
-        return Failure(ErrCode.UNKNOWN, OUT_OF_GPU_MEMORY, where, crash_file)
-    if name == "MemoryError" or name.endswith("ArrayMemoryError"):
-        return Failure(ErrCode.UNKNOWN, OUT_OF_MEMORY, where, crash_file)
     said = f"{name}: {message}" if message else name or "It failed without a message."
+    for pattern, words in KNOWN:
+        if pattern.search(said):
+            return Failure(ErrCode.UNKNOWN, words.replace("{what}", said), where, crash_file)
     return Failure(ErrCode.UNKNOWN, said, where, crash_file)
 
 

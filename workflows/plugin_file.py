@@ -12,6 +12,8 @@ from spineps_nipype.errors import InputError
 from .node_events import ObservedPlugin, Observer
 
 OURS: Final = ("MultiProc", "Linear", "SLURM", "SLURMGraph")
+SAFE: Final = {"LegacyMultiProc": "MultiProc"}
+"""Plugins that hang when a process is killed, and ours that do the same work."""
 OF_MACHINE: Final = frozenset({"n_procs", "memory_gb", "n_gpu_procs"})
 REMEDY: Final = (
     "Write it like nipype: 'plugin: MultiProc' and, below, 'plugin_args: {n_procs: 4}'."
@@ -61,6 +63,7 @@ def read_plugin_file(path: Path) -> PluginChoice:
             "The file of --nipype-plugin-file names no plugin.", file=path, remedy=REMEDY
         )
     name = content["plugin"].removesuffix("Plugin")
+    name = SAFE.get(name, name)
     if name not in OURS and _plugin_class(name) is None:
         raise InputError(
             f"The file of --nipype-plugin-file names the plugin {name!r}, which nipype has not.",

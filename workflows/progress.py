@@ -63,6 +63,8 @@ REFRESH: Final = 1.0
 """Time between two updates of the line on a terminal [s]."""
 MIN_ELAPSED: Final = 5.0
 """Remaining time is guessed only after this [s]."""
+LEAST_FRACTION: Final = 0.02
+"""... and only when this share of the work is done."""
 ALMOST: Final = 0.95
 """A running node counts as at most this much done."""
 
@@ -116,6 +118,7 @@ class Progress:
         self._terminal = self._stream.isatty()
         self._start, self._shown = time.monotonic(), 0.0
         self._width = 0
+        self._ended: set[str] = set()
 
     def __call__(self, event: NodeEvent) -> None:
         """Take note of an event."""
@@ -146,6 +149,22 @@ class Progress:
         """Leave the line on the terminal."""
         if self._terminal and self._width:
             self._rewrite("")
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Scans that are done, running and failed."""
+        scans = self.scans.values()
+        failed = sum(scan.failure is not None for scan in scans)
+        done = sum(scan.finished for scan in scans) - failed
+        return done, sum(bool(s.running) and not s.finished for s in scans), failed
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Guess of the remaining time [s], None before there is one."""
+        elapsed, fraction = time.monotonic() - self._start, self.fraction
+        if elapsed <= MIN_ELAPSED or fraction <= LEAST_FRACTION:
+            return None
+        return elapsed * (1 - fraction) / fraction
 
     @property
     def fraction(self) -> float:
@@ -182,6 +201,9 @@ class Progress:
             "seconds": event.seconds,
             "peak_gb": event.peak_gb,
             "progress": round(self.fraction, 4),
+            **dict(zip(("scans_done", "scans_running", "scans_failed"), self.counts, strict=True)),
+            "scans": len(self.scans),
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
         }
         if event.pid is not None:
             entry["pid"] = event.pid
@@ -194,13 +216,30 @@ class Progress:
         if event.kind == "failed":
             reason = scan.failure.reason if scan.failure else ""
             self._say(f"{scan.label}: failed: {reason}")
+            if self._just_ended(scan):
+                self._say(self._summary())
             if self._tracebacks:
                 self._print(event.text.rstrip() + "\n")
         elif event.kind == "done" and node in PHASE_NAMES and not self._terminal:
             memory = f", {event.peak_gb:.1f} GB" if event.peak_gb else ""
             self._say(f"{scan.label}: {PHASE_NAMES[node]} ({event.seconds:.0f} s{memory})")
+        elif event.kind == "done" and self._just_ended(scan) and not self._terminal:
+            self._say(self._summary())
         if self._terminal:
             self._rewrite(self._line())
+
+    def _just_ended(self, scan: ScanProgress) -> bool:
+        """Whether a scan has ended, for the first time it is asked."""
+        if not scan.finished or scan.label in self._ended or len(self.scans) < 2:
+            return False
+        self._ended.add(scan.label)
+        return True
+
+    def _summary(self) -> str:
+        done, running, failed = self.counts
+        words = f"{done} of {len(self.scans)} scans done, {running} running, {failed} failed"
+        left = self.seconds_left
+        return words if left is None else f"{words}, about {_clock(left)} left"
 
     def _say(self, text: str) -> None:
         """A line that stays."""
@@ -209,20 +248,16 @@ class Progress:
         self._print(f"[{self.fraction:4.0%}] {text}\n")
 
     def _line(self) -> str:
-        finished = sum(scan.finished for scan in self.scans.values())
         active = [
             f"{scan.label}: {PHASE_NAMES[node.rpartition('.')[2]]}"
             for scan in self.scans.values()
             for node in scan.running
             if node.rpartition(".")[2] in PHASE_NAMES
         ]
-        elapsed = time.monotonic() - self._start
-        fraction = self.fraction
-        left = ""
-        if elapsed > MIN_ELAPSED and fraction > 0.02:
-            left = f", about {_clock(elapsed * (1 - fraction) / fraction)} left"
-        counts = f"{finished} of {len(self.scans)} scans"
-        return " | ".join([f"[{fraction:4.0%}] {counts}", *active[:3], f"{_clock(elapsed)}{left}"])
+        elapsed = _clock(time.monotonic() - self._start)
+        head = f"[{self.fraction:4.0%}] {self._summary()}"
+        more = [f"and {len(active) - 2} more"] if len(active) > 2 else []
+        return " | ".join([head, *active[:2], *more, elapsed])
 
     def _rewrite(self, line: str) -> None:
         self._shown = time.monotonic()

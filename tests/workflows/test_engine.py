@@ -153,6 +153,24 @@ def test_a_killed_node_is_one_failed_node(tmp_path: Path, number: int) -> None:
     assert later.kinds("done") == ["a.node1", "a.node2"]
 
 
+def kill_server(a: int) -> int:
+    """End the server that all processes of the run are forked from."""
+    import os
+    import time
+
+    os.kill(os.getppid(), 9)
+    time.sleep(30)
+    return a
+
+
+def test_a_run_outlives_the_server_of_its_processes(tmp_path: Path) -> None:
+    """Nodes that ran on it fail; the others run on a new one, and nothing hangs."""
+    result = run(tmp_path, scan("a", kill_server, add), scan("b", add, add), nprocs=1)
+    assert result.kinds("failed") == ["a.node0"]
+    assert "no result" in result.failure().text
+    assert {"b.first", "b.node0", "b.node1"} <= set(result.kinds("done"))
+
+
 def test_a_node_that_leaves_is_a_failed_node(tmp_path: Path) -> None:
     result = run(tmp_path, scan("a", leave), scan("b", add))
     assert "ended with status 7 and no result" in result.failure().text

@@ -79,6 +79,8 @@ def test_of_chained_errors_ours_is_told() -> None:
         (OSError(28, "No space left on device"), FULL_DISK),
         (MemoryError(), OUT_OF_MEMORY),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), OUT_OF_GPU_MEMORY),
+        (OSError(12, "Cannot allocate memory"), OUT_OF_MEMORY),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate"), OUT_OF_MEMORY),
         (ValueError("odd"), "ValueError: odd"),
     ],
 )
@@ -86,6 +88,41 @@ def test_other_errors(error: BaseException, reason: str) -> None:
     failure = describe_failure(text_of(error))
     assert failure.code is ErrCode.UNKNOWN
     assert failure.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "way_out"),
+    [
+        (PermissionError(13, "Permission denied", "/out/a"), "/out/a", "permissions"),
+        (OSError(30, "Read-only file system", "/out/a"), "/out/a", "bind the output"),
+        (OSError(122, "Disk quota exceeded"), "quota", "another disk"),
+        (OSError(24, "Too many open files"), "files are open", "ulimit -n"),
+        (OSError(116, "Stale file handle"), "file system failed", "local one (-w)"),
+        (OSError(5, "Input/output error"), "file system failed", "Run again"),
+        (RuntimeError("No CUDA GPUs are available"), "GPU cannot be used", "--device cpu"),
+        (
+            RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+            "GPU cannot be used",
+            "torch was built",
+        ),
+        (RuntimeError("CUDA error: device-side assert triggered"), "GPU failed", "--device cpu"),
+        (RuntimeError("unable to open shared memory object </torch_1>"), "shared", "--shm-size"),
+    ],
+)
+def test_failures_of_the_system_come_with_a_way_out(
+    error: BaseException, words: str, way_out: str
+) -> None:
+    failure = describe_failure(text_of(error))
+    assert words in failure.reason
+    assert way_out in failure.reason
+    assert "{what}" not in failure.reason
+
+
+def test_a_broken_pool_is_told_as_such() -> None:
+    from concurrent.futures.process import BrokenProcessPool
+
+    text = text_of(BrokenProcessPool("A process in the process pool was terminated abruptly"))
+    assert "killed" in describe_failure(text).reason
 
 
 def test_a_killed_process_is_told_as_such() -> None:

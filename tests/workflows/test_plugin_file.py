@@ -25,7 +25,9 @@ OPTIONS = RunOptions(Path("/bids"), Path("/out"), device="cpu")
 
 def test_a_file_of_nipype(tmp_path: Path) -> None:
     file = tmp_path / "plugin.yml"
-    file.write_text("plugin: MultiProcPlugin\nplugin_args:\n  n_procs: 3\n  mp_context: spawn\n")
+    file.write_text(
+        "plugin: LegacyMultiProcPlugin\nplugin_args:\n  n_procs: 3\n  mp_context: spawn\n"
+    )
     choice = read_plugin_file(file)
     assert choice == PluginChoice("MultiProc", {"n_procs": 3, "mp_context": "spawn"})
     assert choice.other_args == {"mp_context": "spawn"}

@@ -88,7 +88,7 @@ def test_one_line_on_a_terminal() -> None:
     progress = Progress(scans("a", "b"), None, text)
     progress(NodeEvent(name("a", "semantic"), "start"))
     line = text.getvalue().rpartition("\r")[2]
-    assert "0 of 2 scans" in line
+    assert "0 of 2 scans done, 1 running, 0 failed" in line
     assert "sub-a: semantic mask" in line
     progress.end()
     assert text.getvalue().endswith("\r")
@@ -101,6 +101,34 @@ def test_a_full_disk_or_a_closed_stream_stops_nothing(tmp_path: Path) -> None:
     stream.close()
     progress(NodeEvent(name("a", "semantic"), "done", 1.0))
     assert progress.scans["a"].done == {name("a", "semantic")}
+
+
+def test_the_end_of_each_scan_is_told_with_counts(tmp_path: Path) -> None:
+    text, file = io.StringIO(), tmp_path / "progress.jsonl"
+    progress = Progress(scans("a", "b", "c"), file, text)
+    progress(NodeEvent(name("c", "semantic"), "start"))
+    for node in NODES:
+        progress(NodeEvent(name("a", node), "done", 1.0))
+    progress(NodeEvent(name("b", "semantic"), "failed", 1.0, None, FAILURE))
+    lines = [line for line in text.getvalue().splitlines() if "scans done" in line]
+    assert [line.partition("] ")[2] for line in lines] == [
+        "1 of 3 scans done, 1 running, 0 failed",
+        "1 of 3 scans done, 1 running, 1 failed",
+    ]
+    last = json.loads(file.read_text().splitlines()[-1])
+    counted = [last[key] for key in ("scans", "scans_done", "scans_running", "scans_failed")]
+    assert counted == [3, 1, 1, 1]
+
+
+def test_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("spineps_nipype.workflows.progress.time.monotonic", lambda: now[0])
+    progress = Progress(scans("a", "b"), None, io.StringIO())
+    assert progress.seconds_left is None
+    now[0] += 60
+    for node in NODES:
+        progress(NodeEvent(name("a", node), "done", 15.0))
+    assert progress.seconds_left == pytest.approx(60)
 
 
 @pytest.mark.parametrize("kind", ["done", "failed"])
