@@ -55,7 +55,7 @@ KNOWN: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern, re.IGNORECASE), words)
     for pattern, words in (
         (r"OutOfMemoryError|CUDA out of memory|CUBLAS_STATUS_ALLOC_FAILED", OUT_OF_GPU_MEMORY),
-        (r"/dev/shm|shared memory|shm_open", SHARED_MEMORY),
+        (r"\bshm\b|shared memory|shm_open", SHARED_MEMORY),
         (r"BrokenProcessPool|process pool .* terminated abruptly", BROKEN_POOL),
         (
             r"MemoryError|Errno 12\]|Cannot allocate memory|std::bad_alloc"

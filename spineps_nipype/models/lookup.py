@@ -187,8 +187,8 @@ def _not_found(id_: str, kind: Kind, folder: Path | None) -> ModelError:
     remedy = f"Installed for this phase: {', '.join(here) or 'none'}."
     if release is not None:
         remedy += (
-            f" {id_!r} is a SPINEPS release: download {release.url} on a machine with internet, "
-            f"unzip it as {release.folder} in a folder, and name that folder in "
-            f"{MODELS_VARIABLE}."
+            f" {id_!r} is a SPINEPS release: install it with 'spineps-wf-models fetch "
+            f"{release.id} --models-dir DIR' and name DIR in {MODELS_VARIABLE}. Without internet, "
+            f"carry {release.url} over and use 'spineps-wf-models import'."
         )
     return ModelError(f"There is no {kind} model package {id_!r}.", remedy=remedy)

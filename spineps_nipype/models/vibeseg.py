@@ -14,6 +14,7 @@ from typing import Any, Final
 from spineps_nipype.errors import ModelError
 
 from .config import ModelConfig
+from .lookup import MODELS_VARIABLE
 from .package import ModelPackage
 
 WEIGHTS_VARIABLE: Final = "VIBESEG_WEIGHTS_PATH"
@@ -25,10 +26,16 @@ STEP_SIZE: Final = 0.5
 
 
 def weights_folder() -> Path:
-    """Folder below which VIBESeg weights are looked for: the variable's, else TPTBox's."""
+    """Folder below which VIBESeg weights are looked for.
+
+    That of the variable, else the one in the models folder, else that of TPTBox.
+    """
     named = os.environ.get(WEIGHTS_VARIABLE)
     if named:
         return Path(named)
+    models = os.environ.get(MODELS_VARIABLE)
+    if models and (Path(models) / "vibeseg").is_dir():
+        return Path(models) / "vibeseg"
     spec = find_spec("TPTBox")
     home = Path(spec.origin).parent if spec and spec.origin else Path()
     return home / "segmentation" / "nnUNet" / "nnUNet_results"
@@ -51,8 +58,9 @@ def find_vibeseg() -> ModelPackage:
     raise ModelError(
         "The crop to the spine needs the VIBESeg weights, which are not installed.",
         file=home,
-        remedy=f"Download {WEIGHTS_URL} on a machine with internet, unzip it there (or in a "
-        f"folder that {WEIGHTS_VARIABLE} names), or turn the crop off (--auto-crop-to-spine no).",
+        remedy=f"Install them (spineps-wf-models fetch vibeseg), or download {WEIGHTS_URL} on a "
+        f"machine with internet and unzip it there (or in a folder of {WEIGHTS_VARIABLE}), "
+        "or turn the crop off (--auto-crop-to-spine no).",
     )
 
 

@@ -59,7 +59,7 @@ def test_unknown_id_lists_what_there_is(installed: Path) -> None:
 
 
 def test_released_but_not_installed_says_where_to_get_it(installed: Path) -> None:
-    with pytest.raises(ModelError, match=r"https://.*v1\.0\.9/t1w\.zip.*T1w_semantic_v1\.0\.9"):
+    with pytest.raises(ModelError, match=r"fetch t1w.*https://.*v1\.0\.9/t1w\.zip"):
         find_package("t1w", "semantic")
 
 
