@@ -15,6 +15,8 @@ from typing import Any, Literal, get_args, get_type_hints
 Numerics = Literal["mended", "spineps-2.1.3", "seed"]
 AutoCrop = Literal["auto", "yes", "no"]
 PoiPoints = Literal["all", "bodies"]
+Engine = Literal["auto", "torch", "openvino"]
+Precision = Literal["float32", "bfloat16", "auto"]
 
 SPEED_ONLY = frozenset({"proc_inst_batch_size"})
 """Options that change how fast a result is made, not which: a stored result stays valid."""
@@ -153,6 +155,18 @@ class CentroidSettings:
 
 
 @dataclass(frozen=True)
+class EngineSettings:
+    """How networks are computed."""
+
+    engine: Engine = option(
+        "auto", "openvino where it is installed and networks run on the processor, else torch"
+    )
+    precision: Precision = option(
+        "float32", "bfloat16 is faster and changes a few voxels; auto: where the device has it"
+    )
+
+
+@dataclass(frozen=True)
 class SaveSettings:
     """Which additional files a run keeps."""
 
@@ -185,6 +199,7 @@ class PipelineSettings:
     post: PostSettings = PostSettings()
     labeling: LabelingSettings = LabelingSettings()
     centroid: CentroidSettings = CentroidSettings()
+    engine: EngineSettings = EngineSettings()
     save: SaveSettings = SaveSettings()
     numerics: Numerics = option(
         "mended",

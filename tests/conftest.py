@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,9 @@ def shared_dir() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the reference data beside the checkout are absent")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Networks that engines prepare are kept for this session only."""
+    os.environ["SPINEPS_NIPYPE_CACHE"] = str(tmp_path_factory.mktemp("engine_cache"))

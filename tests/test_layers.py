@@ -31,7 +31,8 @@ ALLOWED = {
 }
 ALLOWED["dropin"] = ALLOWED["workflows"] | {"dropin"}
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
-HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures", "onnxruntime"}
+HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures"}
+HEAVY |= {"onnxruntime", "openvino"}
 # These modules are imported inside functions only, so they may name torch at their top.
 TORCH_HOMES = ("models/networks/", "models/inference/")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.settings import SPEED_ONLY, PipelineSettings
 
 PHASES: Final = ("semantic", "instance", "final", "poi", "snapshot")
@@ -16,9 +17,9 @@ ALGORITHM: Final[Mapping[str, int]] = dict.fromkeys(PHASES, 1)
 """Raised when a phase gives other results than before, so that stored ones are made again."""
 
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "semantic": ("crop", "preprocess", "semantic"),
-    "instance": ("instance",),
-    "final": ("post", "labeling"),
+    "semantic": ("crop", "preprocess", "semantic", "engine"),
+    "instance": ("instance", "engine"),
+    "final": ("post", "labeling", "engine"),
     "poi": ("centroid",),
     "snapshot": (),
 }
@@ -75,7 +76,10 @@ def phase_record(
     corrections
         Digests of what a reader corrected: ``spine``, ``vert``, ``names``. Options and models of
         phases that a correction replaces do not count.
+
+    Where the settings leave the engine open, it is the one for the processor.
     """
+    settings = replace(settings, engine=choose_engine(settings.engine))
     names = upstream(phase)
     given = {k: d for k, d in (corrections or {}).items() if _CORRECTED[k] in names}
     made = [p for p in names if p not in {_REPLACED.get(kind) for kind in given}]

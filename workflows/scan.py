@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
 from spineps_nipype.bids.corrections import Corrections
+from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 
 from .outputs import init_outputs_wf
@@ -70,6 +72,8 @@ def init_scan_wf(
     """
     log_plan(in_file, plan)
     settings = settings or PipelineSettings()
+    device = options.get("device", "cpu")
+    settings = replace(settings, engine=choose_engine(settings.engine, device))
     override = override or OverrideSettings()
     workflow = pe.Workflow(name=name)
     inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from spineps_nipype.interfaces import (
     SpineCrop,
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
+from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.models.lookup import find_package
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
@@ -136,6 +138,7 @@ def init_spineps_wf(
         Additional files where the settings ask for them.
     """
     settings = settings or PipelineSettings()
+    settings = replace(settings, engine=choose_engine(settings.engine, device))
     stored = stored or StoredResults()
     semantic = resolve(semantic_model, "semantic")
     instance = resolve(instance_model, "instance")
@@ -279,7 +282,7 @@ class _Builder:
             "semantic",
             package,
         )
-        write_settings(semantic.inputs, self.settings.semantic)
+        write_settings(semantic.inputs, self.settings.semantic, self.settings.engine)
         self.workflow.connect(preprocess, "out_file", semantic, "in_file")
         self._yield("spine_raw", semantic, "out_file")
         if save.save_softmax_logits:
@@ -304,7 +307,7 @@ class _Builder:
         instance = self._network_node(
             InstanceSegmentation(save_debug_data=debug), "instance", package
         )
-        write_settings(instance.inputs, self.settings.instance)
+        write_settings(instance.inputs, self.settings.instance, self.settings.engine)
         self._feed(instance, in_file="spine_raw")
         self._yield("vert_raw", instance, "out_file")
         if debug:
@@ -342,7 +345,7 @@ class _Builder:
             label_vertebrae = self._network_node(
                 LabelVertebrae(c1_enabled=c1_enabled), "label_vertebrae", labeling
             )
-            write_settings(label_vertebrae.inputs, self.settings.labeling)
+            write_settings(label_vertebrae.inputs, self.settings.labeling, self.settings.engine)
             self._feed(label_vertebrae, in_file="image")
             for field in ("spine", "vert", "crop"):
                 self.workflow.connect(post_process, field, label_vertebrae, field)

@@ -44,8 +44,10 @@ def test_every_setting_can_be_changed(name: str) -> None:
             "proc_sem_step_size": 0.25,
             "crop_box": "0:9,:,2:",
             "tta": None,
+            "engine": "torch",
+            "precision": "bfloat16",
         }
-        expected = words.get(name, (default or 0) + 1 if name not in words else None)
+        expected = words[name] if name in words else default + 1
         arguments = [flag, str(expected)]
         if name == "tta":
             arguments, expected = ["--no-tta"], False

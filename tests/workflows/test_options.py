@@ -10,7 +10,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from spineps_nipype.models import engine_choice
 from spineps_nipype.settings import CropSettings, PipelineSettings, SaveSettings, choices
+from spineps_nipype.workflows.provenance import differences, phase_record
 from spineps_nipype.workflows.spineps import init_spineps_wf
 
 from .conftest import SETTINGS, Run
@@ -49,7 +51,12 @@ def inputs(models: dict[str, Any], settings: PipelineSettings) -> dict[str, dict
 
 
 @pytest.mark.parametrize("name", sorted(set(PipelineSettings().flat()) - SAVED))
-def test_an_option_reaches_its_node_and_no_other(models: dict[str, Any], name: str) -> None:
+def test_an_option_reaches_its_node_and_no_other(
+    models: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever this machine has: graphs are built, nothing is computed.
+    monkeypatch.setattr(engine_choice, "find_spec", lambda name: name)
+    monkeypatch.setattr(engine_choice, "has_bfloat16", lambda _device: True)
     value = changed(name)
     before = inputs(models, PipelineSettings())
     after = inputs(models, PipelineSettings.from_flat({name: value}))
@@ -104,3 +111,15 @@ def test_no_node_uses_the_network(
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert sorted(run()) == sorted(EVERYTHING)
     assert run.files() == finished.files()
+
+
+def test_records_name_engine_and_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the settings leave it open, the record says what it came to."""
+    monkeypatch.setattr(engine_choice, "find_spec", lambda _name: None)
+    settings = PipelineSettings()
+    assert settings.engine.engine == "auto"
+    record = phase_record("instance", settings, {})
+    assert record["Settings"]["engine"] == {"engine": "torch", "precision": "float32"}
+    monkeypatch.setattr(engine_choice, "find_spec", lambda name: name)
+    differ = differences(record, phase_record("instance", settings, {}))
+    assert differ == ["engine.engine was torch, is openvino"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from spineps_nipype.bids.corrections import read_fixed_names
 from spineps_nipype.bids.dataset_description import describe_dataset
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
+from spineps_nipype.models.engine_choice import choose_engine
 
 from ..model_choice import ModelChooser
 from ..options import RunOptions
 from ..query_words import say_unused_names
 from ..records import write_methods
+from ..resources import choose_device
 from ..units import Unit, make_units
 
 ScanWorkflow = Callable[..., Any]
@@ -64,7 +67,14 @@ class SpinepsSystem:
         )
 
     def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
-        """Models, stored results and memory of each scan."""
+        """Models, stored results and memory of each scan.
+
+        Raises
+        ------
+        ResourceError
+            If the engine that is asked for is not installed, or the device cannot do it.
+        """
+        self._options = _with_engine(self._options)
         units = make_units(scans, self._options, self._chooser, memory_gb, self._names)
         say_unused_names(self._names, units)
         return units
@@ -99,3 +109,10 @@ class SpinepsSystem:
             mem_gb=unit.memory_gb,
             note=" ".join(unit.models.notes),
         )
+
+
+def _with_engine(options: RunOptions) -> RunOptions:
+    """Options that name the engine and the precision in force, as records need them."""
+    asked = options.settings.engine
+    engine = choose_engine(asked, choose_device(options.device))
+    return replace(options, settings=replace(options.settings, engine=engine))

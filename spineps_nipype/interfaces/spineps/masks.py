@@ -15,7 +15,7 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_image, load_mask, save_nii
-from ...settings import LabelingSettings, PostSettings
+from ...settings import EngineSettings, LabelingSettings, PostSettings
 from ...spineps.discs import finalize_masks
 from ...spineps.labeling import label_vertebrae
 from ...spineps.postprocess import reconcile
@@ -82,7 +82,9 @@ class PostProcess(SimpleInterface):
         return runtime
 
 
-class _LabelInputSpec(ModelInputSpec, settings_spec(LabelingSettings)):  # type: ignore[misc]
+class _LabelInputSpec(  # type: ignore[misc]
+    ModelInputSpec, settings_spec(LabelingSettings, EngineSettings)
+):
     in_file = File(exists=True, mandatory=True, desc="the checked image")
     spine = File(exists=True, mandatory=True, desc="semantic mask on the grid of the image")
     vert = File(exists=True, mandatory=True, desc="vertebra mask, numbered from the top")
@@ -112,7 +114,11 @@ class LabelVertebrae(SimpleInterface):
                 load_mask(inputs.vert),
                 load_image(inputs.in_file, numerics=inputs.numerics),
                 list_to_box(inputs.crop),
-                load_labeling(required_package(inputs), device=inputs.device),
+                load_labeling(
+                    required_package(inputs),
+                    device=inputs.device,
+                    engine=read_settings(inputs, EngineSettings),
+                ),
                 read_settings(inputs, LabelingSettings),
                 c1_enabled=inputs.c1_enabled,
                 numerics=inputs.numerics,

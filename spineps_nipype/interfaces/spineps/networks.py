@@ -7,7 +7,7 @@ from typing import Any
 from nipype.interfaces.base import File, OutputMultiObject, SimpleInterface, TraitedSpec, traits
 
 from ...core.images import load_image, load_mask, save_nii
-from ...settings import InstanceSettings, SemanticSettings
+from ...settings import EngineSettings, InstanceSettings, SemanticSettings
 from ...spineps.instance import segment_instances
 from ...spineps.semantic import segment_semantic
 from ..settings_traits import numerics_trait, read_settings, settings_spec
@@ -16,7 +16,9 @@ from .debug import save_steps
 from .probabilities import save_probability_image, save_softmax
 
 
-class _SemanticInputSpec(ModelInputSpec, settings_spec(SemanticSettings)):  # type: ignore[misc]
+class _SemanticInputSpec(  # type: ignore[misc]
+    ModelInputSpec, settings_spec(SemanticSettings, EngineSettings)
+):
     in_file = File(exists=True, mandatory=True, desc="the pre-processed image")
     numerics = numerics_trait()
     save_softmax = traits.Bool(False, usedefault=True, desc="write class probabilities (npz)")
@@ -44,7 +46,11 @@ class SemanticSegmentation(SimpleInterface):
         with torch_resources(inputs):
             result = segment_semantic(
                 load_image(inputs.in_file, numerics=inputs.numerics),
-                load_semantic(required_package(inputs), device=inputs.device),
+                load_semantic(
+                    required_package(inputs),
+                    device=inputs.device,
+                    engine=read_settings(inputs, EngineSettings),
+                ),
                 read_settings(inputs, SemanticSettings),
                 numerics=inputs.numerics,
                 probabilities=(
@@ -69,7 +75,9 @@ class SemanticSegmentation(SimpleInterface):
         return runtime
 
 
-class _InstanceInputSpec(ModelInputSpec, settings_spec(InstanceSettings)):  # type: ignore[misc]
+class _InstanceInputSpec(  # type: ignore[misc]
+    ModelInputSpec, settings_spec(InstanceSettings, EngineSettings)
+):
     in_file = File(exists=True, mandatory=True, desc="raw semantic mask")
     numerics = numerics_trait()
     save_debug_data = traits.Bool(False, usedefault=True, desc="write intermediate masks")
@@ -94,7 +102,11 @@ class InstanceSegmentation(SimpleInterface):
         with torch_resources(inputs):
             vertebrae = segment_instances(
                 load_mask(inputs.in_file),
-                load_instance(required_package(inputs), device=inputs.device),
+                load_instance(
+                    required_package(inputs),
+                    device=inputs.device,
+                    engine=read_settings(inputs, EngineSettings),
+                ),
                 read_settings(inputs, InstanceSettings),
                 numerics=inputs.numerics,
                 debug=debug,

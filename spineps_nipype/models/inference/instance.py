@@ -17,19 +17,28 @@ from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import InstanceUNet, build_instance_unet
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.safe_load import load_checkpoint
+from spineps_nipype.settings import EngineSettings
+
+from .engines import Engine, make_engine
 
 logger = logging.getLogger(__name__)
 
 SINGLE_CHANNEL_SCALE = 9.0
 """Largest input label, by which networks with one channel divide."""
+SMALL = (16, 16, 16)
+"""A size that the network takes."""
 
 
 class InstanceNetwork:
     """A loaded instance package; see `InstanceModel` for its use."""
 
-    def __init__(self, config: ModelConfig, network: InstanceUNet, device: str) -> None:
+    def __init__(
+        self, config: ModelConfig, network: InstanceUNet, device: str, engine: Engine
+    ) -> None:
         self.config = config
-        self._network = network.to(device)
+        self._channels = network.channels
+        self._network = engine.prepare(network, "instance", (1, network.channels, *SMALL))
+        self._batch_size = engine.batch_size
         self._device = device
         table = np.zeros(256, dtype=np.uint8)
         for source, target in {1: 1, 2: 2, 3: 3, **config.labels}.items():
@@ -47,7 +56,7 @@ class InstanceNetwork:
             Integer maps of mapped semantic labels, each (P, I, R) with sizes that are multiples
             of 8.
         batch_size
-            Cut-outs in one call of the network; halved when memory runs out.
+            Cut-outs in one call of the network; on a processor and when memory runs out 1.
         amp
             Mixed precision on CUDA.
 
@@ -57,7 +66,7 @@ class InstanceNetwork:
             1 above, 2 centre, 3 below, 0 elsewhere.
         """
         out: list[NDArray[np.uint8]] = []
-        size = max(int(batch_size), 1)
+        size = max(min(int(batch_size), self._batch_size or len(cutouts)), 1)
         while len(out) < len(cutouts):
             batch = cutouts[len(out) : len(out) + size]
             try:
@@ -80,7 +89,7 @@ class InstanceNetwork:
         return [self._table[c] for c in classes]
 
     def _one_hot(self, maps: NDArray[Any]) -> Tensor:
-        channels = self._network.channels
+        channels = self._channels
         labels = torch.from_numpy(maps.astype(np.int64)).to(self._device)
         if channels == 1:
             return labels[:, None].float() / SINGLE_CHANNEL_SCALE
@@ -89,9 +98,12 @@ class InstanceNetwork:
 
 
 def load_instance(
-    package: ModelPackage, device: str = "cpu", num_threads: int | None = None
+    package: ModelPackage,
+    device: str = "cpu",
+    num_threads: int | None = None,
+    engine: EngineSettings | None = None,
 ) -> InstanceNetwork:
-    """Load an instance package.
+    """Load an instance package; `engine` computes it, torch in float32 when None.
 
     Raises
     ------
@@ -112,4 +124,6 @@ def load_instance(
     if "state_dict" not in checkpoint:
         raise ModelError("The checkpoint has no state_dict.", file=found[0])
     network = build_instance_unet(checkpoint["state_dict"], str(found[0]))
-    return InstanceNetwork(package.config, network, device)
+    return InstanceNetwork(
+        package.config, network, device, make_engine(engine, device, package.digest)
+    )

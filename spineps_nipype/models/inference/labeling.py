@@ -8,16 +8,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.classifier import VertebraClassifier, build_classifier
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.safe_load import load_checkpoint
+from spineps_nipype.settings import EngineSettings
+
+from .engines import Engine, make_engine
 
 ROTATED_DATA = "v4corpus"
 """Training sets whose name holds this were turned along the spine."""
 BATCH = 4
+"""Patches in one call on a GPU."""
 
 
 class LabelingNetwork:
@@ -30,14 +35,15 @@ class LabelingNetwork:
         heads: Mapping[str, int],
         final_size: tuple[int, int, int],
         rotate: bool,
-        device: str,
+        engine: Engine,
     ) -> None:
         self.config = config
         self.heads = dict(heads)
         self.final_size = final_size
         self.rotate = rotate
-        self._network = network.to(device)
-        self._device = device
+        joined = _JoinedHeads(network, list(self.heads)).eval()
+        self._network = engine.prepare(joined, "labeling", (1, 1, *final_size))
+        self._batch_size = engine.batch_size or BATCH
 
     def predict(self, patches: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Softmax of every head.
@@ -52,23 +58,39 @@ class LabelingNetwork:
         dict
             Head name to an array of shape (n, classes).
         """
-        parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.heads}
+        sizes = list(self.heads.values())
+        logits = np.zeros((len(patches), sum(sizes)), np.float32)
         with torch.inference_mode():
-            for start in range(0, len(patches), BATCH):
-                batch = np.ascontiguousarray(patches[start : start + BATCH], dtype=np.float32)
-                logits = self._network(torch.from_numpy(batch)[:, None].to(self._device))
-                for name, value in logits.items():
-                    parts[name].append(torch.softmax(value, dim=1).cpu().numpy())
+            for start in range(0, len(patches), self._batch_size):
+                part = slice(start, start + self._batch_size)
+                batch = np.ascontiguousarray(patches[part], dtype=np.float32)
+                logits[part] = self._network(torch.from_numpy(batch)[:, None]).cpu().numpy()
+        split = torch.from_numpy(logits).split(sizes, dim=1)
         return {
-            name: np.concatenate(p) if p else np.zeros((0, self.heads[name]), np.float32)
-            for name, p in parts.items()
+            name: torch.softmax(head, dim=1).numpy()
+            for name, head in zip(self.heads, split, strict=True)
         }
 
 
+class _JoinedHeads(nn.Module):
+    """The logits of all heads in one tensor, as engines want it."""
+
+    def __init__(self, network: VertebraClassifier, names: list[str]) -> None:
+        super().__init__()
+        self.network, self.names = network, names
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.network(x)
+        return torch.cat([logits[name] for name in self.names], dim=1)
+
+
 def load_labeling(
-    package: ModelPackage, device: str = "cpu", num_threads: int | None = None
+    package: ModelPackage,
+    device: str = "cpu",
+    num_threads: int | None = None,
+    engine: EngineSettings | None = None,
 ) -> LabelingNetwork:
-    """Load a labelling package.
+    """Load a labelling package; `engine` computes it, torch in float32 when None.
 
     Raises
     ------
@@ -101,7 +123,12 @@ def load_labeling(
     network = build_classifier(state, str(path))
     rotate = ROTATED_DATA in str(options.get("ds_name", ""))
     return LabelingNetwork(
-        package.config, network, heads, (sizes[0], sizes[1], sizes[2]), rotate, device
+        package.config,
+        network,
+        heads,
+        (sizes[0], sizes[1], sizes[2]),
+        rotate,
+        make_engine(engine, device, package.digest),
     )
 
 

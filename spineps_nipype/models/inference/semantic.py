@@ -21,14 +21,14 @@ from spineps_nipype.core.components import bounding_box
 from spineps_nipype.core.upstream import upstream
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
-from spineps_nipype.models.networks.fast_norm import speed_up
 from spineps_nipype.models.networks.instance_unet import load_strictly
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.protocols import Progress, SemanticPrediction
 from spineps_nipype.models.safe_load import load_checkpoint
-from spineps_nipype.settings import Numerics
+from spineps_nipype.settings import EngineSettings, Numerics
 
+from .engines import Engine, Runner, make_engine
 from .normalization import normalize
 from .sliding_window import Shape, fitting_patch, sliding_window_logits
 
@@ -54,8 +54,8 @@ class Plan:
         Intensity statistics by channel.
     regions
         Classes in the order in which regions overwrite each other, None for softmax training.
-    classes
-        Output channels.
+    channels, classes
+        Input and output channels.
     """
 
     configuration: Mapping[str, Any]
@@ -63,6 +63,7 @@ class Plan:
     backward: tuple[int, ...]
     properties: Mapping[str, Mapping[str, Any]]
     regions: tuple[int, ...] | None
+    channels: int
     classes: int
 
     @property
@@ -82,18 +83,17 @@ class SemanticNetwork:
         network: nn.Module,
         folds: Sequence[Mapping[str, Tensor]],
         mirror_axes: Sequence[int],
-        device: str,
+        engine: Engine,
         source: str,
     ) -> None:
         self.config = config
         self.plan = plan
-        on_cpu = torch.device(device).type == "cpu"
-        self._network = speed_up(network) if on_cpu else network.to(device)
+        self._network = network
         self._folds = folds
         self._mirror_axes = tuple(mirror_axes)
-        self._device = device
+        self._engine = engine
         self._source = source
-        self._loaded = -1
+        self._loaded: tuple[int, Runner] | None = None
 
     @property
     def class_labels(self) -> tuple[int, ...]:
@@ -139,7 +139,7 @@ class SemanticNetwork:
         for fold in range(len(self._folds)):
             part = sliding_window_logits(
                 self._use_fold(fold),
-                volume.to(self._device),
+                volume,
                 classes=self.plan.classes,
                 patch=patch,
                 step=step_size or self.config.step_size,
@@ -205,11 +205,13 @@ class SemanticNetwork:
         data, changed = _resample_input(data, spacing, self.plan.configuration)
         return torch.from_numpy(np.ascontiguousarray(data)), box, full, before if changed else None
 
-    def _use_fold(self, fold: int) -> nn.Module:
-        if fold != self._loaded:
+    def _use_fold(self, fold: int) -> Runner:
+        if self._loaded is None or self._loaded[0] != fold:
             load_strictly(self._network, self._folds[fold], self._source)
-            self._loaded = fold
-        return self._network
+            small = (self.plan.channels, *(2 * s for s in self._strides()))
+            runner = self._engine.prepare(self._network, f"fold{fold}", (1, *small))
+            self._loaded = fold, runner
+        return self._loaded[1]
 
     def _strides(self) -> tuple[int, ...]:
         """Total down-sampling of the network along each axis."""
@@ -246,6 +248,7 @@ def load_semantic(
     device: str = "cpu",
     num_threads: int | None = None,
     checkpoints: Sequence[str] = CHECKPOINTS,
+    engine: EngineSettings | None = None,
 ) -> SemanticNetwork:
     """Load a semantic package: all folds, strictly.
 
@@ -259,11 +262,15 @@ def load_semantic(
         Threads of torch in this process; unchanged when None.
     checkpoints
         File names of checkpoints, the preferred one first.
+    engine
+        What computes the network; torch in float32 when None.
 
     Raises
     ------
     ModelError
         If a file is missing, damaged or does not fit.
+    ResourceError
+        If the engine is not installed.
     """
     if num_threads:
         torch.set_num_threads(num_threads)
@@ -281,15 +288,14 @@ def load_semantic(
             file=package.folder,
             remedy="Install the package again.",
         ) from err
-    channels = len(dataset["channel_names"])
-    network = build_semantic_unet(plan.configuration, channels, plan.classes, str(plans_file))
+    network = build_semantic_unet(plan.configuration, plan.channels, plan.classes, str(plans_file))
     model = SemanticNetwork(
         package.config,
         plan,
         network,
         weights,
         first.get("inference_allowed_mirroring_axes") or (),
-        device,
+        make_engine(engine, device, package.digest),
         str(package.folder),
     )
     model._use_fold(0)
@@ -337,6 +343,7 @@ def _plan(plans: Mapping[str, Any], dataset: Mapping[str, Any], name: str) -> Pl
         tuple(plans["transpose_backward"]),
         plans.get("foreground_intensity_properties_per_channel", {}),
         regions,
+        len(dataset["channel_names"]),
         classes,
     )
 

@@ -1,0 +1,167 @@
+"""Networks computed by OpenVINO, which is an optional extra.
+
+A network is translated once and then kept on disk; compiling it for the shape at hand takes less
+than a second. The translation uses the frontend of OpenVINO directly, because its converter
+reports its use to the maker over the network.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch import Tensor, nn
+
+from spineps_nipype.errors import ResourceError
+from spineps_nipype.models.engine_choice import INSTALL
+
+logger = logging.getLogger(__name__)
+
+CACHE_VARIABLE: Final = "SPINEPS_NIPYPE_CACHE"
+"""Environment variable with the folder of translated networks."""
+FORMAT: Final = 1
+"""Raised when networks of this package change without their weights."""
+PRECISIONS: Final = {"float32": "f32", "bfloat16": "bf16"}
+
+
+def cache_folder() -> Path:
+    """Where translated networks are kept."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named) / "openvino"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "spineps-nipype" / "openvino"
+
+
+class OpenVinoEngine:
+    """Networks computed by OpenVINO on the processor, with as many threads as torch has.
+
+    Parameters
+    ----------
+    precision
+        ``float32`` or ``bfloat16``.
+    digest
+        Digest of the package; empty keeps nothing on disk.
+
+    Raises
+    ------
+    ResourceError
+        If OpenVINO is not installed.
+    """
+
+    batch_size = 1
+
+    def __init__(self, precision: str, digest: str) -> None:
+        try:
+            import openvino
+        except ImportError as err:
+            raise ResourceError(f"OpenVINO cannot be loaded ({err}).", remedy=INSTALL) from err
+        self._core = openvino.Core()
+        self._version = openvino.get_version().partition("-")[0]
+        self._digest = digest
+        self._options = {
+            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "NUM_STREAMS": 1,
+            # Pinned threads of several processes would share one processor.
+            "ENABLE_CPU_PINNING": False,
+        }
+
+    def prepare(self, network: nn.Module, part: str, example: Sequence[int]) -> _Compiled:
+        """See `engines.Engine`."""
+        return _Compiled(self._core, self._translated(network, part, example), self._options)
+
+    def _translated(self, network: nn.Module, part: str, example: Sequence[int]) -> Any:
+        """The network from the disk, or translated and stored there."""
+        path = self._path(part)
+        if path is None:
+            return translate(network, example)
+        with FileLock(path.with_suffix(".lock")):
+            if path.is_file():
+                try:
+                    return self._core.read_model(path)
+                except RuntimeError as err:
+                    logger.warning("%s is damaged and made again: %s", path, err)
+            model = translate(network, example)
+            try:
+                _store(model, path)
+            except (OSError, RuntimeError) as err:
+                logger.warning("the translated network could not be kept: %s", err)
+            return model
+
+    def _path(self, part: str) -> Path | None:
+        """File of a network, None where nothing can be kept."""
+        if not self._digest:
+            return None
+        folder = cache_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            logger.info("translated networks are not kept: %s", err)
+            return None
+        if not os.access(folder, os.W_OK):
+            return None
+        return folder / f"{self._digest[:32]}_{part}_{self._version}_{FORMAT}.xml"
+
+
+class _Compiled:
+    """A translated network, compiled for the shape of the last call."""
+
+    def __init__(self, core: Any, model: Any, options: dict[str, Any]) -> None:
+        self._core, self._model, self._options = core, model, options
+        self._shape: tuple[int, ...] = ()
+        self._run: Any = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Logits in float32."""
+        shape = tuple(x.shape)
+        if shape != self._shape:
+            self._model.reshape({self._model.inputs[0]: list(shape)})
+            self._run = self._core.compile_model(self._model, "CPU", self._options)
+            self._shape = shape
+        array = np.ascontiguousarray(x.numpy(), dtype=np.float32)
+        return torch.from_numpy(self._run(array, share_inputs=True)[0])
+
+
+def translate(network: nn.Module, example: Sequence[int]) -> Any:
+    """OpenVINO model of a torch network, for inputs of any size.
+
+    Parameters
+    ----------
+    network
+        One tensor in, one tensor out.
+    example
+        Shape of a small input.
+    """
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is deprecated, but what OpenVINO reads
+        traced = torch.jit.trace(network.cpu(), torch.zeros(tuple(example)), check_trace=False)
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced)  # must live until the end
+        return frontend.convert(frontend.load(decoder))
+
+
+def _store(model: Any, path: Path) -> None:
+    """Write model and weights under temporary names, then rename: the model comes last."""
+    import openvino
+
+    temporary = path.with_name(f"{os.getpid()}_{path.name}")
+    try:
+        openvino.save_model(model, temporary, compress_to_fp16=False)
+        for suffix in (".bin", ".xml"):
+            temporary.with_suffix(suffix).replace(path.with_suffix(suffix))
+    finally:
+        for suffix in (".bin", ".xml"):
+            with suppress(OSError):
+                temporary.with_suffix(suffix).unlink()
