@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from traceback import format_exception
 from typing import Any, Final
@@ -21,6 +22,7 @@ from typing import Any, Final
 from spineps_nipype.core.files import whole_file
 
 from ..guards import BACKEND_VARIABLE, THREAD_VARIABLES
+from .commands import STARTED
 
 NODE: Final = "node.pkl"
 SCRIPT: Final = "job.sh"
@@ -41,6 +43,39 @@ sys.exit(main(Path({folder!r})))
 """
 TAIL: Final = 20
 """Lines of a job's output that a failure shows."""
+
+
+@dataclass
+class Job:
+    """A node on its way through SLURM.
+
+    Parameters
+    ----------
+    node
+        Full name of the node.
+    folder, script, options
+        What sbatch gets.
+    id, state
+        Number and state in SLURM; None before it is submitted.
+    answer
+        What came back, or why nothing will.
+    """
+
+    node: str
+    folder: Path
+    script: Path
+    options: list[str]
+    id: int | None = None
+    state: str = "PENDING"
+    answer: dict[str, Any] | None = None
+    tries: int = 0
+    missed: int = 0
+    ended_at: float | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it has begun to run."""
+        return self.answer is not None or self.state in STARTED
 
 
 def write_job(

@@ -16,8 +16,9 @@ from nipype.pipeline.plugins.base import topological_sort
 
 from ..node_events import NodeEvent, ObservedPlugin, is_remembered
 from .commands import check_programs
+from .job import Job
 from .options import SlurmOptions
-from .queue import Job, JobQueue
+from .queue import JobQueue
 
 JOBS_FOLDER: Final = "slurm_jobs"
 """Folder of the jobs in the folder of the workflow."""

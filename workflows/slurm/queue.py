@@ -9,15 +9,15 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.errors import ResourceError
 
 from . import commands
-from .commands import ACTIVE, STARTED, JobRefused, JobState, SlurmUnreachable
-from .job import OUTPUT, claimed_by, output_tail, read_answer, write_job
+from .commands import ACTIVE, JobRefused, JobState, SlurmUnreachable
+from .endings import GONE, ended, failure
+from .job import OUTPUT, Job, claimed_by, read_answer, write_job
 from .options import SlurmOptions, job_options
 
 logger = logging.getLogger("spineps_nipype.engine")
@@ -30,41 +30,7 @@ CLEAR_TIME: Final = 30.0
 """Time that cancelled jobs of an earlier run have to end [s]."""
 MISSED_LOOKS: Final = 2
 """So many times in a row a job is not shown before it counts as gone."""
-GONE: Final = "GONE"
 NAME_LENGTH: Final = 200
-
-
-@dataclass
-class Job:
-    """A node on its way through SLURM.
-
-    Parameters
-    ----------
-    node
-        Full name of the node.
-    folder, script, options
-        What sbatch gets.
-    id, state
-        Number and state in SLURM; None before it is submitted.
-    answer
-        What came back, or why nothing will.
-    """
-
-    node: str
-    folder: Path
-    script: Path
-    options: list[str]
-    id: int | None = None
-    state: str = "PENDING"
-    answer: dict[str, Any] | None = None
-    tries: int = 0
-    missed: int = 0
-    ended_at: float | None = None
-
-    @property
-    def started(self) -> bool:
-        """Whether it has begun to run."""
-        return self.answer is not None or self.state in STARTED
 
 
 class JobQueue:
@@ -236,7 +202,7 @@ class JobQueue:
             if fault.limit and others:
                 self._wait()
             elif job.tries >= TRIES:
-                job.answer = _failure(
+                job.answer = failure(
                     f"SLURM refuses the job of the node {job.node}: {fault.message}.",
                     "Mend what it asks for: --sbatch-args, --omp-nthreads, or sbatch_args in the "
                     "plugin file.",
@@ -260,7 +226,7 @@ class JobQueue:
         if now - self._lost_since > self.options.patience:
             for job in self._open_jobs():
                 if read_answer(job.folder) is None:
-                    job.answer = _failure(
+                    job.answer = failure(
                         f"SLURM has not answered for {self.options.patience:.0f} s, so the job "
                         f"of the node {job.node} is given up: {fault}.",
                         "Run again when SLURM answers.",
@@ -288,7 +254,8 @@ class JobQueue:
         job.ended_at = now if job.ended_at is None else job.ended_at
         may_come = job.state in ("COMPLETED", "FAILED", GONE)
         if now - job.ended_at >= (self._grace if may_come else 0):
-            job.answer = _failure(*_ending(job), output_tail(job.folder))
+            asked = next((word for word in job.options if word.startswith("--mem")), "")
+            job.answer = ended(job.id, job.node, job.state, job.folder, asked)
 
 
 def _active(job: JobState) -> bool:
@@ -303,37 +270,3 @@ def _update(job: Job, seen: dict[int, JobState]) -> None:
     else:
         job.missed += 1
         job.state = GONE if job.missed >= MISSED_LOOKS else job.state
-
-
-def _ending(job: Job) -> tuple[str, str]:
-    """What to say of a job that ended without an answer, and what to do."""
-    name = f"The job {job.id} of the node {job.node}"
-    again = "Run the same command again to go on."
-    if job.state == "CANCELLED":
-        return f"{name} was cancelled.", again
-    if job.state in ("TIMEOUT", "DEADLINE"):
-        return f"{name} reached its time limit.", (
-            'Give jobs more time, for instance with --sbatch-args="--time=2:00:00", and run again.'
-        )
-    if job.state == "OUT_OF_MEMORY" or _MEMORY.search(output_tail(job.folder)):
-        asked = next((word for word in job.options if word.startswith("--mem")), "")
-        return f"{name} was killed because its memory ({asked}) did not suffice.", (
-            'Ask for more, for instance with --sbatch-args="--mem=16G", and run again.'
-        )
-    if job.state in ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED"):
-        return f"{name} ended because its computer was lost ({job.state}).", again
-    if job.state == GONE:
-        return f"{name} is gone from the queue and left no result.", again
-    return f"{name} ended as {job.state} without a result.", (
-        f"Its last words are in {job.folder / OUTPUT}."
-    )
-
-
-_MEMORY: Final = re.compile(r"oom.?kill|out of memory|exceeded \S* ?memory", re.IGNORECASE)
-
-
-def _failure(what: str, remedy: str, tail: str = "") -> dict[str, Any]:
-    fault = ResourceError(what, remedy=remedy)
-    said = f"Last words of the job:\n{tail}\n" if tail else ""
-    line = f"{type(fault).__module__}.{type(fault).__name__}: {fault}\n"
-    return {"result": None, "traceback": [said, line] if said else [line], "peak_gb": None}

@@ -11,9 +11,9 @@ import pytest
 from spineps_nipype.errors import ResourceError
 from spineps_nipype.workflows.slurm import commands, queue
 from spineps_nipype.workflows.slurm.commands import JobState, SlurmUnreachable
-from spineps_nipype.workflows.slurm.job import ANSWER, OUTPUT
+from spineps_nipype.workflows.slurm.job import ANSWER, OUTPUT, Job
 from spineps_nipype.workflows.slurm.options import SlurmOptions
-from spineps_nipype.workflows.slurm.queue import Job, JobQueue
+from spineps_nipype.workflows.slurm.queue import JobQueue
 
 from ..test_engine import add, fail, node
 from .cluster import Cluster, refused
