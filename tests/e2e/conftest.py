@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from spineps_nipype.workflows.cli import build_parser, main, options_from
 from spineps_nipype.workflows.options import RunOptions
 
 from ..tiny_packages import write_packages, write_scan
+from .slurm_cluster import SlurmCluster, why_not
+from .slurm_programs import SlurmPrograms
 
 
 @dataclass
@@ -140,3 +143,30 @@ def read_only(app: App, tmp_path: Path) -> Iterator[App]:
         yield App(place, app.out, app.work, app.models)
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[SlurmCluster]:
+    """Two nodes of SLURM; skipped where it cannot run."""
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    cluster = SlurmCluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def slurm(
+    slurm_cluster: SlurmCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> SlurmPrograms:
+    """The cluster for one test, with commands that can be made to fail."""
+    monkeypatch.setenv("SLURM_CONF", str(slurm_cluster.configuration))
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.delenv(name, raising=False)
+    programs = SlurmPrograms(tmp_path / "programs")
+    monkeypatch.setenv("PATH", f"{programs.folder}{os.pathsep}{os.environ['PATH']}")
+    return programs
