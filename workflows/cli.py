@@ -36,6 +36,8 @@ MUST_EXIST: Final = {
     "manual_labels": "--manual-labels",
     "nipype_plugin_file": "--nipype-plugin-file",
 }
+TAKE_OPTIONS: Final = ("--sbatch-args", "--gpu-sbatch-args")
+"""Options whose values look like options."""
 LISTS: Final = (
     *("participant_label", "exclude_participant_label", "session_label", "modalities"),
     "derivatives",
@@ -128,8 +130,11 @@ def _check_paths(parser: Parser, options: RunOptions) -> None:
 
 def _with_hyphens(argv: Sequence[str]) -> list[str]:
     """Arguments with ``--participant_label`` spelled ``--participant-label``."""
-    spelled = []
+    spelled: list[str] = []
     for argument in argv:
+        if spelled and spelled[-1] in TAKE_OPTIONS:  # argparse would read an option of our own
+            spelled[-1] += f"={argument}"
+            continue
         name, equals, value = argument.partition("=")
         spelled.append(name.replace("_", "-") + equals + value if name[:2] == "--" else argument)
     return spelled

@@ -141,6 +141,21 @@ def add_resources(group: Any) -> None:
         help="YAML file of nipype with plugin and plugin_args, for any of its plugins",
     )
     group.add_argument(
+        "--sbatch-args",
+        default="",
+        metavar="OPTIONS",
+        help="options of sbatch for every job of --plugin SLURM or SLURMGraph, as "
+        '"--partition=long --account=spine --time=2:00:00"; threads and memory are asked for '
+        "unless you do",
+    )
+    group.add_argument(
+        "--gpu-sbatch-args",
+        default="",
+        metavar="OPTIONS",
+        help='further options for jobs on a GPU, as "--partition=gpu --gres=gpu:a100:1" '
+        "(default: --gres=gpu:1); networks run on the GPU then, unless --device says otherwise",
+    )
+    group.add_argument(
         "--stop-on-first-crash", action="store_true", help="do not go on with other scans"
     )
     group.add_argument(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from .options import RunOptions
+from .options import AUTO, RunOptions
 from .plugin_file import PluginChoice
 from .resources import (
     MAX_THREADS,
@@ -13,6 +14,11 @@ from .resources import (
     choose_device,
     threads_per_node,
 )
+
+CLUSTER_THREADS: Final = 4
+"""Threads of a network in a job of its own."""
+CLUSTER_MEMORY_GB: Final = 1000.0
+"""Memory above which a scan is not even tried on a cluster, which knows its own limits [GB]."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ def choose_machine(options: RunOptions, plugin: PluginChoice, scans: int) -> Mac
     ResourceError
         If a device is asked for that is not there.
     """
+    if plugin.on_cluster:
+        return _cluster(options, plugin)
     device = choose_device(options.device)
     nprocs = options.nprocs or int(plugin.args.get("n_procs") or available_cpus())
     memory_gb = options.mem_gb or float(plugin.args.get("memory_gb") or available_memory_gb())
@@ -57,3 +65,20 @@ def choose_machine(options: RunOptions, plugin: PluginChoice, scans: int) -> Mac
         return Machine(device, 1, threads, memory_gb, int(device != "cpu"))
     threads = options.omp_nthreads or threads_per_node(nprocs, scans)
     return Machine(device, nprocs, threads, memory_gb, gpus if device != "cpu" else 0)
+
+
+def _cluster(options: RunOptions, plugin: PluginChoice) -> Machine:
+    """What each job may use; the computer that submits jobs says nothing about those they run on.
+
+    A GPU is used where options for jobs on a GPU are given, or a device is asked for.
+    """
+    device = options.device
+    if device == AUTO:
+        device = "cuda" if plugin.args.get("gpu_sbatch_args") else "cpu"
+    return Machine(
+        device,
+        nprocs=available_cpus(),
+        threads=options.omp_nthreads or CLUSTER_THREADS,
+        memory_gb=options.mem_gb or CLUSTER_MEMORY_GB,
+        gpus=0,
+    )

@@ -50,6 +50,8 @@ class RunOptions:
         One node at a time.
     device, plugin, nipype_plugin_file
         Where networks run, and how nodes are started.
+    sbatch_args, gpu_sbatch_args
+        Options for jobs of SLURM, and for those on a GPU.
     models_dir
         Folder of installed models; None is that of the environment.
     model_semantic, model_instance, model_labeling
@@ -94,6 +96,8 @@ class RunOptions:
     device: str = AUTO
     plugin: Literal["MultiProc", "Linear", "SLURM", "SLURMGraph"] = "MultiProc"
     nipype_plugin_file: Path | None = None
+    sbatch_args: str = ""
+    gpu_sbatch_args: str = ""
     models_dir: Path | None = None
     model_semantic: str = AUTO
     model_instance: str = AUTO

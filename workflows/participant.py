@@ -19,7 +19,7 @@ from .guards import clean_work, library_environment, make_folder, only_run, term
 from .machine import Machine, choose_machine
 from .monitor import resource_monitor
 from .options import WORKFLOW_NAME, RunOptions
-from .plugin_file import OURS, PluginChoice, make_foreign_plugin, read_plugin_file
+from .plugin_file import OURS, PluginChoice, choose_plugin, make_foreign_plugin
 from .query_words import no_scans, say_what_is_left_out, say_what_is_not_bids
 from .records import log_models, write_records
 from .resources import available_memory_gb
@@ -80,7 +80,7 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     """
     try:
         check_folders(options)
-        plugin = _plugin(options)
+        plugin = choose_plugin(options)
         system = make()
         query = system.find()
     except SpinepsError as fault:
@@ -101,12 +101,6 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     except SpinepsError as fault:
         print(fault_line(fault))
         return RunEnd(NOTHING_RAN)
-
-
-def _plugin(options: RunOptions) -> PluginChoice:
-    if options.nipype_plugin_file is None:
-        return PluginChoice(options.plugin)
-    return read_plugin_file(options.nipype_plugin_file)
 
 
 def _logs(options: RunOptions) -> Path:

@@ -7,11 +7,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from spineps_nipype.errors import InputError
+from spineps_nipype.errors import InputError, ResourceError
 
 from .node_events import ObservedPlugin, Observer
+from .options import RunOptions
 
-OURS: Final = ("MultiProc", "Linear", "SLURM", "SLURMGraph")
+CLUSTER: Final = ("SLURM", "SLURMGraph")
+OURS: Final = ("MultiProc", "Linear", *CLUSTER)
 SAFE: Final = {"LegacyMultiProc": "MultiProc"}
 """Plugins that hang when a process is killed, and ours that do the same work."""
 OF_MACHINE: Final = frozenset({"n_procs", "memory_gb", "n_gpu_procs"})
@@ -36,9 +38,40 @@ class PluginChoice:
     args: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def on_cluster(self) -> bool:
+        """Whether nodes are jobs of SLURM."""
+        return self.name in CLUSTER
+
+    @property
     def other_args(self) -> dict[str, Any]:
         """Arguments other than those that the command line and the machine have a say in."""
         return {name: value for name, value in self.args.items() if name not in OF_MACHINE}
+
+
+def choose_plugin(options: RunOptions) -> PluginChoice:
+    """Plugin of the plugin file, or of the command line, whose options for jobs win.
+
+    Raises
+    ------
+    InputError
+        If the plugin file cannot be used.
+    ResourceError
+        If there are options for jobs and no plugin that has jobs.
+    """
+    file = options.nipype_plugin_file
+    choice = PluginChoice(options.plugin) if file is None else read_plugin_file(file)
+    asked = {
+        name: value
+        for name in ("sbatch_args", "gpu_sbatch_args")
+        if (value := getattr(options, name))
+    }
+    if asked and not choice.on_cluster:
+        flag = f"--{next(iter(asked)).replace('_', '-')}"
+        raise ResourceError(
+            f"{flag} is for jobs of SLURM, and the plugin is {choice.name}.",
+            remedy=f"Add --plugin SLURM, or leave {flag} out.",
+        )
+    return PluginChoice(choice.name, {**choice.args, **asked})
 
 
 def read_plugin_file(path: Path) -> PluginChoice:

@@ -76,6 +76,7 @@ class ScanProgress:
     label: str
     weights: dict[str, float]
     done: set[str] = field(default_factory=set)
+    queued: set[str] = field(default_factory=set)
     running: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     peak_gb: float = 0.0
@@ -127,7 +128,10 @@ class Progress:
         if scan is None:
             return
         node = parts[-1]
-        if event.kind == "start":
+        scan.queued.discard(event.node)
+        if event.kind == "queued":
+            scan.queued.add(event.node)
+        elif event.kind == "start":
             scan.running[event.node] = time.monotonic()
         else:
             scan.running.pop(event.node, None)
@@ -207,6 +211,8 @@ class Progress:
         }
         if event.pid is not None:
             entry["pid"] = event.pid
+        if event.job is not None:
+            entry["job"] = event.job
         if event.kind == "failed" and scan.failure is not None:
             entry["reason"] = scan.failure.reason
         with suppress(OSError), self._file.open("a", encoding="utf-8") as stream:
@@ -238,6 +244,8 @@ class Progress:
     def _summary(self) -> str:
         done, running, failed = self.counts
         words = f"{done} of {len(self.scans)} scans done, {running} running, {failed} failed"
+        waiting = sum(len(scan.queued) for scan in self.scans.values())
+        words += f", {waiting} jobs in the queue" if waiting else ""
         left = self.seconds_left
         return words if left is None else f"{words}, about {_clock(left)} left"
 

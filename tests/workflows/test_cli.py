@@ -99,6 +99,22 @@ def test_the_other_options() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "value", ["--partition=a_b", "--account a_b --time=5", "-p gpu", "--gres=gpu:a100:1"]
+)
+@pytest.mark.parametrize("apart", [True, False])
+def test_options_of_sbatch_look_like_options(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, apart: bool
+) -> None:
+    taken: list[RunOptions] = []
+    monkeypatch.setattr(
+        "spineps_nipype.workflows.participant.run_participants", lambda o: taken.append(o) or 0
+    )
+    words = ["--sbatch-args", value] if apart else [f"--sbatch-args={value}"]
+    assert main([str(tmp_path), str(tmp_path / "out"), "participant", *words]) == 0
+    assert taken[0].sbatch_args == value
+
+
 def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     options = options_from(build_parser().parse_args(["bids", "out", "participant"]))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from spineps_nipype.errors import InputError
+from spineps_nipype.errors import InputError, ResourceError
 from spineps_nipype.workflows.machine import choose_machine
 from spineps_nipype.workflows.node_events import NodeEvent
 from spineps_nipype.workflows.options import RunOptions
 from spineps_nipype.workflows.plugin_file import (
     PluginChoice,
+    choose_plugin,
     make_foreign_plugin,
     read_plugin_file,
 )
@@ -81,3 +83,39 @@ def test_a_plugin_of_nipype_is_watched(
     else:
         workflow.run(plugin=plugin)
     assert [e.kind for e in events if e.kind != "start"] == kinds[1:]
+
+
+def test_options_for_jobs_come_from_the_command_line_and_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "plugin.yml"
+    file.write_text(
+        "plugin: SLURMGraph\n"
+        "plugin_args:\n  sbatch_args: -p slow\n  gpu_sbatch_args: -p gpu\n  poll: 30\n"
+    )
+    options = replace(OPTIONS, nipype_plugin_file=file, sbatch_args="-p quick")
+    assert choose_plugin(options) == PluginChoice(
+        "SLURMGraph", {"sbatch_args": "-p quick", "gpu_sbatch_args": "-p gpu", "poll": 30}
+    )
+
+
+def test_options_for_jobs_need_a_plugin_with_jobs() -> None:
+    with pytest.raises(ResourceError, match="--gpu-sbatch-args is for jobs of SLURM"):
+        choose_plugin(replace(OPTIONS, gpu_sbatch_args="-p gpu"))
+
+
+@pytest.mark.parametrize(
+    ("options", "args", "device"),
+    [
+        ({}, {}, "cpu"),
+        ({}, {"gpu_sbatch_args": "-p gpu"}, "cuda"),
+        ({"device": "cpu"}, {"gpu_sbatch_args": "-p gpu"}, "cpu"),
+        ({"device": "cuda"}, {}, "cuda"),  # there is none where jobs are submitted
+    ],
+)
+def test_the_submitting_computer_says_nothing_about_those_of_the_jobs(
+    options: dict[str, str], args: dict[str, str], device: str
+) -> None:
+    asked = replace(OPTIONS, **{"device": "auto", **options})
+    machine = choose_machine(asked, PluginChoice("SLURM", args), scans=10_000)
+    assert machine.device == device
+    assert machine.threads > 1
+    assert choose_machine(replace(asked, omp_nthreads=7), PluginChoice("SLURM"), 1).threads == 7

@@ -142,3 +142,16 @@ def test_progress_never_goes_back(kind: str) -> None:
             assert progress.fraction >= before
             before = progress.fraction
     assert before == 1.0
+
+
+def test_jobs_that_wait_for_a_cluster_are_not_done() -> None:
+    stream = Terminal()
+    progress = Progress({"scan_a": ("a", ["top.scan_a.semantic"])}, None, stream)
+    progress(NodeEvent("top.scan_a.semantic", "queued", job=7))
+    assert not progress.scans["scan_a"].finished
+    assert progress.fraction == 0
+    assert "0 failed, 1 jobs in the queue" in stream.getvalue()
+    progress(NodeEvent("top.scan_a.semantic", "start", job=7))
+    assert "queue" not in stream.getvalue().rpartition("\r")[2]
+    progress(NodeEvent("top.scan_a.semantic", "done"))
+    assert progress.scans["scan_a"].finished

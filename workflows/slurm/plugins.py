@@ -23,6 +23,9 @@ from .queue import JobQueue
 JOBS_FOLDER: Final = "slurm_jobs"
 """Folder of the jobs in the folder of the workflow."""
 
+LONGEST_SLEEP: Final = 1.0
+"""The graph is looked at no less often [s]; SLURM is asked every `poll` seconds."""
+
 
 class RobustSLURMPlugin(ObservedPlugin):
     """One job a node, submitted when the nodes before it are done.
@@ -57,8 +60,11 @@ class RobustSLURMPlugin(ObservedPlugin):
             log_level=self.plugin_args.get("log_level", logging.WARNING),
         )
         self._queue.clear()
+        execution = dict(config["execution"])
+        pace = max(float(execution["poll_sleep_duration"]), min(self._options.poll, LONGEST_SLEEP))
+        execution["poll_sleep_duration"] = str(pace)
         try:
-            super().run(graph, config, updatehash=updatehash)
+            super().run(graph, {**config, "execution": execution}, updatehash=updatehash)
         finally:
             self._queue.close()
 
