@@ -11,7 +11,8 @@ import logging
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -40,17 +41,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     arguments = parser.parse_args(words)
     _check(parser, arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("spineps_nipype").setLevel(LEVELS[arguments.verbosity])
     start = time.monotonic()
-    with time_profile(arguments.profile_time), memory_trace(arguments.trace_memory):
+    with (
+        _messages(LEVELS[arguments.verbosity]),
+        time_profile(arguments.profile_time),
+        memory_trace(arguments.trace_memory),
+    ):
         try:
             status = _run(arguments, words)
         except SpinepsError as fault:
             print(f"{PROGRAM}: error: {fault}", file=sys.stderr)
             status = FAILED
-    logger.info("Total runtime; %.3f seconds.", time.monotonic() - start)
+        logger.info("Total runtime; %.3f seconds.", time.monotonic() - start)
     return status
+
+
+@contextmanager
+def _messages(level: int) -> Iterator[None]:
+    """Print what this package says."""
+    ours = logging.getLogger("spineps_nipype")
+    before, terminal = ours.level, logging.StreamHandler(sys.stdout)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    ours.addHandler(terminal)
+    ours.setLevel(level)
+    try:
+        yield
+    finally:
+        ours.removeHandler(terminal)
+        ours.setLevel(before)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -131,10 +149,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if not (arguments.install or arguments.images):
-        parser.error("You must specify an image ('-i'), or '-install'.")
     if arguments.custom_url and not arguments.install:
         parser.error("'-custom-url' needs '-install'.")
+    if not (arguments.install or arguments.images):
+        parser.error("You must specify an image ('-i'), or '-install'.")
     given = len(arguments.custom_url or [""])
     if given != 1:
         parser.error(f"Expected 1 URL(s) for task sc_epi, but got {given} URL(s) instead.")
