@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +26,8 @@ EMBEDDED: Final[Mapping[Kind, str]] = {
     "instance": "compact_instance",
     "labeling": "compact_labeling",
 }
+OTHER_SYSTEMS: Final = re.compile(r"totalspineseg|episeg|sc-epi|spine-segmentation", re.IGNORECASE)
+"""Folders of other systems in the models folder: no choice for a SPINEPS phase."""
 DEFAULT_RELEASE: Final[Mapping[Kind, str]] = {
     "semantic": "t2w",
     "instance": "instance",
@@ -163,7 +166,8 @@ def _candidates(stated: Path | None = None) -> Iterator[tuple[str, Path]]:
     installed = models_dir(stated)
     if installed is not None:
         for config in sorted(installed.glob(f"**/{CONFIG_NAME}")):
-            yield package_id(config), config.parent
+            if not OTHER_SYSTEMS.search(config.relative_to(installed).as_posix()):
+                yield package_id(config), config.parent
     for kind, id_ in EMBEDDED.items():
         folder = embedded_dir() / kind
         if (folder / CONFIG_NAME).is_file():

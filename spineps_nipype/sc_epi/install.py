@@ -6,32 +6,20 @@ Source: Spinal Cord Toolbox 7.0, installation of models.
 from __future__ import annotations
 
 import json
-import logging
-import shutil
 import tarfile
 import tempfile
-import time
-import urllib.error
-import urllib.request
 import zipfile
-from pathlib import Path, PurePosixPath
-from typing import Any, Final
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from ..errors import ModelError
+from ..models.archive import extract_zip
+from ..models.download import download
 from .lookup import install_folder
 from .model import MODEL_KEY, TRAINER, URL, EpiPackage, load_epi_package
 
-logger = logging.getLogger(__name__)
-
 SOURCE: Final = "source.json"
-RETRIES: Final = 3
-BACK_OFF: Final = 0.5
-"""Seconds before the second try; doubled before each further one."""
-AGAIN: Final = frozenset({500, 503, 504})
-"""Answers of a server after which another try is worth while."""
-TIMEOUT: Final = 60.0
-CHUNK: Final = 1 << 20
 IGNORED: Final = "__MACOSX"
 
 
@@ -55,8 +43,7 @@ def install_model(url: str | None = None, folder: Path | None = None) -> EpiPack
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         part = Path(temporary)
-        archive = _fetch(address, part / _file_name(address))
-        content = _stripped(_unpack(archive, part / "content", address))
+        content = _stripped(_unpack(_fetch(address, part), part / "content"))
         source = {"model_name": MODEL_KEY, "model_urls": [address], "custom": url is not None}
         (content / SOURCE).write_text(json.dumps(source, indent=4) + "\n", encoding="utf-8")
         load_epi_package(content)  # refuses what is no model before anything is replaced
@@ -78,52 +65,32 @@ def model_url(package: EpiPackage) -> str:
     return URL
 
 
-def _file_name(address: str) -> str:
-    return PurePosixPath(urlsplit(address).path).name or "archive.zip"
-
-
-def _fetch(address: str, target: Path) -> Path:
-    if urlsplit(address).scheme not in {"http", "https", "file"}:
+def _fetch(address: str, folder: Path) -> Path:
+    """Archive in a folder: downloaded, or where it lies on this machine."""
+    parts = urlsplit(address)
+    if parts.scheme in {"http", "https"}:
+        return download(address, folder)
+    archive = Path(unquote(parts.path))
+    if parts.scheme != "file":
         raise ModelError(
-            f"{address} is no address of an archive.", remedy="Give an https:// address."
+            f"{address} is no address of an archive.", remedy="Give one with https:// or file://."
         )
-    for attempt in range(RETRIES + 1):
-        try:
-            with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:  # noqa: S310
-                _save(answer, target)
-            return target
-        except urllib.error.HTTPError as fault:
-            last: Exception = fault
-            if fault.code not in AGAIN:
-                break
-        except (urllib.error.URLError, OSError) as fault:
-            last = fault
-        if attempt < RETRIES and not address.startswith("file:"):
-            time.sleep(BACK_OFF * 2**attempt)
-    raise ModelError(
-        f"The archive {address} cannot be fetched: {last}.",
-        remedy="Check the network, or download it elsewhere and give -custom-url file:///….zip.",
-    )
+    if not archive.is_file():
+        raise ModelError("The archive does not exist.", file=archive)
+    return archive
 
 
-def _save(answer: Any, target: Path) -> None:
-    logger.info("downloading %s", target.name)
-    with target.open("wb") as stream:
-        shutil.copyfileobj(answer, stream, CHUNK)
-
-
-def _unpack(archive: Path, target: Path, address: str) -> Path:
+def _unpack(archive: Path, target: Path) -> Path:
     target.mkdir()
+    if zipfile.is_zipfile(archive):
+        extract_zip(archive, target)
+        return target
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as content:
-                content.extractall(target)  # zipfile itself drops .. and roots  # noqa: S202
-        else:
-            with tarfile.open(archive) as content:
-                content.extractall(target, filter="data")
-    except (OSError, zipfile.BadZipFile, tarfile.TarError) as fault:
+        with tarfile.open(archive) as content:
+            content.extractall(target, filter="data")
+    except (OSError, tarfile.TarError) as fault:
         raise ModelError(
-            f"The archive {address} cannot be unpacked: {fault}.", remedy="Fetch it again."
+            f"The archive cannot be unpacked: {fault}.", file=archive, remedy="Fetch it again."
         ) from fault
     return target
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import ModelError
-from ..models.lookup import embedded_system
+from ..models.lookup import embedded_system, models_dir
 from .model import MODEL_KEY, URL, EpiPackage, load_epi_package
 
 SYSTEM: Final = "sc-epi"
 TOOLBOX_VARIABLE: Final = "SCT_DIR"
 """Folder of the Spinal Cord Toolbox, which installs models below it."""
+FETCHED: Final = "episeg_v0.2"
+"""Where `spineps-wf-models fetch episeg` puts it in the models folder."""
 TOOLBOX_MODELS: Final = Path("data", "deepseg_models")
 
 
@@ -24,8 +26,17 @@ def install_folder() -> Path:
     return Path.home() / ".config" / "spineps-nipype" / MODEL_KEY
 
 
-def find_epi_package(stated: str | Path | None = None) -> EpiPackage:
-    """Package of EPISeg: the stated folder, else the installed one, else the compact one.
+def find_epi_package(
+    stated: str | Path | None = None, *, models: Path | None = None
+) -> EpiPackage:
+    """Package of EPISeg: the stated folder, else an installed one, else the compact one.
+
+    Parameters
+    ----------
+    stated
+        Folder of the package.
+    models
+        Models folder; that of SPINEPS unless given.
 
     Raises
     ------
@@ -34,9 +45,11 @@ def find_epi_package(stated: str | Path | None = None) -> EpiPackage:
     """
     if stated is not None:
         return load_epi_package(stated)
+    common = models_dir(models)
     installed = install_folder()
-    if installed.is_dir():
-        return load_epi_package(installed)
+    for folder in (*([common / FETCHED] if common else []), installed):
+        if folder.is_dir():
+            return load_epi_package(folder)
     compact = embedded_system(SYSTEM)
     if compact is not None:
         return load_epi_package(compact)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ..errors import ModelError
-from ..models.lookup import embedded_system
+from ..models.lookup import embedded_system, models_dir
 
 Role = Literal["semantic", "instance"]
 Family = Literal["resnet152", "mitb5"]
@@ -42,14 +42,22 @@ def models_folder() -> Path:
     return home / "spine-segmentation" / RELEASE
 
 
-def find_model(role: Role, family: Family = "resnet152", folder: Path | None = None) -> Path:
+def find_model(
+    role: Role,
+    family: Family = "resnet152",
+    folder: Path | None = None,
+    *,
+    models: Path | None = None,
+) -> Path:
     """Path of a network: what the user has fetched, else the compact one that comes with us.
 
     Parameters
     ----------
     folder
-        Where to look, and nowhere else; by default where the original keeps its networks, then
-        among the compact ones.
+        Where to look, and nowhere else; by default in the models folder, then where the original
+        keeps its networks, then among the compact ones.
+    models
+        Models folder; that of SPINEPS unless given.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def find_model(role: Role, family: Family = "resnet152", folder: Path | None = N
     """
     name = FILES[family][role]
     compact = embedded_system(SYSTEM)
-    places = [folder] if folder is not None else [models_folder(), *([compact] if compact else [])]
+    places = [folder] if folder is not None else _places(models, compact)
     for place in places:
         if (place / name).is_file():
             return place / name
@@ -71,3 +79,9 @@ def find_model(role: Role, family: Family = "resnet152", folder: Path | None = N
         file=places[0] / name,
         remedy=f"Its weights have no licence, so nobody ships them; fetch {URL}/{name}.",
     )
+
+
+def _places(models: Path | None, compact: Path | None) -> list[Path]:
+    common = models_dir(models)
+    fetched = [] if common is None else [common / SYSTEM / RELEASE]
+    return [*fetched, models_folder(), *([] if compact is None else [compact])]

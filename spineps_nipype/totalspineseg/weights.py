@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import ModelError
 from ..models.config import ModelConfig
-from ..models.lookup import embedded_system
+from ..models.lookup import embedded_system, models_dir
 from ..models.package import CONFIG_NAME, ModelPackage, digest_folder, load_package
 from .profiles import DATASETS, SEED, Profile
 
@@ -56,7 +56,11 @@ def data_dir(stated: str | Path | None = None) -> Path | None:
 
 
 def find_weights(
-    step: Step, *, profile: Profile = SEED, data: str | Path | None = None
+    step: Step,
+    *,
+    profile: Profile = SEED,
+    data: str | Path | None = None,
+    models: Path | None = None,
 ) -> ModelPackage:
     """Weights of a step: those of the release in the data folder, else the embedded ones.
 
@@ -68,6 +72,8 @@ def find_weights(
         Release that is wanted.
     data
         Data folder; see `data_dir`.
+    models
+        Models folder, which may hold a data folder; that of SPINEPS unless given.
 
     Raises
     ------
@@ -81,6 +87,10 @@ def find_weights(
         if home is not None:
             return load_weights(home / name, profile=profile)
         raise _missing(step, profile, folder / RESULTS)
+    common = models_dir(models)
+    home = None if common is None else _installed(common / SYSTEM, profile)
+    if home is not None:
+        return load_weights(home / name, profile=profile)
     compact = embedded_system(SYSTEM)
     home = None if compact is None else _installed(compact, profile)
     if home is not None:

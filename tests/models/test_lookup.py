@@ -116,3 +116,17 @@ def test_embedded_packages_serve_all_phases(monkeypatch: pytest.MonkeyPatch) -> 
         assert package.kind == kind
         assert is_embedded(package)
         assert package.id == f"compact_{kind}"
+
+
+def test_packages_of_other_systems_are_no_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks of TotalSpineSeg have nnU-Net's layout too, and other labels."""
+    from ..tiny_packages import write_packages
+
+    write_packages(tmp_path / "totalspineseg" / "nnUNet" / "results")
+    monkeypatch.setenv("SPINEPS_SEGMENTOR_MODELS", str(tmp_path))
+    here = {p.id for p in list_packages()}
+    assert not {id_ for id_ in here if id_.startswith("tiny")}
+    (tmp_path / "totalspineseg").rename(tmp_path / "mine")
+    assert {id_ for id_ in {p.id for p in list_packages()} if id_.startswith("tiny")}

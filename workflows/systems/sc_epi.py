@@ -34,7 +34,7 @@ class ScEpiSystem(SisterSystem):
     remedy_4d: ClassVar[str] = "Segment the mean of its volumes (--on-4d mean), or each (each)."
 
     def __init__(self, options: RunOptions) -> None:
-        self._epi = find_epi_package(options.sister.epi_model)
+        self._epi = find_epi_package(options.sister.epi_model, models=options.models_dir)
         super().__init__(options)
         crop = options.sister.qc_seg
         if crop is not None and not crop.is_file():

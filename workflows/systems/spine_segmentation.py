@@ -117,7 +117,9 @@ class SpineSegmentationSystem(SisterSystem):
         sister = self.options.sister
         roles: tuple[Role, ...] = ("semantic", "instance")
         found = {
-            role: find_model(role, sister.family, sister.slice_models)
+            role: find_model(
+                role, sister.family, sister.slice_models, models=self.options.models_dir
+            )
             for role in (roles[:1] if sister.slices.only_2class else roles)
         }
         return {role: Package(p.stem, file_digest(p), p) for role, p in found.items()}

@@ -67,7 +67,9 @@ class TotalSpineSegSystem(SisterSystem):
         profile = PROFILES[sister.totalspineseg.release]
         wanted = (1, 2) if sister.totalspineseg.runs_step2 else (1,)
         return {
-            f"step{step}": find_weights(step, profile=profile, data=sister.tss_data)
+            f"step{step}": find_weights(
+                step, profile=profile, data=sister.tss_data, models=self.options.models_dir
+            )
             for step in wanted
         }
 
