@@ -41,6 +41,10 @@ class Upstream:
     far_cut_to_largest_box: bool = _of(SEED)
     """Far components are judged by the box of the largest alone: inside all stay, outside all
     go."""
+    far_islands_kept: bool = _of(BOTH)
+    """Pieces of bone more than 50 mm from the canal may become vertebrae."""
+    top_of_sacrum_counted: bool = _of(BOTH)
+    """A piece of the sacrum that the network calls a body becomes a vertebra."""
     split_from_grown_parts: bool = _of(SEED)
     """A merged body is cut across the line between its two parts after they have grown; one
     that erosion does not part stays whole."""

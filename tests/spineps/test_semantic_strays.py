@@ -1,0 +1,89 @@
+"""Islands in the fat and pieces of the sacrum do not become vertebrae."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spineps_nipype.settings import SemanticSettings
+from spineps_nipype.spineps.semantic_cleanup import clean_semantic
+from spineps_nipype.spineps.semantic_strays import drop_far_islands, return_top_of_sacrum
+
+from .blocks import as_nii
+
+ORIENTATIONS = [("P", "I", "R"), ("R", "A", "S"), ("L", "S", "A")]
+
+
+def spine() -> np.ndarray:
+    """Three bodies with discs, a sacrum below, and the canal behind them."""
+    array = np.zeros((120, 90, 12), np.uint8)
+    for top in (4, 24, 44):
+        array[10:30, top : top + 16, 2:10] = 49
+        array[10:30, top + 16 : top + 20, 2:10] = 100
+    array[10:30, 64:84, 2:10] = 26
+    array[34:42, 2:70, 4:8] = 61
+    return array
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize(("start", "stays"), [(90, True), (91, False)])
+def test_an_island_beyond_50_mm_of_the_canal_goes(
+    start: int, stays: bool, orientation: tuple[str, ...]
+) -> None:
+    array = spine()
+    array[start : start + 5, 20:40, 4:8] = 49
+    out = drop_far_islands(as_nii(array, orientation))
+    assert out.orientation == orientation
+    after = out.reorient(("P", "I", "R")).get_array()
+    assert after[start:].any() == stays
+    np.testing.assert_array_equal(after[:start], array[:start])
+
+
+def test_a_speck_of_canal_saves_no_island() -> None:
+    array = spine()
+    array[100:105, 20:40, 4:8] = 49
+    array[106, 20:22, 4:8] = 61
+    np.testing.assert_array_equal(drop_far_islands(as_nii(array)).get_array(), spine())
+
+
+def test_the_sacrum_and_a_mask_without_canal_stay() -> None:
+    array = spine()
+    array[100:105, 20:40, 4:8] = 26
+    np.testing.assert_array_equal(drop_far_islands(as_nii(array)).get_array(), array)
+    array[array == 61] = 0
+    array[100:105, 20:40, 4:8] = 49
+    np.testing.assert_array_equal(drop_far_islands(as_nii(array)).get_array(), array)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize(("height", "sacral"), [(9, True), (10, False)])
+def test_a_low_piece_on_the_sacrum_is_sacrum(
+    height: int, sacral: bool, orientation: tuple[str, ...]
+) -> None:
+    array = spine()
+    array[10:30, 64 : 64 + height, 2:10] = 49
+    out = return_top_of_sacrum(as_nii(array, orientation))
+    after = out.reorient(("P", "I", "R")).get_array()
+    np.testing.assert_array_equal(after, spine() if sacral else array)
+
+
+def test_a_low_last_vertebra_above_its_disc_stays() -> None:
+    array = spine()
+    array[10:30, 44:52, 2:10] = 100
+    np.testing.assert_array_equal(return_top_of_sacrum(as_nii(array)).get_array(), array)
+
+
+def test_cleaning_applies_both_and_spineps_neither() -> None:
+    array = spine()
+    array[100:110, 20:40, 2:10] = 49
+    array[10:30, 64:70, 2:10] = 49
+    # in a chain of boxes with the spine, which the older rule accepts
+    array[30:96, 20:22, 2:3] = 41
+    mask = as_nii(array)
+    settings = SemanticSettings()
+    mended = clean_semantic(mask.copy(), settings).get_array()
+    kept = clean_semantic(mask.copy(), settings, "spineps-2.1.3").get_array()
+    assert not mended[100:].any()
+    assert (mended[10:30, 64:70, 2:10] == 26).all()
+    assert (kept[100:] == 49).any()
+    assert (kept[10:30, 64:70, 2:10] == 49).all()
