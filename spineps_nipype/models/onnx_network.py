@@ -1,4 +1,4 @@
-"""Networks in ONNX format, run by onnxruntime, which is an optional extra."""
+"""Networks in ONNX format, run by onnxruntime."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spineps_nipype.errors import ModelError, ResourceError
 
 CPU_PROVIDER: Final = "CPUExecutionProvider"
 CUDA_PROVIDER: Final = "CUDAExecutionProvider"
-INSTALL: Final = 'Install it with `pip install "spineps-nipype[onnx]"`.'
+INSTALL: Final = "Install it with `pip install onnxruntime`, for a GPU onnxruntime-gpu."
 INSTALL_GPU: Final = "Install onnxruntime-gpu, or choose the device cpu."
 
 
