@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test check format clean
+.PHONY: demo test check docs format clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,9 +26,13 @@ check: $(STAMP)  ## lint, format, types, import rule
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layers.py
 
+docs: $(STAMP)  ## the documentation site, in docs/_build/html; a warning is an error
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf docs/_build docs/_generated demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

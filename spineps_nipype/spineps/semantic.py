@@ -28,7 +28,7 @@ class SemanticResult:
     mask
         SPINEPS labels.
     probabilities
-        Mean softmax of the classes, shape (classes, *grid), None when not asked for.
+        Mean softmax of the classes, shape ``(classes, *grid)``, None when not asked for.
     class_labels
         SPINEPS label of every class.
     uncertainty
@@ -109,7 +109,7 @@ def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32
     Parameters
     ----------
     probabilities
-        Shape (classes, *grid), summing to 1 over the classes.
+        Shape ``(classes, *grid)``, summing to 1 over the classes.
 
     Returns
     -------

@@ -66,15 +66,13 @@ def double(a: int) -> int:
 
 
 @pytest.mark.parametrize(("value", "kinds"), [(1, ["start", "done"]), (-1, ["start", "failed"])])
-def test_a_plugin_of_nipype_is_watched(
-    tmp_path: Path, value: int, kinds: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_plugin_of_nipype_is_watched(tmp_path: Path, value: int, kinds: list[str]) -> None:
     events: list[NodeEvent] = []
     node = pe.Node(Function(function=double, output_names=["out"]), name="double")
     node.inputs.a = value
     workflow = pe.Workflow("run", base_dir=str(tmp_path))
     workflow.add_nodes([node])
+    workflow.config["execution"] = {"crashdump_dir": str(tmp_path), "crashfile_format": "txt"}
     choice = PluginChoice("MultiProc", {"n_procs": 1})
     plugin = make_foreign_plugin(choice, events.append)
     if value < 0:

@@ -1,0 +1,145 @@
+"""Pages made from the code: flags of the commands, interfaces, released models, messages."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from spineps_nipype import interfaces
+from spineps_nipype.models.registry import registry
+from spineps_nipype.workflows import failures
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMMANDS = ("cli", "models_cli", "sc_epi_cli", "convert_cli")
+"""Modules of the commands; each has a function `build_parser`."""
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Write the pages before the site is built."""
+    app.connect("builder-inited", _write)
+    app.connect("source-read", _leave_out_absent_pages)
+    return {"parallel_read_safe": True}
+
+
+def _write(app: Any) -> None:
+    folder = Path(app.srcdir) / "_generated"
+    folder.mkdir(exist_ok=True)
+    card = REPOSITORY / "spineps_nipype/data/models/compact/MODEL_CARD.md"
+    pages = {
+        "usage": "\n".join(_usage()),
+        "interfaces": "\n".join(_interfaces()),
+        "registry": "\n".join(_registry()),
+        "messages": "\n".join(_messages()),
+        "model_card": card.read_text("utf-8"),
+        "contributing": (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8"),
+        "changelog": (REPOSITORY / "CHANGELOG.md").read_text("utf-8"),
+    }
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def _leave_out_absent_pages(app: Any, name: str, source: list[str]) -> None:
+    """Drop pages from the table of contents that this checkout has not."""
+    if name != "index":
+        return
+    lines = []
+    for line in source[0].splitlines():
+        page = line.strip()
+        if page.startswith("page:"):
+            page = page.removeprefix("page:")
+            if (Path(app.srcdir) / f"{page}.md").is_file():
+                lines.append(page)
+        else:
+            lines.append(line)
+    source[0] = "\n".join(lines) + "\n"
+
+
+def _usage() -> Iterator[str]:
+    yield "# Commands and flags\n"
+    yield "This page is made from the parsers of the commands.\n"
+    for name in COMMANDS:
+        try:
+            module = importlib.import_module(f"spineps_nipype.workflows.{name}")
+        except ModuleNotFoundError:
+            continue
+        yield from _parser(module.build_parser(), level=2)
+
+
+def _parser(parser: argparse.ArgumentParser, level: int) -> Iterator[str]:
+    yield f"{'#' * level} {parser.prog}\n"
+    yield f"{parser.description or ''}\n"
+    yield f"```text\n{parser.format_usage().strip()}\n```\n"
+    subparsers = []
+    for group in parser._action_groups:
+        rows = []
+        for action in group._group_actions:
+            if isinstance(action, argparse._SubParsersAction):
+                subparsers += list(action.choices.values())
+            elif action.help != argparse.SUPPRESS:
+                rows.append(_row(parser, action))
+        if rows:
+            yield f"{'#' * (level + 1)} {parser.prog}: {group.title}\n"
+            yield "| flag | meaning |\n|---|---|"
+            yield from rows
+            yield ""
+    if parser.epilog:
+        yield f"```text\n{parser.epilog.strip()}\n```\n"
+    for sub in subparsers:
+        yield from _parser(sub, level + 1)
+
+
+def _row(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    formatter = parser._get_formatter()
+    words = formatter._expand_help(action) if action.help else ""
+    value = "" if action.nargs == 0 else str(action.metavar or "")
+    if action.choices:
+        value = "{" + ",".join(map(str, action.choices)) + "}"
+    flags = ", ".join(f"`{flag}`" for flag in action.option_strings) or f"`{action.dest}`"
+    shown = f"{flags} `{value}`" if value and action.option_strings else flags
+    return f"| {_cell(shown)} | {_cell(words)} |"
+
+
+def _interfaces() -> Iterator[str]:
+    yield "# Interfaces\n"
+    yield "Every phase is a Nipype interface; this page is made from their traits.\n"
+    for name in interfaces.__all__:
+        face = getattr(interfaces, name)
+        yield f"## {name}\n\n{inspect.cleandoc(face.__doc__ or '')}\n"
+        for title, spec in (("input", face.input_spec), ("output", face.output_spec)):
+            yield f"| {title} | default | meaning |\n|---|---|---|"
+            made = spec()
+            for trait_name, trait in sorted(made.traits(transient=None).items()):
+                if trait_name in ("trait_added", "trait_modified"):
+                    continue
+                default = "required" if trait.mandatory else ""
+                if trait.usedefault:
+                    default = f"`{getattr(made, trait_name)}`"
+                yield f"| `{trait_name}` | {_cell(default)} | {_cell(trait.desc or '')} |"
+            yield ""
+
+
+def _registry() -> Iterator[str]:
+    yield "# Released packages\n"
+    yield "| package | system | about | licence | citation |\n|---|---|---|---|---|"
+    for release in registry().values():
+        cells = (release.family, release.about, release.licence, release.citation)
+        yield f"| [`{release.id}`]({release.url}) | " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _messages() -> Iterator[str]:
+    yield "# Failures of the system\n"
+    yield "What a run says when a scan failed for one of these reasons, and what to do.\n"
+    yield "| what the program or the system said | what the run says |\n|---|---|"
+    for pattern, words in failures.KNOWN:
+        said = pattern.pattern.replace("|", " or ")
+        yield f"| `{said}` | {_cell(words.replace('{what}', '…'))} |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

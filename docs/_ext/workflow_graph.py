@@ -1,0 +1,129 @@
+"""Directive ``workflow``: runs Python code that builds ``wf``, and draws the graph of it.
+
+The docstrings of builders use it. It needs neither Graphviz nor a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any, ClassVar
+from unittest.mock import patch
+
+import networkx as nx
+from docutils import nodes
+from docutils.parsers.rst import Directive, directives
+
+from spineps_nipype.workflows.graph import edges
+
+CHARACTER, PAD, HEIGHT, ROW, GAP = 7.2, 16, 30, 62, 18
+"""Width of a letter, room in a box, height of a box, distance of rows and of boxes [px]."""
+STYLE = (
+    "text{font:12px ui-monospace,monospace;text-anchor:middle;dominant-baseline:middle;"
+    "fill:#222}rect{fill:#eef4fb;stroke:#4a7fb5}.end{fill:#f4f4f4;stroke:#999}"
+    "path{fill:none;stroke:#888;stroke-width:1.2}"
+)
+
+
+class WorkflowGraph(Directive):
+    """A drawn workflow."""
+
+    has_content = True
+    option_spec: ClassVar[dict[str, Any]] = {
+        "graph2use": directives.unchanged,
+        "simple_form": directives.unchanged,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """Build the workflow, and draw it."""
+        space: dict[str, Any] = {}
+        with stand_ins():
+            exec("\n".join(self.content), space)  # noqa: S102 - code of our own docstrings
+        return [nodes.raw("", svg(space["wf"]), format="html")]
+
+
+@contextmanager
+def stand_ins() -> Iterator[None]:
+    """Let builders find weights that are not installed here: a graph does not show them."""
+    from spineps_nipype.models.lookup import find_package
+    from spineps_nipype.sc_epi.model import EpiPackage
+    from spineps_nipype.workflows import sc_epi, spine_segmentation, totalspineseg
+
+    package = find_package("auto", "semantic")
+    weights = package.folder / "plans.json"
+    with (
+        patch.object(totalspineseg, "find_weights", lambda *_, **__: package),
+        patch.object(sc_epi, "find_epi_package", lambda *_, **__: EpiPackage(package, ())),
+        patch.object(spine_segmentation, "find_model", lambda *_, **__: weights),
+    ):
+        yield
+
+
+def svg(workflow: Any) -> str:
+    """Picture of a workflow: nodes in the order in which they can run, from top to bottom."""
+    prefix = f"{workflow.fullname}."
+    graph = nx.DiGraph()
+    for name in workflow.list_node_names():
+        graph.add_node(name)
+    for source, target in edges(workflow):
+        graph.add_edge(source.removeprefix(prefix), target.removeprefix(prefix))
+    rows = [list(row) for row in nx.topological_generations(graph)]
+    place: dict[str, float] = {}
+    for row in rows:  # near to what a node depends on
+        row.sort(key=lambda n: sum(place[p] for p in graph.pred[n]) / max(len(graph.pred[n]), 1))
+        place.update({name: (i + 0.5) / len(row) for i, name in enumerate(row)})
+    widths = [sum(_width(n) + GAP for n in row) for row in rows]
+    total = max(widths)
+    boxes: dict[str, tuple[float, float]] = {}
+    for level, (row, width) in enumerate(zip(rows, widths, strict=True)):
+        x = (total - width) / 2
+        for name in row:
+            boxes[name] = (x + (_width(name) + GAP) / 2, ROW * level + HEIGHT / 2 + 4)
+            x += _width(name) + GAP
+    lines = [_arrow(boxes[a], boxes[b]) for a, b in graph.edges]
+    lines += [_box(name, *boxes[name]) for name in boxes]
+    height = ROW * (len(rows) - 1) + HEIGHT + 8
+    total += _bow(height)
+    return (
+        f'<svg role="img" aria-label="graph of {escape(workflow.name)}" '
+        f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height:.0f}" '
+        f'style="max-width:{total:.0f}px;width:100%;background:#fff">'
+        f"<style>{STYLE}</style>{''.join(lines)}</svg>"
+    )
+
+
+def _width(name: str) -> float:
+    return CHARACTER * len(name) + PAD
+
+
+def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
+    (x1, y1), (x2, y2) = start, end
+    y1, y2 = y1 + HEIGHT / 2, y2 - HEIGHT / 2
+    middle = (y1 + y2) / 2
+    if y2 - y1 > ROW:  # around the boxes in between
+        side = max(x1, x2) + _bow(y2 - y1)
+        bend = f"C{side:.1f} {y1:.1f} {side:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+    else:
+        bend = f"C{x1:.1f} {middle:.1f} {x2:.1f} {middle:.1f} {x2:.1f} {y2:.1f}"
+    return f'<path d="M{x1:.1f} {y1:.1f}{bend}"/>'
+
+
+def _bow(height: float) -> float:
+    """How far an arrow over several rows swings to the side [px]."""
+    return 40 + 0.25 * height
+
+
+def _box(name: str, x: float, y: float) -> str:
+    kind = ' class="end"' if name in ("inputnode", "outputnode") else ""
+    width = _width(name)
+    return (
+        f'<rect{kind} x="{x - width / 2:.1f}" y="{y - HEIGHT / 2:.1f}" width="{width:.1f}" '
+        f'height="{HEIGHT}" rx="6"/><text x="{x:.1f}" y="{y:.1f}">{escape(name)}</text>'
+    )
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register the directive."""
+    app.add_directive("workflow", WorkflowGraph)
+    return {"parallel_read_safe": True}
