@@ -43,9 +43,11 @@ STEP2: Final[dict[str, Any]] = {
 }
 """Arguments of step 2 in the words of the original."""
 ORIGINAL: Final = """
-import json, resource, sys, time
+import importlib.util, json, resource, runpy, sys, time
 import nibabel as nib, numpy as np
-from totalspineseg.utils.iterative_label import iterative_label
+# The module by itself: the package imports what only its training needs.
+home = importlib.util.find_spec("totalspineseg").submodule_search_locations[0]
+iterative_label = runpy.run_path(home + "/utils/iterative_label.py")["iterative_label"]
 source, target, arguments = sys.argv[1:]
 image = nib.load(source)
 np.asanyarray(image.dataobj)
@@ -113,9 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(temporary)
         source = str(folder / "raw.nii")
         nib.save(nib.Nifti1Image(whole_spine(arguments.shape), np.eye(4)), source)
-        runs = [
-            (numerics, sys.executable, OURS, numerics) for numerics in ("mended", "original")
-        ]
+        runs = [(numerics, sys.executable, OURS, numerics) for numerics in ("mended", "original")]
         if arguments.original_python:
             words = json.dumps(STEP2)
             runs.append(("totalspineseg", arguments.original_python, ORIGINAL, words))
