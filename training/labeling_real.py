@@ -85,7 +85,7 @@ def named_scans(root: Path, *, held_out: bool = False) -> Iterator[RawScan]:
     held_out
         The subjects for evaluation instead of those for training.
     """
-    counts = _vertebra_counts(root)
+    counts = vertebra_counts(root)
     for subject, image_file, mask_file in scan_pairs(root):
         if (subject in held_out_subjects()) != held_out:
             continue
@@ -94,7 +94,7 @@ def named_scans(root: Path, *, held_out: bool = False) -> Iterator[RawScan]:
         spacing = (float(image.zoom[0]), float(image.zoom[1]), float(image.zoom[2]))
         bodies = number_bodies(mask, spacing)
         names = lumbar_names(int(bodies.max()))
-        if len(names) != counts.get(subject) or not _disc_below(bodies, mask):
+        if len(names) != counts.get(subject) or not disc_below(bodies, mask):
             logger.info("%s: names are not sure, left out", subject)
             continue
         inside = (mask > 0) | place_of_sacrum(bodies, spacing)
@@ -140,7 +140,7 @@ def lumbar_names(count: int) -> dict[int, str]:
     return dict(enumerate(LEVELS[len(LEVELS) - count :], start=1))
 
 
-def _disc_below(bodies: Array, mask: Array) -> bool:
+def disc_below(bodies: Array, mask: Array) -> bool:
     """Whether a disc stands below the lowest body."""
     lowest = np.nonzero(bodies == bodies.max())[1].mean()
     discs, count = ndimage.label(mask == DISC)
@@ -148,7 +148,8 @@ def _disc_below(bodies: Array, mask: Array) -> bool:
     return bool(np.max(middles, initial=-1) > lowest)
 
 
-def _vertebra_counts(root: Path) -> dict[str, int]:
+def vertebra_counts(root: Path) -> dict[str, int]:
+    """Number of vertebrae in each scan of SPIDER, by subject."""
     with (root / "participants.tsv").open(encoding="utf-8") as stream:
         rows = csv.DictReader(stream, delimiter="\t")
         return {row["participant_id"]: int(row["num_vertebrae"]) for row in rows}

@@ -130,8 +130,8 @@ def train(
     options.out.mkdir(parents=True, exist_ok=True)
     device = torch.device(options.device)
     network = network.to(device).train()
-    if device.type == "cpu":
-        network = network.to(memory_format=torch.channels_last_3d)
+    if device.type == "cpu" and any(p.dim() == 5 for p in network.parameters()):
+        network = network.to(memory_format=torch.channels_last_3d)  # 2-D weights refuse it
     optimizer = torch.optim.AdamW(
         network.parameters(), options.learning_rate, weight_decay=options.weight_decay
     )

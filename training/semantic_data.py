@@ -67,8 +67,8 @@ class SemanticSamples:
 
     def _real(self, rng: np.random.Generator) -> Batch:
         scan = self.real[int(rng.integers(len(self.real)))]
-        centre = _centre(scan.mask, self.patch, rng, NEAR_A_REAL_SPINE)
-        places = _places(self.patch, centre, rng, widest=1.35)
+        centre = patch_centre(scan.mask, self.patch, rng, NEAR_A_REAL_SPINE)
+        places = patch_places(self.patch, centre, rng, widest=1.35)
         image = map_coordinates(scan.image, places, order=1, cval=-1e3)
         values = map_coordinates(scan.mask, places, order=0, cval=OUTSIDE)
         outside = (values == OUTSIDE) | (image < -1e2)
@@ -78,11 +78,11 @@ class SemanticSamples:
         image[outside] = scan.image.min()
         if rng.random() < 0.5:
             image, codes, outside = image[..., ::-1], codes[..., ::-1], outside[..., ::-1]
-        return _finish(image.copy(), codes.copy(), outside.copy(), rng)
+        return finished(image.copy(), codes.copy(), outside.copy(), rng)
 
     def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
-        centre = _centre(phantom.spine, self.patch, rng, NEAR_THE_SPINE)
-        places = _places(self.patch, centre, rng, widest=1.15)
+        centre = patch_centre(phantom.spine, self.patch, rng, NEAR_THE_SPINE)
+        places = patch_places(self.patch, centre, rng, widest=1.15)
         tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
         ones = np.ones(phantom.tissue.shape, np.uint8)
         outside = map_coordinates(ones, places, order=0, cval=0) == 0
@@ -95,10 +95,10 @@ class SemanticSamples:
         codes = table[label_table()[tissue]]
         image = (image - image.mean()) / (image.std() + 1e-6)
         if rng.random() < CLUTTERED:
-            image = _clutter(image, codes == 0, rng)
+            image = cluttered(image, codes == 0, rng)
         # The network sees a scan normalised as a whole, of which a patch is an uneven part.
         image = image * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 0.3)
-        return _finish(image, codes, outside.copy(), rng)
+        return finished(image, codes, outside.copy(), rng)
 
 
 def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
@@ -120,7 +120,7 @@ def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
     return generate(seed, spacing=SPACING, fov=fov)
 
 
-def _centre(
+def patch_centre(
     labels: Array, patch: tuple[int, int, int], rng: np.random.Generator, near: float
 ) -> list[float]:
     """Middle of a patch, with probability `near` around a label, each label as often."""
@@ -136,7 +136,7 @@ def _centre(
     return [float(rng.uniform(0, n - 1)) for n in labels.shape]
 
 
-def _places(
+def patch_places(
     patch: tuple[int, int, int], centre: Sequence[float], rng: np.random.Generator, widest: float
 ) -> list[Array]:
     """Voxel coordinates of a turned, scaled and sheared patch."""
@@ -155,7 +155,7 @@ def _places(
     ]
 
 
-def _finish(image: Array, codes: Array, outside: Array, rng: np.random.Generator) -> Batch:
+def finished(image: Array, codes: Array, outside: Array, rng: np.random.Generator) -> Batch:
     """Intensity changes, limited view and padding; then the axes of the network."""
     floor = float(image[~outside].min()) if (~outside).any() else 0.0
     for change, chance in CHANGES:
@@ -170,7 +170,7 @@ def _finish(image: Array, codes: Array, outside: Array, rng: np.random.Generator
     }
 
 
-def _clutter(image: Array, background: Array, rng: np.random.Generator) -> Array:
+def cluttered(image: Array, background: Array, rng: np.random.Generator) -> Array:
     """Streaks and blobs outside the spine, where real soft tissue is richer than a phantom."""
     low, high = np.quantile(image, (0.02, 0.995))
     for _ in range(int(rng.integers(1, 4))):

@@ -40,14 +40,16 @@ def segment_step1(
     image: NII, network: SemanticModel, *, progress: Progress | None = None
 ) -> RawStep1:
     """Run the first network on a prepared image (RAS+, 1 mm)."""
-    found = network.predict(image, probabilities=True, progress=progress)
+    turned = _turned(image, network)
+    found = network.predict(turned, probabilities=True, progress=progress)
     assert found.probabilities is not None
     classes = list(found.class_labels)
+    back = image.orientation
     canal, cord = (
-        found.probabilities[classes.index(label)].copy()
+        turned.set_array(found.probabilities[classes.index(label)]).reorient(back).get_array()
         for label in (RAW_CANAL_STEP1, RAW_CORD_STEP1)
     )
-    return RawStep1(found.labels, canal, cord)
+    return RawStep1(found.labels.reorient(back), canal, cord)
 
 
 def segment_step2(
@@ -62,4 +64,10 @@ def segment_step2(
     channel
         Every second disc, 0 or 1, on the same grid.
     """
-    return network.predict([image, channel], progress=progress).labels
+    channels = [_turned(image, network), _turned(channel, network)]
+    return network.predict(channels, progress=progress).labels.reorient(image.orientation)
+
+
+def _turned(image: NII, network: SemanticModel) -> NII:
+    """An image as the network expects it; the releases expect it as it was prepared."""
+    return image.reorient(network.config.orientation)

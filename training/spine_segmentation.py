@@ -1,0 +1,125 @@
+"""Train the two compact nets of spine-segmentation and write them as ONNX files.
+
+    python -m training.spine_segmentation --out runs/spine_segmentation --real SPIDER
+
+The same command goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.labeling_real import vertebra_counts
+from training.loop import LoopOptions, train
+from training.real_scans import training_scans
+from training.semantic_data import SPACING
+from training.slices_data import SliceSamples, real_slices
+from training.slices_net import SliceNets, write_onnx
+from training.slices_phantom import Labelled
+
+FILES: Final = {
+    "semantic": "compact_Seg2_Unet_896px.onnx",
+    "instance": "compact_Seg25_Unet_vert-only_896px_no-input-seg.onnx",
+}
+UNKNOWN: Final = -1
+SEMANTIC_WEIGHTS: Final = (1.0, 2.0, 3.0)
+BACKGROUND_WEIGHT: Final = 0.3
+"""Of the second net: names count, borders do not."""
+SMOOTH: Final = 20.0
+
+
+def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy of both nets and Dice of body and disc, as the training loop calls it."""
+    semantic, classes = network(batch["image"])
+    semantic, classes = semantic.float(), classes.float()
+    truth = batch["semantic"]
+    weights = torch.tensor(SEMANTIC_WEIGHTS, device=semantic.device)
+    entropy = functional.cross_entropy(semantic, truth, weights, ignore_index=UNKNOWN)
+    dice = _dice(semantic, truth)
+    weights = torch.ones(classes.shape[1], device=classes.device)
+    weights[0] = BACKGROUND_WEIGHT
+    names = functional.cross_entropy(classes, batch["classes"], weights, ignore_index=UNKNOWN)
+    inside = batch["classes"] > 0
+    right = (classes.argmax(1) == batch["classes"])[inside].float().mean()
+    parts = {"entropy": entropy, "dice": dice, "names": names, "right": right.nan_to_num(0)}
+    total = entropy + dice + names.nan_to_num(0)
+    return total, {name: float(value.detach()) for name, value in parts.items()}
+
+
+def _dice(scores: Tensor, truth: Tensor) -> Tensor:
+    """One minus the mean overlap of body and disc; voxels of unknown class do not count."""
+    known = (truth != UNKNOWN)[:, None]
+    soft = scores.softmax(1) * known
+    hard = functional.one_hot(truth.clamp_min(0), scores.shape[1]).movedim(-1, 1) * known
+    axes = (0, 2, 3)
+    overlap = 2 * (soft * hard).sum(axes) + SMOOTH
+    return 1 - (overlap / (soft.sum(axes) + hard.sum(axes) + SMOOTH))[1:].mean()
+
+
+def write(folder: Path, network: nn.Module) -> None:
+    """Both ONNX files."""
+    for role, name in FILES.items():
+        write_onnx(network[role], folder / name)  # type: ignore[index]
+
+
+def real_scans(root: Path, cache: Path) -> list[Labelled]:
+    """Scans of the subjects that are not held out."""
+    counts = vertebra_counts(root)
+    return [
+        real_slices(scan, SPACING, counts.get(scan.subject))
+        for scan in training_scans(root, SPACING, cache)
+    ]
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.spine_segmentation")
+    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
+    parser.add_argument("--cache", type=Path, help="prepared real scans (default: below --out)")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--minutes", type=float, help="stop after so much process time")
+    parser.add_argument("--batch-size", type=int, default=3)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train and write the package."""
+    options = parse(arguments)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    cache = options.cache or options.out / "cache"
+    network = train(
+        SliceNets().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        loss,
+        SliceSamples(real_scans(options.real, cache) if options.real else ()),
+        LoopOptions(
+            out=options.out,
+            steps=options.steps,
+            learning_rate=options.learning_rate,
+            batch_size=options.batch_size,
+            workers=options.workers,
+            device=options.device,
+            seed=options.seed,
+            log_every=50,
+            minutes=options.minutes,
+        ),
+    )
+    write(options.out / "package", network)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
