@@ -30,7 +30,7 @@ FILES: Final = {
 }
 UNKNOWN: Final = -1
 SEMANTIC_WEIGHTS: Final = (1.0, 2.0, 3.0)
-BACKGROUND_WEIGHT: Final = 0.3
+BACKGROUND_WEIGHT: Final = 0.03
 """Of the second net: names count, borders do not."""
 SMOOTH: Final = 20.0
 
@@ -87,7 +87,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="prepared real scans (default: below --out)")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--minutes", type=float, help="stop after so much process time")
-    parser.add_argument("--batch-size", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=2)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
