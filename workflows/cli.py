@@ -55,7 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check_paths(parser, options)
     from .pipelines import run_pipelines
 
-    return run_pipelines(options)
+    try:
+        return run_pipelines(options)
+    except KeyboardInterrupt:  # before scans run; later, a run says itself what is finished
+        print("Nothing was run: it was stopped.")
+        return 1
 
 
 def build_parser() -> Parser:

@@ -188,6 +188,8 @@ def _execute(
     interrupted = False
     try:
         workflow.run(plugin=plugin)
+        if choice.name not in OURS:  # it may have told nothing: then the files say what is done
+            progress.assume_finished()
     except KeyboardInterrupt:
         interrupted = True
     except Exception as fault:

@@ -169,3 +169,14 @@ def test_help_answers_at_once() -> None:
         if took[-1] < 0.5:
             break
     assert min(took) < 1.5
+
+
+def test_stopped_before_anything_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spineps_nipype.workflows.pipelines.run_pipelines", stop)
+    assert main([str(tmp_path), str(tmp_path / "out"), "participant"]) == 1
+    assert capsys.readouterr().out.strip() == "Nothing was run: it was stopped."

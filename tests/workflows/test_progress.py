@@ -155,3 +155,13 @@ def test_jobs_that_wait_for_a_cluster_are_not_done() -> None:
     assert "queue" not in stream.getvalue().rpartition("\r")[2]
     progress(NodeEvent("top.scan_a.semantic", "done"))
     assert progress.scans["scan_a"].finished
+
+
+def test_a_plugin_that_tells_nothing() -> None:
+    """What its scans have made is then said by the files alone."""
+    progress = Progress(scans("a", "b"), None, io.StringIO())
+    progress(NodeEvent(name("b", "semantic"), "failed", 1.0, None, FAILURE))
+    assert not progress.scans["a"].finished
+    progress.assume_finished()
+    assert progress.scans["a"].finished
+    assert progress.counts == (1, 0, 1)

@@ -1,0 +1,61 @@
+"""The documentation site, without building it: its pages are listed, and made from the code."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spineps_nipype.models.registry import registry
+from spineps_nipype.workflows.cli import build_parser
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+GENERATED = {"usage", "interfaces", "registry", "messages", "model_card", "contributing"}
+
+
+@pytest.fixture(scope="module")
+def pages() -> Any:
+    path = DOCS / "_ext" / "generated_pages.py"
+    spec = importlib.util.spec_from_file_location("generated_pages", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def listed() -> set[str]:
+    lines = (DOCS / "index.md").read_text("utf-8").splitlines()
+    return {line.strip().removeprefix("page:") for line in lines}
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    written = {path.stem for path in DOCS.glob("*.md")} - {"index"}
+    assert written <= listed()
+    assert {f"_generated/{name}" for name in GENERATED} <= listed()
+
+
+def test_the_page_of_the_flags_has_every_flag(pages: Any) -> None:
+    text = "\n".join(pages._usage())
+    for action in build_parser()._actions:
+        for flag in action.option_strings:
+            assert f"`{flag}`" in text
+    assert "spineps-wf-models fetch" in text
+    assert not re.search(r"%[(\w]", text)
+
+
+def test_the_pages_of_models_and_messages(pages: Any) -> None:
+    text = "\n".join(pages._registry())
+    assert all(f"`{id_}`" in text for id_ in registry())
+    assert "nvidia-smi" in "\n".join(pages._messages())
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in DOCS.glob("*.md"):
+        for target in re.findall(r"\]\(([\w/.-]+\.(?:md|png))\)", page.read_text("utf-8")):
+            generated = target.removeprefix("_generated/").removesuffix(".md")
+            there = (page.parent / target).is_file() or generated in GENERATED | {"changelog"}
+            assert there, f"{page.name}: {target}"
