@@ -108,7 +108,7 @@ def test_options_of_sbatch_look_like_options(
 ) -> None:
     taken: list[RunOptions] = []
     monkeypatch.setattr(
-        "spineps_nipype.workflows.participant.run_participants", lambda o: taken.append(o) or 0
+        "spineps_nipype.workflows.pipelines.run_pipelines", lambda o: taken.append(o) or 0
     )
     words = ["--sbatch-args", value] if apart else [f"--sbatch-args={value}"]
     assert main([str(tmp_path), str(tmp_path / "out"), "participant", *words]) == 0
