@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test check docs format clean
+.PHONY: demo test check docs format container-test clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,9 @@ docs: $(STAMP)  ## the documentation site, in docs/_build/html; a warning is an 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+container-test:  ## build the container without a registry, run the demo in it
+	.ci/container test
 
 clean:
 	rm -rf docs/_build docs/_generated demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

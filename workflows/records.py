@@ -16,6 +16,7 @@ from spineps_nipype.core.files import whole_file
 from spineps_nipype.reports.boilerplate import Methods, bibliography, methods_text
 
 from .config_file import config_text
+from .guards import make_folder
 from .machine import Machine
 from .model_choice import KINDS
 from .options import RunOptions
@@ -95,7 +96,18 @@ def log_models(units: Sequence[Unit], folder: Path | None) -> None:
     for line in lines:
         logger.info("%s", line)
     if lines and folder is not None:
-        _write(folder / MODELS_NOTE, "\n".join(lines) + "\n")
+        _note_models(folder / MODELS_NOTE, lines)
+
+
+def _note_models(path: Path, lines: Sequence[str]) -> None:
+    """Add a line a scan to the note; runs for other scans may do so at the same time."""
+    from filelock import FileLock
+
+    make_folder(path.parent)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        known = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        merged = {line.partition(": ")[0]: line for line in (*known, *lines)}
+        _write(path, "\n".join(merged[scan] for scan in sorted(merged)) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

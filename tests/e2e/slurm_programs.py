@@ -63,10 +63,10 @@ class SlurmPrograms:
             return []
         return [line.rstrip("\t").split("\t") for line in file.read_text().splitlines()]
 
-    def jobs(self) -> dict[str, list[str]]:
-        """Words of each submission, by the name of the job."""
+    def jobs(self, since: int = 0) -> dict[str, list[str]]:
+        """Words of each submission by the name of the job, after so many calls of sbatch."""
         named = {}
-        for words in self.calls("sbatch"):
+        for words in self.calls("sbatch")[since:]:
             name = next(word for word in words if word.startswith("--job-name="))
             named[name.partition("=")[2]] = words
         return named

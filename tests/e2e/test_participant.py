@@ -236,6 +236,21 @@ def test_a_disk_that_fills_up(
     assert app.results() == golden
 
 
+def test_runs_of_different_subjects_at_once(app: App, golden: dict[str, bytes]) -> None:
+    """Tasks of an array on a cluster: one output folder, a work folder each."""
+    runs = []
+    for subject in ("a", "b"):
+        app.work = app.work.with_name(f"work_{subject}")
+        words = app.arguments("--plugin", "Linear", "--participant-label", subject)
+        command = [sys.executable, "-m", "spineps_nipype.workflows.cli", *words]
+        runs.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    texts = [process.communicate(timeout=300)[0] for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], texts
+    assert app.results() == golden
+    note = (app.out / "snaps_seg" / "MODELS.txt").read_text().splitlines()
+    assert [line.partition(":")[0] for line in note] == ["sub-a_acq-sag_T2w", "sub-b_ses-1_T2w"]
+
+
 def test_output_inside_the_dataset_is_refused(app: App, capsys: Capsys) -> None:
     for place in (app.bids, app.bids / "results", app.bids / "sub-a"):
         app.out = place
