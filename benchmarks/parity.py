@@ -1,9 +1,11 @@
 """Compare every stage of the pipeline with dumps of SPINEPS 2.1.3.
 
     python benchmarks/parity.py PARITY_FOLDER [--write docs/parity.md]
+    python benchmarks/parity.py --live IMAGE... [--packages FOLDER] [--write docs/parity.md]
 
 Each stage starts from the reference's previous stage. Stages without a network must be identical,
-labels of networks agree in 99.9 % of the voxels, points lie within 0.005 voxel.
+labels of networks agree in 99.9 % of the voxels, points lie within 0.005 voxel. Stored runs are
+dumps; ``--live`` runs SPINEPS itself, see `parity_live`.
 
 Three packages of the reference are not stored: they are random weights that the reference's own
 program makes. `--reference-python` names a Python that has SPINEPS 2.1.3; with it they are made.
@@ -16,7 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
@@ -24,21 +26,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 from benchmarks.parity_cases import CASES, Case, Skipped
 from benchmarks.parity_stages import STAGES, Outcome
 
+EMBEDDED = Path(__file__).resolve().parents[1] / "spineps_nipype/data/models/compact"
+
 Row = tuple[str, str, Outcome | str]
 
 
-def compare(root: Path, extra: Path | None, names: Sequence[str]) -> list[Row]:
+def compare(cases: Iterable[Case], stages: Mapping[str, Callable[[Case], Outcome]]) -> list[Row]:
     """Case, stage and outcome (or the reason why there is none) of all stages."""
     rows: list[Row] = []
-    for name in names:
-        case = Case(name, root, extra)
-        for stage, run in STAGES.items():
+    for case in cases:
+        for stage, run in stages.items():
             try:
                 outcome: Outcome | str = run(case)
             except Skipped as reason:
                 outcome = str(reason)
-            rows.append((name, stage, outcome))
-            print(f"{name:10} {stage:22} {_text(outcome)}", flush=True)
+            rows.append((case.name, stage, outcome))
+            print(f"{case.name:10} {stage:22} {_text(outcome)}", flush=True)
     return rows
 
 
@@ -69,7 +72,7 @@ def table(rows: Sequence[Row]) -> str:
         "| stage | " + " | ".join(names) + " |",
         "|---|" + "---|" * len(names),
     ]
-    for stage in STAGES:
+    for stage in dict.fromkeys(stage for _, stage, _ in rows):
         row = [_cell(cells[name, stage]) for name in names]
         lines.append(f"| {stage} | " + " | ".join(row) + " |")
     return "\n".join(lines)
@@ -85,52 +88,53 @@ def _cell(outcome: Outcome | str) -> str:
     return "identical" if not outcome.worst else f"≤ {outcome.worst:.0e}"
 
 
-def document(rows: Sequence[Row]) -> str:
-    """Page with the table and what it means."""
-    reasons = sorted(
-        {
-            f"{stage} of {name}: {outcome}"
-            for name, stage, outcome in rows
-            if isinstance(outcome, str)
-        }
-    )
-    skipped = "\n".join(f"- {reason}" for reason in reasons)
-    return f"""# Parity with SPINEPS 2.1.3
-
-`python benchmarks/parity.py PARITY_FOLDER --reference-python PYTHON --write docs/parity.md` wrote
-this page. Every stage starts from the reference's previous stage under
-`numerics="spineps-2.1.3"`. *identical*: no voxel or number differs. *n/m*: n of m voxels differ,
-within the limit of 0.1 % for labels of networks. *≤ x*: numbers differ by no more than x.
-**Bold**: outside the limits. –: the reference has no such stage, or its package is not there.
-
-{table(rows)}
-
-N4 was off in the reference runs: its result depends on the build and thread count of ITK.
-
-Not run:
-
-{skipped}
-"""
+def update_page(page: Path, part: str, text: str) -> None:
+    """Replace the text between the marks of a part of a page."""
+    start, end = f"<!-- {part}: begin -->\n", f"<!-- {part}: end -->"
+    content = page.read_text(encoding="utf-8")
+    before, _, rest = content.partition(start)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{page} has no part {part!r}: it needs the lines {start}{end}")
+    page.write_text(f"{before}{start}\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print, and exit with 1 when a stage differs."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder with inputs, models and reference")
-    parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES))
-    parser.add_argument("--extra-models", type=Path, help="folder with further packages")
-    parser.add_argument("--reference-python", help="Python with SPINEPS 2.1.3, makes packages")
-    parser.add_argument("--write", type=Path, help="Markdown page to write")
-    options = parser.parse_args(arguments)
+def _stored(options: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as temporary:
         extra = options.extra_models
         if options.reference_python:
             extra = Path(temporary)
             make_missing_packages(options.folder.resolve(), options.reference_python, extra)
-        rows = compare(options.folder, extra, options.case)
+        return compare([Case(name, options.folder, extra) for name in options.case], STAGES)
+
+
+def _live(options: argparse.Namespace) -> list[Row]:
+    from benchmarks.parity_live import LIVE_STAGES, live_cases
+
+    cases = live_cases(options.live, options.packages, options.dumps, options.threads)
+    return compare(cases, LIVE_STAGES)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare, print, and exit with 1 when a stage differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", help="folder with stored reference runs")
+    parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--extra-models", type=Path, help="folder with further packages")
+    parser.add_argument("--reference-python", help="Python with SPINEPS 2.1.3, makes packages")
+    parser.add_argument(
+        "--live", nargs="+", type=Path, metavar="IMAGE", help="run SPINEPS on these"
+    )
+    parser.add_argument("--packages", type=Path, default=EMBEDDED, help="packages for --live")
+    parser.add_argument("--dumps", type=Path, help="keep the dumps of --live, and use them again")
+    parser.add_argument("--threads", type=int, default=1, help="threads of SPINEPS")
+    parser.add_argument("--write", type=Path, help="page whose table is renewed")
+    options = parser.parse_args(arguments)
+    if (options.folder is None) == (options.live is None):
+        parser.error("give a folder with stored reference runs, or --live with images")
+    rows = _live(options) if options.live else _stored(options)
     if options.write:
-        options.write.parent.mkdir(parents=True, exist_ok=True)
-        options.write.write_text(document(rows))
+        update_page(options.write, "live" if options.live else "stored", table(rows))
     failed = [row for row in rows if isinstance(row[2], Outcome) and not row[2].passed]
     checked = sum(isinstance(row[2], Outcome) for row in rows)
     print(f"{checked - len(failed)} of {checked} stages agree, {len(rows) - checked} not run")

@@ -7,7 +7,7 @@ A reference folder holds the dumps of one run: `NN_stage.npz` (array, affine) an
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +74,13 @@ class Case:
         self.name, self.root, self.extra = name, root, extra
         self.packages = CASES[name]
         self.folder = root / "reference" / name
+
+    class_labels: Sequence[int] = MR_CLASSES
+    """SPINEPS label of every class of the semantic network."""
+    n4 = False
+    """Whether the reference ran with bias correction."""
+    preprocessing_limit = 1e-3
+    """Largest difference of the prepared image that counts as equal [grey values]."""
 
     @cached_property
     def data(self) -> dict[str, Any]:

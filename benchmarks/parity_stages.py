@@ -33,7 +33,7 @@ from spineps_nipype.spineps.semantic_cleanup import (
     clean_small_components,
 )
 
-from .parity_cases import MR_CLASSES, ORIGINAL, Case, Skipped
+from .parity_cases import ORIGINAL, Case, Skipped
 
 NETWORK_AGREEMENT: Final = 0.999
 POI_VOXELS: Final = 0.005
@@ -61,7 +61,8 @@ class Outcome:
     worst: float = 0.0
 
 
-def _labels(mine: np.ndarray, reference: np.ndarray, share: float = 1.0) -> Outcome:
+def compare_labels(mine: np.ndarray, reference: np.ndarray, share: float = 1.0) -> Outcome:
+    """Voxels that differ, and whether at least this share agrees."""
     if mine.shape != reference.shape:
         return Outcome(reference.size, reference.size, False)
     differing = int((mine != reference).sum())
@@ -79,10 +80,11 @@ def _numbers(mine: Any, reference: Any, limit: float) -> Outcome:
 
 
 def preprocessing(case: Case) -> Outcome:
-    """Normalise, crop, pad (the reference ran without N4)."""
-    settings = PreprocessSettings(proc_sem_n4_bias_correction=False)
+    """Normalise, correct the bias field if the reference did, crop, pad."""
+    settings = PreprocessSettings(proc_sem_n4_bias_correction=case.n4)
     mine = preprocess_input(case.image, settings, is_ct=False, numerics=ORIGINAL)
-    return _numbers(mine.get_array(), case.array("02_preprocessed"), FLOAT_TOLERANCE)
+    limit = case.preprocessing_limit
+    return _numbers(mine.get_array(), case.array("02_preprocessed"), limit)
 
 
 def model_grid(case: Case) -> Outcome:
@@ -96,32 +98,32 @@ def semantic_network(case: Case) -> Outcome:
     """Labels of the semantic network."""
     network = load_semantic(case.package(case.packages.semantic))
     mine = network.predict(case.nii("03_net_input", seg=False), numerics=ORIGINAL)
-    reference = np.array(MR_CLASSES)[case.array("04_net_labels")]
-    return _labels(mine.labels.get_array(), reference, NETWORK_AGREEMENT)
+    reference = np.array(case.class_labels)[case.array("04_net_labels")]
+    return compare_labels(mine.labels.get_array(), reference, NETWORK_AGREEMENT)
 
 
 def _network_labels(case: Case) -> NII:
     raw = case.nii("04_net_labels")
-    return raw.set_array(np.array(MR_CLASSES, np.uint16)[raw.get_array()], seg=True)
+    return raw.set_array(np.array(case.class_labels, np.uint16)[raw.get_array()], seg=True)
 
 
 def small_components(case: Case) -> Outcome:
     """Small semantic components deleted."""
     mine = clean_small_components(_network_labels(case))
-    return _labels(mine.get_array(), case.array("05_sem_cc_clean"))
+    return compare_labels(mine.get_array(), case.array("05_sem_cc_clean"))
 
 
 def far_components(case: Case) -> Outcome:
     """Far semantic components deleted."""
     grid = _network_labels(case)
     mine = clean_far_components(grid.set_array(case.array("05_sem_cc_clean"), seg=True))
-    return _labels(mine.get_array(), case.array("06_sem_bbox_clean"))
+    return compare_labels(mine.get_array(), case.array("06_sem_bbox_clean"))
 
 
 def semantic_phase(case: Case) -> Outcome:
     """Whole clean-up with hole filling."""
     mine = clean_semantic(_network_labels(case), SemanticSettings())
-    return _labels(mine.get_array(), case.array("07_semantic_modelres"))
+    return compare_labels(mine.get_array(), case.array("07_semantic_modelres"))
 
 
 def seeds(case: Case) -> Outcome:
@@ -144,7 +146,7 @@ def instance_network(case: Case) -> Outcome:
         whole = np.zeros(labels.shape, dtype=bool)
         if key in mine:
             whole[mine[key].box] = mine[key].mask
-        outcome = _labels(whole[reference.box], reference.mask)
+        outcome = compare_labels(whole[reference.box], reference.mask)
         differing += outcome.differing
         total += outcome.total
     share = differing <= (1 - NETWORK_AGREEMENT) * total
@@ -188,26 +190,27 @@ def merging(case: Case) -> Outcome:
     whole = case.array("14_instance_modelres")
     box = tuple(slice(i.min(), i.max() + 1) for i in np.nonzero(whole))
     own = tuple(slice(i.min(), i.max() + 1) for i in np.nonzero(mine))
-    return _labels(mine[own], whole[box])
+    return compare_labels(mine[own], whole[box])
 
 
 def instance_phase(case: Case) -> Outcome:
     """The whole phase with the real network."""
     network = load_instance(case.package(case.packages.instance))
-    mine = segment_instances(case.nii("07_semantic_modelres"), network, InstanceSettings())
-    return _labels(mine.get_array(), case.array("14_instance_modelres"), NETWORK_AGREEMENT)
+    semantic = case.nii("07_semantic_modelres")
+    mine = segment_instances(semantic, network, InstanceSettings(), numerics=ORIGINAL)
+    return compare_labels(mine.get_array(), case.array("14_instance_modelres"), NETWORK_AGREEMENT)
 
 
 def cleaned_semantic(case: Case) -> Outcome:
     """Semantic mask on the grid of the image, without unassigned pieces."""
     result = case.reconciled
-    return _labels(result.spine.get_array()[result.crop], case.array("23_maskclean_seg"))
+    return compare_labels(result.spine.get_array()[result.crop], case.array("23_maskclean_seg"))
 
 
 def numbered_vertebrae(case: Case) -> Outcome:
     """Vertebrae cleaned and numbered from top to bottom."""
     result = case.reconciled
-    return _labels(result.vert.get_array()[result.crop], case.array("26_top_to_bottom"))
+    return compare_labels(result.vert.get_array()[result.crop], case.array("26_top_to_bottom"))
 
 
 def label_path(case: Case) -> Outcome:
@@ -240,7 +243,7 @@ def labelling(case: Case) -> Outcome:
         c1_enabled=False,
         numerics=ORIGINAL,
     )
-    return _labels(mine.vert.get_array()[result.crop], case.array("28_labeled"), 1.0)
+    return compare_labels(mine.vert.get_array()[result.crop], case.array("28_labeled"), 1.0)
 
 
 def _final(case: Case) -> tuple[NII, NII]:
@@ -256,12 +259,12 @@ def _final(case: Case) -> tuple[NII, NII]:
 
 def final_semantic(case: Case) -> Outcome:
     """Final semantic mask with endplates told apart."""
-    return _labels(_final(case)[0].get_array(), case.array("31_seg_final"))
+    return compare_labels(_final(case)[0].get_array(), case.array("31_seg_final"))
 
 
 def final_vertebrae(case: Case) -> Outcome:
     """Final vertebra mask with discs and endplates."""
-    return _labels(_final(case)[1].get_array(), case.array("31_vert_final"))
+    return compare_labels(_final(case)[1].get_array(), case.array("31_vert_final"))
 
 
 def centroids(case: Case) -> Outcome:

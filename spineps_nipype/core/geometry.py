@@ -80,9 +80,11 @@ def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> N
         return _on_grid_of(reference, turned.get_array())
     moved = _shifted(turned, reference, numerics)
     if moved is None:
-        to_mask = np.linalg.inv(turned.affine) @ reference.affine
+        rounded = upstream(numerics).rounded_grid
+        source, grid = (mask, reference.to_gird()) if rounded else (turned, reference)
+        to_mask = np.linalg.inv(source.affine) @ grid.affine
         moved = ndimage.affine_transform(
-            turned.get_array(),
+            source.get_array(),
             to_mask[:3, :3],
             to_mask[:3, 3],
             output_shape=reference.shape,

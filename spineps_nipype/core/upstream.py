@@ -52,6 +52,9 @@ class Upstream:
     """The second partner of a prediction stays though it does not overlap the first."""
     border_smeared: bool = _of(BOTH)
     """Outside the field of view of a mask its border labels are continued."""
+    rounded_grid: bool = _of(BOTH)
+    """The grid that masks go back to has rounded numbers (TPTBox), which decides where positions
+    lie half-way between two voxels."""
     outer_instances_kept: bool = _of(BOTH)
     """Without `proc_clean_inst_by_sem`, raw numbers outside the box of the spine survive."""
     spread_in_memory_order: bool = _of(BOTH)

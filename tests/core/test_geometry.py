@@ -155,3 +155,17 @@ def test_turned_grid() -> None:
     np.testing.assert_array_equal(back[4:7, 4:7, 4:7], 7)
     assert not back[:, :, 0].any()
     assert abs(int((back > 0).sum()) - 125) <= 10
+
+
+def test_half_way_positions_fall_as_in_tptbox() -> None:
+    """A third of the positions of 1.5 mm voxels lie half-way between those of 1 mm."""
+    rng = np.random.default_rng(0)
+    affine = np.diag([1.0, 1.0, 2.0, 1.0])
+    affine[:3, 3] = (-61.72917556, 122.73123169, 158.13558960)
+    mask = NII.from_numpy(rng.integers(0, 5, (30, 24, 12)).astype(np.uint8), affine, True)
+    coarse = np.diag([1.5, 1.5, 1.5, 1.0])
+    coarse[:3, 3] = affine[:3, 3] + (2.0, 2.0, 2.0)
+    reference = NII.from_numpy(np.zeros((16, 12, 12), np.float32), coarse, False)
+    theirs = mask.resample_from_to(reference, verbose=False).get_array()
+    for numerics in ("spineps-2.1.3", "seed"):
+        np.testing.assert_array_equal(to_input_grid(mask, reference, numerics).get_array(), theirs)
