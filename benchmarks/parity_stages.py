@@ -131,7 +131,8 @@ def seeds(case: Case) -> Outcome:
     crop = case.nii("09_inst_input_crop")
     zoom = [float(z) for z in crop.zoom]
     clean = case.instance_config.corpus_cleaning_voxels(zoom)
-    mine = find_seeds(crop.get_array(), zoom[1], clean, InstanceSettings())
+    settings = InstanceSettings()
+    mine = find_seeds(crop.get_array(), zoom[1], clean, settings, numerics=ORIGINAL)
     return _numbers(mine, case.data["10_corpus_coms"], 1e-9)
 
 

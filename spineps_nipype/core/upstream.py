@@ -45,9 +45,11 @@ class Upstream:
     """Pieces of bone more than 50 mm from the canal may become vertebrae."""
     top_of_sacrum_counted: bool = _of(BOTH)
     """A piece of the sacrum that the network calls a body becomes a vertebra."""
+    no_ring_split: bool = _of(BOTH)
+    """A merged body that erosion does not part stays whole: core and ring are written into an
+    array of booleans, which cannot tell them apart."""
     split_from_grown_parts: bool = _of(SEED)
-    """A merged body is cut across the line between its two parts after they have grown; one
-    that erosion does not part stays whole."""
+    """A merged body is cut across the line between its two parts after they have grown."""
     odd_partner_kept: bool = _of(SEED)
     """The second partner of a prediction stays though it does not overlap the first."""
     border_smeared: bool = _of(BOTH)

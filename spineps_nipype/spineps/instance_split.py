@@ -32,8 +32,8 @@ def split_component(body: BoolArray, numerics: Numerics = "mended") -> BoolArray
     body
         One component, (P, I, R).
     numerics
-        Under ``seed`` the parts have grown together before the direction between them is
-        taken, and a body that erosion does not part is not split.
+        SPINEPS does not split a body that erosion does not part. Under ``seed`` the parts have
+        grown together before the direction between them is taken.
 
     Returns
     -------
@@ -45,9 +45,9 @@ def split_component(body: BoolArray, numerics: Numerics = "mended") -> BoolArray
     CannotSplitError
         If erosion does not part it.
     """
-    grown = upstream(numerics).split_from_grown_parts
-    first, second = _parts(body, with_ring=not grown)
-    normal, through = _plane(first, second, grown)
+    rules = upstream(numerics)
+    first, second = _parts(body, with_ring=not rules.no_ring_split)
+    normal, through = _plane(first, second, rules.split_from_grown_parts)
     return body & _below_plane(body.shape, normal, through)
 
 
