@@ -17,6 +17,8 @@ UNHASHED = {"device", "num_threads", "use_gpu", "model_dir", *settings.SPEED_ONL
 # These may name a file that is absent: the interface itself reports that, with a remedy.
 MAY_BE_ABSENT = {("Conform", "in_file")}
 OPTIONAL = {
+    *(("Consensus", name) for name in ("spineps_vert", "spineps_spine", "spine_segmentation")),
+    *(("Consensus", name) for name in ("totalspineseg", "totalspineseg_step1")),
     ("ConvertLabels", "in_file"),
     ("ConvertLabels", "spine_file"),
     ("EPISegQC", "crop_file"),
