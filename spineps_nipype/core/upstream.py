@@ -42,7 +42,8 @@ class Upstream:
     """Far components are judged by the box of the largest alone: inside all stay, outside all
     go."""
     far_islands_kept: bool = _of(BOTH)
-    """Pieces of bone more than 50 mm from the canal may become vertebrae."""
+    """Pieces of bone more than 50 mm from the canal may become vertebrae, and sacrum lies where
+    it may."""
     top_of_sacrum_counted: bool = _of(BOTH)
     """A piece of the sacrum that the network calls a body becomes a vertebra."""
     no_ring_split: bool = _of(BOTH)

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, SACRUM
-from ..core.components import component_centroids, components_by_size
+from ..core.components import component_centroids, components_by_size, label_components
 
 PIR: Final = ("P", "I", "R")
 REACH_MM: Final = 50.0
@@ -25,6 +25,8 @@ PARTIAL: Final = 0.6
 """A body with less than this share of the volume of the one above it is no whole body."""
 CONTACT: Final = 0.3
 """Share of a body's cross-section that must touch the sacrum, where a disc should be."""
+SPECK: Final = 0.1
+"""Pieces of bodies smaller than this share of the largest are no body."""
 
 
 def drop_far_islands(mask: NII) -> NII:
@@ -61,6 +63,32 @@ def drop_far_islands(mask: NII) -> NII:
     return mask.set_array(array, seg=True)
 
 
+def drop_high_sacrum(mask: NII) -> NII:
+    """Delete pieces of sacrum whose middle lies above that of the lowest body.
+
+    Parameters
+    ----------
+    mask
+        SPINEPS labels.
+
+    Returns
+    -------
+    NII
+        The same grid and orientation.
+    """
+    turned = mask.reorient(PIR)
+    array = turned.get_array()
+    _, levels = _bodies(array)
+    pieces, count = label_components(array == SACRUM, 3)
+    if not levels or count == 0:
+        return mask
+    lowest = max(levels.values())
+    high = component_centroids(pieces)[:, 1] < lowest
+    high[0] = False
+    array[high[pieces]] = 0
+    return turned.set_array(array, seg=True).reorient(mask.orientation)
+
+
 def return_top_of_sacrum(mask: NII) -> NII:
     """Give the lowest body to the sacrum if it is a part of it.
 
@@ -79,18 +107,24 @@ def return_top_of_sacrum(mask: NII) -> NII:
     turned = mask.reorient(PIR)
     array = turned.get_array()
     sacrum = array == SACRUM
-    bodies, count = components_by_size(np.isin(array, (CORPUS, CORPUS_BORDER)), 1)
-    if count < 2 or not sacrum.any():
+    bodies, levels = _bodies(array)
+    if len(levels) < 2 or not sacrum.any():
         return mask
     sizes = np.bincount(bodies.ravel())
-    large = [n for n in range(1, count + 1) if sizes[n] >= sizes[1] / 10]
-    heights = component_centroids(bodies)[:, 1]
-    ordered = sorted(large, key=lambda n: float(heights[n]))
-    if len(ordered) < 2 or sizes[ordered[-1]] >= PARTIAL * sizes[ordered[-2]]:
+    above, last = sorted(levels, key=levels.__getitem__)[-2:]
+    if sizes[last] >= PARTIAL * sizes[above]:
         return mask
-    lowest: NDArray[Any] = bodies == ordered[-1]
+    lowest: NDArray[np.bool_] = bodies == last
     touching = lowest & binary_dilation(sacrum, generate_binary_structure(3, 1))
     if touching.any(axis=1).sum() < CONTACT * lowest.any(axis=1).sum():
         return mask
     array[lowest] = SACRUM
     return turned.set_array(array, seg=True).reorient(mask.orientation)
+
+
+def _bodies(array: NDArray[Any]) -> tuple[NDArray[Any], dict[int, float]]:
+    """Numbered bodies of an array (P, I, R), and the row I of the middle of each real one."""
+    bodies, count = components_by_size(np.isin(array, (CORPUS, CORPUS_BORDER)), 1)
+    sizes, middles = np.bincount(bodies.ravel()), component_centroids(bodies)[:, 1]
+    real = [n for n in range(1, count + 1) if sizes[n] >= SPECK * sizes[1]]
+    return bodies, {n: float(middles[n]) for n in real}

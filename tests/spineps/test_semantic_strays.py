@@ -7,7 +7,11 @@ import pytest
 
 from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic_cleanup import clean_semantic
-from spineps_nipype.spineps.semantic_strays import drop_far_islands, return_top_of_sacrum
+from spineps_nipype.spineps.semantic_strays import (
+    drop_far_islands,
+    drop_high_sacrum,
+    return_top_of_sacrum,
+)
 
 from .blocks import as_nii
 
@@ -71,6 +75,23 @@ def test_a_low_last_vertebra_above_its_disc_stays() -> None:
     array = spine()
     array[10:30, 44:52, 2:10] = 100
     np.testing.assert_array_equal(return_top_of_sacrum(as_nii(array)).get_array(), array)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize(("row", "stays"), [(46, False), (52, True)])
+def test_sacrum_above_the_middle_of_the_lowest_body_goes(
+    row: int, stays: bool, orientation: tuple[str, ...]
+) -> None:
+    array = spine()
+    array[50:56, row - 2 : row + 2, 2:5] = 26
+    out = drop_high_sacrum(as_nii(array, orientation))
+    after = out.reorient(("P", "I", "R")).get_array()
+    np.testing.assert_array_equal(after, array if stays else spine())
+
+
+def test_a_mask_of_sacrum_alone_stays() -> None:
+    array = np.where(spine() == 26, 26, 0).astype(np.uint8)
+    np.testing.assert_array_equal(drop_high_sacrum(as_nii(array)).get_array(), array)
 
 
 def test_cleaning_applies_both_and_spineps_neither() -> None:
