@@ -86,10 +86,11 @@ def svg(workflow: Any) -> str:
     height = ROW * (len(rows) - 1) + HEIGHT + 8
     total += _bow(height)
     return (
+        '<div style="overflow-x:auto" tabindex="0">'
         f'<svg role="img" aria-label="graph of {escape(workflow.name)}" '
         f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height:.0f}" '
-        f'style="max-width:{total:.0f}px;width:100%;background:#fff">'
-        f"<style>{STYLE}</style>{''.join(lines)}</svg>"
+        f'style="width:{total:.0f}px;max-width:none;background:#fff">'
+        f"<style>{STYLE}</style>{''.join(lines)}</svg></div>"
     )
 
 

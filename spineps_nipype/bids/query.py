@@ -7,7 +7,6 @@ SPINEPS (2.1.3, dataset run): dixon in-phase only, no masks, no other plane.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from typing import Any, Final
 from spineps_nipype.errors import InputError
 
 from .compatibility import modality_of, plane_of_word
+from .index import SKIPPED_FOLDERS, check_index, index_dataset, subject_folders
 from .names import EXTENSIONS, ScanName, parse_name
 
 MODALITIES: Final = ("T2w", "T1w", "Vibe", "CT", "EPI")
@@ -28,7 +28,6 @@ NOT_IN_PHASE: Final = frozenset({"W", "F", "FAT", "WATER", "OP", "OPP", "OUTPHAS
 NOT_IN_PHASE_TYPE: Final = frozenset({"W", "F", "FAT", "WATER", "OP"})
 """Entries of ``ImageType`` of such an image."""
 IN_PHASE_PARTS: Final = frozenset({"inphase", "mag"})
-_SKIPPED_FOLDERS: Final = ("derivatives", "sourcedata", "code", "stimuli", "models")
 _LONG_NAMES: Final = {
     "sub": "subject",
     "ses": "session",
@@ -121,13 +120,13 @@ def find_scans(
     subjects = [label.removeprefix("sub-") for label in participant_label]
     sessions = [label.removeprefix("ses-") for label in session_label]
     excluded = {label.removeprefix("sub-") for label in exclude_participant_label}
-    layout = _index(root, subjects, database)
+    layout = index_dataset(root, subjects, database)
     images = [Path(f.path) for f in layout.get(extension=list(EXTENSIONS))]
     images = [path for path in sorted(images) if not _inside_skipped(path, root)]
     known = _known(images)
     if database is not None:
-        _check_index(images, subjects, known[0], root, database)
-    present = _folders(root) | known[0]
+        check_index(images, subjects, known[0], root, database)
+    present = subject_folders(root) | known[0]
     _check_labels("--participant-label", subjects, present, root)
     _check_labels("--session-label", sessions, known[1], root)
     if excluded - present and not subjects:  # other subjects are not indexed when some are named
@@ -270,39 +269,6 @@ def image_type(path: Path, root: Path) -> list[Any]:
     return []
 
 
-def _index(root: Path, subjects: Sequence[str], database: Path | None) -> Any:
-    """Index a dataset without metadata.
-
-    In memory, folders of other subjects are not read; a kept index holds all of them.
-    """
-    from bids.layout import BIDSLayout, BIDSLayoutIndexer
-
-    if not root.is_dir():
-        raise InputError(
-            "The BIDS folder does not exist.", file=root, remedy="Give the root of a dataset."
-        )
-    ignore = [re.compile(rf"^/({'|'.join(_SKIPPED_FOLDERS)})(/|$)"), re.compile(r"/\.")]
-    if subjects and database is None:
-        ignore.append(re.compile(rf"/sub-(?!({'|'.join(map(re.escape, subjects))})([/_]|$))"))
-    try:
-        indexer = BIDSLayoutIndexer(validate=False, ignore=ignore, index_metadata=False)
-        return BIDSLayout(
-            root,
-            validate=False,
-            derivatives=False,
-            indexer=indexer,
-            database_path=None if database is None else database.absolute(),
-        )
-    except Exception as fault:  # pybids passes on whatever its parsers raise
-        raise InputError(
-            f"The dataset cannot be indexed: {fault}.",
-            file=root,
-            remedy="Check dataset_description.json and the permissions of the folders."
-            if database is None
-            else f"If the index in {database} is of another dataset, delete that folder.",
-        ) from fault
-
-
 def _filtered(
     layout: Any, filters: Mapping[str, Mapping[str, Any]] | None, root: Path
 ) -> dict[str, set[Path]]:
@@ -343,29 +309,9 @@ def _known(images: Iterable[Path]) -> tuple[set[str], set[str]]:
     return {_subject(p, n) for p, n in names}, {n.session for _, n in names if n.session}
 
 
-def _folders(root: Path) -> set[str]:
-    return {p.name.removeprefix("sub-") for p in root.glob("sub-*") if p.is_dir()}
-
-
 def _inside_skipped(path: Path, root: Path) -> bool:
     parts = path.relative_to(root).parts[:-1]
-    return any(part in _SKIPPED_FOLDERS for part in parts[:1])
-
-
-def _check_index(
-    images: Sequence[Path], subjects: Sequence[str], known: set[str], root: Path, database: Path
-) -> None:
-    """Refuse a kept index that is older than the dataset."""
-    gone = next((path for path in images if not path.exists() and not path.is_symlink()), None)
-    new = sorted((set(subjects) or _folders(root)) - known)
-    new = [label for label in new if any((root / f"sub-{label}").rglob("*.nii*"))]
-    if gone is not None or new:
-        what = f"{gone.name} is gone" if gone is not None else f"sub-{new[0]} is new"
-        raise InputError(
-            f"The kept index of the dataset is out of date: {what}.",
-            file=database,
-            remedy="Delete this folder, so that the run of --bids-database-dir indexes again.",
-        )
+    return any(part in SKIPPED_FOLDERS for part in parts[:1])
 
 
 def _check_labels(option: str, asked: Sequence[str], known: set[str], root: Path) -> None:

@@ -69,7 +69,7 @@ def _paragraphs(methods: Methods) -> list[str]:
     out = [
         f"The {scans} scan{'' if one else 's'} of the dataset [@bids] {'was' if one else 'were'} "
         f"segmented with spineps-nipype {__version__}, which implements SPINEPS [@spineps] on "
-        f"Nipype {methods.versions.get('nipype', '')} [@nipype]. Scans were processed one by one."
+        f"Nipype {methods.versions.get('nipype', '')} [@nipype]. Every scan stands by itself."
     ]
     steps = []
     if methods.cropped:
@@ -126,6 +126,6 @@ def _reference(key: str) -> str:
         raise KeyError(key)
     fields = dict(re.findall(r"(\w+) = {(.*)}", entry[1]))
     authors = fields["author"].split(" and ")
-    first = authors[0].split(",")[0] + (" et al." if len(authors) > 1 else "")
+    first = authors[0].split(",")[0] + (" et al" if len(authors) > 1 else "")
     title = re.sub(r"[{}]", "", fields["title"])
     return f"{first}. {title}. {fields['journal']} {fields['year']}. doi:{fields['doi']}"
