@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from traceback import format_exception
 from typing import Any, Final
 
 from spineps_nipype.errors import ResourceError
@@ -17,7 +19,7 @@ from spineps_nipype.errors import ResourceError
 from . import commands
 from .commands import ACTIVE, JobRefused, JobState, SlurmUnreachable
 from .endings import GONE, ended, failure
-from .job import OUTPUT, Job, claimed_by, read_answer, write_job
+from .job import OUTPUT, SCRIPT, Job, claimed_by, read_answer, write_job
 from .options import SlurmOptions, job_options
 
 logger = logging.getLogger("spineps_nipype.engine")
@@ -111,25 +113,35 @@ class JobQueue:
             Jobs that must succeed before it starts.
         """
         folder = self.folder / uuid.uuid4().hex
+        job = Job(node.fullname, folder, folder / SCRIPT, [])
+        self._jobs[folder] = job
+        try:
+            job.options = self._options_of(node, after)
+            write_job(
+                folder,
+                node,
+                updatehash,
+                template=self.options.template,
+                prefix=self.options.command_prefix,
+                log_level=self._log_level,
+            )
+        except Exception:  # a full disk, or inputs that no job can load, are faults of this node
+            lines = format_exception(*sys.exc_info())
+            job.answer = {"result": None, "traceback": lines, "peak_gb": None}
+        else:
+            if self._clock() >= self._hold_until:
+                self._submit(job)
+        return job
+
+    def _options_of(self, node: Any, after: Sequence[int]) -> list[str]:
+        """Words for sbatch."""
         name = re.sub(r"\s", "_", ".".join([*node.fullname.split(".")[1:-1], node._id]))
         options = [f"--job-name={name[:NAME_LENGTH]}", f"--output={OUTPUT}", "--open-mode=append"]
         options += job_options(node, self.options)
         if after:
             options.append(f"--dependency=afterok:{':'.join(map(str, after))}")
             options.append("--kill-on-invalid-dep=yes")
-        script = write_job(
-            folder,
-            node,
-            updatehash,
-            template=self.options.template,
-            prefix=self.options.command_prefix,
-            log_level=self._log_level,
-        )
-        job = Job(node.fullname, folder, script, options)
-        self._jobs[folder] = job
-        if self._clock() >= self._hold_until:
-            self._submit(job)
-        return job
+        return options
 
     def look(self) -> None:
         """Bring all jobs up to date; asks SLURM at most once every `poll` seconds."""

@@ -312,3 +312,21 @@ def test_a_run_does_not_begin_without_slurm(jobs: JobQueue, cluster: Cluster) ->
     cluster.out_of_reach = 1
     with pytest.raises(ResourceError, match="SLURM does not answer: Socket timed out"):
         jobs.clear()
+
+
+def test_a_node_that_cannot_be_handed_over_is_one_failed_node(
+    jobs: JobQueue, clock: Clock, tmp_path: Path
+) -> None:
+    jobs.folder.write_text("a file where the folder should be")
+    job = submit(jobs, tmp_path)
+    assert job.id is None
+    assert "Error" in reason(job)
+    jobs.folder.unlink()
+    made = node(add, "two", a=1)
+    made.base_dir = str(tmp_path)
+    made.plugin_args = {"sbatch_args": "--array=1-3"}
+    assert "--array" in reason(jobs.add(made))
+    well = submit(jobs, tmp_path, "three")
+    wait(jobs, clock)
+    assert well.answer is not None
+    assert well.answer["traceback"] is None
