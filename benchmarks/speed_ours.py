@@ -1,0 +1,157 @@
+"""One phase of this package, or of stock nnU-Net, timed.
+
+    python benchmarks/speed_ours.py PHASE FOLDER OUT [--tta] [--engine E] [--precision P]
+
+The last line printed is JSON with seconds and memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
+
+import numpy as np
+
+from benchmarks.speed_packages import IMAGE, MODEL_SPINE, SPINE, VERT
+from benchmarks.speed_reference import timed
+
+
+def main() -> None:
+    """Run the phase, store its masks, print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("phase", choices=["semantic", "instance", "post"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--tta", action="store_true")
+    parser.add_argument("--engine", default="torch", choices=["torch", "openvino", "nnunet"])
+    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
+    options = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    run = {"semantic": semantic, "instance": instance, "post": post}[options.phase]
+    if options.engine == "nnunet":
+        run = stock_nnunet
+    masks, spent = run(options)
+    np.savez_compressed(options.out, *masks)
+    spent["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    print(json.dumps(spent))
+
+
+def _loaded(options: argparse.Namespace) -> tuple[Any, float]:
+    from spineps_nipype.models import loading
+    from spineps_nipype.models.package import load_package
+    from spineps_nipype.settings import EngineSettings
+
+    package = load_package(options.folder.parent / "packages" / options.phase)
+    engine = EngineSettings(options.engine, options.precision)
+    load = getattr(loading, f"load_{options.phase}")
+    network, wall, _ = timed(lambda: load(package, engine=engine))
+    return network, wall
+
+
+def semantic(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float]]:
+    """Resampling, network and way back, without clean-up: random weights leave only crumbs."""
+    from spineps_nipype.core.images import load_image
+    from spineps_nipype.settings import SemanticSettings
+    from spineps_nipype.spineps.semantic import segment_semantic
+
+    network, load = _loaded(options)
+    image = load_image(options.folder / IMAGE)
+    settings = SemanticSettings(
+        tta=options.tta,
+        proc_fill_3d_holes=False,
+        proc_sem_clean_beyond_largest_bounding_box=False,
+        proc_sem_clean_small_cc_artifacts=False,
+    )
+    result, wall, cpu = timed(lambda: segment_semantic(image, network, settings))
+    return [result.mask.get_array()], {"load": load, "wall": wall, "cpu": cpu}
+
+
+def instance(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float]]:
+    """Seeds, cut-outs, network, merging."""
+    from spineps_nipype.core.images import load_mask
+    from spineps_nipype.errors import EmptyResultError
+    from spineps_nipype.settings import InstanceSettings
+    from spineps_nipype.spineps.instance import segment_instances
+
+    network, load = _loaded(options)
+    mask = load_mask(options.folder / MODEL_SPINE)
+
+    def run() -> np.ndarray:
+        try:
+            return segment_instances(mask, network, InstanceSettings()).get_array()
+        except EmptyResultError:  # random weights may leave nothing
+            return np.zeros(0)
+
+    result, wall, cpu = timed(run)
+    return [result], {"load": load, "wall": wall, "cpu": cpu}
+
+
+def post(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float]]:
+    """Combined clean-up without names, with the faults of SPINEPS, so that masks compare."""
+    from spineps_nipype.core.images import load_mask
+    from spineps_nipype.settings import PostSettings
+    from spineps_nipype.spineps.discs import finalize_masks
+    from spineps_nipype.spineps.postprocess import reconcile
+
+    spine, vert = load_mask(options.folder / SPINE), load_mask(options.folder / VERT)
+    image = spine.set_array(np.zeros(spine.shape, np.float32), seg=False)
+
+    def run() -> Any:
+        found = reconcile(
+            spine, vert, image, PostSettings(), has_c1=False, is_ct=False, numerics=ORIGINAL
+        )
+        return finalize_masks(found.spine, found.vert, found.crop, numerics=ORIGINAL)
+
+    result, wall, cpu = timed(run)
+    masks = [mask.get_array() for mask in result]
+    return masks, {"load": 0.0, "wall": wall, "cpu": cpu}
+
+
+ORIGINAL: Any = "spineps-2.1.3"
+
+
+def stock_nnunet(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float]]:
+    """The semantic network by nnU-Net's own predictor, on the image at the model's spacing."""
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    from spineps_nipype.core.geometry import rescale
+    from spineps_nipype.core.images import load_image
+
+    package = options.folder.parent / "packages" / "semantic"
+    predictor = nnUNetPredictor(
+        use_mirroring=options.tta,
+        perform_everything_on_device=False,
+        device=torch.device("cpu"),
+        allow_tqdm=False,
+    )
+    _, load, _ = timed(
+        lambda: predictor.initialize_from_trained_model_folder(
+            str(package), use_folds=(0,), checkpoint_name="checkpoint_final.pth"
+        )
+    )
+    image = load_image(options.folder / IMAGE).reorient(("P", "I", "R"))
+
+    def run() -> np.ndarray:
+        grid = rescale(image, (0.75, 0.75, 1.65))
+        array = grid.get_array().astype(np.float32).T[None]
+        spacing = [float(z) for z in grid.zoom[::-1]]
+        labels = predictor.predict_single_npy_array(array, {"spacing": spacing}, None, None, False)
+        return np.asarray(labels).T
+
+    result, wall, cpu = timed(run)
+    table = np.array([0, 41, 42, 43, 44, 45, 46, 47, 48, 49, 60, 61, 62, 100, 26])
+    return [table[result]], {"load": load, "wall": wall, "cpu": cpu}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""What the speed comparison runs on: packages of real size with random weights, and phantoms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import nibabel as nib
+import numpy as np
+
+SEED: Final = 0
+SCAN_SPACING: Final = (0.625, 0.625, 4.4)
+MODEL_SPACING: Final = (0.75, 0.75, 1.65)
+CONFIG: Final[dict[str, Any]] = {
+    "log_name": "Seeded",
+    "modality": ["T2w"],
+    "acquisition": "sag",
+    "modeltype": "nnunet",
+    "model_expected_orientation": ["P", "I", "R"],
+    "available_folds": 1,
+    "inference_augmentation": False,
+    "resolution_range": list(MODEL_SPACING),
+    "default_step_size": 0.5,
+    "labels": {
+        str(i + 1): v
+        for i, v in enumerate((41, 42, 43, 44, 45, 46, 47, 48, 49, 60, 61, 62, 100, 26))
+    },
+    "expected_inputs": ["img"],
+}
+STAGES: Final = 6
+ARCHITECTURE: Final[dict[str, Any]] = {
+    "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
+    "arch_kwargs": {
+        "n_stages": STAGES,
+        "features_per_stage": [32, 64, 128, 256, 320, 320],
+        "conv_op": "torch.nn.modules.conv.Conv3d",
+        "kernel_sizes": [[1, 3, 3], *[[3, 3, 3]] * (STAGES - 1)],
+        "strides": [[1, 1, 1], [1, 2, 2], *[[2, 2, 2]] * 3, [1, 2, 2]],
+        "n_conv_per_stage": [2] * STAGES,
+        "n_conv_per_stage_decoder": [2] * (STAGES - 1),
+        "conv_bias": True,
+        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
+        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+        "dropout_op": None,
+        "dropout_op_kwargs": None,
+        "nonlin": "torch.nn.LeakyReLU",
+        "nonlin_kwargs": {"inplace": True},
+    },
+    "_kw_requires_import": ["conv_op", "norm_op", "nonlin"],
+}
+TILE: Final = (48, 128, 128)
+
+
+class View(NamedTuple):
+    """Part of the spine: extent of the image (P, I; voxels; 0 for all), vertebrae in view."""
+
+    extent: tuple[int, int]
+    top: str | None
+    bottom: str | None
+
+
+CASES: Final = {
+    "small": View((160, 224), "L3", "L4"),
+    "lumbar": View((448, 448), "T12", "sacrum"),
+    "spine": View((0, 0), None, None),
+}
+SLICES: Final = 16
+
+
+def write_packages(folder: Path) -> None:
+    """Write `semantic` and `instance` packages of real size; what is there is kept."""
+    import torch
+
+    from spineps_nipype.models.export import write_instance_package, write_semantic_package
+    from spineps_nipype.models.networks.instance_unet import InstanceUNet
+    from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
+
+    if not (folder / "semantic").is_dir():
+        torch.manual_seed(SEED)
+        network = build_semantic_unet({"architecture": ARCHITECTURE}, 1, 15, "speed")
+        write_semantic_package(
+            folder / "semantic",
+            [network.eval()],
+            config=CONFIG,
+            architecture=ARCHITECTURE,
+            patch_size=TILE,
+            spacing=MODEL_SPACING[::-1],
+            class_names=[f"class{i}" for i in range(15)],
+            mirror_axes=(0, 1, 2),
+            half=False,
+        )
+    if not (folder / "instance").is_dir():
+        torch.manual_seed(SEED)
+        config = {
+            **CONFIG,
+            "modality": "SEG",
+            "modeltype": "unet",
+            "labels": {"1": 1, "2": 2, "3": 3},
+            "expected_inputs": ["seg"],
+            "cutout_size": [248, 304, 64],
+        }
+        write_instance_package(
+            folder / "instance", InstanceUNet(16, 10).eval(), config=config, half=False
+        )
+
+
+def write_inputs(folder: Path, case: str) -> None:
+    """Write image, semantic mask on the grid of the models, and masks to clean up.
+
+    Files: `image`, `model_spine`, `spine`, `vert` (.nii.gz), all phantoms of one seed.
+    """
+    from spineps_nipype.phantom.files import save, to_nii
+    from spineps_nipype.phantom.generate import FieldOfView, generate
+    from spineps_nipype.phantom.render import render
+
+    view = CASES[case]
+    window = FieldOfView(
+        top=view.top, bottom=view.bottom, width=SLICES * SCAN_SPACING[2], anterior=90, posterior=90
+    )
+    scan = generate(SEED, spacing=SCAN_SPACING, fov=window)
+    save(to_nii(scan, _extended(render(scan, seed=SEED), view.extent), mask=False), folder / IMAGE)
+    fine = generate(SEED, spacing=MODEL_SPACING, fov=window)
+    save(to_nii(fine, fine.spine, mask=True), folder / MODEL_SPINE)
+    spine, vert = scan.spine.copy(), scan.vert.copy()
+    spine[np.isin(spine, (52, 53))] = 62
+    write_faulty(spine, vert, scan.affine, folder)
+
+
+IMAGE, MODEL_SPINE = "image.nii.gz", "model_spine.nii.gz"
+SPINE, VERT = "spine.nii.gz", "vert.nii.gz"
+FAULTS: Final = 60
+FAULT_VOXELS: Final = (12, 12, 3)
+
+
+def write_faulty(spine: np.ndarray, vert: np.ndarray, affine: np.ndarray, folder: Path) -> None:
+    """Write masks as networks leave them: vertebrae in any order, with parts missing."""
+    spine, vert = spine.astype(np.uint8), vert.astype(np.uint16)
+    spine[np.isin(spine, (52, 53))] = 62
+    spine[spine == 50] = 49
+    vert[(vert >= 26) & (vert != 28)] = 0
+    numbers = [int(v) for v in np.unique(vert) if v]
+    rng = np.random.default_rng(SEED)
+    table = np.zeros(int(vert.max()) + 1, np.uint16)
+    table[numbers] = rng.permutation(len(numbers)) + 1
+    vert = table[vert]
+    inside = np.argwhere(vert > 0)
+    for place in inside[rng.integers(0, len(inside), FAULTS)]:
+        low = np.maximum(place - np.array(FAULT_VOXELS) // 2, 0)
+        vert[tuple(map(slice, low, low + FAULT_VOXELS))] = 0
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in ((SPINE, spine), (VERT, vert)):
+        nib.save(nib.Nifti1Image(array.astype(np.uint8), affine), folder / name)
+
+
+def _extended(image: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
+    """Image cut or continued at its end along P and I to a number of voxels."""
+    for axis, size in enumerate(extent):
+        if size and image.shape[axis] >= size:
+            image = np.take(image, range(size), axis=axis)
+        elif size:
+            pad = [(0, 0)] * 3
+            pad[axis] = (0, size - image.shape[axis])
+            image = np.pad(image, pad, mode="reflect")
+    return image
