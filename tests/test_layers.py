@@ -24,10 +24,13 @@ ALLOWED = {
     "models": BASE | {"models"},
     **{system: BASE | {"models", system} for system in SYSTEMS},
     "bids": BASE | {"bids"},
+    "metrics": BASE | {"metrics"},
     "reports": BASE | {"reports"},
     "data": set(),
-    "interfaces": BASE | SYSTEMS | {"models", "bids", "reports", "interfaces"},
-    "workflows": BASE | SYSTEMS | {"models", "bids", "reports", "interfaces", "workflows"},
+    "interfaces": BASE | SYSTEMS | {"models", "bids", "metrics", "reports", "interfaces"},
+    "workflows": BASE
+    | SYSTEMS
+    | {"models", "bids", "metrics", "reports", "interfaces", "workflows"},
 }
 ALLOWED["dropin"] = ALLOWED["workflows"] | {"dropin"}
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}

@@ -228,3 +228,9 @@ def add_reuse(group: Any) -> None:
         help="keep stored results only if made with the same settings and models, or always "
         "(as SPINEPS does)",
     )
+    group.add_argument(
+        "--output-layout",
+        choices=["spineps", "bids"],
+        default="spineps",
+        help="names of the results: those of SPINEPS, or BIDS derivatives (default: spineps)",
+    )

@@ -36,6 +36,7 @@ BYTES_PER_VOXEL: Final[Mapping[str, float]] = {
     "corrected_vert": 24,
     "fix_names": 40,
     "snapshot": 60,
+    "measure": 40,
 }
 """Copies of the volume that a phase holds at once [bytes a voxel]."""
 CLASS_BYTES: Final = 12

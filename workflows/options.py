@@ -14,6 +14,7 @@ from .sister_options import SisterOptions
 WORKFLOW_NAME: Final = "spineps_" + "_".join(__version__.split(".")[:2]) + "_wf"
 """Carries the minor version: work of another version is not believed."""
 AUTO = "auto"
+OutputLayout = Literal["spineps", "bids"]
 NO_MODEL = "none"
 
 
@@ -62,6 +63,8 @@ class RunOptions:
         Options of the phases, and what is made again.
     reuse
         Which stored results are kept.
+    output_layout
+        Names of the results: those of SPINEPS, or of BIDS.
     average_4d
         Average 4-D images instead of refusing them.
     stop_on_first_crash, dry_run, boilerplate_only, debug
@@ -106,6 +109,7 @@ class RunOptions:
     settings: PipelineSettings = PipelineSettings()
     override: OverrideSettings = OverrideSettings()
     reuse: Literal["same", "any"] = "same"
+    output_layout: OutputLayout = "spineps"
     average_4d: bool = False
     stop_on_first_crash: bool = False
     dry_run: bool = False

@@ -10,9 +10,13 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
 from spineps_nipype import __version__
+from spineps_nipype.bids.sidecars import bids_uri
 from spineps_nipype.interfaces import PrepareDerivatives, SaveDerivatives
 from spineps_nipype.interfaces.derivatives import has_sidecar
+from spineps_nipype.metrics.checks import COLUMNS as CHECKS_COLUMNS
+from spineps_nipype.metrics.columns import COLUMNS as METRICS_COLUMNS
 from spineps_nipype.settings import PipelineSettings, SaveSettings
+from spineps_nipype.spineps.labeling import COLUMNS as LABELS_COLUMNS
 
 from .provenance import PHASES, Models, phase_record
 from .reuse import OUTPUT_KEYS, SOURCES, sidecar_of
@@ -25,6 +29,19 @@ EXTRA_KEYS: Final[Mapping[str, str]] = {
     "uncertainty": "out_unc",
     "modelres": "out_modelres",
 }
+DICTIONARIES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "spine": {
+        "Description": "Structures of the spine; seg-spine_dseg.tsv names the values.",
+    },
+    "vert": {
+        "Description": "Vertebrae, discs (100 + vertebra above) and endplates (200 + vertebra); "
+        "seg-vert_dseg.tsv names the values.",
+    },
+    "metrics": METRICS_COLUMNS,
+    "checks": CHECKS_COLUMNS,
+    "labels_table": LABELS_COLUMNS,
+}
+"""Entries of the sidecars of single results; those of tables explain the columns."""
 TARGETS: Final[Mapping[str, str]] = {**OUTPUT_KEYS, **EXTRA_KEYS}
 """Output key of each result."""
 
@@ -36,6 +53,7 @@ def init_outputs_wf(
     settings: PipelineSettings,
     models: Models,
     metadata: Mapping[str, Any] | None = None,
+    out_root: Path | None = None,
     copies: Sequence[tuple[Path, Path]] = (),
     corrections: Mapping[str, str] | None = None,
     name: str = "outputs_wf",
@@ -68,6 +86,8 @@ def init_outputs_wf(
         What the results are made with; written into the sidecars.
     metadata
         Further entries of all sidecars.
+    out_root
+        Root of the output dataset, which stored files are named from as sources of others.
     copies
         Stored files and places where copies of them are wanted.
     corrections
@@ -98,7 +118,8 @@ def init_outputs_wf(
                     products=products,
                     sources=sources,
                     record=phase_record(phase, settings, models, corrections),
-                    metadata=described,
+                    metadata={**described, "Sources": _sources(phase, described, paths, out_root)},
+                    dictionaries={p: DICTIONARIES[p] for p in products if p in DICTIONARIES},
                 ),
                 f"prepare_{phase}",
             )
@@ -106,6 +127,9 @@ def init_outputs_wf(
             save = _node(SaveDerivatives(out_paths=_with_sidecars(targets)), f"save_{phase}")
             for product in products:
                 workflow.connect(inputnode, product, prepare, product)
+            if "labels_table" in products:
+                prepare.inputs.labels_for = "vert"
+                workflow.connect(inputnode, "labels_table", prepare, "confidences")
             for source in sources:
                 if source == "poi" and prepared_poi is not None:
                     # What is stored is the file with its record, so this is what counts later.
@@ -146,6 +170,7 @@ def _products(
         "final": {"spine": True, "vert": True, "labels_table": named},
         "poi": {"poi": True},
         "snapshot": {"snapshot": True},
+        "metrics": {"metrics": True, "checks": True},
     }
     return [product for product, kept in wanted[phase].items() if kept]
 
@@ -170,6 +195,17 @@ def _add_plain_copies(
     if phase == "snapshot" and copy is not None and copy != paths["out_snap"]:
         save_copy = _node(SaveDerivatives(out_paths=[str(copy)]), "save_snapshot_copy")
         workflow.connect(inputnode, "snapshot", save_copy, "in_files")
+
+
+def _sources(
+    phase: str, described: Mapping[str, Any], paths: Mapping[str, Path], out_root: Path | None
+) -> list[str]:
+    """BIDS URIs of what a phase was made from: the scan, then stored results."""
+    uris = list(described.get("Sources", []))
+    if out_root is None:
+        return uris
+    own = [paths[TARGETS[s]] for s in SOURCES[phase] if s in TARGETS and TARGETS[s] in paths]
+    return uris + [bids_uri(path, out_root, "") for path in own]
 
 
 def _with_sidecars(targets: Sequence[Path]) -> list[str]:

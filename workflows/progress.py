@@ -34,6 +34,7 @@ PHASE_NAMES: Final[Mapping[str, str]] = {
     "pictures": "quality control",
     "slices": "bodies and discs",
     "compare": "comparison",
+    "measure": "metrics and checks",
 }
 """Nodes that are worth a word, and the word."""
 WEIGHTS: Final[Mapping[str, float]] = {
@@ -56,6 +57,7 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "pictures": 4,
     "slices": 30,
     "compare": 10,
+    "measure": 3,
 }
 """Share of each node in the time of a scan, for the percentage and the remaining time."""
 OTHER_WEIGHT: Final = 0.05

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from spineps_nipype.models.engine_choice import choose_engine
+from spineps_nipype.models.lookup import licence_of
 from spineps_nipype.settings import SPEED_ONLY, PipelineSettings
 
-PHASES: Final = ("semantic", "instance", "final", "poi", "snapshot")
+PHASES: Final = ("semantic", "instance", "final", "poi", "snapshot", "metrics")
 """Phases whose results are stored, in the order in which they depend on each other."""
 
 ALGORITHM: Final[Mapping[str, int]] = dict.fromkeys(PHASES, 1)
@@ -22,6 +23,7 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "final": ("post", "labeling", "engine"),
     "poi": ("centroid",),
     "snapshot": (),
+    "metrics": (),
 }
 _MODELS: Final[Mapping[str, tuple[str, ...]]] = {
     "semantic": ("semantic",),
@@ -29,6 +31,7 @@ _MODELS: Final[Mapping[str, tuple[str, ...]]] = {
     "final": ("labeling",),
     "poi": (),
     "snapshot": (),
+    "metrics": (),
 }
 _CORRECTED: Final = {"spine": "semantic", "vert": "instance", "names": "final"}
 """First phase whose result depends on each kind of correction."""
@@ -101,7 +104,7 @@ def phase_record(
 def _model_entry(package: Package | None) -> dict[str, str]:
     if package is None:
         return {"id": NO_MODEL, "digest": NO_MODEL}
-    return {"id": package.id, "digest": package.digest}
+    return {"id": package.id, "digest": package.digest, "licence": licence_of(package)}
 
 
 def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

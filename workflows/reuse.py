@@ -29,6 +29,8 @@ OUTPUT_KEYS: Final[Mapping[str, str]] = {
     "vert": "out_vert",
     "poi": "out_ctd",
     "snapshot": "out_snap",
+    "metrics": "out_metrics",
+    "checks": "out_checks",
 }
 """Results that later runs build on, and the keys of their output paths."""
 RESULTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -37,6 +39,7 @@ RESULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "final": ("spine", "vert"),
     "poi": ("poi",),
     "snapshot": ("snapshot",),
+    "metrics": ("metrics", "checks"),
 }
 SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "semantic": ("scan",),
@@ -44,8 +47,11 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "final": ("scan", "spine_raw", "vert_raw"),
     "poi": ("scan", "spine", "vert"),
     "snapshot": ("scan", "spine", "vert", "poi"),
+    "metrics": ("scan", "spine", "vert"),
 }
 """Files that each phase makes its result from; the scan identifies the image."""
+LABELS: Final = "labels_table"
+"""Confidences of the names: stored with the final masks, where a model gave the names."""
 RAW: Final = ("semantic", "instance")
 """Phases whose results are needed only to make others."""
 OVERRIDES: Final[Mapping[str, str]] = {
@@ -79,7 +85,8 @@ class StoredResults:
     Parameters
     ----------
     files
-        Stored file by result name: spine_raw, vert_raw, spine, vert, poi, snapshot.
+        Stored file by result name: spine_raw, vert_raw, spine, vert, poi, snapshot, metrics,
+        checks, and labels_table if there is one.
     """
 
     files: Mapping[str, Path] = field(default_factory=dict)
@@ -184,6 +191,8 @@ def plan_scan(
         steps = _steps(verdicts, forced, missing)
         used = {step.phase for step in steps if step.action == "stored"}
     files = {name: paths[OUTPUT_KEYS[name]] for p in PHASES if p in used for name in RESULTS[p]}
+    if "final" in used and "out_labels" in paths and paths["out_labels"].is_file():
+        files[LABELS] = paths["out_labels"]
     left = tuple((a, b) for a, b in copies if a in files.values())
     steps += [Step(b.name, "copy", f"copy of {a.name}") for a, b in left]
     return ScanPlan(tuple(steps), StoredResults(files), left)

@@ -39,6 +39,8 @@ def init_scan_wf(
     override: OverrideSettings | None = None,
     metadata: Mapping[str, Any] | None = None,
     corrections: Corrections | None = None,
+    out_root: Path | None = None,
+    device: str = "cpu",
     name: str = "scan_wf",
     **options: Any,
 ) -> pe.Workflow:
@@ -60,6 +62,10 @@ def init_scan_wf(
         Further entries of all sidecars.
     corrections
         What a reader corrected.
+    out_root
+        Root of the output dataset.
+    device
+        Where networks run.
     name
         Name of the workflow; it names the folder in the work folder.
     **options
@@ -72,7 +78,6 @@ def init_scan_wf(
     """
     log_plan(in_file, plan)
     settings = settings or PipelineSettings()
-    device = options.get("device", "cpu")
     settings = replace(settings, engine=choose_engine(settings.engine, device))
     override = override or OverrideSettings()
     workflow = pe.Workflow(name=name)
@@ -86,6 +91,7 @@ def init_scan_wf(
         override=override,
         stored=plan.stored,
         corrections=corrections,
+        device=device,
         **options,
     )
     outputs_wf = init_outputs_wf(
@@ -93,7 +99,8 @@ def init_scan_wf(
         phases=[phase for phase in PHASES if plan.runs(phase)],
         settings=settings,
         models=models,
-        metadata=metadata,
+        metadata={**(metadata or {}), "Device": device, "Engine": settings.engine.engine},
+        out_root=out_root,
         copies=plan.copies,
         corrections=corrections.digests() if corrections else None,
     )

@@ -20,6 +20,7 @@ from spineps_nipype.interfaces import (
     FixNames,
     InstanceSegmentation,
     LabelVertebrae,
+    MeasureSpine,
     PostProcess,
     Preprocess,
     SemanticSegmentation,
@@ -52,6 +53,8 @@ OUTPUTS: Final = (
     "poi",
     "snapshot",
     "labels_table",
+    "metrics",
+    "checks",
     "softmax",
     "probseg",
     "uncertainty",
@@ -134,6 +137,8 @@ def init_spineps_wf(
         Points of interest (JSON); labels_table has one row a vertebra.
     snapshot
         Picture of the result (PNG).
+    metrics, checks
+        Measures of bodies, discs, canal and curves, and what looks odd (TSV).
     softmax, probseg, uncertainty, modelres, debug
         Additional files where the settings ask for them.
     """
@@ -159,6 +164,7 @@ def init_spineps_wf(
     builder.add_final(semantic, labeling)
     builder.add_centroids(poi_header(settings, semantic, instance, labeling, __version__))
     builder.add_snapshot(semantic, note)
+    builder.add_metrics()
     builder.force(override or OverrideSettings())
     return workflow
 
@@ -396,6 +402,17 @@ class _Builder:
         snapshot = self._node(Snapshot(is_ct=semantic.config.is_ct, note=note), "snapshot")
         self._feed(snapshot, in_file="image", spine="spine", vert="vert", poi="poi")
         self._yield("snapshot", snapshot, "out_file")
+
+    def add_metrics(self) -> None:
+        """Measure the final masks and check them."""
+        if self._take_stored("metrics", "metrics", "checks"):
+            return
+        measure = self._node(MeasureSpine(), "measure")
+        self._feed(measure, spine="spine", vert="vert")
+        if "labels_table" in self.sources or "labels_table" in self.stored.files:
+            self._feed(measure, labels_table="labels_table")
+        self._yield("metrics", measure, "metrics")
+        self._yield("checks", measure, "checks")
 
     def force(self, override: OverrideSettings) -> None:
         """Make nodes run although the work folder holds their result."""

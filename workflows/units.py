@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.bids.bids_layout import bids_paths
 from spineps_nipype.bids.compatibility import check_compatibility, image_plane
 from spineps_nipype.bids.corrections import Corrections, Name, find_corrections
 from spineps_nipype.bids.header import ScanHeader, read_header
@@ -121,13 +122,9 @@ def make_units(
     fixed_names
         Names of vertebrae that a reader fixed, by scan.
     """
-    snapshots = options.output_dir / SNAPSHOT_FOLDER
 
     def new(scan: Scan, label: str, name: str) -> Unit:
-        paths = output_paths(
-            scan.path, options.bids_dir, options.output_dir, snapshot_folder=snapshots
-        )
-        return Unit(scan, label, name, paths)
+        return Unit(scan, label, name, result_paths(scan.path, options))
 
     def prepare(unit: Unit) -> None:
         unit.corrections = find_corrections(unit.scan.path, options.derivatives, fixed_names)
@@ -176,6 +173,14 @@ def gather_units(
             )
         units.append(unit)
     return units
+
+
+def result_paths(path: Path, options: RunOptions) -> dict[str, Path]:
+    """Output paths of a scan in the layout that the run is asked for."""
+    if options.output_layout == "bids":
+        return bids_paths(path, options.bids_dir, options.output_dir)
+    snapshots = options.output_dir / SNAPSHOT_FOLDER
+    return output_paths(path, options.bids_dir, options.output_dir, snapshot_folder=snapshots)
 
 
 def _prepare(unit: Unit, options: RunOptions, chooser: ModelChooser, memory_gb: float) -> None:

@@ -32,13 +32,12 @@ CONTAINER_VARIABLES: Final[Mapping[str, str]] = {
 }
 """Environment variables by which a container image says what it is."""
 IGNORED: Final = (
-    "logs",
-    "snaps_seg",
-    "**/output_raw_*",
-    "**/debug_*",
-    "*_mod-*",
+    *("logs", "work", "snaps_seg", "figures", "assets", "ratings", "*.html", "group_*"),
+    *("**/output_raw_*", "**/debug_*", "*_mod-*"),
+    *("*_poi.json", "*_labels.*", "*_metrics.*", "*_checks.*"),
+    *("*_uncertainty.*", "*_logits.*", "*_rating.json"),
 )
-"""Names of SPINEPS that the BIDS validator does not know."""
+"""Results, names of SPINEPS among them, that BIDS has no name for."""
 
 
 def describe_dataset(out_root: str | Path, bids_root: str | Path) -> None:
@@ -84,8 +83,10 @@ def dataset_description(
         ),
     }
     source = _read(bids_root / "dataset_description.json")
+    origin = {"URL": bids_root.absolute().as_uri()}
     if source.get("DatasetDOI"):
-        description["SourceDatasets"] = [{"DOI": source["DatasetDOI"]}]
+        origin["DOI"] = source["DatasetDOI"]
+    description["SourceDatasets"] = [origin]
     if source.get("License"):
         description["License"] = source["License"]
     return description

@@ -141,7 +141,8 @@ def output_paths(
     Returns
     -------
     dict of Path
-        ``out_spine``, ``out_vert``, ``out_ctd``, ``out_snap``, ``out_snap2``, ``out_labels``;
+        ``out_spine``, ``out_vert``, ``out_ctd``, ``out_snap``, ``out_snap2``, ``out_labels``,
+        ``out_metrics``, ``out_checks``;
         in the folder ``out_raw``: ``out_spine_raw``, ``out_vert_raw``, ``out_logits``,
         ``out_probseg``, ``out_unc``, ``out_modelres``; the folder ``out_debug``. Nothing is made
         on disk. Source: SPINEPS 2.1.3, output paths.
@@ -173,6 +174,8 @@ def result_paths(
         "out_snap": folder / snapshot,
         "out_snap2": copies / snapshot,
         "out_labels": folder / result("vert", "labels", ".tsv"),
+        "out_metrics": folder / result("spine", "metrics", ".tsv"),
+        "out_checks": folder / result("spine", "checks", ".tsv"),
         "out_raw": raw,
         "out_spine_raw": raw / result("spine-raw", "msk", ".nii.gz"),
         "out_vert_raw": raw / result("vert-raw", "msk", ".nii.gz"),

@@ -3,6 +3,7 @@
 from .consensus import Consensus
 from .convert_labels import ConvertLabels
 from .derivatives import PrepareDerivatives, SaveDerivatives
+from .metrics import MeasureSpine
 from .sc_epi import EPISeg, EPISegQC, EPISegReport
 from .spine_segmentation import SpineSegmentation
 from .spineps import (
@@ -51,6 +52,7 @@ __all__ = [
     "FixNames",
     "InstanceSegmentation",
     "LabelVertebrae",
+    "MeasureSpine",
     "PostProcess",
     "PrepareDerivatives",
     "Preprocess",

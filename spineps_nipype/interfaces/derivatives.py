@@ -25,10 +25,11 @@ from nipype.interfaces.base import (
 )
 
 from ..core.files import copy_whole, file_digest
+from ..core.tables import read_labels
 
 PROVENANCE = "Provenance"
 """Key under which a sidecar, or the header of a POI file, says how the file was made."""
-DESCRIBED = (".nii.gz", ".npz", ".png")
+DESCRIBED = (".nii.gz", ".npz", ".png", ".tsv")
 """Kinds of files that get a sidecar; a JSON file carries the description inside."""
 
 
@@ -39,7 +40,10 @@ def has_sidecar(name: str | Path) -> bool:
 
 class _PrepareInputSpec(DynamicTraitedSpec):
     record = traits.Dict(mandatory=True, desc="how the results are made: settings, models")
-    metadata = traits.Dict(usedefault=True, desc="further entries of the sidecar")
+    metadata = traits.Dict(usedefault=True, desc="further entries of all sidecars")
+    dictionaries = traits.Dict(usedefault=True, desc="further entries of one sidecar, by product")
+    labels_for = Str(desc="product whose sidecar tells the confidence of each name")
+    confidences = File(exists=True, desc="table of the names and their confidences (TSV)")
 
 
 class _PrepareOutputSpec(TraitedSpec):
@@ -92,7 +96,10 @@ class PrepareDerivatives(SimpleInterface):
             if has_sidecar(product):
                 provenance["Sha256"] = file_digest(product)
                 sidecar = Path(runtime.cwd) / f"{name}.json"
-                _write_json({**self.inputs.metadata, PROVENANCE: provenance}, sidecar)
+                entries = {**self.inputs.metadata, **self.inputs.dictionaries.get(name, {})}
+                if name == self.inputs.labels_for and isdefined(self.inputs.confidences):
+                    entries["LabelConfidence"] = _confidences(Path(self.inputs.confidences))
+                _write_json({**entries, PROVENANCE: provenance}, sidecar)
                 files.append(str(sidecar))
         self._results["out_files"] = files
         return runtime
@@ -139,6 +146,15 @@ def _describe_inside(product: Path, provenance: dict[str, Any], target: Path) ->
     header = content[0] if isinstance(content, list) else content
     header[PROVENANCE] = provenance
     _write_json(content, target)
+
+
+def _confidences(table: Path) -> dict[str, dict[str, Any]]:
+    """Confidence and origin of each name, by name."""
+    return {
+        str(row["name"]): {"Confidence": row.get("confidence"), "From": row.get("source")}
+        for row in read_labels(table)
+        if row.get("name")
+    }
 
 
 def _write_json(content: Any, path: Path) -> None:

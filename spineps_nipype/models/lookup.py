@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from spineps_nipype.errors import ModelError
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 MODELS_VARIABLE: Final = "SPINEPS_SEGMENTOR_MODELS"
 """Environment variable with the models folder, the same as in SPINEPS."""
 AUTO: Final = "auto"
+EMBEDDED_LICENCE: Final = "Apache-2.0"
 EMBEDDED: Final[Mapping[Kind, str]] = {
     "semantic": "compact_semantic",
     "instance": "compact_instance",
@@ -64,6 +65,13 @@ def models_dir(stated: Path | None = None) -> Path | None:
         return folder
     default = Path(__file__).resolve().parent.parent / "models_installed"
     return default if default.is_dir() else None
+
+
+class Described(Protocol):
+    """Id and folder of a package."""
+
+    id: str
+    folder: Path
 
 
 def embedded_dir() -> Path:
@@ -110,6 +118,17 @@ def list_packages(kind: Kind | None = None, folder: Path | None = None) -> list[
         if kind is None or package.kind == kind:
             found[id_] = package
     return list(found.values())
+
+
+def licence_of(package: Described) -> str:
+    """Terms of use of a package: of the embedded ones, of a release, or ``unknown``."""
+    if package.folder.resolve().is_relative_to(embedded_dir().resolve()):
+        return EMBEDDED_LICENCE
+    names = (package.id, package.folder.name.lower())
+    release = next(
+        (r for id_, r in released().items() if {id_, r.folder.lower()} & {*names}), None
+    )
+    return release.licence if release else "unknown"
 
 
 def is_embedded(package: ModelPackage) -> bool:

@@ -28,6 +28,19 @@ logger = logging.getLogger(__name__)
 DENS_MM3: Final = 250.0
 """Dens volume above which an instance must be C2."""
 ALTERNATIVES: Final = 2
+COLUMNS: Final[dict[str, dict[str, str]]] = {
+    "number": {"Description": "Number of the vertebra counted from the top, before naming."},
+    "label": {"Description": "Number in the vertebra mask."},
+    "name": {"Description": "Name of the vertebra."},
+    "confidence": {"Description": "Score of the name on the likeliest sequence, 0 to 1."},
+    "source": {"Description": "network, dens, neighbour (between named ones), count or deleted."},
+    "alternative_1": {"Description": "Next likely name."},
+    "alternative_1_score": {"Description": "Its score."},
+    "alternative_2": {"Description": "Name likely after that."},
+    "alternative_2_score": {"Description": "Its score."},
+    "visible": {"Description": "Weight of the vertebra by how much of it is visible."},
+}
+"""What the columns of the table mean; ``probabilities_<head>_<class>`` are the network's."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_description_is_that_of_a_derivative(tmp_path: Path) -> None:
 def test_source_doi_and_container_are_named(tmp_path: Path) -> None:
     (tmp_path / "dataset_description.json").write_text('{"DatasetDOI": "10.1/x"}')
     content = dataset_description(tmp_path, {"SPINEPS_WF_DOCKER_TAG": "x:1"})
-    assert content["SourceDatasets"] == [{"DOI": "10.1/x"}]
+    assert content["SourceDatasets"] == [{"URL": tmp_path.as_uri(), "DOI": "10.1/x"}]
     assert content["GeneratedBy"][0]["Container"] == {"Type": "docker", "Tag": "x:1"}
 
 

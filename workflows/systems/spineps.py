@@ -102,6 +102,7 @@ class SpinepsSystem:
             override=options.override,
             metadata=unit.metadata,
             corrections=unit.corrections,
+            out_root=options.output_dir,
             name=unit.name,
             average_4d=options.average_4d,
             device=device,

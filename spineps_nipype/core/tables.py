@@ -1,0 +1,47 @@
+"""Tables as BIDS writes them: tab-separated, with ``n/a`` for what is not known."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+MISSING: Final = "n/a"
+
+
+def read_rows(path: str | Path) -> list[dict[str, str | None]]:
+    """Rows of a table; what is not known is None."""
+    with Path(path).open(encoding="utf-8", newline="") as stream:
+        return [
+            {key: None if value == MISSING else value for key, value in row.items()}
+            for row in csv.DictReader(stream, delimiter="\t")
+        ]
+
+
+def read_labels(path: str | Path) -> list[dict[str, Any]]:
+    """Rows of the table of the labelling phase; confidences are numbers or None."""
+    rows: list[dict[str, Any]] = [dict(row) for row in read_rows(path)]
+    for row in rows:
+        if row.get("confidence") is not None:
+            row["confidence"] = float(row["confidence"])
+    return rows
+
+
+def write_rows(
+    rows: Sequence[Mapping[str, Any]], path: Path, columns: Sequence[str] | None = None
+) -> None:
+    """Write rows as a table; None and empty text become ``n/a``.
+
+    Parameters
+    ----------
+    columns
+        Names of the columns in their order; by default the keys of the first row.
+    """
+    names = list(rows[0]) if columns is None else list(columns)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        writer.writerow(names)
+        for row in rows:
+            values = (row.get(name) for name in names)
+            writer.writerow([MISSING if v is None or v == "" else v for v in values])

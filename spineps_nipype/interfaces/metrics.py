@@ -1,0 +1,50 @@
+"""Shell that measures and checks the final masks of a scan."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    File,
+    SimpleInterface,
+    TraitedSpec,
+    isdefined,
+)
+
+from ..core.images import load_mask
+from ..core.tables import read_labels, write_rows
+from ..metrics.checks import check_masks
+from ..metrics.spine_metrics import look_at, measure_spine
+from .spineps.common import node_file
+
+
+class _MeasureInputSpec(BaseInterfaceInputSpec):
+    spine = File(exists=True, mandatory=True, desc="final semantic mask")
+    vert = File(exists=True, mandatory=True, desc="final vertebra mask")
+    labels_table = File(exists=True, desc="names of the vertebrae and their confidence (TSV)")
+
+
+class _MeasureOutputSpec(TraitedSpec):
+    metrics = File(exists=True, desc="one row a vertebra with its disc (TSV; mm, degrees)")
+    checks = File(exists=True, desc="what was checked, and what to look at (TSV)")
+
+
+class MeasureSpine(SimpleInterface):
+    """Measure bodies, discs, canal, cord and curves, and check the masks; nothing is changed."""
+
+    input_spec = _MeasureInputSpec
+    output_spec = _MeasureOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        scene = look_at(load_mask(inputs.spine), load_mask(inputs.vert))
+        rows = measure_spine(scene)
+        labels = read_labels(inputs.labels_table) if isdefined(inputs.labels_table) else None
+        findings = [asdict(finding) for finding in check_masks(scene, rows, labels)]
+        for name, table in (("metrics", rows), ("checks", findings)):
+            path = node_file(runtime, f"{name}.tsv")
+            write_rows(table, path)
+            self._results[name] = str(path)
+        return runtime

@@ -1,0 +1,284 @@
+"""Checks of the masks of one scan: what a reader can trust, and what to look at.
+
+No check changes a mask. Bounds are wide, so that anatomy of most people passes; a finding says
+where to look, not what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+import numpy as np
+from scipy import ndimage
+
+from ..core.anatomy import (
+    C1,
+    L1,
+    L5,
+    SACRUM,
+    T1,
+    T11,
+    T12,
+    T13,
+    VERTEBRA_NAMES,
+)
+from .local_frames import MaskBox
+from .spine_metrics import RANK, Scene
+
+Verdict = Literal["pass", "look", "fail"]
+VERDICTS: Final[tuple[Verdict, ...]] = ("pass", "look", "fail")
+OVERALL: Final = "overall"
+
+PIECE_SHARE: Final = 0.1
+"""A second piece of a body or disc counts from this share of the volume."""
+LOOK_RATIO: Final = (0.7, 1.4)
+FAIL_RATIO: Final = (0.45, 2.2)
+"""Height and volume^(1/3) of a body relative to the mean of its neighbours."""
+DISC_RATIO: Final = 2.5
+"""A disc this much higher than the mean of its neighbours is suspect; low ones are common."""
+LOW_CONFIDENCE: Final = 0.5
+VERY_LOW_CONFIDENCE: Final = 0.25
+THORACIC, LUMBAR = 12, 5
+MOST_REASONS: Final = 3
+"""Reasons that the overall verdict repeats."""
+OPTIONAL: Final = (T12, T13, L5, L5 + 1)
+"""Vertebrae that some people lack, or have in addition."""
+
+COLUMNS: Final[dict[str, dict[str, Any]]] = {
+    "check": {"LongName": "Check", "Description": f"What was looked at; '{OVERALL}' is the sum."},
+    "verdict": {
+        "LongName": "Verdict",
+        "Description": "How it ended; the overall verdict is the worst of all.",
+        "Levels": {
+            "pass": "as expected",
+            "look": "unusual: a reader should look at it",
+            "fail": "cannot be right",
+        },
+    },
+    "level": {"LongName": "Level", "Description": "Vertebra or disc concerned; n/a for none."},
+    "reason": {"LongName": "Reason", "Description": "What was found, in words."},
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Result of one check at one place."""
+
+    check: str
+    verdict: Verdict
+    level: str
+    reason: str
+
+
+def check_masks(
+    scene: Scene,
+    metrics: Sequence[Mapping[str, Any]],
+    labels: Sequence[Mapping[str, Any]] | None,
+) -> list[Finding]:
+    """Judge the final masks of a scan.
+
+    Parameters
+    ----------
+    scene
+        The masks, taken apart.
+    metrics
+        Rows of `measure_spine`.
+    labels
+        Rows of the labelling phase (name, confidence, source); None if vertebrae were not named
+        but counted.
+
+    Returns
+    -------
+    list of Finding
+        The overall verdict first; then each check, once if it passes, else once a finding.
+    """
+    if not scene.bodies:
+        found = [Finding("vertebrae", "fail", "", "There is no vertebra in the masks.")]
+    else:
+        rows = {row["label"]: row for row in metrics if row["label"] is not None}
+        found = [
+            *_or_pass("vertebrae", _once(scene.bodies, "vertebrae", "Body of", "")),
+            *_or_pass("order", _order(scene)),
+            *_or_pass(
+                "discs", [*_once(scene.discs, "discs", "Disc below", "disc "), *_discs(scene)]
+            ),
+            *_or_pass("sizes", _sizes(scene, rows)),
+            *_or_pass("counts", _counts(scene)),
+            *_or_pass("field of view", _cuts(scene)),
+            *_or_pass("label confidence", _confidence(labels)),
+        ]
+    worst = max(found, key=lambda f: VERDICTS.index(f.verdict)).verdict
+    return [Finding(OVERALL, worst, "", _summary(found)), *found]
+
+
+def _summary(found: Sequence[Finding]) -> str:
+    """The first reasons, failures before the rest."""
+    reasons = [f.reason for verdict in ("fail", "look") for f in found if f.verdict == verdict]
+    if not reasons:
+        return "All checks pass."
+    more = len(reasons) - MOST_REASONS
+    return " ".join(reasons[:MOST_REASONS]) + (f" And {more} more." if more > 0 else "")
+
+
+def _or_pass(check: str, findings: list[Finding]) -> list[Finding]:
+    return findings or [Finding(check, "pass", "", "")]
+
+
+def _once(parts: Mapping[int, MaskBox], check: str, word: str, prefix: str) -> list[Finding]:
+    """Each structure is one piece."""
+    found = []
+    for v, box in parts.items():
+        pieces, count = ndimage.label(box.values, np.ones((3, 3, 3)))
+        if count < 2:
+            continue
+        sizes = np.sort(np.bincount(pieces.ravel())[1:])[::-1]
+        large = int(np.count_nonzero(sizes >= PIECE_SHARE * sizes.sum()))
+        if large > 1:
+            name = VERTEBRA_NAMES[v]
+            found.append(
+                Finding(check, "look", prefix + name, f"{word} {name} lies in {large} pieces.")
+            )
+    return found
+
+
+def _height(box: MaskBox) -> float:
+    """Position along the inferior axis of the image [mm]."""
+    return float(box.points[:, 1].mean())
+
+
+def _order(scene: Scene) -> list[Finding]:
+    """Names follow each other from top to bottom, and none is left out."""
+    found = []
+    names = sorted(scene.bodies, key=RANK.__getitem__)
+    for upper, lower in pairwise(names):
+        a, b = VERTEBRA_NAMES[upper], VERTEBRA_NAMES[lower]
+        if _height(scene.bodies[upper]) >= _height(scene.bodies[lower]):
+            found.append(Finding("order", "fail", b, f"{b} lies above {a}."))
+        missing = [
+            n for n in VERTEBRA_NAMES if RANK[upper] < RANK[n] < RANK[lower] and n not in OPTIONAL
+        ]
+        if missing:
+            words = ", ".join(VERTEBRA_NAMES[n] for n in sorted(missing, key=RANK.__getitem__))
+            found.append(Finding("order", "fail", b, f"{words} is missing between {a} and {b}."))
+    return found
+
+
+def _discs(scene: Scene) -> list[Finding]:
+    """Discs lie below the vertebra whose number they carry, one between two bodies."""
+    found = []
+    names = sorted(scene.bodies, key=RANK.__getitem__)
+    for upper, lower in pairwise(names):
+        name = f"{VERTEBRA_NAMES[upper]}-{VERTEBRA_NAMES[lower]}"
+        disc = scene.discs.get(upper)
+        if disc is None:
+            if upper != C1:
+                found.append(Finding("discs", "look", name, f"There is no disc {name}."))
+            continue
+        top, bottom = (_height(scene.bodies[v]) for v in (upper, lower))
+        if not top < _height(disc) < bottom:
+            reason = f"The disc {name} does not lie between both bodies."
+            found.append(Finding("discs", "fail", name, reason))
+    last = names[-1]
+    for v in sorted(set(scene.discs) - set(names), key=RANK.__getitem__):
+        if RANK[v] > RANK[names[0]] or RANK[names[0]] - RANK[v] > 1:
+            reason = f"There is a disc below {VERTEBRA_NAMES[v]}, but no {VERTEBRA_NAMES[v]}."
+            found.append(Finding("discs", "look", VERTEBRA_NAMES[v], reason))
+    if SACRUM in scene.present and last not in scene.discs:
+        reason = f"There is no disc between {VERTEBRA_NAMES[last]} and the sacrum."
+        found.append(Finding("discs", "look", f"{VERTEBRA_NAMES[last]}-S1", reason))
+    return found
+
+
+def _sizes(scene: Scene, rows: Mapping[int, Mapping[str, Any]]) -> list[Finding]:
+    """Bodies and discs are of the size of their neighbours."""
+    found = []
+    names = sorted(scene.bodies, key=RANK.__getitem__)
+    for key, words, power in (
+        ("body_height_middle", "height", 1.0),
+        ("body_volume", "volume", 1 / 3),
+    ):
+        for v, ratio in _ratios(names, rows, key, power):
+            bad = not FAIL_RATIO[0] <= ratio <= FAIL_RATIO[1]
+            if bad or not LOOK_RATIO[0] <= ratio <= LOOK_RATIO[1]:
+                name, percent = VERTEBRA_NAMES[v], 100 * ratio ** (1 / power)
+                reason = f"The {words} of {name} is {percent:.0f} % of that of its neighbours."
+                found.append(Finding("sizes", "fail" if bad else "look", name, reason))
+    for v, ratio in _ratios(names, rows, "disc_height", 1.0):
+        if ratio > DISC_RATIO:
+            name = VERTEBRA_NAMES[v]
+            reason = f"The disc below {name} is {ratio:.1f} times as high as its neighbours."
+            found.append(Finding("sizes", "look", f"disc {name}", reason))
+    return found
+
+
+def _ratios(
+    names: Sequence[int], rows: Mapping[int, Mapping[str, Any]], key: str, power: float
+) -> list[tuple[int, float]]:
+    """Each value relative to the mean of those above and below."""
+    known = [(v, rows[v][key] ** power) for v in names if rows.get(v, {}).get(key)]
+    out = []
+    for place, (v, value) in enumerate(known):
+        near = [x for _, x in known[max(place - 1, 0) : place] + known[place + 1 : place + 2]]
+        if near and v > C1 + 1:  # atlas and axis have no like
+            out.append((v, value / (sum(near) / len(near))))
+    return out
+
+
+def _counts(scene: Scene) -> list[Finding]:
+    """Number of thoracic and lumbar vertebrae, where all of them are in view."""
+    found = []
+    present = set(scene.bodies)
+    thoracic = sum(v in present for v in (*range(T1, T12 + 1), T13))
+    lumbar = sum(v in present for v in range(L1, L5 + 2))
+    if {T1, L1} <= present and thoracic != THORACIC:
+        reason = f"There are {thoracic} thoracic vertebrae."
+        found.append(Finding("counts", "look", "thoracic", reason))
+    whole = L1 in present and present & {T11, T12, T13} and SACRUM in scene.present
+    if whole and lumbar != LUMBAR:
+        reason = f"There are {lumbar} lumbar vertebrae above the sacrum."
+        found.append(Finding("counts", "look", "lumbar", reason))
+    return found
+
+
+def _cuts(scene: Scene) -> list[Finding]:
+    """Bodies that the border of the image cuts: at both ends expected, elsewhere not."""
+    found = []
+    names = sorted(scene.bodies, key=RANK.__getitem__)
+    ends = {names[0]: "S", names[-1]: "I"}
+    for v in names:
+        cut = "".join(c for c in scene.bodies[v].cut if c not in ends.get(v, ""))
+        if cut:
+            name = VERTEBRA_NAMES[v]
+            reason = f"The border of the image cuts the body of {name} ({', '.join(cut)})."
+            found.append(Finding("field of view", "look", name, reason))
+    if not found:
+        for v, side in ends.items():
+            if side in scene.bodies[v].cut:
+                reason = f"{VERTEBRA_NAMES[v]} is only partly in view; it is not measured."
+                found.append(Finding("field of view", "pass", VERTEBRA_NAMES[v], reason))
+    return found
+
+
+def _confidence(labels: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
+    """How sure the labelling was of its names."""
+    check = "label confidence"
+    if labels is None:
+        reason = "The vertebrae were counted from the top, not named by a model."
+        return [Finding(check, "look", "", reason)]
+    found = []
+    known = [row["confidence"] for row in labels if row.get("confidence") is not None]
+    if known and float(np.median(known)) < VERY_LOW_CONFIDENCE:
+        reason = f"Half of the names have a confidence below {VERY_LOW_CONFIDENCE}."
+        found.append(Finding(check, "fail", "", reason))
+    for row in labels:
+        confidence, name = row.get("confidence"), row.get("name")
+        if confidence is None or name is None or confidence >= LOW_CONFIDENCE:
+            continue
+        other = row.get("alternative_1")
+        reason = f"{name} is named with a confidence of {confidence:.2f} only"
+        reason += f"; next best is {other}." if other else "."
+        found.append(Finding(check, "look", str(name), reason))
+    return found
