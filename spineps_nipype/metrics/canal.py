@@ -21,6 +21,9 @@ STEP_MM: Final = 0.25
 NEAR_MM: Final = 40.0
 """A canal further from a disc than this is not beside it."""
 LEAST_ROWS: Final = 3
+FAINT: Final = 0.02
+LEAST_MM2: Final = 1.0
+"""A smaller cross-section of the cord is none."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +100,14 @@ def cross_sections(
     component: NDArray[np.bool_] | None = None
     for wanted in ((CANAL, CORD), (CORD,)):
         mask = np.isin(near, wanted).astype(np.float32)
-        inside = ndimage.map_coordinates(mask, index - offset, order=1, mode="nearest") >= 0.5
-        inside = inside.reshape(p.shape)
+        share = ndimage.map_coordinates(mask, index - offset, order=1, mode="nearest")
+        share = share.reshape(p.shape)  # of each point; its sum is the area without a bias
         if component is None:
-            component = _central(inside)
+            component = _central(share > FAINT)
             if component is None or _leaves(component, index, spine.shape):
                 return nan, nan
-        areas.append(float(np.count_nonzero(inside & component)) * STEP_MM**2)
-    return areas[0], areas[1] if areas[1] > 0 else nan
+        areas.append(float(share[component].sum()) * STEP_MM**2)
+    return areas[0], areas[1] if areas[1] >= LEAST_MM2 else nan
 
 
 def _central(inside: NDArray[np.bool_]) -> NDArray[np.bool_] | None:

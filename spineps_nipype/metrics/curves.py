@@ -51,10 +51,11 @@ def curvatures(
         wanted.append("thoracic_kyphosis")
     if not wanted:
         return out
-    from TPTBox.spine.spinestats.angles import compute_lordosis_and_kyphosis
-
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # it asks for points by enumeration
+        # TPTBox uses what matplotlib is going to rename, and warns of its own enumerations.
+        warnings.simplefilter("ignore")
+        from TPTBox.spine.spinestats.angles import compute_lordosis_and_kyphosis
+
         angles = compute_lordosis_and_kyphosis(_as_poi(frames, discs))
     for name in wanted:
         if angles[name] is not None:
