@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test check docs format container-test clean
+.PHONY: demo validate test check docs format container-test clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,11 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 demo: $(STAMP)  ## segment one real and one synthetic scan with the embedded models
 	$(BIN)/python -m spineps_nipype.phantom.demo demo/bids
 	$(BIN)/spineps-wf demo/bids demo/out participant -w demo/work
+
+validate: demo  ## the demo's results in both layouts, by the official BIDS validator
+	$(BIN)/bids-validator-deno demo/out
+	$(BIN)/spineps-wf demo/bids demo/out-bids participant -w demo/work --output-layout bids
+	$(BIN)/bids-validator-deno demo/out-bids
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n $(or $(TEST_JOBS),2)

@@ -14,6 +14,8 @@ from spineps_nipype.settings import SPEED_ONLY, PipelineSettings
 PHASES: Final = ("semantic", "instance", "final", "poi", "snapshot", "metrics")
 """Phases whose results are stored, in the order in which they depend on each other."""
 
+UNNEEDED: Final[Mapping[str, tuple[str, ...]]] = {"metrics": ("poi", "snapshot")}
+"""Earlier phases whose results a phase does not read."""
 ALGORITHM: Final[Mapping[str, int]] = dict.fromkeys(PHASES, 1)
 """Raised when a phase gives other results than before, so that stored ones are made again."""
 
@@ -59,7 +61,8 @@ Models = Mapping[str, "Package | None"]
 
 def upstream(phase: str) -> tuple[str, ...]:
     """The phase and those that it depends on."""
-    return PHASES[: PHASES.index(phase) + 1]
+    before = PHASES[: PHASES.index(phase) + 1]
+    return tuple(p for p in before if p not in UNNEEDED.get(phase, ()))
 
 
 def phase_record(

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.settings import OverrideSettings, PipelineSettings, SaveSettings
 
-from .provenance import PHASES, Models, differences, phase_record
+from .provenance import PHASES, UNNEEDED, Models, differences, phase_record
 
 Reuse = Literal["same", "any"]
 """Keep stored results only if made the same way, or whatever they were made with."""
@@ -214,7 +214,11 @@ def _steps(
 ) -> list[Step]:
     steps: list[Step] = []
     for phase in PHASES:
-        ran = [step.phase for step in steps if step.action == "run"]
+        ran = [
+            step.phase
+            for step in steps
+            if step.action == "run" and step.phase not in UNNEEDED.get(phase, ())
+        ]
         if phase in forced:
             steps.append(Step(phase, "run", f"{OVERRIDES[phase]} is set"))
         elif not verdicts[phase].usable:

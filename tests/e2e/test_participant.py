@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+
+from spineps_nipype.core.anatomy import VERTEBRA_NAMES
 
 from .conftest import App, only
 
@@ -34,11 +37,12 @@ def expected(stem: str) -> set[str]:
         *(f"{stem}_seg-{kind}_msk{end}" for kind in ("spine", "vert") for end in MASK_ENDS),
         *(f"{stem}_seg-spine_snp{end}" for end in (".png", ".json")),
         *(f"{raw}_seg-{kind}-raw_msk{end}" for kind in ("spine", "vert") for end in MASK_ENDS),
-        f"{stem}_seg-vert_labels.tsv",
+        *(f"{stem}_seg-{kind}{end}" for kind in TABLES for end in (".tsv", ".json")),
     }
 
 
 MASK_ENDS = (".nii.gz", ".json")
+TABLES = ("vert_labels", "spine_metrics", "spine_checks")
 
 
 def test_files_and_masks(golden: dict[str, bytes], tmp_path: Path) -> None:
@@ -48,8 +52,45 @@ def test_files_and_masks(golden: dict[str, bytes], tmp_path: Path) -> None:
     labels = set(np.unique(np.asarray(nib.load(path).dataobj)))
     assert len([label for label in labels if 0 < label < 26]) == 4
     sidecar = json.loads(golden[f"{A}_seg-vert_msk.json"])
-    assert sidecar["Sources"] == ["bids:raw:sub-a/anat/sub-a_acq-sag_T2w.nii.gz"]
+    raw = "bids::sub-a/anat/output_raw_T2w/sub-a_acq-sag_mod-T2w_seg"
+    assert sidecar["Sources"] == [
+        "bids:raw:sub-a/anat/sub-a_acq-sag_T2w.nii.gz",
+        *(f"{raw}-{kind}-raw_msk.nii.gz" for kind in ("spine", "vert")),
+    ]
+    assert sidecar["Device"] == "cpu"
+    assert sidecar["Engine"] in ("torch", "openvino")
+    assert sidecar["Provenance"]["Models"]["semantic"]["licence"] == "unknown"
+    assert set(sidecar["LabelConfidence"]) <= set(label_names())
+    columns = json.loads(golden[f"{A}_seg-spine_metrics.json"])
+    assert columns["disc_height"]["Units"] == "mm"
     assert sidecar["Provenance"]["Models"]["semantic"]["id"] == "tiny_semantic"
+
+
+def label_names() -> list[str]:
+    return list(VERTEBRA_NAMES.values())
+
+
+@pytest.mark.parametrize("layout", ["spineps", "bids"])
+def test_both_layouts_are_valid_bids(app: App, capsys: Capsys, layout: str) -> None:
+    """T1w and T2w of one acquisition, told apart; the official validator finds no error."""
+    validator = shutil.which(VALIDATOR) or shutil.which(
+        VALIDATOR, path=str(Path(nib.__file__).parents[4] / "bin")
+    )
+    if validator is None:
+        pytest.skip(f"{VALIDATOR} is not installed")
+    first = app.bids / "sub-a/anat/sub-a_acq-sag_T2w.nii.gz"
+    (first.parent / "sub-a_acq-sag_T1w.nii.gz").write_bytes(first.read_bytes())
+    chosen = ("--modalities", "T2w", "T1w", "--participant-label", "a", "--save-probseg")
+    more = ("--ignore-inference-compatibility", "--output-layout", layout)
+    assert app(capsys, "--plugin", "Linear", *chosen, *more) == 0
+    names = {"spineps": "*_seg-vert_msk.nii.gz", "bids": "*_seg-vert_desc-T?w_dseg.nii.gz"}
+    assert len(list((app.out / "sub-a/anat").glob(names[layout]))) == 2
+    done = subprocess.run([validator, "--json", str(app.out)], capture_output=True, text=True)
+    issues = json.loads(done.stdout)["issues"]["issues"]
+    assert [issue for issue in issues if issue["severity"] == "error"] == []
+
+
+VALIDATOR = "bids-validator-deno"
 
 
 def test_a_read_only_dataset(read_only: App, golden: dict[str, bytes], capsys: Capsys) -> None:

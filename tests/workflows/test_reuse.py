@@ -24,7 +24,7 @@ from .scan_files import MODELS, Package, output_paths, store_all
 
 SETTINGS = PipelineSettings()
 RAW = ("out_spine_raw", "out_vert_raw")
-ALL_KEYS = ("out_spine", "out_vert", "out_ctd", "out_snap", "out_snap2", *RAW)
+ALL_KEYS = ("out_spine", "out_vert", "out_ctd", "out_snap", "out_snap2", "out_metrics", *RAW)
 
 
 @pytest.fixture
@@ -51,22 +51,22 @@ def why(plan: ScanPlan, phase: str) -> str:
 @pytest.mark.parametrize(
     ("absent", "override", "expected"),
     [
-        pytest.param(ALL_KEYS, {}, "rrrrr", id="nothing is stored"),
-        pytest.param((), {}, "sssss", id="complete"),
-        pytest.param((), {"override_semantic": True}, "rrrrr", id="semantic again"),
-        pytest.param((), {"override_instance": True}, "srrrr", id="instance again"),
+        pytest.param(ALL_KEYS, {}, "rrrrrr", id="nothing is stored"),
+        pytest.param((), {}, "ssssss", id="complete"),
+        pytest.param((), {"override_semantic": True}, "rrrrrr", id="semantic again"),
+        pytest.param((), {"override_instance": True}, "srrrrr", id="instance again"),
         pytest.param(
-            (), {"override_semantic": True, "override_instance": True}, "rrrrr", id="both again"
+            (), {"override_semantic": True, "override_instance": True}, "rrrrrr", id="both again"
         ),
-        pytest.param((), {"override_postpair": True}, "ssrrr", id="final masks again"),
-        pytest.param((), {"override_ctd": True}, "sssrr", id="centroids again"),
-        pytest.param(RAW, {}, "sssss", id="raw pair missing, finals complete"),
-        pytest.param(RAW, {"override_postpair": True}, "rrrrr", id="raw missing, finals again"),
-        pytest.param(RAW, {"override_ctd": True}, "rrrrr", id="raw missing, centroids again"),
-        pytest.param(("out_snap",), {}, "ssssr", id="only snapshot missing"),
-        pytest.param(("out_ctd",), {}, "sssrr", id="only centroids missing"),
-        pytest.param(("out_vert",), {}, "ssrrr", id="only vertebra mask missing"),
-        pytest.param(("out_snap2",), {}, "sssss", id="complete, copy missing"),
+        pytest.param((), {"override_postpair": True}, "ssrrrr", id="final masks again"),
+        pytest.param((), {"override_ctd": True}, "sssrrs", id="centroids again"),
+        pytest.param(RAW, {}, "ssssss", id="raw pair missing, finals complete"),
+        pytest.param(RAW, {"override_postpair": True}, "rrrrrr", id="raw missing, finals again"),
+        pytest.param(RAW, {"override_ctd": True}, "rrrrrr", id="raw missing, centroids again"),
+        pytest.param(("out_snap",), {}, "ssssrs", id="only snapshot missing"),
+        pytest.param(("out_ctd",), {}, "sssrrs", id="only centroids missing"),
+        pytest.param(("out_vert",), {}, "ssrrrr", id="only vertebra mask missing"),
+        pytest.param(("out_snap2",), {}, "ssssss", id="complete, copy missing"),
     ],
 )
 @pytest.mark.parametrize("reuse", ["same", "any"])
@@ -90,7 +90,7 @@ def test_decision_table(
         reuse=reuse,  # type: ignore[arg-type]
     )
     assert actions(plan) == expected
-    assert plan.all_done == (expected == "sssss" and "out_snap2" not in absent)
+    assert plan.all_done == (expected == "ssssss" and "out_snap2" not in absent)
     if absent == ("out_snap2",):
         assert plan.copies == ((paths["out_snap"], paths["out_snap2"]),)
 
@@ -106,6 +106,8 @@ def test_stored_files_enter_only_for_phases_that_do_not_run(
         "vert_raw": paths["out_vert_raw"],
         "spine": paths["out_spine"],
         "vert": paths["out_vert"],
+        "metrics": paths["out_metrics"],
+        "checks": paths["out_checks"],
     }
 
 
@@ -114,36 +116,36 @@ def test_stored_files_enter_only_for_phases_that_do_not_run(
     [
         pytest.param(
             {"preprocess": PreprocessSettings(proc_pad_size=8)},
-            "rrrrr",
+            "rrrrrr",
             "preprocess.proc_pad_size was 4, is 8",
             id="pre-processing",
         ),
         pytest.param(
             {"instance": InstanceSettings(proc_inst_largest_k_cc=1)},
-            "srrrr",
+            "srrrrr",
             "instance.proc_inst_largest_k_cc was 0, is 1",
             id="instance",
         ),
         pytest.param(
             {"labeling": LabelingSettings(proc_lab_force_no_tl_anomaly=True)},
-            "ssrrr",
+            "ssrrrr",
             "labeling.proc_lab_force_no_tl_anomaly was False, is True",
             id="labelling",
         ),
         pytest.param(
             {"centroid": CentroidSettings(poi_points="bodies")},
-            "sssrr",
+            "sssrrs",
             "centroid.poi_points was all, is bodies",
             id="centroids",
         ),
         pytest.param(
             {"numerics": "spineps-2.1.3"},
-            "rrrrr",
+            "rrrrrr",
             "numerics was mended, is spineps-2.1.3",
             id="numerics",
         ),
         pytest.param(
-            {"instance": InstanceSettings(proc_inst_batch_size=1)}, "sssss", "", id="speed only"
+            {"instance": InstanceSettings(proc_inst_batch_size=1)}, "ssssss", "", id="speed only"
         ),
     ],
 )
@@ -171,7 +173,7 @@ def test_other_settings_run_the_phase_and_name_the_setting(
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"), [("semantic", "rrrrr"), ("instance", "srrrr"), ("labeling", "ssrrr")]
+    ("kind", "expected"), [("semantic", "rrrrrr"), ("instance", "srrrrr"), ("labeling", "ssrrrr")]
 )
 def test_another_model_runs_its_phase(
     scan: Path, paths: dict[str, Path], kind: str, expected: str
@@ -189,7 +191,7 @@ def test_another_model_runs_its_phase(
 def test_going_without_labels_is_another_result(scan: Path, paths: dict[str, Path]) -> None:
     store_all(scan, paths, SETTINGS)
     plan = plan_scan(scan, paths, settings=SETTINGS, models={**MODELS, "labeling": None})
-    assert actions(plan) == "ssrrr"
+    assert actions(plan) == "ssrrrr"
     assert "is none" in why(plan, "final")
 
 
@@ -205,7 +207,7 @@ def test_another_image_runs_everything(scan: Path, paths: dict[str, Path]) -> No
     store_all(scan, paths, SETTINGS)
     scan.write_bytes(b"imagE")
     plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
-    assert actions(plan) == "rrrrr"
+    assert actions(plan) == "rrrrrr"
     assert "made from another image" in why(plan, "semantic")
 
 
@@ -215,7 +217,7 @@ def test_a_corrected_mask_is_kept_and_what_depends_on_it_runs(
     store_all(scan, paths, SETTINGS)
     paths["out_spine_raw"].write_text("corrected by hand")
     plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
-    assert actions(plan) == "srrrr"
+    assert actions(plan) == "srrrrr"
     assert "correction" in why(plan, "semantic")
     assert "made from another raw semantic mask" in why(plan, "instance")
 
@@ -224,7 +226,7 @@ def test_a_corrected_final_mask_gives_new_centroids(scan: Path, paths: dict[str,
     store_all(scan, paths, SETTINGS)
     paths["out_vert"].write_text("corrected by hand")
     plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
-    assert actions(plan) == "sssrr"
+    assert actions(plan) == "sssrrs"
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"Provenance": 3}', "[1]"])
@@ -238,7 +240,7 @@ def test_a_result_without_a_record_is_made_again(
         sidecar.write_text(text)
     sidecar_of(paths["out_vert"]).unlink()
     plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
-    assert actions(plan) == "rrrrr"
+    assert actions(plan) == "rrrrrr"
     assert "nothing tells how spine_raw was made" in why(plan, "semantic")
 
 
@@ -249,18 +251,18 @@ def test_an_older_algorithm_is_another_result(scan: Path, paths: dict[str, Path]
     content["Provenance"]["Algorithm"]["snapshot"] = 0
     sidecar.write_text(json.dumps(content))
     plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
-    assert actions(plan) == "ssssr"
+    assert actions(plan) == "ssssrs"
     assert "another version of the snapshot phase" in why(plan, "snapshot")
 
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("save_uncertainty", "rrrrr"),
-        ("save_softmax_logits", "rrrrr"),
-        ("save_probseg", "rrrrr"),
-        ("save_debug_data", "srrrr"),
-        ("save_modelres_mask", "sssss"),
+        ("save_uncertainty", "rrrrrr"),
+        ("save_softmax_logits", "rrrrrr"),
+        ("save_probseg", "rrrrrr"),
+        ("save_debug_data", "srrrrr"),
+        ("save_modelres_mask", "ssssss"),
     ],
 )
 def test_an_additional_file_runs_the_phase_that_makes_it_once(

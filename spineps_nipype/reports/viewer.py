@@ -1,0 +1,73 @@
+"""Volumes for the viewer of a page, as a script: pages opened from disk may load nothing else."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import nibabel as nib
+import numpy as np
+from TPTBox import NII
+
+from ..core.files import whole_file
+from .colours import structure_colours, vertebra_colours
+
+MARGIN_MM: Final = 25.0
+WINDOW: Final = (1.0, 99.5)
+
+
+def write_volumes(image: NII, spine: NII, vert: NII, key: str, path: Path) -> Path:
+    """Write image (8 bits, cropped to the spine) and masks as ``spinepsScans[key]``.
+
+    Parameters
+    ----------
+    image, spine, vert
+        Image and final masks on the same grid.
+    key
+        Name under which the page finds them.
+    """
+    number, grey = vert.get_array(), image.get_array()
+    seen = np.argwhere((number > 0) | (spine.get_array() > 0))
+    zoom = np.asarray(vert.zoom, float)
+    margin = np.ceil(MARGIN_MM / zoom).astype(int)
+    low, high = (seen.min(0), seen.max(0)) if len(seen) else (np.zeros(3, int), number.shape)
+    low = np.maximum(np.asarray(low) - margin, 0)
+    high = np.minimum(np.asarray(high) + margin + 1, number.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    affine = vert.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ low
+    dark, bright = np.percentile(grey[box], WINDOW)
+    shown = np.clip((grey[box] - dark) / max(float(bright - dark), 1e-6), 0, 1) * 255
+    content = {
+        "image": _encoded(shown.astype(np.uint8), affine),
+        "spine": _encoded(spine.get_array()[box].astype(np.uint8), affine),
+        "vert": _encoded(number[box].astype(np.uint8), affine),
+    }
+    text = f"(window.spinepsScans ??= {{}})[{json.dumps(key)}] = {json.dumps(content)};\n"
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def colour_tables() -> dict[str, dict[str, list[Any]]]:
+    """Label colours as the viewer wants them, for both masks."""
+    out = {}
+    for kind, table in (("vert", vertebra_colours()), ("spine", structure_colours())):
+        rows = {0: ("", (0, 0, 0)), **{n: c for n, c in sorted(table.items()) if n < 256}}
+        out[kind] = {
+            "I": list(rows),
+            "R": [c[0] for _, c in rows.values()],
+            "G": [c[1] for _, c in rows.values()],
+            "B": [c[2] for _, c in rows.values()],
+            "A": [0 if n == 0 else 255 for n in rows],
+            "labels": [name for name, _ in rows.values()],
+        }
+    return out
+
+
+def _encoded(array: Any, affine: Any) -> str:
+    volume = nib.Nifti1Image(array, affine).to_bytes()
+    return base64.b64encode(gzip.compress(volume, 6, mtime=0)).decode()
