@@ -133,6 +133,11 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     except OutputError as fault:
         table = None
         print(f"The table of this run is missing: {fault}")
+    if system.name == "spineps":
+        from .pages import write_pages
+
+        for page in write_pages(results, options, _logs(options)):
+            print(f"Page: {page}")
     print(last_words(results, table))
     interrupted = any(result.reason == INTERRUPTED for result in results)
     return RunEnd(exit_status(results), interrupted)

@@ -62,7 +62,6 @@ def colour_tables() -> dict[str, dict[str, list[Any]]]:
             "R": [c[0] for _, c in rows.values()],
             "G": [c[1] for _, c in rows.values()],
             "B": [c[2] for _, c in rows.values()],
-            "A": [0 if n == 0 else 255 for n in rows],
             "labels": [name for name, _ in rows.values()],
         }
     return out

@@ -53,7 +53,8 @@ def prepare(files: dict[str, Path]) -> list[Path]:
 
 
 def test_each_image_is_followed_by_its_sidecar(files: dict[str, Path]) -> None:
-    spine, sidecar, table, poi = prepare(files)
+    spine, sidecar, table, explanation, poi = prepare(files)
+    assert json.loads(explanation.read_text())["Provenance"]["Sha256"] == file_digest(table)
     assert (spine, table) == (files["spine"], files["table"])
     assert json.loads(sidecar.read_text()) == {
         "Sources": ["bids:raw:scan"],

@@ -23,6 +23,8 @@ OPTIONAL = {
     ("ConvertLabels", "spine_file"),
     ("EPISegQC", "crop_file"),
     ("FixNames", "table"),
+    ("MeasureSpine", "labels_table"),
+    ("PrepareDerivatives", "confidences"),
     ("SpineSegmentation", "instance_model"),
     ("TSSLabel", "localizer"),
     ("TSSPreview", "seg_file"),
