@@ -61,11 +61,14 @@ class App:
         return self.text.strip().splitlines()[-1]
 
     def results(self) -> dict[str, bytes]:
-        """Bytes of the results by relative name; logs and work differ from run to run."""
+        """Bytes of the results by relative name; logs, work and pages differ from run to run."""
         return {
             path.relative_to(self.out).as_posix(): path.read_bytes()
             for path in sorted(self.out.rglob("*"))
-            if path.is_file() and path.relative_to(self.out).parts[0].startswith("sub-")
+            if path.is_file()
+            and path.relative_to(self.out).parts[0].startswith("sub-")
+            and path.suffix != ".html"
+            and path.parent.name != "figures"
         }
 
     def rows(self) -> dict[str, dict[str, str]]:
