@@ -90,7 +90,7 @@ def test_a_scan_as_the_documentation_shows_it(dataset: Path, models: Models) -> 
         ((), {"override_semantic": True}, {*RAW, *FINAL}),
         (("out_spine_raw",), {}, set()),
     ],
-    ids=lambda value: "-".join(map(str, value)) or "nothing",
+    ids=lambda value: "-".join(sorted(map(str, value))) or "nothing",
 )
 def test_what_runs_again(
     done: Path, models: Models, lost: tuple[str, ...], options: dict[str, bool], ran: set[str]
