@@ -39,7 +39,7 @@ CONFIG: Final[dict[str, Any]] = {
     "expected_inputs": ["img"],
     "shrink_tile": True,
 }
-CORD_WEIGHT: Final = 3.0
+CORD_WEIGHT: Final = 1.0
 SMOOTH: Final = 10.0
 """Voxels added to both sides of the Dice ratio."""
 

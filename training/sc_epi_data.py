@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from spineps_nipype.core.anatomy import CORD
 from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate
-from spineps_nipype.phantom.render import render_tissue, smooth_noise
+from spineps_nipype.phantom.render import displace, render_tissue, row_shift, smooth_noise
 from spineps_nipype.phantom.tissues import label_table
 from training.loop import Batch, phantom_seed
 
@@ -60,7 +60,9 @@ class EpiSamples:
         if rng.random() < 0.5:  # the cord has no side
             tissue, inside = tissue[..., ::-1], inside[..., ::-1]
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
-        image = render_tissue(tissue, phantom.spacing, rng, contrast=contrast)
+        if contrast == "EPI":  # the cord moves with the image
+            tissue = displace(tissue, row_shift(tissue.shape[1], rng))
+        image = render_tissue(tissue, phantom.spacing, rng, contrast=contrast, displaced=False)
         cord = label_table()[tissue] == CORD
         if rng.random() < 0.5:
             image = _spots(image, label_table()[tissue] == 0, rng)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from TPTBox import NII
 from spineps_nipype.core.anatomy import CORD
 from spineps_nipype.models.loading import load_semantic
 from spineps_nipype.phantom import FieldOfView, generate, render, to_nii
+from spineps_nipype.phantom.render import displace, row_shift
 from spineps_nipype.sc_epi.model import EpiPackage, load_epi_package
 from spineps_nipype.sc_epi.segment import segment_epi
 from spineps_nipype.sc_epi.settings import EpiSegSettings
@@ -59,10 +61,14 @@ def phantom_cases(segmenter: EpiSegmenter, seeds: Sequence[int], view: str) -> I
         pixel = float(rng.uniform(0.9, 1.2))
         fov = FieldOfView(top=top, bottom=bottom, width=float(rng.uniform(70, 130)))
         phantom = generate(seed, spacing=(pixel, float(rng.uniform(3, 6)), pixel), fov=fov)
-        image = NII(to_nii(phantom, render(phantom, contrast="EPI", seed=seed), mask=False), False)
-        truth, guess = phantom.spine == CORD, segmenter(image) > 0
+        shift = row_shift(phantom.tissue.shape[1], rng)  # of image and mask alike
+        phantom = replace(phantom, tissue=displace(phantom.tissue, shift))
+        grey = render(phantom, contrast="EPI", seed=seed, displaced=False)
+        image = NII(to_nii(phantom, grey, mask=False), False)
+        truth, guess = displace(phantom.spine, shift) == CORD, segmenter(image) > 0
         both = 2 * int(np.count_nonzero(truth & guess))
         dice = both / max(int(np.count_nonzero(truth)) + int(np.count_nonzero(guess)), 1)
+        print(view, seed, round(dice, 3), flush=True)
         yield Case(f"{view}-{seed:03d}", {"cord": dice})
 
 

@@ -25,6 +25,7 @@ def render(
     slice_thickness: float | None = None,
     slice_axis: int = 2,
     noise: float | None = None,
+    displaced: bool = True,
 ) -> Array:
     """Draw an image of a phantom.
 
@@ -41,6 +42,8 @@ def render(
         Array axis across the slices: 2 is sagittal, 1 axial, 0 coronal.
     noise
         Standard deviation relative to the brightest tissue; None draws it.
+    displaced
+        EPI only: move rows along P, as field errors do. Labels do not move with them.
 
     Returns
     -------
@@ -55,6 +58,7 @@ def render(
         slice_thickness=slice_thickness,
         slice_axis=slice_axis,
         noise=noise,
+        displaced=displaced,
     )
 
 
@@ -67,6 +71,7 @@ def render_tissue(
     slice_thickness: float | None = None,
     slice_axis: int = 2,
     noise: float | None = None,
+    displaced: bool = True,
 ) -> Array:
     """Draw an image of a tissue array (P, I, R); see `render` for the parameters.
 
@@ -87,7 +92,7 @@ def render_tissue(
         image = _add_noise(image, rng, level, magnitude=contrast != "CT")
     if contrast == "CT":
         return (image * 1000).astype(np.float32)
-    return (_receive(image, rng, contrast) * 1000).astype(np.float32)
+    return (_receive(image, rng, contrast, displaced) * 1000).astype(np.float32)
 
 
 def smooth_noise(
@@ -139,7 +144,7 @@ def _add_noise(image: Array, rng: np.random.Generator, level: float, *, magnitud
     return np.sqrt((np.maximum(image, 0) + real) ** 2 + other**2)
 
 
-def _receive(image: Array, rng: np.random.Generator, contrast: str) -> Array:
+def _receive(image: Array, rng: np.random.Generator, contrast: str, displaced: bool) -> Array:
     """Receive field, fall-off of a surface coil, EPI dropout, and a grey-value curve."""
     image = np.maximum(image, 0)
     image *= np.exp(
@@ -149,19 +154,31 @@ def _receive(image: Array, rng: np.random.Generator, contrast: str) -> Array:
         ramp = np.linspace(-1, 1, image.shape[0], dtype=np.float32) * np.float32(rng.uniform(0, 1))
         image *= np.exp(ramp)[:, None, None]
     if contrast == "EPI":
-        image = _distort(image, rng)
+        image = _distort(image, rng, displaced)
     if rng.random() < 0.4:
         top = float(image.max()) + 1e-6
         image = (image / top) ** np.float32(rng.uniform(0.75, 1.35)) * top
     return image
 
 
-def _distort(image: Array, rng: np.random.Generator) -> Array:
+def row_shift(rows: int, rng: np.random.Generator) -> Array:
+    """Displacement along P of each row of an echo-planar image, whole voxels."""
+    smooth = smooth_noise((rows, 4, 4), (20, 2, 2), rng)[:, 0, 0] * rng.uniform(0, 2)
+    return np.round(smooth).astype(int)
+
+
+def displace(array: Array, shift: Array) -> Array:
+    """Move the rows of an array (P, I, R) along P; the border is repeated."""
+    n_p, n_i, _ = array.shape
+    index = np.clip(np.arange(n_p)[:, None] + shift[None], 0, n_p - 1)
+    return array[index, np.arange(n_i)[None]]
+
+
+def _distort(image: Array, rng: np.random.Generator, displaced: bool) -> Array:
     """Shift along P, blur and lose signal, as echo-planar images do."""
-    n_p, n_i, _ = image.shape
-    shift = smooth_noise((n_i, 4, 4), (20, 2, 2), rng)[:, 0, 0] * rng.uniform(0, 2)
-    index = np.clip(np.arange(n_p)[:, None] + np.round(shift)[None].astype(int), 0, n_p - 1)
-    image = image[index, np.arange(n_i)[None]]
+    shift = row_shift(image.shape[1], rng)
+    if displaced:
+        image = displace(image, shift)
     dropout = smooth_noise(image.shape, (25, 30, 12), rng)
     image = image * np.clip(1.3 - 0.5 * np.abs(dropout), 0.1, 1).astype(np.float32)
     return gaussian_filter(image, (0.9, 0.7, 0.3), truncate=2.5)
