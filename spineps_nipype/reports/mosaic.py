@@ -113,7 +113,7 @@ def _panel(Image: Any, cut: list[Any], spacing: Any, kind: str, title: str) -> A
             n = int(n)
             name = VERTEBRA_NAMES.get(n)
             if name is None and DISC_OFFSET < n < ENDPLATE_OFFSET:
-                name = "–"
+                name = "-"  # the built-in font has no dash
             if name:
                 i, j = np.argwhere(number == n).mean(axis=0)
                 place = (j * scale[1] - 6, i * scale[0] + LABEL_HEIGHT - 6)

@@ -17,7 +17,7 @@ from ..core.components import components_by_size, fill_holes, remove_small_compo
 from ..core.geometry import distance_voxels, margin_voxels, volume_voxels
 from ..core.upstream import upstream
 from ..settings import Numerics, SemanticSettings
-from .semantic_strays import drop_far_islands, drop_high_sacrum, return_top_of_sacrum
+from .semantic_strays import drop_false_sacrum, drop_far_islands, return_top_of_sacrum
 
 SMALL_COMPONENT_MM3: Final = 27.84375
 """30 voxels of 0.75 x 0.75 x 1.65 mm."""
@@ -56,7 +56,7 @@ def clean_semantic(mask: NII, settings: SemanticSettings, numerics: Numerics = "
         if beyond:
             mask = clean_far_components(remove_beyond_canal(mask), numerics)
         if not upstream(numerics).far_islands_kept:
-            mask = drop_high_sacrum(drop_far_islands(mask))
+            mask = drop_false_sacrum(drop_far_islands(mask))
     if not upstream(numerics).top_of_sacrum_counted:
         mask = return_top_of_sacrum(mask)
     if settings.proc_fill_3d_holes:

@@ -14,7 +14,12 @@ from scipy.spatial import cKDTree
 from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, SACRUM
-from ..core.components import component_centroids, components_by_size, label_components
+from ..core.components import (
+    component_centroids,
+    component_sizes,
+    components_by_size,
+    label_components,
+)
 
 PIR: Final = ("P", "I", "R")
 REACH_MM: Final = 50.0
@@ -26,7 +31,7 @@ PARTIAL: Final = 0.6
 CONTACT: Final = 0.3
 """Share of a body's cross-section that must touch the sacrum, where a disc should be."""
 SPECK: Final = 0.1
-"""Pieces of bodies smaller than this share of the largest are no body."""
+"""Pieces smaller than this share of the largest body are neither body nor sacrum."""
 
 
 def drop_far_islands(mask: NII) -> NII:
@@ -63,8 +68,10 @@ def drop_far_islands(mask: NII) -> NII:
     return mask.set_array(array, seg=True)
 
 
-def drop_high_sacrum(mask: NII) -> NII:
-    """Delete pieces of sacrum whose middle lies above that of the lowest body.
+def drop_false_sacrum(mask: NII) -> NII:
+    """Delete pieces of sacrum that are specks, or lie above the middle of the lowest body.
+
+    A speck has less than a tenth of the volume of the largest body.
 
     Parameters
     ----------
@@ -78,14 +85,15 @@ def drop_high_sacrum(mask: NII) -> NII:
     """
     turned = mask.reorient(PIR)
     array = turned.get_array()
-    _, levels = _bodies(array)
+    bodies, levels = _bodies(array)
     pieces, count = label_components(array == SACRUM, 3)
     if not levels or count == 0:
         return mask
-    lowest = max(levels.values())
-    high = component_centroids(pieces)[:, 1] < lowest
-    high[0] = False
-    array[high[pieces]] = 0
+    smallest = SPECK * np.count_nonzero(bodies == 1)
+    false = component_centroids(pieces)[:, 1] < max(levels.values())
+    false |= component_sizes(pieces, count) < smallest
+    false[0] = False
+    array[false[pieces]] = 0
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 
 

@@ -8,8 +8,8 @@ import pytest
 from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic_cleanup import clean_semantic
 from spineps_nipype.spineps.semantic_strays import (
+    drop_false_sacrum,
     drop_far_islands,
-    drop_high_sacrum,
     return_top_of_sacrum,
 )
 
@@ -78,20 +78,22 @@ def test_a_low_last_vertebra_above_its_disc_stays() -> None:
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-@pytest.mark.parametrize(("row", "stays"), [(46, False), (52, True)])
-def test_sacrum_above_the_middle_of_the_lowest_body_goes(
-    row: int, stays: bool, orientation: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("row", "depth", "stays"), [(46, 8, False), (52, 8, True), (52, 7, False)]
+)
+def test_sacrum_above_the_middle_of_the_lowest_body_and_specks_go(
+    row: int, depth: int, stays: bool, orientation: tuple[str, ...]
 ) -> None:
     array = spine()
-    array[50:56, row - 2 : row + 2, 2:5] = 26
-    out = drop_high_sacrum(as_nii(array, orientation))
+    array[50 : 50 + depth, row - 2 : row + 2, 2:10] = 26  # a tenth of a body: 256 voxels
+    out = drop_false_sacrum(as_nii(array, orientation))
     after = out.reorient(("P", "I", "R")).get_array()
     np.testing.assert_array_equal(after, array if stays else spine())
 
 
 def test_a_mask_of_sacrum_alone_stays() -> None:
     array = np.where(spine() == 26, 26, 0).astype(np.uint8)
-    np.testing.assert_array_equal(drop_high_sacrum(as_nii(array)).get_array(), array)
+    np.testing.assert_array_equal(drop_false_sacrum(as_nii(array)).get_array(), array)
 
 
 def test_cleaning_applies_both_and_spineps_neither() -> None:
