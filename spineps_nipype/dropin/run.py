@@ -242,6 +242,8 @@ def _phases(
             store.points(points)
     if store is not None and plan.runs("snapshot"):
         store.snapshot(scan, semantic, vertebra, points)
+    if store is not None and plan.runs("metrics"):
+        store.measures(semantic, vertebra)
     if store is not None:
         store.copies(plan.copies)
     return semantic, vertebra, points

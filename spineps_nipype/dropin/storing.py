@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,25 @@ class Store:
         if self._paths["out_snap2"] != drawn:
             copy_whole(drawn, self._paths["out_snap2"])
 
+    def measures(self, spine: NII, vert: NII) -> None:
+        """Measure and check the final masks, and write both tables."""
+        from ..core.tables import read_labels, write_rows
+        from ..metrics import checks, columns
+        from ..metrics.spine_metrics import look_at, measure_spine
+
+        scene = look_at(spine, vert)
+        rows = measure_spine(scene)
+        names = self._paths["out_labels"]
+        labels = read_labels(names) if names.is_file() else None
+        findings = [asdict(finding) for finding in checks.check_masks(scene, rows, labels)]
+        for name, table, meaning in (
+            ("metrics", rows, columns.COLUMNS),
+            ("checks", findings, checks.COLUMNS),
+        ):
+            with whole_file(self._files[name]) as temporary:
+                write_rows(table, temporary)
+            self._described("metrics", self._files[name], meaning)
+
     def copies(self, pairs: Iterable[tuple[Path, Path]]) -> None:
         """Copy stored files to where else they are wanted."""
         for source, target in pairs:
@@ -107,8 +127,10 @@ class Store:
         sources = {n: file_digest(f) for n in SOURCES[phase] if (f := self._files[n]).is_file()}
         return {**phase_record(phase, self._settings, self._models), "Inputs": sources}
 
-    def _described(self, phase: str, path: Path) -> None:
+    def _described(self, phase: str, path: Path, columns: Mapping[str, Any] | None = None) -> None:
         record = {**self._record(phase), "Sha256": file_digest(path)}
-        text = json.dumps({**self._metadata, PROVENANCE: record}, indent=4) + "\n"
+        text = (
+            json.dumps({**(columns or {}), **self._metadata, PROVENANCE: record}, indent=4) + "\n"
+        )
         with whole_file(sidecar_of(path)) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -21,6 +21,8 @@ def test_names_are_those_of_spineps() -> None:
         "out_snap": folder / f"{STEM}_seg-spine_snp.png",
         "out_snap2": Path("/snaps") / f"{STEM}_seg-spine_snp.png",
         "out_labels": folder / f"{STEM}_seg-vert_labels.tsv",
+        "out_metrics": folder / f"{STEM}_seg-spine_metrics.tsv",
+        "out_checks": folder / f"{STEM}_seg-spine_checks.tsv",
         "out_raw": raw,
         "out_spine_raw": raw / f"{STEM}_seg-spine-raw_msk.nii.gz",
         "out_vert_raw": raw / f"{STEM}_seg-vert-raw_msk.nii.gz",

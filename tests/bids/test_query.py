@@ -179,8 +179,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_modality_is_refused() -> None:
     assert canonical_modality("t2W") == "T2w"
-    with pytest.raises(InputError, match="bold"):
-        canonical_modality("bold")
+    with pytest.raises(InputError, match="dwi"):
+        canonical_modality("dwi")
 
 
 def test_planes_that_models_are_for_are_taken(tmp_path: Path) -> None:

@@ -226,7 +226,9 @@ def test_input_that_does_not_fit(
 
 def test_without_onnxruntime(monkeypatch: pytest.MonkeyPatch, files: tuple[Path, Path]) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ModelError, match=r"onnxruntime, which is not installed.*\[onnx\]"):
+    with pytest.raises(
+        ModelError, match=r"onnxruntime, which is not installed.*pip install onnxruntime"
+    ):
         OnnxNetwork(files[0])
 
 

@@ -65,7 +65,7 @@ def test_an_invocation_of_it_is_understood(
 ) -> None:
     """The command line that a platform makes from values is one that the parser takes."""
     values = {
-        "bids_dir": str(tmp_path),
+        "bids_dir": str(tmp_path / "bids"),
         "output_dir": str(tmp_path / "out"),
         "analysis_level": "participant",
         "participant_label": "01 02",
@@ -86,6 +86,7 @@ def test_an_invocation_of_it_is_understood(
     )
     import shlex
 
+    (tmp_path / "bids").mkdir()
     assert main(shlex.split(line)[1:]) == 0
     assert taken[0].participant_label == ("01", "02")
     assert taken[0].mem_gb == 8.0

@@ -321,7 +321,7 @@ def build(models: dict[str, object], **options: object) -> pe.Workflow:
 def test_nodes_carry_their_names_resources_and_cache_rule(models: dict[str, object]) -> None:
     workflow = build(models, device="cuda:1", omp_nthreads=4, mem_gb={"semantic": 7.5})
     nodes = {n.name: n for n in workflow._get_all_nodes()}
-    assert set(nodes) == {*NODES, "inputnode", "outputnode"}
+    assert set(nodes) == {*NODES, "measure", "inputnode", "outputnode"}
     for name, kind in NODES.items():
         assert type(nodes[name].interface).__name__ == kind
         assert nodes[name].config["execution"]["hash_method"] == "content"
