@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 Capsys = pytest.CaptureFixture[str]
 COMPUTE = {
     *("conform", "spine_crop", "preprocess", "semantic", "instance", "post_process"),
-    *("label_vertebrae", "finalize_masks", "centroids", "snapshot"),
+    *("label_vertebrae", "finalize_masks", "centroids", "snapshot", "measure"),
 }
 NETWORKS = {"spine_crop", "semantic", "instance", "label_vertebrae"}
 SCANS = {

@@ -70,6 +70,7 @@ def test_an_invocation_of_it_is_understood(
         "analysis_level": "participant",
         "participant_label": "01 02",
         "mem": "8G",
+        "plugin": "SLURM",
         "sbatch_args": "'--partition=a b'",
         "no_tta": "",
     }
