@@ -122,7 +122,7 @@ def far_components(case: Case) -> Outcome:
 
 def semantic_phase(case: Case) -> Outcome:
     """Whole clean-up with hole filling."""
-    mine = clean_semantic(_network_labels(case), SemanticSettings())
+    mine = clean_semantic(_network_labels(case), SemanticSettings(), ORIGINAL)
     return compare_labels(mine.get_array(), case.array("07_semantic_modelres"))
 
 

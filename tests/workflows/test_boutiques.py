@@ -83,7 +83,7 @@ def test_an_invocation_of_it_is_understood(
     assert "[" not in line
     taken: list[argparse.Namespace] = []
     monkeypatch.setattr(
-        "spineps_nipype.workflows.participant.run_participants", lambda o: taken.append(o) or 0
+        "spineps_nipype.workflows.pipelines.run_pipelines", lambda o: taken.append(o) or 0
     )
     import shlex
 
