@@ -92,7 +92,7 @@ def test_semantic_cleanup_step_by_step(case: Case) -> None:
 
 @every_case
 def test_semantic_cleanup(case: Case) -> None:
-    ours = clean_semantic(labels_of_the_network(case), SemanticSettings())
+    ours = clean_semantic(labels_of_the_network(case), SemanticSettings(), ORIGINAL)
     assert_same(ours, case.nii("07_semantic_modelres"))
 
 
