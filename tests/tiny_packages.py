@@ -94,7 +94,7 @@ def write_scan(path: Path) -> Path:
     return path
 
 
-def semantic_architecture() -> dict[str, Any]:
+def linear_architecture(stride: tuple[int, int, int] = (2, 2, 2)) -> dict[str, Any]:
     """Two stages, one feature, no normalisation, no activation: a linear function."""
     return {
         "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
@@ -103,7 +103,7 @@ def semantic_architecture() -> dict[str, Any]:
             "features_per_stage": [1, 1],
             "conv_op": "torch.nn.modules.conv.Conv3d",
             "kernel_sizes": [[1, 1, 1], [1, 1, 1]],
-            "strides": [[1, 1, 1], [2, 2, 2]],
+            "strides": [[1, 1, 1], list(stride)],
             "n_conv_per_stage": [1, 1],
             "n_conv_per_stage_decoder": [1],
             "conv_bias": True,
@@ -123,7 +123,7 @@ def semantic_network() -> Any:
     import torch
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
-    described = semantic_architecture()
+    described = linear_architecture()
     network = get_network_from_plans(
         described["network_class_name"],
         described["arch_kwargs"],
@@ -208,7 +208,7 @@ def write_packages(folder: Path) -> dict[str, ModelPackage | None]:
             modeltype="nnunet",
             labels={str(i): label for i, label in enumerate(CODES) if i},
         ),
-        architecture=semantic_architecture(),
+        architecture=linear_architecture(),
         patch_size=tile,
         spacing=ZOOM[::-1],
         class_names=["background", *(f"label{label}" for label in MR_LABELS)],

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,8 @@ from training.instance_data import (
     make_group,
 )
 from training.instance_phase import evaluate_phase
-from training.loop import LoopOptions, load_average, train
+from training.loop import load_average, train
+from training.options import add_loop_options, loop_options, set_up
 from training.packages import write_instance
 
 WIDTH = 8
@@ -107,15 +107,7 @@ def evaluate(
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.instance", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch-size", type=int, default=2)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--workers", type=int, default=0, help="data processes (GPU: 12)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
-    parser.add_argument("--minutes", type=float, help="stop after so much process time")
+    add_loop_options(parser, steps=3000, batch_size=2, learning_rate=2e-3)
     parser.add_argument("--evaluate", type=int, default=8, help="held-out phantoms at the end")
     return parser.parse_args(arguments)
 
@@ -123,24 +115,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, evaluate, write the package."""
     options = parse(arguments)
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
+    set_up(options)
     network: nn.Module = InstanceUNet(WIDTH, CHANNELS)
     if options.steps:
         network = train(
             network,
             loss,
             make_group,
-            LoopOptions(
-                out=options.out,
-                steps=options.steps,
-                learning_rate=options.learning_rate,
-                batch_size=options.batch_size,
-                workers=options.workers,
-                device=options.device,
+            loop_options(
+                options,
                 bf16=options.device != "cpu",  # group normalisation is slow in bf16 there
-                seed=options.seed,
-                minutes=options.minutes,
             ),
             evaluate=lambda net: evaluate(net, range(900, 902), augment=True, every=3),
         )

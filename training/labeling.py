@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -32,7 +31,8 @@ from training.labeling_data import (
     view_patches,
 )
 from training.labeling_real import LabelingSamples, named_scans
-from training.loop import LoopOptions, load_average, train
+from training.loop import load_average, train
+from training.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.packages import write_labeling
 
 BLOCKS: Final = (4, 8, 12)
@@ -94,16 +94,8 @@ def evaluate(network: nn.Module, seeds: Sequence[int]) -> dict[str, float]:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.labeling", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--real", type=Path, help="BIDS folder with SPIDER masks")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--workers", type=int, default=0, help="data processes (GPU: 12)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
-    parser.add_argument("--minutes", type=float, help="stop after so much process time")
+    add_loop_options(parser, steps=3000, batch_size=16, learning_rate=2e-3)
+    add_real_scans(parser)
     parser.add_argument("--evaluate", type=int, default=50, help="held-out phantoms at the end")
     return parser.parse_args(arguments)
 
@@ -111,25 +103,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, evaluate, write the package."""
     options = parse(arguments)
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
+    set_up(options)
     network: nn.Module = make_network()
     if options.steps:
         network = train(
             network,
             loss,
             LabelingSamples(tuple(named_scans(options.real)) if options.real else ()),
-            LoopOptions(
-                out=options.out,
-                steps=options.steps,
-                learning_rate=options.learning_rate,
-                batch_size=options.batch_size,
-                workers=options.workers,
-                device=options.device,
-                bf16=options.device != "cpu",
-                seed=options.seed,
-                minutes=options.minutes,
-            ),
+            loop_options(options, bf16=options.device != "cpu"),
             evaluate=lambda net: evaluate(net, range(900, 906)),
             evaluate_every=500,
         )

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.loop import LoopOptions, train
+from training.loop import train
 from training.nnunet import architecture, build, write_package
+from training.options import add_loop_options, loop_options, set_up
 from training.sc_epi_data import PATCH, SPACING, EpiSamples
 
 ARCHITECTURE: Final = architecture(
@@ -79,38 +80,19 @@ def write(folder: Path, network: nn.Module) -> None:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.sc_epi", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1400)
-    parser.add_argument("--minutes", type=float, help="stop after so much process time")
-    parser.add_argument("--batch-size", type=int, default=2)
-    parser.add_argument("--learning-rate", type=float, default=3e-3)
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    add_loop_options(parser, steps=1400, batch_size=2, learning_rate=3e-3)
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train and write the package."""
     options = parse(arguments)
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
+    set_up(options)
     network = train(
         build_network(),
         loss,
         EpiSamples(),
-        LoopOptions(
-            out=options.out,
-            steps=options.steps,
-            learning_rate=options.learning_rate,
-            batch_size=options.batch_size,
-            workers=options.workers,
-            device=options.device,
-            seed=options.seed,
-            log_every=50,
-            minutes=options.minutes,
-        ),
+        loop_options(options, log_every=50),
     )
     write(options.out / "package", network)
     return 0

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
 from spineps_nipype.models.networks.fast_norm import speed_up
-from training.loop import LoopOptions, load_average, train
+from training.loop import load_average, train
 from training.marginal import (
     CLASS_WEIGHTS,
     CLASSES,
@@ -28,8 +28,9 @@ from training.marginal import (
     marginal_loss,
     set_table,
 )
+from training.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.real_scans import training_scans
-from training.semantic_data import PATCH, SPACING, SemanticSamples
+from training.semantic_data import FINEST, PATCH, SPACING, SemanticSamples
 
 FEATURES: Final = (16, 32, 64, 96, 128)
 KERNELS: Final = ((1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
@@ -63,7 +64,7 @@ CONFIG: Final[dict[str, Any]] = {
     "model_expected_orientation": ["P", "I", "R"],
     "available_folds": 1,
     "inference_augmentation": False,
-    "resolution_range": list(SPACING),
+    "resolution_range": [list(FINEST), list(SPACING)],
     "default_step_size": 0.5,
     "labels": {str(i + 1): label for i, label in enumerate(MR_LABELS)},
     "expected_inputs": ["img"],
@@ -116,47 +117,26 @@ def write_package(folder: Path, network: nn.Module) -> None:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.semantic", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
+    add_loop_options(parser, steps=20000, batch_size=1, learning_rate=2e-3, workers=1)
+    add_real_scans(parser)
     parser.add_argument("--phantom-share", type=float, default=0.5)
     parser.add_argument("--init", type=Path, help="checkpoint of another run to start from")
-    parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--minutes", type=float, help="stop after so much process time")
-    parser.add_argument("--batch-size", type=int, default=1)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--workers", type=int, default=1, help="data processes (GPU: 12)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train and write the package."""
     options = parse(arguments)
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
+    set_up(options)
     network = build_network()
     if options.init:
         network = load_average(options.init, network).train()
-    real = training_scans(options.real, SPACING, options.out / "cache") if options.real else []
+    real = training_scans(options.real, FINEST, options.out / "cache") if options.real else []
     network = train(
         network,
         Loss(),
         SemanticSamples(real, options.phantom_share),
-        LoopOptions(
-            out=options.out,
-            steps=options.steps,
-            learning_rate=options.learning_rate,
-            batch_size=options.batch_size,
-            workers=options.workers,
-            device=options.device,
-            seed=options.seed,
-            ema_decay=0.998,
-            log_every=50,
-            save_every=250,
-            minutes=options.minutes,
-        ),
+        loop_options(options, ema_decay=0.998, log_every=50, save_every=250),
     )
     write_package(options.out / "package", network)
     return 0

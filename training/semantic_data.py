@@ -21,6 +21,10 @@ from training.marginal import CLASS_OF, CLASSES, SPIDER_SETS
 from training.real_scans import RealScan
 
 SPACING: Final = (1.0, 1.0, 2.0)
+FINEST: Final = (1.0, 1.0, 1.0)
+"""Bounds of the model grid, mm in P, I, R: slices thinner than 2 mm keep their thickness."""
+FINEST_SHARE: Final = 0.4
+"""Share of samples on the finest grid; the others lie anywhere between the bounds."""
 PATCH: Final = (96, 128, 24)
 """Voxels in P, I, R."""
 SAMPLES: Final = 10
@@ -46,7 +50,7 @@ class SemanticSamples:
     Parameters
     ----------
     real
-        Real scans; without them all groups are phantoms.
+        Real scans on the finest grid; without them all groups are phantoms.
     phantom_share
         Fraction of groups that are phantoms.
     patch
@@ -62,13 +66,14 @@ class SemanticSamples:
         rng = np.random.default_rng((seed, 2, group))
         if self.real and rng.random() >= self.phantom_share:
             return [self._real(rng) for _ in range(SAMPLES)]
-        phantom = draw_phantom(phantom_seed(seed, group), rng)
+        phantom = draw_phantom(phantom_seed(seed, group), rng, draw_spacing(rng))
         return [self._phantom(phantom, rng) for _ in range(SAMPLES)]
 
     def _real(self, rng: np.random.Generator) -> Batch:
         scan = self.real[int(rng.integers(len(self.real)))]
         centre = patch_centre(scan.mask, self.patch, rng, NEAR_A_REAL_SPINE)
         places = patch_places(self.patch, centre, rng, widest=1.35)
+        places[2] = centre[2] + (places[2] - centre[2]) * draw_spacing(rng)[2] / FINEST[2]
         image = map_coordinates(scan.image, places, order=1, cval=-1e3)
         values = map_coordinates(scan.mask, places, order=0, cval=OUTSIDE)
         outside = (values == OUTSIDE) | (image < -1e2)
@@ -90,7 +95,9 @@ class SemanticSamples:
             tissue, outside = mirror_table()[tissue][..., ::-1], outside[..., ::-1]
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
         thick = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.5 else None
-        image = render_tissue(tissue, SPACING, rng, contrast=contrast, slice_thickness=thick)
+        image = render_tissue(
+            tissue, phantom.spacing, rng, contrast=contrast, slice_thickness=thick
+        )
         table = np.array([CLASS_OF.get(int(v), 0) for v in range(256)])
         codes = table[label_table()[tissue]]
         image = (image - image.mean()) / (image.std() + 1e-6)
@@ -101,7 +108,15 @@ class SemanticSamples:
         return finished(image, codes, outside.copy(), rng)
 
 
-def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
+def draw_spacing(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Spacing between the bounds of the model grid."""
+    thick = FINEST[2] if rng.random() < FINEST_SHARE else float(rng.uniform(FINEST[2], SPACING[2]))
+    return (*SPACING[:2], thick)
+
+
+def draw_phantom(
+    seed: int, rng: np.random.Generator, spacing: tuple[float, float, float] = SPACING
+) -> Phantom:
     """A window on a phantom: mostly lumbar, from thin slabs to wide volumes."""
     names = draw_plan(seed).levels
     count = len(names)
@@ -117,7 +132,7 @@ def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
         width=float(rng.choice([rng.uniform(14, 30), rng.uniform(30, 80)])),
         offset=float(rng.normal(0, 5)),
     )
-    return generate(seed, spacing=SPACING, fov=fov)
+    return generate(seed, spacing=spacing, fov=fov)
 
 
 def patch_centre(

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.labeling_real import vertebra_counts
-from training.loop import LoopOptions, train
+from training.loop import train
+from training.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.real_scans import training_scans
 from training.semantic_data import SPACING
 from training.slices_data import SliceSamples, real_slices
@@ -81,41 +82,21 @@ def real_scans(root: Path, cache: Path) -> list[Labelled]:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.spine_segmentation")
-    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
-    parser.add_argument("--cache", type=Path, help="prepared real scans (default: below --out)")
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--minutes", type=float, help="stop after so much process time")
-    parser.add_argument("--batch-size", type=int, default=2)
-    parser.add_argument("--learning-rate", type=float, default=3e-3)
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    add_loop_options(parser, steps=2000, batch_size=2, learning_rate=3e-3)
+    add_real_scans(parser, cached=True)
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train and write the package."""
     options = parse(arguments)
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
+    set_up(options)
     cache = options.cache or options.out / "cache"
     network = train(
         SliceNets().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         loss,
         SliceSamples(real_scans(options.real, cache) if options.real else ()),
-        LoopOptions(
-            out=options.out,
-            steps=options.steps,
-            learning_rate=options.learning_rate,
-            batch_size=options.batch_size,
-            workers=options.workers,
-            device=options.device,
-            seed=options.seed,
-            log_every=50,
-            minutes=options.minutes,
-        ),
+        loop_options(options, log_every=50),
     )
     write(options.out / "package", network)
     return 0

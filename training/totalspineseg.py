@@ -20,8 +20,9 @@ from torch.nn import functional
 
 from spineps_nipype.totalspineseg.profiles import DATASETS
 from training.labeling_real import vertebra_counts
-from training.loop import LoopOptions, train
+from training.loop import train
 from training.nnunet import build, write_package
+from training.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.real_scans import training_scans
 from training.semantic import ARCHITECTURE
 from training.semantic_data import SPACING
@@ -166,19 +167,10 @@ def write(folder: Path, network: nn.Module) -> None:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.totalspineseg")
-    parser.add_argument("--out", type=Path, required=True, help="folder of this run; resumable")
+    add_loop_options(parser, steps=3000, batch_size=1, learning_rate=1e-3)
+    add_real_scans(parser, cached=True)
     parser.add_argument("--init", type=Path, help="checkpoint of the semantic network")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
-    parser.add_argument("--cache", type=Path, help="prepared real scans (default: below --out)")
     parser.add_argument("--phantom-share", type=float, default=0.5)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--minutes", type=float, help="stop after so much process time")
-    parser.add_argument("--batch-size", type=int, default=1)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
     return parser.parse_args(arguments)
 
 
@@ -194,8 +186,7 @@ def coded_scans(root: Path, cache: Path) -> list[CodedScan]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train and write the packages."""
     options = parse(arguments)
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
+    set_up(options)
     network = build_network()
     if options.init:
         start_from(network, torch.load(options.init, weights_only=True)["ema"])
@@ -205,18 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         network,
         Loss(),
         TotalSpineSegSamples(real, options.phantom_share),
-        LoopOptions(
-            out=options.out,
-            steps=options.steps,
-            learning_rate=options.learning_rate,
-            batch_size=options.batch_size,
-            workers=options.workers,
-            device=options.device,
-            seed=options.seed,
-            log_every=50,
-            save_every=100,
-            minutes=options.minutes,
-        ),
+        loop_options(options, log_every=50, save_every=100),
     )
     write(options.out / "package", network)
     return 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,22 +75,17 @@ class Store:
 
     def measures(self, spine: NII, vert: NII) -> None:
         """Measure and check the final masks, and write both tables."""
-        from ..core.tables import read_labels, write_rows
+        from ..core.tables import write_rows
         from ..metrics import checks, columns
-        from ..metrics.spine_metrics import look_at, measure_spine
+        from ..metrics.tables import measured_tables
 
-        scene = look_at(spine, vert)
-        rows = measure_spine(scene)
         names = self._paths["out_labels"]
-        labels = read_labels(names) if names.is_file() else None
-        findings = [asdict(finding) for finding in checks.check_masks(scene, rows, labels)]
-        for name, table, meaning in (
-            ("metrics", rows, columns.COLUMNS),
-            ("checks", findings, checks.COLUMNS),
-        ):
+        meanings = {"metrics": columns.COLUMNS, "checks": checks.COLUMNS}
+        tables = measured_tables(spine, vert, names if names.is_file() else None)
+        for name, table in tables.items():
             with whole_file(self._files[name]) as temporary:
                 write_rows(table, temporary)
-            self._described("metrics", self._files[name], meaning)
+            self._described("metrics", self._files[name], meanings[name])
 
     def copies(self, pairs: Iterable[tuple[Path, Path]]) -> None:
         """Copy stored files to where else they are wanted."""

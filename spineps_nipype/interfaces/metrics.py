@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import (
@@ -14,9 +14,8 @@ from nipype.interfaces.base import (
 )
 
 from ..core.images import load_mask
-from ..core.tables import read_labels, write_rows
-from ..metrics.checks import check_masks
-from ..metrics.spine_metrics import look_at, measure_spine
+from ..core.tables import write_rows
+from ..metrics.tables import measured_tables
 from .spineps.common import node_file
 
 
@@ -39,11 +38,9 @@ class MeasureSpine(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
-        scene = look_at(load_mask(inputs.spine), load_mask(inputs.vert))
-        rows = measure_spine(scene)
-        labels = read_labels(inputs.labels_table) if isdefined(inputs.labels_table) else None
-        findings = [asdict(finding) for finding in check_masks(scene, rows, labels)]
-        for name, table in (("metrics", rows), ("checks", findings)):
+        names = Path(inputs.labels_table) if isdefined(inputs.labels_table) else None
+        tables = measured_tables(load_mask(inputs.spine), load_mask(inputs.vert), names)
+        for name, table in tables.items():
             path = node_file(runtime, f"{name}.tsv")
             write_rows(table, path)
             self._results[name] = str(path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..tiny_packages import linear_architecture
+
 LIMIT = 100.0
 UNIT = 10.0
 """Grey values that make one unit of the network's input."""
@@ -17,27 +19,7 @@ def write_archive(folder: Path, spacing: tuple[float, float, float] = (5.0, 1.0,
     from spineps_nipype.models import export
     from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
 
-    kwargs = {
-        "n_stages": 2,
-        "features_per_stage": [1, 1],
-        "conv_op": "torch.nn.modules.conv.Conv3d",
-        "kernel_sizes": [[1, 1, 1], [1, 1, 1]],
-        "strides": [[1, 1, 1], [1, 2, 2]],
-        "n_conv_per_stage": [1, 1],
-        "n_conv_per_stage_decoder": [1],
-        "conv_bias": True,
-        "norm_op": None,
-        "norm_op_kwargs": None,
-        "dropout_op": None,
-        "dropout_op_kwargs": None,
-        "nonlin": None,
-        "nonlin_kwargs": None,
-    }
-    architecture = {
-        "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-        "arch_kwargs": kwargs,
-        "_kw_requires_import": ["conv_op"],
-    }
+    architecture = linear_architecture((1, 2, 2))
     network = build_semantic_unet({"architecture": architecture}, 1, 2, "test")
     with torch.no_grad():
         for parameter in network.parameters():

@@ -24,7 +24,7 @@ from training.real_scans import (  # noqa: E402
     scan_pairs,
     training_scans,
 )
-from training.semantic_data import SPACING, SemanticSamples, draw_phantom  # noqa: E402
+from training.semantic_data import FINEST, SPACING, SemanticSamples, draw_phantom  # noqa: E402
 from training.semantic_eval import SPIDER_GROUPS, overlap, phantom_cases, summary  # noqa: E402
 
 PATCH = (48, 64, 8)
@@ -108,6 +108,7 @@ def test_package_of_a_fresh_network_segments_a_phantom(tmp_path) -> None:
     model = load_semantic(load_package(tmp_path))
     assert model.class_labels == (0, *MR_LABELS)
     assert model.config.target_spacing((0.5, 0.6, 4.0)) == SPACING
+    assert model.config.target_spacing((0.5, 0.6, 0.7)) == FINEST
     plans = json.loads((tmp_path / "plans.json").read_text())
     assert plans["configurations"]["3d_fullres"]["spacing"] == [2.0, 1.0, 1.0]
     phantom = draw_phantom(5, np.random.default_rng(0))

@@ -1,0 +1,39 @@
+"""Both tables of the final masks of a scan: what was measured, and what was checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from TPTBox import NII
+
+from ..core.tables import read_labels
+from .checks import check_masks
+from .spine_metrics import look_at, measure_spine
+
+
+def measured_tables(
+    spine: NII, vert: NII, labels_table: Path | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Measure and check the masks; nothing is changed.
+
+    Parameters
+    ----------
+    spine, vert
+        Final semantic and vertebra mask on one grid.
+    labels_table
+        Names of the vertebrae and their confidence (TSV).
+
+    Returns
+    -------
+    dict
+        Rows of `metrics` (one a vertebra with its disc; mm, degrees) and of `checks`.
+    """
+    scene = look_at(spine, vert)
+    rows = measure_spine(scene)
+    labels = read_labels(labels_table) if labels_table else None
+    return {
+        "metrics": rows,
+        "checks": [asdict(finding) for finding in check_masks(scene, rows, labels)],
+    }
