@@ -19,21 +19,24 @@ from torch.nn import functional
 from spineps_nipype.spine_segmentation.models import CLASSES
 from spineps_nipype.spine_segmentation.slices import HEIGHT, NEIGHBOURS, WIDTH
 
-GROUP: Final = 8
-"""Channels that are normalised together."""
 FEATURES: Final = {"semantic": (8, 16, 32, 48), "instance": (16, 32, 64, 96, 96)}
 OPSET: Final = 17
+SMALL: Final = 8
+"""Numbers in a tensor that is not worth being stored in half precision."""
 
 
 class Block(nn.Sequential):
-    """Two convolutions with normalisation."""
+    """Two convolutions, normalised over the batch: most of a slice is empty padding.
+
+    Normalised by itself, a slice would look different with every amount of padding.
+    """
 
     def __init__(self, before: int, after: int, stride: int = 1) -> None:
         layers: list[nn.Module] = []
         for n, step in ((before, stride), (after, 1)):
             layers += [
                 nn.Conv2d(n, after, 3, step, 1, bias=False),
-                nn.GroupNorm(after // GROUP, after),
+                nn.BatchNorm2d(after),
                 nn.LeakyReLU(0.01, inplace=True),
             ]
         super().__init__(*layers)
@@ -90,10 +93,6 @@ class SliceNets(nn.ModuleDict):
             }
         )
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of both nets."""
-        return self["semantic"](x), self["instance"](x)
-
 
 def write_onnx(network: nn.Module, path: Path) -> None:
     """Write a net trained on half the resolution as an ONNX file for whole slices.
@@ -133,7 +132,7 @@ def _halved(model):  # type: ignore[no-untyped-def]  # onnx has no types
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype == "float32" and values.size > GROUP:
+        if values.dtype == "float32" and values.size > SMALL:
             name = tensor.name
             half = numpy_helper.from_array(values.astype("float16"), f"{name}_half")
             casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))

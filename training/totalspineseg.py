@@ -25,7 +25,7 @@ from training.nnunet import build, write_package
 from training.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.real_scans import training_scans
 from training.semantic import ARCHITECTURE
-from training.semantic_data import SPACING
+from training.semantic_data import FINEST
 from training.totalspineseg_data import PATCH, CodedScan, TotalSpineSegSamples
 from training.totalspineseg_targets import (
     OUTPUTS,
@@ -156,7 +156,7 @@ def write(folder: Path, network: nn.Module) -> None:
             config=CONFIG,
             architecture=ARCHITECTURE,
             patch=PATCH[::-1],
-            spacing=SPACING[::-1],
+            spacing=FINEST[::-1],
             channels=channels,
             labels=labels,
             name=DATASETS[step - 1],
@@ -179,7 +179,7 @@ def coded_scans(root: Path, cache: Path) -> list[CodedScan]:
     counts = vertebra_counts(root)
     return [
         CodedScan.of(scan, counts.get(scan.subject))
-        for scan in training_scans(root, SPACING, cache)
+        for scan in training_scans(root, FINEST, cache)
     ]
 
 

@@ -18,9 +18,9 @@ from training.loop import Batch, phantom_seed
 from training.real_scans import RealScan
 from training.semantic_data import (
     CLUTTERED,
+    FINEST,
     NEAR_A_REAL_SPINE,
     NEAR_THE_SPINE,
-    SPACING,
     cluttered,
     draw_phantom,
     finished,
@@ -29,7 +29,7 @@ from training.semantic_data import (
 )
 from training.totalspineseg_targets import marked_codes, phantom_codes, spider_codes
 
-PATCH: Final = (96, 128, 16)
+PATCH: Final = (96, 128, 24)
 """Voxels in P, I, R."""
 SAMPLES: Final = 10
 CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
@@ -51,7 +51,7 @@ class CodedScan:
     @classmethod
     def of(cls, scan: RealScan, vertebrae: int | None) -> CodedScan:
         """From a scan with a SPIDER mask."""
-        return cls(scan.image, spider_codes(scan.mask, SPACING, vertebrae))
+        return cls(scan.image, spider_codes(scan.mask, FINEST, vertebrae))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class TotalSpineSegSamples:
             pick = rng.integers(len(self.real), size=SAMPLES)
             patches = [self._real(self.real[int(k)], rng) for k in pick]
         else:
-            phantom = draw_phantom(phantom_seed(seed, group), rng)
+            phantom = draw_phantom(phantom_seed(seed, group), rng, FINEST)
             codes = phantom_codes(phantom)
             patches = [self._phantom(phantom.tissue, codes, rng) for _ in range(SAMPLES)]
         return [with_marks(patch, 1 + k % 2, rng) for k, patch in enumerate(patches)]
@@ -105,7 +105,7 @@ class TotalSpineSegSamples:
             codes, outside = codes[..., ::-1], outside[..., ::-1]
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
         thick = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.5 else None
-        image = render_tissue(tissue, SPACING, rng, contrast=contrast, slice_thickness=thick)
+        image = render_tissue(tissue, FINEST, rng, contrast=contrast, slice_thickness=thick)
         image = (image - image.mean()) / (image.std() + 1e-6)
         if rng.random() < CLUTTERED:
             image = cluttered(image, codes == 0, rng)
