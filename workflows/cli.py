@@ -53,10 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as fault:  # a setting whose form argparse does not know
         parser.error(str(fault))
     _check_paths(parser, options)
-    from .pipelines import run_pipelines
-
     try:
-        return run_pipelines(options)
+        return _run(options)
     except KeyboardInterrupt:  # before scans run; later, a run says itself what is finished
         print("Nothing was run: it was stopped.")
         return 1
@@ -66,7 +64,7 @@ def build_parser() -> Parser:
     """Parser of the command line, without side effects."""
     parser = Parser(
         prog="spineps-wf",
-        usage="%(prog)s [options] BIDS_DIR OUTPUT_DIR participant",
+        usage="%(prog)s [options] BIDS_DIR OUTPUT_DIR {participant,group}",
         description="Segment the spine in the scans of a BIDS dataset: masks of structures and "
         "vertebrae, centroids, and a snapshot of each scan.",
         epilog=EPILOG,
@@ -75,7 +73,11 @@ def build_parser() -> Parser:
     )
     parser.add_argument("bids_dir", type=Path, help="dataset with the scans; it is only read")
     parser.add_argument("output_dir", type=Path, help="folder for the results")
-    parser.add_argument("analysis_level", choices=["participant"], help="what to run")
+    parser.add_argument(
+        "analysis_level",
+        choices=["participant", "group"],
+        help="participant: segment scans; group: one table and one page of all that are stored",
+    )
     parser.add_argument("--version", action="version", version=f"spineps-wf {__version__}")
     add_selection(parser.add_argument_group("which scans"))
     add_models(parser.add_argument_group("models"))
@@ -90,7 +92,7 @@ def build_parser() -> Parser:
 def options_from(arguments: argparse.Namespace) -> RunOptions:
     """Options of a run from parsed arguments; all paths become absolute."""
     given = vars(arguments).copy()
-    del given["analysis_level"]
+    given["level"] = given.pop("analysis_level")
     given["sister"] = sister_options(given)
     given["pipelines"] = tuple(dict.fromkeys(given["pipelines"]))
     names = {f.name for f in fields(RunOptions)}
@@ -112,6 +114,21 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
         settings=PipelineSettings.from_flat(settings),
         override=OverrideSettings(**override),
     )
+
+
+def _run(options: RunOptions) -> int:
+    """Run the level that is asked for; returns the exit status."""
+    if options.level == "group":
+        from .group import run_group
+
+        return run_group(options)
+    if options.reports_only:
+        from .group import run_reports
+
+        return run_reports(options)
+    from .pipelines import run_pipelines
+
+    return run_pipelines(options)
 
 
 def _absolute(path: Path) -> Path:

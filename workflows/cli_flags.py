@@ -180,6 +180,12 @@ def add_reports(group: Any) -> None:
         help="only write the text for a methods section, with citations (OUTPUT_DIR/logs)",
     )
     group.add_argument(
+        "--reports-only",
+        action="store_true",
+        help="only write the pages of the subjects again (with the level group also its table "
+        "and page), from what is in OUTPUT_DIR; no network runs",
+    )
+    group.add_argument(
         "--write-graph", action="store_true", help="write the graph of the run beside its logs"
     )
     group.add_argument(

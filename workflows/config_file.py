@@ -19,7 +19,7 @@ POSITIONAL: Final = ("bids_dir", "output_dir", "analysis_level")
 NOT_KEPT: Final = frozenset(
     {
         *(*POSITIONAL, "settings", "override", "sister"),
-        *("dry_run", "boilerplate_only", "clean_workdir"),
+        *("level", "dry_run", "boilerplate_only", "reports_only", "clean_workdir"),
     }
 )
 """What a run is asked to do once, and what stands elsewhere."""

@@ -15,6 +15,7 @@ WORKFLOW_NAME: Final = "spineps_" + "_".join(__version__.split(".")[:2]) + "_wf"
 """Carries the minor version: work of another version is not believed."""
 AUTO = "auto"
 OutputLayout = Literal["spineps", "bids"]
+Level = Literal["participant", "group"]
 NO_MODEL = "none"
 
 
@@ -69,6 +70,9 @@ class RunOptions:
         Average 4-D images instead of refusing them.
     stop_on_first_crash, dry_run, boilerplate_only, debug
         How the run behaves.
+    level, reports_only
+        ``participant`` segments scans, ``group`` gathers what is stored; whether pages are only
+        written again.
     write_graph, resource_monitor, verbose
         What it tells.
     pipelines
@@ -79,6 +83,7 @@ class RunOptions:
 
     bids_dir: Path
     output_dir: Path
+    level: Level = "participant"
     participant_label: tuple[str, ...] = ()
     exclude_participant_label: tuple[str, ...] = ()
     session_label: tuple[str, ...] = ()
@@ -114,6 +119,7 @@ class RunOptions:
     stop_on_first_crash: bool = False
     dry_run: bool = False
     boilerplate_only: bool = False
+    reports_only: bool = False
     debug: bool = False
     write_graph: bool = False
     resource_monitor: bool = False

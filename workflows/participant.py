@@ -24,6 +24,7 @@ from .query_words import no_scans, say_what_is_left_out, say_what_is_not_bids
 from .records import log_models, write_records
 from .resources import available_memory_gb
 from .run_log import run_log
+from .stored_scans import CONSENSUS, subject_of
 from .summary import (
     ALL_DONE,
     INTERRUPTED,
@@ -133,10 +134,11 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     except OutputError as fault:
         table = None
         print(f"The table of this run is missing: {fault}")
-    if system.name == "spineps":
+    if system.name != CONSENSUS:
         from .pages import write_pages
 
-        for page in write_pages(results, options, _logs(options)):
+        subjects = {subject_of(unit.scan.path) for unit in units}
+        for page in write_pages(options.output_dir, options.bids_dir, subjects):
             print(f"Page: {page}")
     print(last_words(results, table))
     interrupted = any(result.reason == INTERRUPTED for result in results)

@@ -19,7 +19,7 @@ from spineps_nipype.core.anatomy import (
     SPINE_NAMES,
     VERTEBRA_NAMES,
 )
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.files import read_json, whole_file
 
 from .sidecars import RAW_LINK
 
@@ -55,7 +55,7 @@ def describe_dataset(out_root: str | Path, bids_root: str | Path) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     with FileLock(logs / LOCK_NAME):
         path = out_root / "dataset_description.json"
-        merged = merge_description(_read(path), dataset_description(bids_root))
+        merged = merge_description(read_json(path), dataset_description(bids_root))
         _write(path, json.dumps(merged, indent=2) + "\n")
         for name, table in label_tables().items():
             _write(out_root / name, table)
@@ -82,7 +82,7 @@ def dataset_description(
             "Möller et al., SPINEPS, European Radiology 2024, doi:10.1007/s00330-024-11155-y"
         ),
     }
-    source = _read(bids_root / "dataset_description.json")
+    source = read_json(bids_root / "dataset_description.json")
     origin = {"URL": bids_root.absolute().as_uri()}
     if source.get("DatasetDOI"):
         origin["DOI"] = source["DatasetDOI"]
@@ -120,14 +120,6 @@ def label_tables() -> dict[str, str]:
 
 def _table(rows: list[tuple[int, str]]) -> str:
     return "".join(f"{a}\t{b}\n" for a, b in [("index", "name"), *rows])
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _write(path: Path, text: str) -> None:

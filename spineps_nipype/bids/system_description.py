@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from filelock import FileLock
 
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.files import read_json, whole_file
 
 from .dataset_description import LOCK_NAME, dataset_description, merge_description
 
@@ -55,7 +55,7 @@ def describe_system(
     description["HowToAcknowledge"] = SOURCES[system]
     with FileLock(logs / LOCK_NAME):
         path = out_root / "dataset_description.json"
-        merged = merge_description(_read(path), description)
+        merged = merge_description(read_json(path), description)
         _write(path, json.dumps(merged, indent=2) + "\n")
         for name, rows in tables.items():
             _write(out_root / name, _table(rows))
@@ -64,14 +64,6 @@ def describe_system(
 
 def _table(rows: Sequence[tuple[int, str]]) -> str:
     return "".join(f"{a}\t{b}\n" for a, b in [("index", "name"), *rows])
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,13 +1,15 @@
-"""Files that appear whole or not at all, and the digests that tell them apart."""
+"""Files that appear whole or not at all, digests that tell them apart, JSON that may be absent."""
 
 from __future__ import annotations
 
 import filecmp
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ..errors import OutputError
 
@@ -16,6 +18,15 @@ def file_digest(path: str | Path) -> str:
     """SHA-256 of the bytes of a file, as hexadecimal text."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Content of a JSON file; empty if it cannot be read or is no dictionary."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 @contextmanager

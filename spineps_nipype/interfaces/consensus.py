@@ -81,6 +81,7 @@ class Consensus(SimpleInterface):
             "Systems": [r.system for r in readings],
             "Check": consensus.line,
             "Disagreements": len(consensus.disagreements),
+            "SharedStructures": sum(row.dice > 0 for row in consensus.agreements),
         }
         path.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
         self._results.update(summary=str(path), line=consensus.line)

@@ -57,6 +57,31 @@ def methods_text(methods: Methods) -> str:
     return f"# Methods\n\n{text}\n\n## References\n\n{references}\n\n{NOTICE}\n"
 
 
+def system_text(
+    system: str, version: str, scans: int, networks: Mapping[str, str], source: str
+) -> str:
+    """Markdown about scans of a system beside SPINEPS.
+
+    Parameters
+    ----------
+    system, version
+        Name of the system, and version of this package.
+    scans
+        Number of scans.
+    networks
+        Ids of its networks by kind.
+    source
+        What its results acknowledge.
+    """
+    listed = ", ".join(f"{kind} {name}" for kind, name in networks.items())
+    used = f" (networks: {listed})" if listed else ""
+    were = "scan was" if scans == 1 else "scans were"
+    return (
+        f"# Methods\n\n{scans} {were} processed with {system} as implemented in "
+        f"spineps-nipype {version}{used}.\n\n## References\n\n- {source}\n"
+    )
+
+
 def bibliography() -> str:
     """All references as BibTeX."""
     return (files("spineps_nipype") / "data" / "boilerplate.bib").read_text("utf-8")
@@ -68,8 +93,9 @@ def _paragraphs(methods: Methods) -> list[str]:
     one = sum(methods.scans.values()) == 1
     out = [
         f"The {scans} scan{'' if one else 's'} of the dataset [@bids] {'was' if one else 'were'} "
-        f"segmented with spineps-nipype {__version__}, which implements SPINEPS [@spineps] on "
-        f"Nipype {methods.versions.get('nipype', '')} [@nipype]. Every scan stands by itself."
+        f"segmented with spineps-nipype {methods.versions.get('spineps-nipype', __version__)}, "
+        f"which implements SPINEPS [@spineps] on Nipype {methods.versions.get('nipype', '')} "
+        "[@nipype]. Every scan stands by itself."
     ]
     steps = []
     if methods.cropped:

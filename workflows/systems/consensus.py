@@ -13,18 +13,17 @@ from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import (
     output_folder,
     output_name,
-    output_paths,
     parse_name,
     split_extension,
 )
 from spineps_nipype.bids.query import Query
 from spineps_nipype.core.files import file_digest
-from spineps_nipype.totalspineseg.folders import result_paths
 
 from ..options import RunOptions
 from ..provenance import NO_MODEL
 from ..reuse import read_record
 from ..sister_options import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
+from ..stored_files import stored_files
 from ..units import Unit
 from .sister import SisterSystem, run_anyway
 
@@ -147,23 +146,22 @@ class ConsensusSystem(SisterSystem):
         home = self._root / SPINEPS
         if not home.is_dir():  # SPINEPS ran by itself
             home = self._root
-        paths = output_paths(scan, self.options.bids_dir, home)
-        spine, vert = paths["out_spine"], paths["out_vert"]
-        if not spine.is_file():
+        found = stored_files(SPINEPS, scan, self.options.bids_dir, home)
+        if "spine" not in found:
             return {}
-        record = read_record(vert) or {}
-        model = record.get("Models", {}).get("labeling", {}).get("id", NO_MODEL)
-        named = vert.is_file() and model != NO_MODEL
-        return {"spineps_spine": spine, **({"spineps_vert": vert} if named else {})}
+        files = {"spineps_spine": found["spine"]}
+        record = read_record(found["vert"]) if "vert" in found else None
+        model = (record or {}).get("Models", {}).get("labeling", {}).get("id", NO_MODEL)
+        return files if model == NO_MODEL else {**files, "spineps_vert": found["vert"]}
 
     def _of_totalspineseg(self, scan: Path) -> dict[str, Path]:
-        paths = result_paths(self._root / TOTALSPINESEG, split_extension(scan.name)[0])
-        for step, field in (("step2", "totalspineseg"), ("step1", "totalspineseg_step1")):
-            if paths[f"{step}_output"].is_file():
-                return {field: paths[f"{step}_output"]}
-        return {}
+        """Step 2, else step 1."""
+        found = self._of_system(TOTALSPINESEG, scan)
+        return dict(list(found.items())[:1])
 
     def _of_slices(self, scan: Path) -> dict[str, Path]:
-        folder = output_folder(scan, self.options.bids_dir, self._root / SPINE_SEGMENTATION)
-        path = folder / output_name(parse_name(scan), "msk", ".nii.gz", seg="instance")
-        return {"spine_segmentation": path} if path.is_file() else {}
+        found = self._of_system(SPINE_SEGMENTATION, scan)
+        return {key: path for key, path in found.items() if key == "spine_segmentation"}
+
+    def _of_system(self, system: str, scan: Path) -> dict[str, Path]:
+        return stored_files(system, scan, self.options.bids_dir, self._root / system)

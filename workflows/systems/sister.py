@@ -17,6 +17,7 @@ from spineps_nipype.core.files import file_digest, whole_file
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.errors import InputError
 from spineps_nipype.models.lookup import comes_with_us
+from spineps_nipype.reports.boilerplate import system_text
 
 from ..model_choice import ChosenModels
 from ..options import RunOptions
@@ -122,13 +123,8 @@ class SisterSystem(ABC):
     def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
         """Text with the networks, rules and the source of the system."""
         used = sum(unit.fault is None for unit in units)
-        networks = ", ".join(f"{kind} {p.id}" for kind, p in self.packages.items())
-        text = (
-            f"# Methods\n\n{used} scans were processed with {self.name} as implemented in "
-            f"spineps-nipype {__version__}"
-            + (f" (networks: {networks})" if networks else "")
-            + f".\n\n## References\n\n- {SOURCES[self.name]}\n"
-        )
+        networks = {kind: package.id for kind, package in self.packages.items()}
+        text = system_text(self.name, __version__, used, networks, SOURCES[self.name])
         with whole_file(folder / "CITATION.md") as temporary:
             temporary.write_text(text, encoding="utf-8")
         return folder / "CITATION.md"

@@ -1,0 +1,161 @@
+"""The page of all scans: one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from .. import __version__
+from ..core.files import whole_file
+from .box_plots import BoxPlot, box_plot
+from .outliers import Spread, number
+
+PAGE: Final = "group.html"
+TITLES: Final[Mapping[str, str]] = {
+    "scan": "Scan",
+    "pipeline": "System",
+    "status": "Status",
+    "verdict": "Checks",
+    "rating": "Rating",
+    "levels": "Levels",
+    "vertebrae": "Vertebrae",
+    "label_confidence": "Confidence of names",
+    "outliers": "Outliers",
+    "median_body_height_middle": "Body height (mm)",
+    "median_disc_height": "Disc height (mm)",
+    "median_canal_area": "Canal (mm²)",
+    "median_cord_area": "Cord (mm²)",
+    "lumbar_lordosis": "Lordosis (°)",
+    "thoracic_kyphosis": "Kyphosis (°)",
+    "seconds": "Time (s)",
+    "version": "Version",
+    "engine": "Engine",
+    "device": "Device",
+}
+"""Columns of the table that the page shows where they hold something, and their headings."""
+ORDERED: Final = {"verdict": ("pass", "look", "fail"), "rating": ("pass", "look", "fail")}
+"""Words that sort by what they mean."""
+
+
+@dataclass(frozen=True)
+class GroupEntry:
+    """A row of the page.
+
+    Parameters
+    ----------
+    row
+        Cells by the columns of the table.
+    page, picture
+        Page of the subject and small picture, relative to the page; empty for none.
+    outliers
+        What lies far from the other scans, in words.
+    """
+
+    row: Mapping[str, Any]
+    page: str = ""
+    picture: str = ""
+    outliers: Sequence[str] = ()
+
+    def key(self, column: str) -> str:
+        """What a column is sorted by: a number, or text; empty cells come last."""
+        value = self.row.get(column)
+        if value is None or value == "":
+            return ""
+        if column in ORDERED:
+            return str(ORDERED[column].index(value)) if value in ORDERED[column] else ""
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A measure: its name, what it is, and the drawing of its values."""
+
+    name: str
+    title: str
+    description: str
+    unit: str
+    plot: BoxPlot
+    far: Sequence[tuple[int, str, float, float, float]]
+    """Scan, level, value, and the range of the others, for each value that lies far off."""
+
+
+def write_group_page(
+    folder: Path,
+    entries: Sequence[GroupEntry],
+    columns: Mapping[str, Mapping[str, Any]],
+    spreads: Mapping[str, Sequence[Spread]],
+    measures: Mapping[str, Mapping[str, Any]],
+    methods: str,
+) -> Path:
+    """Write ``group.html``.
+
+    Parameters
+    ----------
+    folder
+        Root of the output folder.
+    entries
+        One for each scan.
+    columns
+        Data dictionary of the table of scans; columns that are not in it are left out.
+    spreads
+        Values of each measure, level by level; scans are places in `entries`.
+    measures
+        Data dictionary of the measures.
+    methods
+        Text about methods with its references.
+    """
+    from jinja2 import Environment
+
+    home = files("spineps_nipype") / "data" / "report"
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        (home / "group.html").read_text(encoding="utf-8")
+    )
+    several = len({entry.row.get("pipeline") for entry in entries}) > 1
+    shown = {
+        key: title
+        for key, title in TITLES.items()
+        if key in columns and (key != "pipeline" or several)
+    }
+    numeric = {
+        key
+        for key in shown
+        if all(number(e.row.get(key)) is not None for e in entries if e.key(key)) or key in ORDERED
+    }
+    text = template.render(
+        version=__version__,
+        entries=entries,
+        columns=shown,
+        numeric=numeric,
+        told=columns,
+        failures=[entry for entry in entries if entry.row.get("error")],
+        counts=_counts(entries),
+        distributions=[_distribution(name, spreads[name], measures[name]) for name in spreads],
+        methods=methods,
+    )
+    path = folder / PAGE
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _counts(entries: Sequence[GroupEntry]) -> list[tuple[str, int]]:
+    """How many scans there are of each kind, in words."""
+
+    def count(key: str, word: str) -> int:
+        return sum(entry.row.get(key) == word for entry in entries)
+
+    found = [("scans", len(entries)), ("with an error", count("status", "failed"))]
+    found += [(f"checks: {word}", count("verdict", word)) for word in ORDERED["verdict"]]
+    return found + [(f"rated {word}", count("rating", word)) for word in ORDERED["rating"]]
+
+
+def _distribution(name: str, spreads: Sequence[Spread], said: Mapping[str, Any]) -> Distribution:
+    far = [
+        (scan, one.level, value, *one.whiskers) for one in spreads for scan, value in one.outliers
+    ]
+    return Distribution(
+        name, said["LongName"], said["Description"], said["Units"], box_plot(spreads), far
+    )

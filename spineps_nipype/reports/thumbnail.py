@@ -1,0 +1,21 @@
+"""Small copies of pictures, for tables of many scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.files import whole_file
+
+
+def shrink_picture(source: Path, target: Path, height: int) -> Path:
+    """Write a copy of a picture that is `height` pixels high; smaller ones keep their size."""
+    from PIL import Image
+
+    with Image.open(source) as opened:
+        picture = opened.convert("RGB")
+    if picture.height > height:
+        width = max(round(picture.width * height / picture.height), 1)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    with whole_file(target) as temporary:
+        picture.save(temporary, format="PNG", optimize=True)
+    return target
