@@ -24,15 +24,19 @@ WORKDIR /src
 COPY constraints.txt pyproject.toml ./
 # torch first, in a layer of its own: it is large and changes seldom.
 RUN index="${TORCH_INDEX:+--index-url ${TORCH_INDEX}/${CUDA:-cpu}}" \
-    && /opt/spineps/bin/pip install --no-cache-dir --no-compile ${index} \
-        $(grep -E '^(torch|torchvision)==' constraints.txt)
+    && /opt/spineps/bin/pip install --no-cache-dir ${index} \
+        $(grep -E '^(torch|torchvision)==' constraints.txt) \
+    && find /opt/spineps -name tests -type d -path '*/torch/*' -prune -exec rm -rf {} +
+# Then what else is needed, so that a change of the code makes the last layer only.
+# Versions of torch may carry a local part (+cpu), which the constraint allows.
+RUN /opt/spineps/bin/python -c "import tomllib; \
+        print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+        > /tmp/requirements.txt \
+    && /opt/spineps/bin/pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt
 COPY setup.py README.md LICENSE ./
 COPY spineps_nipype spineps_nipype
 COPY workflows workflows
-# Versions of torch may carry a local part (+cpu), which the constraint allows.
-RUN /opt/spineps/bin/pip install --no-cache-dir --no-compile -c constraints.txt . \
-    && /opt/spineps/bin/python -m compileall -q -j 0 /opt/spineps/lib \
-    && find /opt/spineps -name tests -type d -path '*/torch/*' -prune -exec rm -rf {} +
+RUN /opt/spineps/bin/pip install --no-cache-dir --no-deps .
 
 # --- weights: the packages of the folder weights/ if WEIGHTS is 1, else none ---
 FROM ${BASE} AS weights
@@ -63,6 +67,7 @@ ENV PATH=/opt/spineps/bin:${PATH} \
     PYTHONUNBUFFERED=1 PYTHONNOUSERSITE=1 PYTHONDONTWRITEBYTECODE=1 \
     MPLBACKEND=Agg MPLCONFIGDIR=/tmp/matplotlib XDG_CACHE_HOME=/tmp/cache \
     NO_ET=1 NIPYPE_NO_ET=1 \
+    SPINEPS_WF_DOCKER_TAG=spineps-nipype:${VERSION} \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000:1000
 WORKDIR /tmp

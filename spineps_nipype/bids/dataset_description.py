@@ -26,11 +26,16 @@ from .sidecars import RAW_LINK
 PIPELINE: Final = "spineps_nipype"
 BIDS_VERSION: Final = "1.9.0"
 LOCK_NAME: Final = ".dataset_description.lock"
-CONTAINER_VARIABLES: Final[Mapping[str, str]] = {
-    "docker": "SPINEPS_WF_DOCKER_TAG",
-    "singularity": "SPINEPS_WF_SINGULARITY_URL",
-}
-"""Environment variables by which a container image says what it is."""
+CONTAINER_VARIABLES: Final = (
+    ("SPINEPS_WF_DOCKER_TAG", "docker", "Tag"),
+    ("SINGULARITY_CONTAINER", "singularity", "URI"),
+    ("APPTAINER_CONTAINER", "singularity", "URI"),
+    ("SPINEPS_WF_SINGULARITY_URL", "singularity", "URI"),
+)
+"""Environment variables of images and their programs, with type and field of the container.
+
+A later one goes before an earlier one: apptainer reads what the image of docker has set.
+"""
 IGNORED: Final = (
     *("logs", "work", "snaps_seg", "figures", "assets", "ratings", "*.html", "group_*"),
     *("**/output_raw_*", "**/debug_*", "*_mod-*"),
@@ -68,10 +73,11 @@ def dataset_description(
     """Description of a folder of results of this version, made from the dataset `bids_root`."""
     environment = os.environ if environment is None else environment
     generator: dict[str, Any] = {"Name": PIPELINE, "Version": __version__}
-    for kind, variable in CONTAINER_VARIABLES.items():
-        if environment.get(variable):
-            key = "Tag" if kind == "docker" else "URI"
-            generator["Container"] = {"Type": kind, key: environment[variable]}
+    for variable, kind, key in CONTAINER_VARIABLES:
+        value = environment.get(variable)
+        if value:
+            shown = Path(value).as_uri() if value.startswith("/") else value
+            generator["Container"] = {"Type": kind, key: shown}
     description: dict[str, Any] = {
         "Name": "Segmentations of the spine",
         "BIDSVersion": BIDS_VERSION,

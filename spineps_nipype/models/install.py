@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,15 @@ from .download import WAIT, Report, download
 from .package import CONFIG_NAME
 from .registry import Release
 
+logger = logging.getLogger(__name__)
+
 PINS: Final = "sha256.json"
 """File of the models folder with the digest of every file that came, by its name."""
 RECORD: Final = ".installed.json"
 """File of a package with the digests of its files."""
 DOWNLOADS: Final = ".downloads"
+PATIENCE: Final = 2.0
+"""Time before it is said that another process is waited for [s]."""
 
 
 def installed_folder(release: Release, models: Path) -> Path | None:
@@ -63,7 +68,7 @@ def fetch(
     ModelError
         If a file cannot be downloaded, or is not what was pinned, or holds no such package.
     """
-    with _locked(models, release):
+    with _locked(models, release.id):
         folder = installed_folder(release, models)
         if folder is not None:
             return folder, False
@@ -97,7 +102,7 @@ def import_files(release: Release, models: Path, files: Sequence[Path]) -> Path:
             f"The package {release.id} is made of {len(wanted)} file(s): {', '.join(wanted)}.",
             remedy="Name them all.",
         )
-    with _locked(models, release):
+    with _locked(models, release.id):
         folder = installed_folder(release, models)
         if folder is not None:
             raise ModelError(
@@ -160,11 +165,10 @@ def _install(release: Release, models: Path, files: Sequence[Path]) -> Path:
         home = _home(release, part, files[0])
         record = {"id": release.id, "urls": release.urls, "files": _digests(home)}
         (home / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
-        pins = _pins(models)
-        for path, url in zip(files, release.urls, strict=True):
-            pins[_pin_name(url)] = file_digest(path)
-        with whole_file(models / PINS) as temporary:
-            temporary.write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", "utf-8")
+        _pin(
+            models,
+            {_pin_name(u): file_digest(p) for p, u in zip(files, release.urls, strict=True)},
+        )
         target = models / release.folder
         target.parent.mkdir(parents=True, exist_ok=True)
         home.rename(target)
@@ -224,6 +228,14 @@ def _pins(models: Path) -> dict[str, str]:
         ) from fault
 
 
+def _pin(models: Path, digests: dict[str, str]) -> None:
+    """Add digests to the pinned ones; processes may do so at once for different packages."""
+    with _locked(models, PINS):
+        pins = _pins(models) | digests
+        with whole_file(models / PINS) as temporary:
+            temporary.write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
 def _pin_name(url: str) -> str:
     """Release and name of a file; mirrors have other addresses."""
     return "/".join(url.split("/")[-2:])
@@ -234,14 +246,18 @@ def _order(wanted: Sequence[str]) -> Any:
 
 
 @contextmanager
-def _locked(models: Path, release: Release) -> Iterator[None]:
-    """Let one process after another install a package."""
-    from filelock import FileLock
+def _locked(models: Path, name: str) -> Iterator[None]:
+    """Let one process after another do something in the models folder."""
+    from filelock import FileLock, Timeout
 
     try:
         (models / DOWNLOADS).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(models / DOWNLOADS / f"{release.id}.lock")
-        lock.acquire()
+        lock = FileLock(models / DOWNLOADS / f"{name}.lock")
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            logger.warning("another process installs %s in %s: waiting for it", name, models)
+            lock.acquire()
     except OSError as fault:
         raise OutputError(
             f"The models folder cannot be written: {fault.strerror or fault}.",

@@ -34,6 +34,13 @@ def test_source_doi_and_container_are_named(tmp_path: Path) -> None:
     assert content["GeneratedBy"][0]["Container"] == {"Type": "docker", "Tag": "x:1"}
 
 
+def test_apptainer_names_its_file(tmp_path: Path) -> None:
+    """It reads an image of docker, whose variables are there too."""
+    said = {"SPINEPS_WF_DOCKER_TAG": "x:1", "APPTAINER_CONTAINER": "/images/spine.sif"}
+    container = dataset_description(tmp_path, said)["GeneratedBy"][0]["Container"]
+    assert container == {"Type": "singularity", "URI": "file:///images/spine.sif"}
+
+
 def test_what_others_wrote_stays(tmp_path: Path) -> None:
     old = {"Name": "mine", "BIDSVersion": "1.8.0", "GeneratedBy": [{"Name": "other"}], "More": 1}
     (tmp_path / "dataset_description.json").write_text(json.dumps(old))

@@ -10,7 +10,7 @@ WRAPPER = """\
 printf '%s\\t' "$@" >> '{folder}/{name}.calls'
 echo >> '{folder}/{name}.calls'
 if [ -s '{folder}/{name}.fails' ]; then
-    head -n 1 '{folder}/{name}.fails' >&2
+    head -n 1 '{folder}/{name}.fails' | tee -a '{folder}/{name}.failed' >&2
     sed -i 1d '{folder}/{name}.fails'
     exit 1
 fi
@@ -51,6 +51,11 @@ class SlurmPrograms:
     def fail(self, name: str, message: str, times: int = 1) -> None:
         """Let a program fail with a message."""
         (self.folder / f"{name}.fails").write_text(f"{message}\n" * times)
+
+    def failed(self, name: str) -> int:
+        """How often a program has failed because a test said so."""
+        file = self.folder / f"{name}.failed"
+        return len(file.read_text().splitlines()) if file.exists() else 0
 
     def cancel(self, word: str) -> None:
         """Cancel the next job in whose submission a word occurs."""

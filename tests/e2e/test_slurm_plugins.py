@@ -2,117 +2,43 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from spineps_nipype.workflows.engine import EXECUTION, make_plugin
+from spineps_nipype.workflows.slurm import options
+from spineps_nipype.workflows.slurm.plugins import RobustSLURMGraphPlugin
 
 # isort: split
 from nipype.interfaces.utility import Function, IdentityInterface
 from nipype.pipeline import engine as pe
 
-from ..workflows.test_engine import Result, add, fail, node, scan
+from ..workflows.test_engine import add, fail, node, scan
 from .slurm_cluster import SlurmCluster
+from .slurm_lab import (
+    MEMORY_GB,
+    cancel_myself,
+    kill_myself,
+    left_in_queue,
+    outlast_my_time,
+    output,
+    run,
+    take_memory,
+    total,
+    wait_here,
+    where,
+)
 from .slurm_programs import SlurmPrograms
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-MEMORY_GB = 0.3
-"""For each job; the throw-away cluster counts shared memory of parent and child twice."""
 PLUGINS = ("SLURM", "SLURMGraph")
 BOTH = pytest.mark.parametrize("plugin", PLUGINS)
-
-
-def cancel_myself(a: int) -> int:
-    import os
-    import subprocess
-    import time
-
-    subprocess.run(["scancel", os.environ["SLURM_JOB_ID"]], check=True)
-    time.sleep(60)
-    return a
-
-
-def kill_myself(a: int) -> int:
-    import os
-    import signal
-
-    os.kill(os.getpid(), signal.SIGKILL)
-    return a
-
-
-def take_memory(a: int) -> int:
-    import time
-
-    block = bytearray(600 << 20)
-    time.sleep(60)
-    return a + len(block)
-
-
-def wait_here(a: int, seconds: float = 0) -> int:
-    import time
-
-    time.sleep(seconds)
-    return a
-
-
-def where(use_gpu: bool, turn: int = 0) -> list[str]:
-    """Name of the node, its GPU, and what the job was given."""
-    import os
-    import socket
-    import time
-
-    time.sleep(1.5)  # so that the jobs meet
-    given = ("CUDA_VISIBLE_DEVICES", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE")
-    return [socket.gethostname(), *(os.environ.get(name, "none") for name in given)]
-
-
-def run(
-    folder: Path, *scans: pe.Workflow, plugin: str = "SLURM", grace: float = 2, **args: Any
-) -> Result:
-    top = pe.Workflow(name="top", base_dir=str(folder / "a work folder"))
-    top.add_nodes(list(scans))
-    for name in top.list_node_names():
-        one = top.get_node(name)
-        one._mem_gb = max(MEMORY_GB, one._mem_gb)
-    top.config["execution"] = {
-        **EXECUTION,
-        "crashdump_dir": str(folder / "crash"),
-        "job_finished_timeout": str(grace),
-    }
-    result = Result()
-    args = {"poll": 0.2, **args}
-    runner = make_plugin(
-        plugin, nprocs=1, memory_gb=1, observe=result.events.append, plugin_args=args
-    )
-    try:
-        top.run(plugin=runner)
-    except Exception as error:
-        result.error = error
-    return result
-
-
-def output(folder: Path, name: str) -> Any:
-    from nipype.utils.filemanip import loadpkl
-
-    place = folder / "a work folder" / "top" / name.replace(".", "/")
-    return loadpkl(place / f"result_{place.name}.pklz").outputs.out
-
-
-def left_in_queue(wanted: int = 0) -> list[str]:
-    """Jobs in the queue, after those that end have had time to leave it."""
-    end = time.monotonic() + 30
-    while True:
-        done = subprocess.run(["squeue", "--noheader"], capture_output=True, text=True, check=True)
-        lines = done.stdout.splitlines()
-        if len(lines) <= wanted or time.monotonic() > end:
-            return lines
-        time.sleep(0.2)
 
 
 @BOTH
@@ -153,10 +79,11 @@ def test_iterables_map_and_join(tmp_path: Path, slurm: SlurmPrograms, plugin: st
     again = run(tmp_path, workflow, plugin=plugin)
     assert again.error is None
     assert len(slurm.calls("sbatch")) == jobs  # what is remembered is not submitted
-
-
-def total(lists: list[list[int]]) -> int:
-    return sum(sum(numbers) for numbers in lists)
+    place = tmp_path / "a work folder" / "top" / "lab"
+    (add_place,) = place.glob("*_subject_1/add")
+    shutil.rmtree(add_place)
+    assert run(tmp_path, workflow, plugin=plugin).error is None
+    assert list(slurm.jobs(since=jobs)) == ["lab.add.a0"]  # what is gone, and nothing else
 
 
 @BOTH
@@ -183,24 +110,27 @@ def test_gpu_memory_and_threads_reach_the_jobs(
 
 @BOTH
 def test_jobs_that_die_are_failed_nodes(tmp_path: Path, slurm: SlurmPrograms, plugin: str) -> None:
-    """Killed, cancelled, over memory, and failed by itself; the others go on."""
+    """Killed, cancelled, over memory or time, and failed by itself; the others go on."""
     hungry = scan("hungry", take_memory)
     result = run(
         tmp_path,
         scan("killed", kill_myself, add),
         scan("cancelled", cancel_myself, add),
         hungry,
+        scan("late", outlast_my_time, add),
         scan("failed", fail, add),
         scan("well", add, add),
         plugin=plugin,
     )
     assert isinstance(result.error, RuntimeError)
     failed = {e.node.split(".")[1]: e for e in result.events if e.kind == "failed"}
-    assert set(failed) == {"killed", "cancelled", "hungry", "failed"}
+    assert set(failed) == {"killed", "cancelled", "hungry", "late", "failed"}
     assert "ended as FAILED without a result" in failed["killed"].text
     assert "was cancelled. Run the same command again" in failed["cancelled"].text
     assert "It is not an image. [scan.nii]" in failed["failed"].text
     assert "memory (--mem=287M) did not suffice" in failed["hungry"].text
+    assert "reached its time limit. Give jobs more time" in failed["late"].text
+    assert "DUE TO TIME LIMIT" in failed["late"].text  # what SLURM itself wrote
     assert all(Path(event.crash_file).exists() for event in failed.values())
     assert {"well.first", "well.node0", "well.node1"} <= set(result.kinds("done"))
     assert not {"killed.node1", "cancelled.node1"} & set(result.kinds("start"))
@@ -248,6 +178,7 @@ def test_commands_that_fail_for_a_while(tmp_path: Path, slurm: SlurmPrograms, pl
     slurm.fail("sbatch", "sbatch: error: Batch job submission failed: Socket timed out")
     result = run(tmp_path, scan("a"), plugin=plugin)
     assert result.error is None
+    assert slurm.failed("sbatch") == 1
     assert len(slurm.calls("sbatch")) == 2
     late = scan("b", wait_here)
     late.get_node("node0").inputs.seconds = 2
@@ -257,8 +188,22 @@ def test_commands_that_fail_for_a_while(tmp_path: Path, slurm: SlurmPrograms, pl
     thread.start()
     result = run(tmp_path, late, plugin=plugin)
     thread.join()
+    assert slurm.failed("squeue") == 3
     assert result.error is None
     assert result.kinds("done") == ["b.first", "b.node0"]
+
+
+def test_the_graph_without_any_options(
+    tmp_path: Path, slurm: SlurmPrograms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "POLL", 0.2)
+    workflow = scan("a", add)
+    workflow.base_dir = str(tmp_path / "a work folder")
+    for name in workflow.list_node_names():
+        workflow.get_node(name)._mem_gb = MEMORY_GB
+    workflow.run(plugin=RobustSLURMGraphPlugin())
+    assert len(slurm.calls("sbatch")) == 2
+    assert (tmp_path / "a work folder" / "a" / "node0" / "result_node0.pklz").is_file()
 
 
 def test_a_controller_that_is_away(

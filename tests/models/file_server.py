@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,12 +14,13 @@ class FileServer:
     """Files by name, and what was asked for.
 
     `break_after` ends the connection after so many bytes, for as many answers as `breaks` says.
+    After `stall_after` bytes nothing comes any more, while the connection stays.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[tuple[str, str | None]] = []
-        self.break_after, self.breaks = 0, 0
+        self.break_after, self.breaks, self.stall_after = 0, 0, 0
         self.url = ""
 
     def __setitem__(self, name: str, content: bytes) -> None:
@@ -56,7 +58,10 @@ def serve() -> Iterator[FileServer]:
             if server.breaks:
                 server.breaks -= 1
                 end = start + server.break_after
-            self.wfile.write(content[start:end])
+            stop = server.stall_after
+            self.wfile.write(content[start : stop or end])
+            while stop and server.stall_after:
+                time.sleep(0.02)
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{listener.server_port}"

@@ -8,16 +8,20 @@ import os
 import stat
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import ModelError
+from spineps_nipype.models import install
 from spineps_nipype.models.download import CHUNK
-from spineps_nipype.models.install import PINS, fetch, import_files, installed_folder, verify
+from spineps_nipype.models.install import PINS, _pin, fetch, import_files, installed_folder, verify
 from spineps_nipype.models.registry import registry
 from spineps_nipype.workflows.models_cli import main
 
@@ -85,6 +89,28 @@ def test_a_later_run_goes_on_too_unless_the_file_has_changed(
     assert (folder / "new").stat().st_size == 60_000
 
 
+def test_a_killed_run_is_gone_on_with(server: FileServer, models: Path) -> None:
+    """Killed in the middle of a transfer; the next run asks for the rest only."""
+    server.stall_after = 3 * CHUNK
+    command = [sys.executable, "-m", "spineps_nipype.workflows.models_cli", "fetch", "t2w"]
+    running = subprocess.Popen([*command, "--mirror", server.url, "--models-dir", str(models)])
+    try:
+        part = models / ".downloads/t2w/t2w.zip.part"
+        end = time.monotonic() + 60
+        while not (part.is_file() and part.stat().st_size >= 2 * CHUNK):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    finally:
+        running.kill()
+        running.wait()
+    server.stall_after = 0
+    there = part.stat().st_size
+    folder, new = get(server, models)
+    assert new
+    assert [span for _, span in server.asked] == [None, f"bytes={there}-"]
+    assert (folder / "fold_0/weights.pth").read_bytes() == CONTENT["inner/fold_0/weights.pth"]
+
+
 def test_a_file_that_is_not_there(server: FileServer, models: Path) -> None:
     server.files.clear()
     with pytest.raises(ModelError, match="404"):
@@ -137,12 +163,15 @@ def link(name: str) -> bytes:
         (zipped({"readme.txt": b"x"}), r"holds no inference_config\.json"),
     ],
 )
+@pytest.mark.parametrize("by_hand", [False, True])
 def test_archives_that_are_refused(
-    server: FileServer, models: Path, archive: bytes, words: str
+    server: FileServer, models: Path, archive: bytes, words: str, by_hand: bool
 ) -> None:
     server["t2w.zip"] = archive
+    carried = models.parent / "carried.zip"
+    carried.write_bytes(archive)
     with pytest.raises(ModelError, match=words):
-        get(server, models)
+        import_files(T2W, models, [carried]) if by_hand else get(server, models)
     assert installed_folder(T2W, models) is None
     assert not (models / PINS).exists()
     assert not list(models.parent.rglob("out.txt"))
@@ -164,6 +193,30 @@ def test_two_processes_at_once(server: FileServer, models: Path) -> None:
     assert len(server.asked) == 1
     assert sorted("already" in text for text in texts) == [False, True]
     assert verify(T2W, models) == []
+
+
+def test_packages_that_come_at_once_are_all_pinned(models: Path) -> None:
+    digests = {f"v1/{number}.zip": str(number) for number in range(40)}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: _pin(models, {name: digests[name]}), digests))
+    assert json.loads((models / PINS).read_text()) == digests
+
+
+def test_waiting_for_another_process_is_said(
+    models: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "PATIENCE", 0.05)
+    (models / install.DOWNLOADS).mkdir(parents=True)
+    lock = FileLock(models / install.DOWNLOADS / f"{PINS}.lock")
+    lock.acquire()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_pin, models, {"v1/a.zip": "1"})
+        while not caplog.records:
+            time.sleep(0.01)
+        assert not waiting.done()
+        lock.release()
+        waiting.result(timeout=60)
+    assert "waiting for it" in caplog.text
 
 
 def test_verify_names_what_is_wrong(server: FileServer, models: Path) -> None:
