@@ -33,6 +33,9 @@ class Upstream:
     """A crop box is cut once more out of its own result."""
     bias_needs_bright_voxels: bool = _of(BOTH)
     """Bias correction fails where no voxel reaches 60, instead of taking the whole image."""
+    bias_samples_by_position: bool = _of(BOTH)
+    """The shrunken image of the bias correction begins where rounding of world positions puts it,
+    one voxel earlier or later, instead of always the same."""
     half_precision: bool = _of(BOTH)
     """Network input, tile weights and sums of the semantic network are float16."""
     own_keys_ignored: bool = _of(BOTH)
