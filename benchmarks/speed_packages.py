@@ -85,7 +85,7 @@ def write_packages(folder: Path) -> None:
             architecture=ARCHITECTURE,
             patch_size=TILE,
             spacing=MODEL_SPACING[::-1],
-            class_names=[f"class{i}" for i in range(15)],
+            class_names=["background", *(f"class{i}" for i in range(1, 15))],
             mirror_axes=(0, 1, 2),
             half=False,
         )

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..bids.names import EXTENSIONS
-from ..settings import Numerics
+from ..settings import EngineSettings, Numerics
 from .config import InstanceConfig, LabelingConfig, PostConfig, SemanticConfig
 from .enums import ErrCode
 from .models import (
+    AUTO,
     SegmentationModel,
     get_actual_model,
     get_instance_model,
@@ -74,6 +75,8 @@ class SpinepsPipeline:
         model if it is installed, else the embedded compact one. No labelling: None or "none".
     use_cpu
         Keep off the GPU.
+    engine
+        What computes the networks, and how precisely; models that are loaded keep theirs.
     numerics
         ``mended`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
 
@@ -90,14 +93,15 @@ class SpinepsPipeline:
         model_labeling: ModelInput | None = "t2w_labeling",
         *,
         use_cpu: bool = False,
+        engine: EngineSettings = AUTO,
         numerics: Numerics = "mended",
     ) -> None:
-        semantic = _loaded(model_semantic, "semantic", use_cpu)
-        instance = _loaded(model_instance, "instance", use_cpu)
+        semantic = _loaded(model_semantic, "semantic", use_cpu, engine)
+        instance = _loaded(model_instance, "instance", use_cpu, engine)
         if semantic is None or instance is None:
             raise ValueError("only the labelling model can be left out")
         self.model_semantic, self.model_instance = semantic, instance
-        self.model_labeling = _loaded(model_labeling, "labeling", use_cpu)
+        self.model_labeling = _loaded(model_labeling, "labeling", use_cpu, engine)
         self.numerics = numerics
 
     def segment(
@@ -156,6 +160,7 @@ def segment(
     labeling: LabelingConfig | None = None,
     post: PostConfig | None = None,
     verbose: bool = False,
+    engine: EngineSettings = AUTO,
     numerics: Numerics = "mended",
 ) -> SpinepsResult:
     """Segment one image.
@@ -165,7 +170,7 @@ def segment(
     image
         A .nii.gz or .nii file, an image in memory, or a `BIDS_FILE`. Results of an image in
         memory are always returned.
-    model_semantic, model_instance, model_labeling, use_cpu, numerics
+    model_semantic, model_instance, model_labeling, use_cpu, engine, numerics
         See `SpinepsPipeline`.
     output_in_memory
         Return masks and points instead of writing ``derivative_name`` beside the file.
@@ -187,7 +192,12 @@ def segment(
         If file or models cannot be used.
     """
     pipeline = SpinepsPipeline(
-        model_semantic, model_instance, model_labeling, use_cpu=use_cpu, numerics=numerics
+        model_semantic,
+        model_instance,
+        model_labeling,
+        use_cpu=use_cpu,
+        engine=engine,
+        numerics=numerics,
     )
     return pipeline.segment(
         image,
@@ -202,14 +212,16 @@ def segment(
     )
 
 
-def _loaded(model: ModelInput | None, kind: str, use_cpu: bool) -> SegmentationModel | None:
+def _loaded(
+    model: ModelInput | None, kind: str, use_cpu: bool, engine: EngineSettings
+) -> SegmentationModel | None:
     if model is None or model == NO_MODEL:
         return None
     if isinstance(model, SegmentationModel):
         return model.load()
     if isinstance(model, Path) or "/" in model or "\\" in model:
-        return get_actual_model(model, use_cpu=use_cpu).load()
-    return _GETTERS[kind](model, use_cpu=use_cpu).load()
+        return get_actual_model(model, use_cpu=use_cpu, engine=engine).load()
+    return _GETTERS[kind](model, use_cpu=use_cpu, engine=engine).load()
 
 
 @contextmanager

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from ..errors import ModelError
 from ..models.config import Kind, ModelConfig
+from ..models.engine_choice import choose_engine
 from ..models.loading import load_instance, load_labeling, load_semantic
 from ..models.lookup import find_package
 from ..models.package import ModelPackage
+from ..settings import EngineSettings
 from .enums import Acquisition, Modality
 
 _LOADERS = {"semantic": load_semantic, "instance": load_instance, "labeling": load_labeling}
+
+
+AUTO: Final = EngineSettings()
 
 
 class UnknownModelError(ModelError, KeyError):
@@ -31,11 +37,18 @@ class SegmentationModel:
         Folder of the package, or a `ModelPackage`.
     use_cpu
         Keep off the GPU; otherwise CUDA is used if it is there.
+    engine
+        What computes the network, and how precisely.
     """
 
     kinds: tuple[Kind, ...] = ("semantic", "instance")
 
-    def __init__(self, model_folder: str | Path | ModelPackage, use_cpu: bool = False) -> None:
+    def __init__(
+        self,
+        model_folder: str | Path | ModelPackage,
+        use_cpu: bool = False,
+        engine: EngineSettings = AUTO,
+    ) -> None:
         from ..models.package import load_package
 
         given = isinstance(model_folder, ModelPackage)
@@ -47,6 +60,7 @@ class SegmentationModel:
                 remedy=f"Choose a package for the {' or '.join(self.kinds)} phase.",
             )
         self.use_cpu = use_cpu
+        self._wanted = engine
         self.predictor: Any = None
         """The loaded network, None until `load`."""
         self.tta: bool | None = None
@@ -68,11 +82,24 @@ class SegmentationModel:
 
         return "cuda" if torch.cuda.is_available() and not self.use_cpu else "cpu"
 
+    @cached_property
+    def engine(self) -> EngineSettings:
+        """Engine and precision in force.
+
+        Raises
+        ------
+        ResourceError
+            If the engine is not installed or the device cannot do what is asked for.
+        """
+        return choose_engine(self._wanted, self.device)
+
     def load(self, folds: Sequence[str] | None = None) -> Self:
         """Load the weights, once; all folds are used."""
         del folds
         if self.predictor is None:
-            self.predictor = _LOADERS[self.package.kind](self.package, self.device)
+            self.predictor = _LOADERS[self.package.kind](
+                self.package, self.device, engine=self.engine
+            )
         return self
 
     def modalities(self) -> list[Modality]:
@@ -118,7 +145,9 @@ Segmentation_Model = SegmentationModel
 """Name before 2.1.3."""
 
 
-def get_semantic_model(model_name: str, use_cpu: bool = False, **_: Any) -> SegmentationModel:
+def get_semantic_model(
+    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
+) -> SegmentationModel:
     """Semantic model by id: of an installed package, ``compact_semantic``, or ``auto``.
 
     Raises
@@ -126,20 +155,29 @@ def get_semantic_model(model_name: str, use_cpu: bool = False, **_: Any) -> Segm
     UnknownModelError
         If there is none; the message lists what there is. It is a `KeyError`, too.
     """
-    return SegmentationModel(_found(model_name, "semantic"), use_cpu)
+    return SegmentationModel(_found(model_name, "semantic"), use_cpu, engine)
 
 
-def get_instance_model(model_name: str, use_cpu: bool = False, **_: Any) -> SegmentationModel:
+def get_instance_model(
+    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
+) -> SegmentationModel:
     """Instance model by id, see `get_semantic_model`."""
-    return SegmentationModel(_found(model_name, "instance"), use_cpu)
+    return SegmentationModel(_found(model_name, "instance"), use_cpu, engine)
 
 
-def get_labeling_model(model_name: str, use_cpu: bool = False, **_: Any) -> VertLabelingClassifier:
+def get_labeling_model(
+    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
+) -> VertLabelingClassifier:
     """Labelling model by id, see `get_semantic_model`."""
-    return VertLabelingClassifier(_found(model_name, "labeling"), use_cpu)
+    return VertLabelingClassifier(_found(model_name, "labeling"), use_cpu, engine)
 
 
-def get_actual_model(in_config: str | Path, use_cpu: bool = False, **_: Any) -> SegmentationModel:
+def get_actual_model(
+    in_config: str | Path,
+    use_cpu: bool = False,
+    engine: EngineSettings = AUTO,
+    **_: Any,
+) -> SegmentationModel:
     """Model in a folder, of the class that its phase asks for.
 
     Raises
@@ -151,7 +189,7 @@ def get_actual_model(in_config: str | Path, use_cpu: bool = False, **_: Any) -> 
 
     package = load_package(in_config)
     labels = package.kind == "labeling"
-    return (VertLabelingClassifier if labels else SegmentationModel)(package, use_cpu)
+    return (VertLabelingClassifier if labels else SegmentationModel)(package, use_cpu, engine)
 
 
 def _found(name: str, kind: Kind) -> ModelPackage:

@@ -185,8 +185,9 @@ def _settings(given: dict[str, Any]) -> PipelineSettings:
     values["poi_points"] = "bodies"
     if given["crop"] is not None:
         values["crop_box"] = ",".join(_side(side) for side in given["crop"])
-    tta = given["model_semantic"].tta
-    return PipelineSettings.from_flat({**values, "tta": tta})
+    model = given["model_semantic"]
+    engine = {"engine": model.engine.engine, "precision": model.engine.precision}
+    return PipelineSettings.from_flat({**values, **engine, "tta": model.tta})
 
 
 def _side(side: slice) -> str:

@@ -47,8 +47,9 @@ def correct_bias(
     affine
         From voxels to the world; needed unless `numerics` is ``mended``.
     numerics
-        Under that of SPINEPS an image without bright voxels fails, and rounding of world
-        positions decides which voxels stand in the shrunken image.
+        Under that of SPINEPS an image without bright voxels fails, the field ends at the box of
+        the bright voxels, and rounding of world positions decides which voxels stand in the
+        shrunken image.
 
     Raises
     ------
@@ -95,7 +96,10 @@ def correct_bias(
     whole.SetSpacing(spacing)
     log_field = sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(whole))
     inner = tuple(slice(low, low + n) for low, n in zip(lower, array.shape, strict=True))
-    return np.asarray(array.astype(np.float32) / np.exp(log_field[inner]), dtype=np.float32)
+    field = np.exp(log_field[inner])
+    if switches.bias_stays_outside_box:
+        field[mask == 0] = 1
+    return np.asarray(array.astype(np.float32) / field, dtype=np.float32)
 
 
 def _spline_padding(size: int, spacing: float) -> tuple[int, int, int]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from spineps_nipype.core.images import load_image
 from spineps_nipype.dropin import Acquisition, ErrCode, Modality
 from spineps_nipype.dropin.compatibility import add_ignore_text
 from spineps_nipype.errors import CompatibilityError, ModelError
+from spineps_nipype.settings import EngineSettings
 
 from ..tiny_packages import ZOOM, write_scan
 from .conftest import Models
@@ -219,3 +222,26 @@ def test_one_call_refuses_what_is_no_image(tmp_path: Path, models: Models) -> No
         pipeline.segment(tmp_path / "sub-x_T2w.mha")
     with pytest.raises(ValueError, match="labelling"):
         spineps.SpinepsPipeline("none", models[1])
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_the_engine_is_that_of_the_caller_and_stands_in_the_records(
+    engine: str, packages: Path, tmp_path: Path
+) -> None:
+    if engine == "openvino":
+        pytest.importorskip("openvino")
+    path = write_scan(tmp_path / "sub-x_T2w.nii.gz")
+    chosen = EngineSettings(engine)  # type: ignore[arg-type]
+    pipeline = spineps.SpinepsPipeline(
+        packages / "tiny_semantic",
+        packages / "tiny_instance",
+        None,
+        use_cpu=True,
+        engine=chosen,
+    )
+    network = pipeline.model_semantic.predictor
+    assert type(network._engine).__name__.lower().startswith(engine)
+    paths = pipeline.segment(path, semantic=FAST).output_paths
+    assert paths is not None
+    record = json.loads(paths["out_spine"].with_suffix("").with_suffix(".json").read_text())
+    assert record["Provenance"]["Settings"]["engine"] == asdict(chosen)

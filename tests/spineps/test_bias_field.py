@@ -45,3 +45,13 @@ def test_only_the_numerics_of_spineps_look_at_positions() -> None:
     np.testing.assert_array_equal(correct_bias(array, [1.5] * 3, SAMPLE), plain)
     theirs = correct_bias(array, [1.5] * 3, SAMPLE, numerics="spineps-2.1.3")
     assert np.abs(theirs - plain).max() > 0.01
+
+
+def test_the_field_ends_at_the_box_of_bright_voxels_in_spineps_alone() -> None:
+    grid = np.indices((60, 40, 24))
+    array = (400 + 200 * ((grid // 4).sum(axis=0) % 2)) * np.exp(grid[0] / 100)
+    array[:20] = 50
+    theirs = correct_bias(array, [2.0] * 3, np.eye(4), numerics="spineps-2.1.3")
+    assert (theirs[:20] == 50).all()
+    assert (theirs[20:] != array[20:]).mean() > 0.9
+    assert (correct_bias(array, [2.0] * 3)[:20] != 50).mean() > 0.9
