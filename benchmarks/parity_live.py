@@ -68,11 +68,22 @@ class LiveCase(Case):
         command = [str(python), str(DUMP), str(self.scan), str(self.folder)]
         for kind in KINDS:
             command += [f"--{kind}", str(self.folders[kind])]
-        command += ["--threads", str(threads), "--arguments", json.dumps(ARGUMENTS)]
+        command += ["--threads", str(threads), "--arguments", json.dumps(self.arguments)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "spineps.log").open("w") as log:
             subprocess.run(command, check=True, stdout=log, stderr=log, env=environment)
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments that both programs get.
+
+        The automatic crop of SPINEPS 2.1.3 fails on models with an interval of spacings.
+        """
+        config = self.package("semantic").config
+        if config.spacing_min == config.spacing_max:
+            return dict(ARGUMENTS)
+        return {**ARGUMENTS, "auto_crop_to_spine": False}
 
     @cached_property
     def report(self) -> dict[str, Any]:
@@ -129,7 +140,7 @@ class LiveCase(Case):
         models = [get_actual_model(self.folders[k], use_cpu=True) for k in KINDS]
         scan = BIDS_FILE(self.scan, self.scan.parent, verbose=False)
         found = process_img_nii(
-            scan, *models, return_output_instead_of_save=True, numerics=ORIGINAL, **ARGUMENTS
+            scan, *models, return_output_instead_of_save=True, numerics=ORIGINAL, **self.arguments
         )
         if len(found) == 2:
             return found[1].name, None, None

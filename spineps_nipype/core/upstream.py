@@ -37,7 +37,7 @@ class Upstream:
     """The shrunken image of the bias correction begins where rounding of world positions puts it,
     one voxel earlier or later, instead of always the same."""
     bias_stays_outside_box: bool = _of(BOTH)
-    """Outside the box of the voxels from 60 on the bias is left, which makes a step at its edge."""
+    """Outside the box of the voxels from 60 on the bias stays, which makes a step at its edge."""
     half_precision: bool = _of(BOTH)
     """Network input, tile weights and sums of the semantic network are float16."""
     own_keys_ignored: bool = _of(BOTH)
