@@ -1,13 +1,16 @@
-"""The page of a subject in headless Chromium: from disk, without a network."""
+"""The pages of a subject and of the group in headless Chromium: from disk, without a network."""
 
 from __future__ import annotations
 
+import io
 import json
-import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 from TPTBox import NII
 
 from spineps_nipype.metrics.checks import check_masks
@@ -16,11 +19,12 @@ from spineps_nipype.metrics.spine_metrics import look_at, measure_spine
 from spineps_nipype.reports.mosaic import draw_mosaic
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 from spineps_nipype.reports.viewer import write_volumes
+from spineps_nipype.workflows.cli import main
+
+from ..workflows.stored_dataset import Stored
+from .browser import opened
 
 pytestmark = pytest.mark.e2e
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
-PATIENCE = 120_000
 
 
 @pytest.fixture
@@ -61,25 +65,17 @@ def test_everything_is_text_and_local(page_file: Path) -> None:
 
 
 def test_in_a_browser(page_file: Path) -> None:
-    """The viewer draws, a rating is saved, nothing is asked of a network, nothing goes wrong."""
-    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium")
-    asked: list[str] = []
-    wrong: list[str] = []
-    with sync.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM, args=SOFTWARE_GL, timeout=PATIENCE
-        )
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda note: wrong.append(note.text) if note.type == "error" else None)
-        page.on("pageerror", lambda fault: wrong.append(str(fault)))
-        page.goto(page_file.as_uri())
+    """The viewer draws and names what is under the cursor, and a rating is saved."""
+    with opened(page_file) as page:
         page.click(".open")
         page.wait_for_selector("section[data-viewer=open]")
-        picture = page.locator("canvas").first.screenshot(path=str(page_file.with_suffix(".png")))
+        page.select_option(".view", "2")
+        canvas = page.locator("canvas").first
+        canvas.scroll_into_view_if_needed()
+        half = colours(canvas.screenshot())
+        names = under_the_cursor(page, canvas.bounding_box())
+        page.locator(".opacity").fill("0")
+        none = colours(canvas.screenshot())
         form = page.locator("form.rating").first
         form.locator("[value=look]").check()
         form.locator("textarea").fill("one level off")
@@ -87,14 +83,108 @@ def test_in_a_browser(page_file: Path) -> None:
             form.locator("button").click()
         rating = json.loads(Path(download.value.path()).read_text())
         name = download.value.suggested_filename
-        browser.close()
     assert name == "x_rating.json"
     assert (rating["scan"], rating["rating"], rating["comment"]) == ("x", "look", "one level off")
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert wrong == []
-    from PIL import Image
+    assert {"", "L1", "L2"} <= names
+    grey, tinted = shares(half)
+    assert grey > 0.3, "the mask tints what it does not cover"
+    assert tinted > 0.1
+    assert shares(none)[1] < 0.02, "the mask is still there at no opacity"
 
-    assert picture
-    with Image.open(page_file.with_suffix(".png")) as drawn:
-        pixels = np.asarray(drawn.convert("RGB")).reshape(-1, 3)
-    assert len(np.unique(pixels, axis=0)) > 50
+
+def under_the_cursor(page: Any, box: dict[str, float]) -> set[str]:
+    """What the page says under a grid of places."""
+    found = set()
+    for i in range(1, 30, 2):
+        for j in range(1, 20, 3):
+            page.mouse.move(box["x"] + box["width"] * i / 30, box["y"] + box["height"] * j / 20)
+            found.add(page.locator(".under").first.text_content())
+    return found
+
+
+def colours(png: bytes) -> NDArray[np.int64]:
+    with Image.open(io.BytesIO(png)) as drawn:
+        return np.asarray(drawn.convert("RGB")).reshape(-1, 3).astype(int)
+
+
+def shares(pixels: NDArray[np.int64]) -> tuple[float, float]:
+    """Share of grey and of coloured pixels among those that are not black."""
+    seen = pixels[pixels.max(axis=1) > 30]
+    apart = seen.max(axis=1) - seen.min(axis=1)
+    return float((apart < 8).mean()), float((apart > 30).mean())
+
+
+def test_the_group_in_a_browser(tmp_path: Path) -> None:
+    """The table sorts by number and word, is filtered, and can be used by keyboard."""
+    stored = Stored(tmp_path, subjects=11)
+    stored.rate("r.json", scan="sub-1_T2w", rating="fail", reader="Ann")
+    assert main([str(stored.bids), str(stored.out), "group", "--reports-only"]) == 0
+
+    def scans(page: Any) -> list[str]:
+        return page.locator("#table tbody tr:visible").evaluate_all(
+            "rows => rows.map(row => row.dataset.scan)"
+        )
+
+    in_order = [f"sub-{i}_T2w" for i in range(11)]
+    with opened(stored.out / "group.html") as page:
+        heading = page.get_by_role("button", name="Disc height (mm)")
+        heading.click()
+        up, state = scans(page), heading.locator("..").get_attribute("aria-sort")
+        heading.press("Enter")
+        down = scans(page)
+        page.get_by_role("button", name="Scan", exact=True).press("Enter")
+        by_name = scans(page)
+        page.get_by_label("Show scans whose name contains").fill("sub-1")
+        some = scans(page)
+        page.get_by_label("Show scans whose name contains").fill("")
+        page.get_by_label("Checks").select_option("none")
+        unchecked, said = scans(page), page.locator("#said").text_content()
+        page.get_by_label("Checks").select_option("all")
+        pictures = page.locator("#table img").count()
+        page.locator("#table a").first.click()
+        subject = page.title()
+    assert up == [*in_order[1:10], in_order[0], in_order[10]], "the scan without a value is last"
+    assert state == "ascending"
+    assert down == [in_order[0], *in_order[9:0:-1], in_order[10]]
+    assert by_name == in_order
+    assert some == ["sub-1_T2w", "sub-10_T2w"]
+    assert (unchecked, said) == (["sub-10_T2w"], "1 of 11 scans")
+    assert pictures == 10
+    assert subject.startswith("sub-0")
+
+
+def test_contrast_and_labels_of_the_group_page(tmp_path: Path) -> None:
+    """Text has the contrast that WCAG AA asks for; pictures and fields have names."""
+    stored = Stored(tmp_path)
+    main([str(stored.bids), str(stored.out), "group"])
+    with opened(stored.out / "group.html") as page:
+        pairs = page.locator("td, th, a, p, li, small, summary").evaluate_all(COLOURS)
+        unnamed = page.locator("img:not([alt]), input:not([aria-label])").evaluate_all(
+            "all => all.filter(e => e.tagName === 'IMG' || !e.labels.length).length"
+        )
+        language = page.locator("html").get_attribute("lang")
+    assert len(pairs) > 50
+    assert min(contrast(*pair) for pair in pairs) >= 4.5
+    assert (unnamed, language) == (0, "en")
+
+
+COLOURS = """all => all.map(e => {
+  const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
+  const behind = (one) => numbers(getComputedStyle(one).backgroundColor);
+  let back = e;
+  while (back && behind(back)[3] === 0) back = back.parentElement;
+  const colour = numbers(getComputedStyle(e).color).slice(0, 3);
+  return [colour, back ? behind(back).slice(0, 3) : [255, 255, 255]];
+})"""
+
+
+def contrast(one: list[float], other: list[float]) -> float:
+    """Contrast of two colours as WCAG 2 defines it."""
+
+    def light(colour: list[float]) -> float:
+        parts = [c / 255 for c in colour]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, bright = sorted((light(one), light(other)))
+    return (bright + 0.05) / (dark + 0.05)
