@@ -16,10 +16,12 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 demo: $(STAMP)  ## segment one real and one synthetic scan with the embedded models
 	$(BIN)/python -m spineps_nipype.phantom.demo demo/bids
 	$(BIN)/spineps-wf demo/bids demo/out participant -w demo/work
+	$(BIN)/spineps-wf demo/bids demo/out group
 
 validate: demo  ## the demo's results in both layouts, by the official BIDS validator
 	$(BIN)/bids-validator-deno demo/out
 	$(BIN)/spineps-wf demo/bids demo/out-bids participant -w demo/work --output-layout bids
+	$(BIN)/spineps-wf demo/bids demo/out-bids group
 	$(BIN)/bids-validator-deno demo/out-bids
 
 test: $(STAMP)  ## all tests

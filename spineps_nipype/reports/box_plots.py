@@ -70,11 +70,11 @@ def box_plot(spreads: Sequence[Spread]) -> BoxPlot:
         return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low), 1)
 
     decimals = max(0, 1 - floor(log10((high - low) / TICKS)))
-    values = [low + room + (high - low - 2 * room) * i / (TICKS - 1) for i in range(TICKS)]
+    values = {low + room + (high - low - 2 * room) * i / (TICKS - 1) for i in range(TICKS)}
     return BoxPlot(
         LEFT + STEP * len(spreads) + 8,
         HEIGHT,
-        tuple((place(value), f"{value:.{decimals}f}") for value in values),
+        tuple((place(value), f"{value:.{decimals}f}") for value in sorted(values)),
         tuple(_box(spread, LEFT + STEP * (i + 0.5), place) for i, spread in enumerate(spreads)),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 from spineps_nipype.totalspineseg.weights import DATA_VARIABLE
 from spineps_nipype.workflows.cli import main
@@ -98,6 +99,29 @@ def test_each_system_has_its_folder(done: Lab) -> None:
     assert set(sidecar["Provenance"]["Models"]) == {"step1", "step2"}
     assert (epi / "qc" / "index.html").is_file()
     assert "sub-a_task-rest_bold" in (epi / "qc" / "js" / "datasets.js").read_text()
+
+
+def test_pages_of_each_system(done: Lab) -> None:
+    """Masks of every system are drawn; the comparison stands among the checks of both."""
+    for name in ALL:
+        text = (done.out / name / "sub-a.html").read_text()
+        figures = done.out / name / "sub-a" / "figures"
+        (mosaic,) = figures.glob("*_mosaic.png")
+        assert f'src="sub-a/figures/{mosaic.name}"' in text
+        assert "processed with " + name in text
+        assert ("same name for 10 of 10" in text) == (name != "sc-epi")
+        with Image.open(mosaic) as opened:
+            pixels = np.asarray(opened.convert("RGB")).reshape(-1, 3).astype(int)
+        assert (np.ptp(pixels, axis=1) > 30).mean() > 0.001, "no mask is drawn"
+
+
+def test_the_group_of_several_systems(done: Lab) -> None:
+    assert main([str(done.bids), str(done.out), "group"]) == 0
+    rows = {row["pipeline"]: row for row in read(done.out / "group_scans.tsv")}
+    assert set(rows) == set(ALL)
+    assert rows["totalspineseg"]["check_other_systems"] == "pass"
+    assert {row["status"] for row in rows.values()} == {"done"}
+    assert "step2 " in rows["totalspineseg"]["models"]
 
 
 def test_the_comparison(done: Lab) -> None:
