@@ -70,11 +70,12 @@ def box_plot(spreads: Sequence[Spread]) -> BoxPlot:
         return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low), 1)
 
     decimals = max(0, 1 - floor(log10((high - low) / TICKS)))
-    values = {low + room + (high - low - 2 * room) * i / (TICKS - 1) for i in range(TICKS)}
+    steps = [low + room + (high - low - 2 * room) * i / (TICKS - 1) for i in range(TICKS)]
+    ticks = {f"{value:.{decimals}f}": place(value) for value in steps}
     return BoxPlot(
         LEFT + STEP * len(spreads) + 8,
         HEIGHT,
-        tuple((place(value), f"{value:.{decimals}f}") for value in sorted(values)),
+        tuple((y, text) for text, y in ticks.items()),
         tuple(_box(spread, LEFT + STEP * (i + 0.5), place) for i, spread in enumerate(spreads)),
     )
 
