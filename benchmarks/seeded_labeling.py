@@ -6,12 +6,20 @@ from pathlib import Path
 
 HEADS = {"VERT": 24, "REGION": 3, "VERTREL": 6, "FULLYVISIBLE": 2}
 PATCH = (64, 64, 32)
+DENSENET121, DENSENET169 = (6, 12, 24, 16), (6, 12, 32, 32)
+PATCH169 = (152, 168, 32)
+"""Patch of the classifier of SPINEPS when nothing else is said."""
 SPACING = (1.5, 1.5, 2.0)
 SEED = 0
 
 
-def write_seeded_labeling(folder: Path, data_name: str = "sagittal_v3corpus_npz") -> Path:
-    """Write the package (DenseNet121) and return its folder.
+def write_seeded_labeling(
+    folder: Path,
+    data_name: str = "sagittal_v3corpus_npz",
+    layers: tuple[int, int, int, int] = DENSENET121,
+    patch: tuple[int, int, int] = PATCH,
+) -> Path:
+    """Write the package and return its folder; `layers` and `patch` of a DenseNet.
 
     The embedded labelling network is smaller than any that SPINEPS can build, so that this one
     stands in where both programs are to name vertebrae with the same weights.
@@ -24,7 +32,7 @@ def write_seeded_labeling(folder: Path, data_name: str = "sagittal_v3corpus_npz"
 
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
-        network = VertebraClassifier(DenseNet((6, 12, 24, 16)), HEADS, hidden=True).eval()
+        network = VertebraClassifier(DenseNet(layers), HEADS, hidden=True).eval()
     write_labeling_package(
         folder,
         network,
@@ -42,7 +50,7 @@ def write_seeded_labeling(folder: Path, data_name: str = "sagittal_v3corpus_npz"
             "expected_inputs": ["img"],
         },
         heads=HEADS,
-        final_size=PATCH,
+        final_size=patch,
         data_name=data_name,
         score=0.0,
         half=False,

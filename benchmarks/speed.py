@@ -1,12 +1,15 @@
 """Seconds, memory and labels of the phases beside SPINEPS 2.1.3 and stock nnU-Net.
 
     python benchmarks/speed.py FOLDER [--case small lumbar spine] [--phase ...] [--tta]
-                               [--masks SPINE VERT] [--threads 2] [--write docs/performance.md]
+                               [--packages sized widened compact] [--program ...] [--again]
+                               [--masks SPINE VERT] [--threads 2] [--write table.md]
+    python benchmarks/speed.py FOLDER --dataset 4
 
 Both programs read the same files and the same packages: networks of the released sizes with
-seeded random weights. Each phase runs in a process of its own, one after the other, so that both
-see the same machine; SPINEPS runs in an environment that this script makes. CPU seconds depend
-less on other load than wall seconds do.
+seeded random weights (sized) or with those of the embedded networks inside (widened), or the
+embedded ones (compact). Each phase runs in a process of its own, one after the other, so that
+both see the same machine; SPINEPS runs in an environment that this script makes. What is measured
+is kept and not measured again. CPU seconds depend less on other load than wall seconds do.
 """
 
 from __future__ import annotations
@@ -22,17 +25,24 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 import numpy as np
 
-from benchmarks.speed_packages import CASES, write_faulty, write_inputs, write_packages
+from benchmarks.speed_dataset import dataset_table, measure_dataset
+from benchmarks.speed_packages import (
+    CASES,
+    PACKAGES,
+    write_faulty,
+    write_inputs,
+    write_packages,
+)
 from benchmarks.spineps_env import FOLDER, reference_python
 
 HERE: Final = Path(__file__).resolve().parent
-PHASES: Final = ("semantic", "instance", "post")
+PHASES: Final = ("semantic", "instance", "labeling", "post", "whole")
 REFERENCE: Final = "SPINEPS 2.1.3"
 NNUNET: Final = "nnU-Net"
 NETWORKS: Final = {
@@ -52,73 +62,113 @@ class Row:
     case: str
     phase: str
     program: str
-    wall: float
-    cpu: float
-    load: float
-    peak_gb: float
-    agreement: float | None
+    wall: float = 0.0
+    cpu: float = 0.0
+    load: float = 0.0
+    peak_gb: float = 0.0
+    agreement: float | None = None
     fault: str = ""
 
 
-def measure(
-    folder: Path, case: str, phases: Sequence[str], python: Path, threads: int, tta: bool
-) -> list[Row]:
+@dataclass(frozen=True)
+class Plan:
+    """What is measured on one case.
+
+    Parameters
+    ----------
+    folder
+        Inputs of the case; results are kept in it.
+    packages
+        Folder with a package of each phase.
+    python
+        Python that has SPINEPS.
+    programs
+        Names of those that run, all when empty.
+    """
+
+    folder: Path
+    case: str
+    packages: Path
+    python: Path
+    threads: int
+    tta: bool = False
+    programs: Sequence[str] = ()
+    again: bool = False
+
+    def commands(self, phase: str) -> dict[str, list[str]]:
+        """Command of each program for a phase."""
+        found = {REFERENCE: [str(self.python), str(HERE / "speed_reference.py")]}
+        own = [sys.executable, str(HERE / "speed_ours.py")]
+        if phase == "post":
+            return {**found, "ours": own}
+        if phase == "semantic":
+            found[NNUNET] = [*own, "--engine", "nnunet"]
+        for name, (engine, precision) in NETWORKS.items():
+            found[name] = [*own, "--engine", engine, "--precision", precision]
+        return {n: c for n, c in found.items() if not self.programs or n in self.programs}
+
+
+def measure(plan: Plan, phases: Sequence[str]) -> list[Row]:
     """All programs on the phases of one case."""
     rows: list[Row] = []
     for phase in phases:
-        programs = {REFERENCE: [str(python), str(HERE / "speed_reference.py")]}
-        own = [sys.executable, str(HERE / "speed_ours.py")]
-        if phase == "post":
-            programs["ours"] = own
-        else:
-            if phase == "semantic":
-                programs[NNUNET] = [*own, "--engine", "nnunet"]
-            for name, (engine, precision) in NETWORKS.items():
-                programs[name] = [*own, "--engine", engine, "--precision", precision]
         reference: list[np.ndarray] | None = None
-        for name, command in programs.items():
-            out = folder / f"{phase}_{name.replace(' ', '_')}.npz"
-            row, masks = _run(command, phase, folder, out, threads, tta)
+        for name, command in plan.commands(phase).items():
+            word = f"{plan.packages.name}_{phase}{'_tta' if plan.tta else ''}"
+            out = plan.folder / f"{word}_{name.replace(' ', '_')}.npz"
+            spent = _stored(out) if not plan.again else None
+            if spent is None:
+                spent = _run(plan, command, phase, out)
+            masks = _masks(out)
             if name == REFERENCE:
                 reference = masks
-            rows.append(
-                Row(
-                    case,
-                    phase + (" tta" if tta else ""),
-                    name,
-                    *row[:4],
-                    _same(masks, reference),
-                    row[4],
-                )
-            )
+            title = phase + (" tta" if plan.tta else "")
+            case = plan.case if phase == "post" else f"{plan.case}, {plan.packages.name}"
+            rows.append(Row(case, title, name, **spent, agreement=_same(masks, reference)))
             print(_line(rows[-1], rows), flush=True)
     return rows
 
 
-def _run(
-    command: list[str], phase: str, folder: Path, out: Path, threads: int, tta: bool
-) -> tuple[tuple[float, float, float, float, str], list[np.ndarray] | None]:
-    out.unlink(missing_ok=True)
-    extra = ["--tta"] if tta and phase == "semantic" else []
+def _stored(out: Path) -> dict[str, Any] | None:
+    """Seconds and memory of an earlier run that went well."""
+    try:
+        found: dict[str, Any] = json.loads(out.with_suffix(".json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found if out.is_file() else None
+
+
+def _masks(out: Path) -> list[np.ndarray] | None:
+    if not out.is_file():
+        return None
+    with np.load(out) as stored:
+        return [stored[name] for name in stored.files]
+
+
+def _run(plan: Plan, command: list[str], phase: str, out: Path) -> dict[str, Any]:
+    """Run a program; seconds and memory, and the last line of its message if it failed."""
+    for old in (out, out.with_suffix(".json")):
+        old.unlink(missing_ok=True)
+    extra = ["--tta"] if plan.tta and phase == "semantic" else []
     environment = {
         **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "SPINEPS_NIPYPE_CACHE": str(folder.parent / "cache"),
+        "OMP_NUM_THREADS": str(plan.threads),
+        "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(plan.threads),
+        "SPINEPS_NIPYPE_CACHE": str(plan.folder.parent / "cache"),
         "nnUNet_n_proc_DA": "1",
     }
     done = subprocess.run(
-        [*command, phase, str(folder), str(out), *extra],
+        [*command, phase, str(plan.folder), str(plan.packages), str(out), *extra],
         env=environment,
         capture_output=True,
         text=True,
     )
     if done.returncode:
         fault = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return (0.0, 0.0, 0.0, 0.0, fault), None
+        return {"fault": fault}
     spent = json.loads(done.stdout.strip().splitlines()[-1])
-    with np.load(out) as stored:
-        masks = [stored[name] for name in stored.files]
-    return (spent["wall"], spent["cpu"], spent["load"], spent["peak_gb"], ""), masks
+    out.with_suffix(".json").write_text(json.dumps(spent))
+    return dict(spent)
 
 
 def _same(masks: list[np.ndarray] | None, reference: list[np.ndarray] | None) -> float | None:
@@ -174,6 +224,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where packages, inputs and results go")
     parser.add_argument("--case", nargs="*", choices=list(CASES), default=["lumbar"])
     parser.add_argument("--phase", nargs="+", choices=PHASES, default=list(PHASES))
+    parser.add_argument("--packages", nargs="+", choices=list(PACKAGES), default=["sized"])
+    parser.add_argument("--program", nargs="+", default=[], help="only these (default: all)")
+    parser.add_argument("--again", action="store_true", help="measure what is there again")
+    parser.add_argument("--dataset", type=int, metavar="N", help="N scans with 2 workers")
     parser.add_argument("--tta", action="store_true", help="average over mirrored inputs")
     parser.add_argument(
         "--masks", nargs=2, type=Path, metavar=("SPINE", "VERT"), help="also clean these masks up"
@@ -185,21 +239,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", type=Path, help="file for the table (Markdown)")
     options = parser.parse_args(arguments)
     root = options.folder.absolute()
+    if options.dataset:
+        text = dataset_table(measure_dataset(root, options.dataset))
+        print(text)
+        return 0
     python = reference_python(options.spineps_env.absolute())
-    write_packages(root / "packages")
     rows: list[Row] = []
-    for case in options.case:
-        folder = root / case
-        if not (folder / "vert.nii.gz").is_file():
-            write_inputs(folder, case)
-        rows += measure(folder, case, options.phase, python, options.threads, options.tta)
+    for kind in options.packages:
+        write_packages(kind, root / kind)
+        for case in options.case:
+            folder = root / case
+            if not (folder / "vert.nii.gz").is_file():
+                write_inputs(folder, case)
+            plan = Plan(
+                folder,
+                case,
+                root / kind,
+                python,
+                options.threads,
+                options.tta,
+                options.program,
+                options.again,
+            )
+            rows += measure(plan, options.phase)
     if options.masks:
         import nibabel as nib
 
         images = [nib.load(path) for path in options.masks]
         spine, vert = (np.asarray(image.dataobj) for image in images)
         write_faulty(spine, vert, images[0].affine, root / "masks")
-        rows += measure(root / "masks", CASE_OF_MASKS, ["post"], python, options.threads, False)
+        plan = Plan(root / "masks", CASE_OF_MASKS, root, python, options.threads)
+        rows += measure(plan, ["post"])
     text = table(rows)
     if options.write:
         options.write.write_text(text)

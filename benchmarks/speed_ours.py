@@ -1,6 +1,6 @@
 """One phase of this package, or of stock nnU-Net, timed.
 
-    python benchmarks/speed_ours.py PHASE FOLDER OUT [--tta] [--engine E] [--precision P]
+    python benchmarks/speed_ours.py PHASE FOLDER PACKAGES OUT [--tta] [--engine E] [--precision P]
 
 The last line printed is JSON with seconds and memory.
 """
@@ -12,22 +12,24 @@ import json
 import os
 import resource
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 import numpy as np
 
 from benchmarks.speed_packages import IMAGE, MODEL_SPINE, SPINE, VERT
-from benchmarks.speed_reference import timed
+from benchmarks.speed_reference import dataset_of_one, timed
 
 
 def main() -> None:
     """Run the phase, store its masks, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("phase", choices=["semantic", "instance", "post"])
+    parser.add_argument("phase", choices=list(RUNS))
     parser.add_argument("folder", type=Path)
+    parser.add_argument("packages", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tta", action="store_true")
     parser.add_argument("--engine", default="torch", choices=["torch", "openvino", "nnunet"])
@@ -36,7 +38,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    run = {"semantic": semantic, "instance": instance, "post": post}[options.phase]
+    run = RUNS[options.phase]
     if options.engine == "nnunet":
         run = stock_nnunet
     masks, spent = run(options)
@@ -50,7 +52,7 @@ def _loaded(options: argparse.Namespace) -> tuple[Any, float]:
     from spineps_nipype.models.package import load_package
     from spineps_nipype.settings import EngineSettings
 
-    package = load_package(options.folder.parent / "packages" / options.phase)
+    package = load_package(options.packages / options.phase)
     engine = EngineSettings(options.engine, options.precision)
     load = getattr(loading, f"load_{options.phase}")
     network, wall, _ = timed(lambda: load(package, engine=engine))
@@ -119,6 +121,56 @@ def post(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float
 ORIGINAL: Any = "spineps-2.1.3"
 
 
+def labeling(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float]]:
+    """Patches, network and names of the vertebrae."""
+    from spineps_nipype.core.images import load_image, load_mask
+    from spineps_nipype.settings import LabelingSettings
+    from spineps_nipype.spineps.labeling import label_vertebrae
+
+    network, load = _loaded(options)
+    image = load_image(options.folder / IMAGE, numerics=ORIGINAL)
+    spine, vert = load_mask(options.folder / SPINE), load_mask(options.folder / VERT)
+    everything = (slice(None), slice(None), slice(None))
+    result, wall, cpu = timed(
+        lambda: label_vertebrae(
+            spine,
+            vert,
+            image,
+            everything,
+            network,
+            LabelingSettings(),
+            c1_enabled=False,
+            numerics=ORIGINAL,
+        )
+    )
+    return [result.vert.get_array()], {"load": load, "wall": wall, "cpu": cpu}
+
+
+def whole(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float]]:
+    """From file to files, models loaded: what a user of SPINEPS calls, on a copy of the image."""
+    from TPTBox import BIDS_FILE
+
+    from spineps_nipype.core.images import load_mask
+    from spineps_nipype.dropin import get_actual_model, segment_image
+    from spineps_nipype.settings import EngineSettings
+
+    engine = EngineSettings(options.engine, options.precision)
+    kinds = ("semantic", "instance", "labeling")
+
+    def load() -> list[Any]:
+        folders = [options.packages / kind for kind in kinds]
+        return [get_actual_model(f, use_cpu=True, engine=engine).load() for f in folders]
+
+    models, seconds, _ = timed(load)
+    with tempfile.TemporaryDirectory() as root:
+        scan = BIDS_FILE(dataset_of_one(options.folder / IMAGE, Path(root)), root, verbose=False)
+        (paths, code), wall, cpu = timed(lambda: segment_image(scan, *models, numerics=ORIGINAL))
+        if code.name != "OK":
+            raise SystemExit(f"it ended with {code.name}")
+        masks = [load_mask(paths[key]).get_array() for key in ("out_spine", "out_vert")]
+    return masks, {"load": seconds, "wall": wall, "cpu": cpu}
+
+
 def stock_nnunet(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float]]:
     """The semantic network by nnU-Net's own predictor, on the image at the model's spacing."""
     import torch
@@ -127,7 +179,7 @@ def stock_nnunet(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[st
     from spineps_nipype.core.geometry import rescale
     from spineps_nipype.core.images import load_image
 
-    package = options.folder.parent / "packages" / "semantic"
+    package = options.packages / "semantic"
     predictor = nnUNetPredictor(
         use_mirroring=options.tta,
         perform_everything_on_device=False,
@@ -152,6 +204,14 @@ def stock_nnunet(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[st
     table = np.array([0, 41, 42, 43, 44, 45, 46, 47, 48, 49, 60, 61, 62, 100, 26])
     return [table[result]], {"load": load, "wall": wall, "cpu": cpu}
 
+
+RUNS: Final = {
+    "semantic": semantic,
+    "instance": instance,
+    "labeling": labeling,
+    "post": post,
+    "whole": whole,
+}
 
 if __name__ == "__main__":
     main()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import nibabel as nib
 import numpy as np
+
+if TYPE_CHECKING:
+    from spineps_nipype.phantom.generate import FieldOfView, Phantom
 
 SEED: Final = 0
 SCAN_SPACING: Final = (0.625, 0.625, 4.4)
@@ -67,8 +70,31 @@ CASES: Final = {
 SLICES: Final = 16
 
 
-def write_packages(folder: Path) -> None:
-    """Write `semantic` and `instance` packages of real size; what is there is kept."""
+PACKAGES: Final = ("sized", "widened", "compact")
+
+
+def write_packages(kind: str, folder: Path) -> None:
+    """Write `semantic`, `instance` and `labeling` packages; what is there is kept.
+
+    Parameters
+    ----------
+    kind
+        ``sized``: networks of the released sizes with seeded random weights; ``widened``: with
+        the embedded networks inside; ``compact``: the embedded networks.
+    """
+    from .seeded_labeling import DENSENET169, PATCH169, write_seeded_labeling
+    from .speed_widened import write_compact, write_widened
+
+    if kind == "sized":
+        _write_sized(folder)
+    else:
+        {"widened": write_widened, "compact": write_compact}[kind](folder)
+    if not (folder / "labeling").is_dir():
+        large = {} if kind == "compact" else {"layers": DENSENET169, "patch": PATCH169}
+        write_seeded_labeling(folder / "labeling", **large)
+
+
+def _write_sized(folder: Path) -> None:
     import torch
 
     from spineps_nipype.models.export import write_instance_package, write_semantic_package
@@ -110,20 +136,35 @@ def write_inputs(folder: Path, case: str) -> None:
     Files: `image`, `model_spine`, `spine`, `vert` (.nii.gz), all phantoms of one seed.
     """
     from spineps_nipype.phantom.files import save, to_nii
-    from spineps_nipype.phantom.generate import FieldOfView, generate
-    from spineps_nipype.phantom.render import render
+    from spineps_nipype.phantom.generate import generate
 
-    view = CASES[case]
-    window = FieldOfView(
-        top=view.top, bottom=view.bottom, width=SLICES * SCAN_SPACING[2], anterior=90, posterior=90
-    )
-    scan = generate(SEED, spacing=SCAN_SPACING, fov=window)
-    save(to_nii(scan, _extended(render(scan, seed=SEED), view.extent), mask=False), folder / IMAGE)
-    fine = generate(SEED, spacing=MODEL_SPACING, fov=window)
+    scan = write_scan(folder / IMAGE, case)
+    fine = generate(SEED, spacing=MODEL_SPACING, fov=_window(CASES[case]))
     save(to_nii(fine, fine.spine, mask=True), folder / MODEL_SPINE)
     spine, vert = scan.spine.copy(), scan.vert.copy()
     spine[np.isin(spine, (52, 53))] = 62
     write_faulty(spine, vert, scan.affine, folder)
+
+
+def write_scan(path: Path, case: str, seed: int = SEED) -> Phantom:
+    """Write the image of a phantom and return the phantom."""
+    from spineps_nipype.phantom.files import save, to_nii
+    from spineps_nipype.phantom.generate import generate
+    from spineps_nipype.phantom.render import render
+
+    view = CASES[case]
+    scan = generate(seed, spacing=SCAN_SPACING, fov=_window(view))
+    image = _extended(render(scan, seed=seed), view.extent)
+    save(to_nii(scan, image, mask=False), path)
+    return scan
+
+
+def _window(view: View) -> FieldOfView:
+    from spineps_nipype.phantom.generate import FieldOfView
+
+    return FieldOfView(
+        top=view.top, bottom=view.bottom, width=SLICES * SCAN_SPACING[2], anterior=90, posterior=90
+    )
 
 
 IMAGE, MODEL_SPINE = "image.nii.gz", "model_spine.nii.gz"

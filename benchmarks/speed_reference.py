@@ -1,6 +1,6 @@
 """One phase of SPINEPS 2.1.3, timed; runs in the environment of SPINEPS.
 
-    python benchmarks/speed_reference.py PHASE FOLDER OUT [--tta]
+    python benchmarks/speed_reference.py PHASE FOLDER PACKAGES OUT [--tta]
 
 Knows nothing of this package. The last line printed is JSON with seconds and memory.
 """
@@ -11,6 +11,8 @@ import argparse
 import json
 import os
 import resource
+import shutil
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -26,11 +28,19 @@ def timed(function):
     return result, time.perf_counter() - wall, time.process_time() - cpu
 
 
+def dataset_of_one(image, root):
+    """Copy of an image in a dataset of its own."""
+    folder = root / "rawdata" / "sub-x"
+    folder.mkdir(parents=True)
+    return Path(shutil.copy(image, folder / "sub-x_acq-sag_T2w.nii.gz"))
+
+
 def main():
     """Run the phase, store its masks, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("phase", choices=["semantic", "instance", "post"])
+    parser.add_argument("phase", choices=["semantic", "instance", "labeling", "post", "whole"])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("packages", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tta", action="store_true")
     options = parser.parse_args()
@@ -46,7 +56,7 @@ def main():
         return NII.load(folder / name, seg)
 
     def model(kind):
-        return get_actual_model(folder.parent / "packages" / kind, use_cpu=True).load()
+        return get_actual_model(options.packages / kind, use_cpu=True).load()
 
     load = 0.0
     if options.phase == "semantic":
@@ -69,6 +79,26 @@ def main():
         mask = read("model_spine.nii.gz")
         result, wall, cpu = timed(lambda: predict_instance_mask(mask, network, {}))
         masks = [result[0]]
+    elif options.phase == "labeling":
+        from spineps.phase_labeling import perform_labeling_step
+
+        network, load, _ = timed(lambda: model("labeling"))
+        image, spine, vert = read("image.nii.gz", False), read("spine.nii.gz"), read("vert.nii.gz")
+        result, wall, cpu = timed(lambda: perform_labeling_step(network, image, vert, spine))
+        masks = [result]
+    elif options.phase == "whole":
+        from spineps.seg_run import segment_image
+        from TPTBox import BIDS_FILE
+
+        kinds = ("semantic", "instance", "labeling")
+        models, load, _ = timed(lambda: [model(kind) for kind in kinds])
+        with tempfile.TemporaryDirectory() as root:
+            scan = BIDS_FILE(dataset_of_one(folder / "image.nii.gz", Path(root)), root)
+            (paths, code), wall, cpu = timed(lambda: segment_image(scan, *models))
+            if code.name != "OK":
+                raise SystemExit(f"it ended with {code.name}")
+            masks = [NII.load(paths[key], True) for key in ("out_spine", "out_vert")]
+            masks = [mask.set_array(mask.get_array()) for mask in masks]
     else:
         from spineps.phase_post import phase_postprocess_combined
 

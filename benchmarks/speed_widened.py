@@ -10,6 +10,7 @@ which leaves the mean and variance of groups as they are.
 from __future__ import annotations
 
 import json
+import shutil
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +36,18 @@ def write_widened(folder: Path) -> None:
         _write_semantic(folder / "semantic")
     if not (folder / "instance").is_dir():
         _write_instance(folder / "instance")
+
+
+def write_compact(folder: Path) -> None:
+    """Write copies of the embedded packages as SPINEPS can read them; what is there is kept."""
+    for kind in ("semantic", "instance"):
+        if (folder / kind).is_dir():
+            continue
+        shutil.copytree(EMBEDDED / kind, folder / kind)
+        config = read_config(kind)
+        if kind == "semantic":
+            config["resolution_range"] = list(RANGE)
+        (folder / kind / "inference_config.json").write_text(json.dumps(config, indent=2))
 
 
 def read_config(kind: str) -> dict[str, Any]:

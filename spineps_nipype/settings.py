@@ -17,6 +17,7 @@ AutoCrop = Literal["auto", "yes", "no"]
 PoiPoints = Literal["all", "bodies"]
 Engine = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16", "auto"]
+Tiles = Literal["all", "spine"]
 
 SPEED_ONLY = frozenset({"proc_inst_batch_size"})
 """Options that change how fast a result is made, not which: a stored result stays valid."""
@@ -95,6 +96,11 @@ class SemanticSettings:
     )
     tta: bool | None = option(
         None, "average over mirrored inputs (default: as the model says)", flag="tta"
+    )
+    tiles: Tiles = option(
+        "all",
+        "compute all tiles of the network, or those at the spine, which the compact network finds "
+        "first: faster on wide scans, and a few voxels may differ",
     )
     proc_sem_remove_inferior_beyond_canal: bool = option(
         False, "delete labels beyond the canal, except the sacrum"

@@ -40,6 +40,8 @@ class Upstream:
     """Outside the box of the voxels from 60 on the bias stays, which makes a step at its edge."""
     half_precision: bool = _of(BOTH)
     """Network input, tile weights and sums of the semantic network are float16."""
+    tiles_everywhere: bool = _of(BOTH)
+    """Tiles without spine are computed whatever the settings say."""
     own_keys_ignored: bool = _of(BOTH)
     """Keys of model configurations that SPINEPS does not know do nothing: `shrink_tile`,
     `seed_erosion`."""

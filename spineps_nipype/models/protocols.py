@@ -54,10 +54,11 @@ class SemanticModel(Protocol):
         step_size: float | None = None,
         tta: bool | None = None,
         probabilities: bool = False,
+        region: NII | None = None,
         numerics: Numerics = "mended",
         progress: Progress | None = None,
     ) -> SemanticPrediction:
-        """Label an image that lies on the model grid."""
+        """Label an image that lies on the model grid, near a region if one is given."""
 
 
 class InstanceModel(Protocol):

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from TPTBox import NII
 
 from ..core.geometry import rescale
+from ..core.upstream import upstream
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
 from ..settings import Numerics, SemanticSettings
 from .semantic_cleanup import clean_semantic
+from .spine_region import find_spine
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def segment_semantic(
     network: SemanticModel,
     settings: SemanticSettings,
     *,
+    scout: SemanticModel | None = None,
     numerics: Numerics = "mended",
     probabilities: bool = False,
     progress: Progress | None = None,
@@ -66,6 +69,8 @@ def segment_semantic(
         Loaded semantic model.
     settings
         Options of this phase.
+    scout
+        Small network that finds the spine where only tiles near it are wanted.
     probabilities
         Whether class probabilities and uncertainty are wanted.
     progress
@@ -84,11 +89,18 @@ def segment_semantic(
             f"The model {network.config.log_name} wants several images ({wanted}).",
             remedy="Choose a model with one input image.",
         )
+    grid = to_model_grid(image, network)
+    region = None
+    if settings.tiles == "spine" and not upstream(numerics).tiles_everywhere:
+        if scout is None:
+            raise ValueError("tiles at the spine need a network that finds it")
+        region = find_spine(image, scout, grid)
     prediction = network.predict(
-        to_model_grid(image, network),
+        grid,
         step_size=settings.proc_sem_step_size,
         tta=settings.tta,
         probabilities=probabilities,
+        region=region,
         numerics=numerics,
         progress=progress,
     )

@@ -74,6 +74,22 @@ def test_folds_are_averaged(semantic_folder: Path) -> None:
     np.testing.assert_allclose(mean, (single[0] + single[1]) / 2, atol=1e-5)
 
 
+def test_a_region_leaves_its_labels_and_is_background_elsewhere(semantic_folder: Path) -> None:
+    network = load_semantic(load_package(semantic_folder))
+    scan = image((20, 24, 90))
+    whole = network.predict(scan).labels.get_array()
+    mask = np.zeros(scan.shape, np.uint8)
+    mask[8:12, 8:12, 2:6] = 1
+    near = network.predict(scan, region=scan.set_array(mask, seg=True)).labels.get_array()
+    kept = mask > 0
+    np.testing.assert_array_equal(near[kept], whole[kept])
+    assert whole[:, :, -10:].any()
+    assert not near[:, :, -10:].any()
+    nothing = scan.set_array(np.zeros_like(mask), seg=True)
+    again = network.predict(scan, region=nothing).labels.get_array()
+    np.testing.assert_array_equal(again, whole)
+
+
 def test_mirroring_changes_the_result(semantic_folder: Path) -> None:
     network = load_semantic(load_package(semantic_folder))
     plain = network.predict(image(), probabilities=True, tta=False).probabilities

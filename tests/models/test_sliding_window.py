@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -83,3 +85,50 @@ def test_float16_sums_overflow_as_in_spineps() -> None:
 
 def test_fitting_patch() -> None:
     assert fitting_patch((12, 160, 128), (5, 100, 500), (4, 16, 16)) == (8, 112, 128)
+
+
+def nonlinear(tile: Tensor) -> Tensor:
+    """A network whose answer depends on the whole tile."""
+    return torch.cat([tile.tanh() * tile.std(), (tile - tile.mean()) ** 2], dim=1)
+
+
+def near_one_corner() -> tuple[Tensor, Tensor, dict[str, Any]]:
+    volume = torch.randn((1, 8, 16, 64), generator=torch.Generator().manual_seed(0))
+    region = torch.zeros(volume.shape[1:], dtype=torch.bool)
+    region[2, 3, 1:14] = True
+    return volume, region, {"classes": 2, "patch": (8, 16, 16), "step": 0.5}
+
+
+def test_kept_tiles_are_unchanged_bit_for_bit() -> None:
+    volume, region, options = near_one_corner()
+    seen: list[Tensor] = []
+
+    def network(tile: Tensor) -> Tensor:
+        seen.append(tile.clone())
+        return nonlinear(tile)
+
+    whole = sliding_window_logits(network, volume, **options)
+    everywhere = list(seen)
+    seen.clear()
+    outside = torch.tensor([5.0, -5.0])
+    part = sliding_window_logits(network, volume, region=region, outside=outside, **options)
+    assert 0 < len(seen) < len(everywhere)
+    assert all(any(torch.equal(tile, other) for other in everywhere) for tile in seen)
+    # Tiles start at 0, 8, 16 ...; those at 0 and 8 meet the region: nothing is missing up to 16.
+    assert len(seen) == 2
+    assert torch.equal(part[..., :16], whole[..., :16])
+    assert (part[..., 24:] == outside[:, None, None, None]).all()
+
+
+def test_all_tiles_are_computed_where_none_meets_the_region() -> None:
+    volume, region, options = near_one_corner()
+    found = sliding_window_logits(nonlinear, volume, region=region & False, **options)
+    assert torch.equal(found, sliding_window_logits(nonlinear, volume, **options))
+
+
+def test_small_volumes_are_padded_with_their_region() -> None:
+    volume = torch.randn((1, 5, 9, 7), generator=torch.Generator().manual_seed(0))
+    region = torch.ones(volume.shape[1:], dtype=torch.bool)
+    options: dict[str, Any] = {"classes": 2, "patch": (8, 16, 12), "step": 0.5}
+    found = sliding_window_logits(nonlinear, volume, region=region, **options)
+    assert torch.equal(found, sliding_window_logits(nonlinear, volume, **options))

@@ -7,6 +7,7 @@ from typing import Any
 from nipype.interfaces.base import File, OutputMultiObject, SimpleInterface, TraitedSpec, traits
 
 from ...core.images import load_image, load_mask, save_nii
+from ...models.lookup import find_package
 from ...settings import EngineSettings, InstanceSettings, SemanticSettings
 from ...spineps.instance import segment_instances
 from ...spineps.semantic import segment_semantic
@@ -14,6 +15,9 @@ from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import ModelInputSpec, node_file, required_package, torch_resources
 from .debug import save_steps
 from .probabilities import save_probability_image, save_softmax
+
+SCOUT = "compact_semantic"
+"""Package whose network finds the spine for ``tiles = spine``."""
 
 
 class _SemanticInputSpec(  # type: ignore[misc]
@@ -43,15 +47,22 @@ class SemanticSegmentation(SimpleInterface):
         from ...models.inference.semantic import load_semantic
 
         inputs = self.inputs
+        settings = read_settings(inputs, SemanticSettings)
+        engine = read_settings(inputs, EngineSettings)
+        scout = None
         with torch_resources(inputs):
+            if settings.tiles == "spine":
+                package = find_package(SCOUT, "semantic")
+                scout = load_semantic(package, device=inputs.device, engine=engine)
             result = segment_semantic(
                 load_image(inputs.in_file, numerics=inputs.numerics),
                 load_semantic(
                     required_package(inputs),
                     device=inputs.device,
-                    engine=read_settings(inputs, EngineSettings),
+                    engine=engine,
                 ),
-                read_settings(inputs, SemanticSettings),
+                settings,
+                scout=scout,
                 numerics=inputs.numerics,
                 probabilities=(
                     inputs.save_softmax or inputs.save_probseg or inputs.save_uncertainty

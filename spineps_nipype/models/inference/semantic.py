@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from TPTBox import NII
 
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
+CERTAIN = 20.0
+"""Logit of a class that is certain."""
 SAME_SPACING = 1e-3
 """Relative tolerance under which the grid counts as that of the plans."""
 
@@ -108,6 +110,7 @@ class SemanticNetwork:
         step_size: float | None = None,
         tta: bool | None = None,
         probabilities: bool = False,
+        region: NII | None = None,
         numerics: Numerics = "mended",
         progress: Progress | None = None,
     ) -> SemanticPrediction:
@@ -123,6 +126,9 @@ class SemanticNetwork:
             Mirroring; default of the package when None.
         probabilities
             Whether to return class probabilities.
+        region
+            Mask on the grid of the image; only tiles near it are computed, and what none of them
+            reaches is background.
 
         Returns
         -------
@@ -135,6 +141,7 @@ class SemanticNetwork:
         patch = self.plan.patch
         if self.config.shrink_tile and not upstream(numerics).own_keys_ignored:
             patch = fitting_patch(patch, volume.shape[1:], self._strides())
+        near = None if region is None else self._to_network(region, box, volume.shape[1:])
         logits, mean = None, None
         for fold in range(len(self._folds)):
             part = sliding_window_logits(
@@ -144,6 +151,8 @@ class SemanticNetwork:
                 patch=patch,
                 step=step_size or self.config.step_size,
                 mirror_axes=mirror,
+                region=near,
+                outside=self._background(),
                 numerics=numerics,
                 progress=_shifted(progress, fold, len(self._folds)),
             )
@@ -204,6 +213,21 @@ class SemanticNetwork:
         before = data.shape[1:]
         data, changed = _resample_input(data, spacing, self.plan.configuration)
         return torch.from_numpy(np.ascontiguousarray(data)), box, full, before if changed else None
+
+    def _to_network(self, mask: NII, box: tuple[slice, ...], shape: Sequence[int]) -> Tensor:
+        """Mask in the axes, the crop and the spacing of the network input."""
+        array = (mask.get_array().T > 0).transpose(self.plan.forward)[box]
+        grid = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+        if grid.shape != tuple(shape):
+            grid = torch.nn.functional.interpolate(grid[None, None], size=tuple(shape))[0, 0]
+        return grid > 0
+
+    def _background(self) -> Tensor:
+        """Logits that mean background."""
+        logits = torch.full((self.plan.classes,), -CERTAIN)
+        if self.plan.regions is None:
+            logits[0] = CERTAIN
+        return logits
 
     def _use_fold(self, fold: int) -> Runner:
         if self._loaded is None or self._loaded[0] != fold:

@@ -65,6 +65,8 @@ def sliding_window_logits(
     patch: Shape,
     step: float,
     mirror_axes: Sequence[int] = (),
+    region: Tensor | None = None,
+    outside: Tensor | None = None,
     numerics: Numerics = "mended",
     progress: Progress | None = None,
 ) -> Tensor:
@@ -82,6 +84,11 @@ def sliding_window_logits(
         Distance of tiles as a fraction of the tile.
     mirror_axes
         Axes (0 to 2) whose mirror images are averaged in, in all combinations.
+    region
+        Mask (z, y, x): tiles whose inner half holds none of it are left out; if that is so for
+        all, none is.
+    outside
+        Logits (classes) where no tile was computed.
     progress
         Called with the number of finished and of all tiles.
 
@@ -104,6 +111,8 @@ def sliding_window_logits(
             *(tile_starts(n, p, step) for n, p in zip(padded.shape[1:], patch, strict=True))
         )
     )
+    if region is not None:
+        tiles = tiles_near(tiles, patch, functional.pad(region, pads)) or tiles
     with torch.inference_mode():
         for done, start in enumerate(tiles, start=1):
             box = tuple(slice(a, a + p) for a, p in zip(start, patch, strict=True))
@@ -113,9 +122,39 @@ def sliding_window_logits(
             norm[box] += weights
             if progress is not None:
                 progress(done, len(tiles))
+        empty = norm == 0
+        norm[empty] = 1
         total /= norm
+        if outside is not None:
+            total[:, empty] = outside.to(dtype)[:, None]
     inner = tuple(slice(low, low + n) for low, n in zip(lower, shape, strict=True))
     return total[(slice(None), *inner)]
+
+
+def tiles_near(tiles: Sequence[Shape], patch: Shape, region: Tensor) -> list[Shape]:
+    """Those tiles whose inner half, or what reaches to the edge of the volume, meets a region.
+
+    Where the volume has tiles every half of their length, each voxel lies in the inner half of
+    one at least, which has most of the weight there.
+
+    Parameters
+    ----------
+    tiles
+        First voxel of each.
+    region
+        Mask (z, y, x) on the grid of the tiles.
+    """
+    near = []
+    for start in tiles:
+        box = []
+        for first, length, size in zip(start, patch, region.shape, strict=True):
+            edge = length // 4
+            low = first + edge if first > 0 else 0
+            high = first + length - edge if first + length < size else size
+            box.append(slice(low, high))
+        if bool(region[tuple(box)].any()):
+            near.append(start)
+    return near
 
 
 def _mirrored(
