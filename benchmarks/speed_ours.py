@@ -60,20 +60,25 @@ def _loaded(options: argparse.Namespace) -> tuple[Any, float]:
 
 
 def semantic(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, float]]:
-    """Resampling, network and way back, without clean-up: random weights leave only crumbs."""
+    """Resampling, network and way back, without clean-up: random weights leave only crumbs.
+
+    In the numbers of SPINEPS, whose float16 sums decide many near ties of random weights.
+    """
     from spineps_nipype.core.images import load_image
     from spineps_nipype.settings import SemanticSettings
     from spineps_nipype.spineps.semantic import segment_semantic
 
     network, load = _loaded(options)
-    image = load_image(options.folder / IMAGE)
+    image = load_image(options.folder / IMAGE, numerics=ORIGINAL)
     settings = SemanticSettings(
         tta=options.tta,
         proc_fill_3d_holes=False,
         proc_sem_clean_beyond_largest_bounding_box=False,
         proc_sem_clean_small_cc_artifacts=False,
     )
-    result, wall, cpu = timed(lambda: segment_semantic(image, network, settings))
+    result, wall, cpu = timed(
+        lambda: segment_semantic(image, network, settings, numerics=ORIGINAL)
+    )
     return [result.mask.get_array()], {"load": load, "wall": wall, "cpu": cpu}
 
 

@@ -43,7 +43,12 @@ def test_a_phase_prints_what_it_took_and_stores_its_masks(tmp_path: Path) -> Non
     write_faulty(*masks(), AFFINE, tmp_path)
     script = Path(speed.__file__).with_name("speed_ours.py")
     done = subprocess.run(
-        [sys.executable, str(script), "post", str(tmp_path), str(tmp_path / "out.npz")],
+        [
+            sys.executable,
+            str(script),
+            "post",
+            *map(str, (tmp_path, tmp_path, tmp_path / "out.npz")),
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -131,7 +131,9 @@ def sliding_window_logits(
     return total[(slice(None), *inner)]
 
 
-def tiles_near(tiles: Sequence[Shape], patch: Shape, region: Tensor) -> list[Shape]:
+def tiles_near(
+    tiles: Sequence[tuple[int, ...]], patch: Shape, region: Tensor
+) -> list[tuple[int, ...]]:
     """Those tiles whose inner half, or what reaches to the edge of the volume, meets a region.
 
     Where the volume has tiles every half of their length, each voxel lies in the inner half of
