@@ -90,9 +90,9 @@ def subject_pages(options: RunOptions) -> list[Path]:
     """
     pages = []
     for root in roots_of(options.output_dir):
-        scans = [s for s in stored_scans(root, options.bids_dir) if wanted(s, options)]
+        scans = [s.scan for s in stored_scans(root, options.bids_dir) if wanted(s, options)]
         if scans:
-            pages += write_pages(root, options.bids_dir, {scan.subject for scan in scans})
+            pages += write_pages(root, options.bids_dir, scans)
     if not pages:
         raise _nothing(options)
     return pages

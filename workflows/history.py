@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.bids.names import split_extension
 from spineps_nipype.core.files import read_json
 from spineps_nipype.core.tables import read_rows
 from spineps_nipype.errors import ErrCode
 
 GOOD: Final = (ErrCode.OK.name, ErrCode.ALL_DONE.name)
 """Outcomes of scans whose results are all there."""
+FIRST_STEPS: Final = frozenset({"semantic", "network1", "cord", "slices"})
+"""First network of each system: a run that did it did all that follows."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,32 @@ class PastOutcome:
     run: str
 
 
-def read_outcomes(logs: Path, bids_dir: Path) -> dict[str, PastOutcome]:
-    """Last outcome of every scan that a run took, by its path below the dataset.
+@dataclass(frozen=True)
+class History:
+    """What the runs say of scans.
+
+    Parameters
+    ----------
+    outcomes
+        Last outcome of each scan, by its path below the dataset.
+    times
+        Latest duration of each node [s], by the label of the scan.
+    """
+
+    outcomes: dict[str, PastOutcome] = field(default_factory=dict)
+    times: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def tells_all(self, source: str) -> bool:
+        """Whether older runs have nothing to add about a scan."""
+        outcome = self.outcomes.get(source)
+        if outcome is None:
+            return False
+        nodes = self.times.get(split_extension(Path(source).name)[0], {})
+        return outcome.code not in GOOD or not FIRST_STEPS.isdisjoint(nodes)
+
+
+def read_history(logs: Path, bids_dir: Path, wanted: Collection[str] | None = None) -> History:
+    """Read the runs, the newest first.
 
     Folders that were moved since are found by what each run says of its own dataset. A run
     without a table was killed or is still at work; it counts for scans that no other run ended.
@@ -47,36 +74,47 @@ def read_outcomes(logs: Path, bids_dir: Path) -> dict[str, PastOutcome]:
         Folder with one folder for each run, whose names sort by time.
     bids_dir
         Root of the dataset, for runs that do not name theirs.
+    wanted
+        Scans below the dataset that are asked for; runs that are older than all that happened to
+        them are not read, as there may be thousands. None reads all runs.
     """
-    ended: dict[str, PastOutcome] = {}
+    history = History()
     begun: dict[str, PastOutcome] = {}
-    for run in sorted(path for path in logs.glob("*") if path.is_dir()):
+    runs = sorted((path for path in logs.glob("*") if path.is_dir()), reverse=True)
+    for run in runs:
         said = read_json(run / "run.json")
         home = Path(said.get("options", {}).get("bids_dir") or bids_dir)
         table = run / "scans.tsv"
-        if not table.is_file():
+        if table.is_file():
+            for source, outcome in _outcomes(table, home):
+                history.outcomes.setdefault(source, outcome)
+        else:
             reason = f"The run {run.name} has not ended; if it was killed, run it again."
             for scan in said.get("scans", []):
-                begun[below(scan, home)] = PastOutcome(ErrCode.UNKNOWN.name, reason, run.name)
-            continue
-        for row in read_rows(table):
-            if row.get("file") and row.get("code"):
-                good = row["code"] in GOOD
-                reason = "" if good else row.get("reason") or ""
-                outcome = PastOutcome(str(row["code"]), reason, run.name)
-                ended[below(str(row["file"]), home)] = outcome
-    return {**begun, **ended}
+                outcome = PastOutcome(ErrCode.UNKNOWN.name, reason, run.name)
+                begun.setdefault(below(scan, home), outcome)
+        for label, node, seconds in _durations(run / "progress.jsonl"):
+            history.times.setdefault(label, {}).setdefault(node, seconds)
+        if wanted is not None and all(map(history.tells_all, wanted)):
+            break
+    return History({**begun, **history.outcomes}, history.times)
 
 
-def read_times(logs: Path) -> dict[str, dict[str, float]]:
-    """Latest duration of each node of each scan [s], by the labels of the scans."""
-    found: dict[str, dict[str, float]] = {}
-    for path in sorted(logs.glob("*/progress.jsonl")):
-        for event in _events(path):
-            if event.get("event") == "done" and "scan" in event:
-                node = str(event.get("node", "")).rpartition(".")[2]
-                found.setdefault(event["scan"], {})[node] = float(event.get("seconds") or 0)
-    return found
+def _outcomes(table: Path, home: Path) -> Iterator[tuple[str, PastOutcome]]:
+    for row in read_rows(table):
+        if row.get("file") and row.get("code"):
+            code = str(row["code"])
+            reason = "" if code in GOOD else row.get("reason") or ""
+            yield below(str(row["file"]), home), PastOutcome(code, reason, table.parent.name)
+
+
+def _durations(path: Path) -> Iterator[tuple[str, str, float]]:
+    """Label, node and seconds of what was computed, the last first."""
+    events = list(_events(path)) if path.is_file() else []
+    for event in reversed(events):
+        if event.get("event") == "done" and "scan" in event:
+            node = str(event.get("node", "")).rpartition(".")[2]
+            yield event["scan"], node, float(event.get("seconds") or 0)
 
 
 def below(scan: str | Path, bids_dir: Path) -> str:

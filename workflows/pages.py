@@ -24,7 +24,7 @@ logger = logging.getLogger("spineps_nipype.reports")
 CONSENSUS_CHECK: Final = "other systems"
 
 
-def write_pages(root: Path, bids_dir: Path, subjects: Collection[str] | None = None) -> list[Path]:
+def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = None) -> list[Path]:
     """Write the page of each subject; a page that fails is logged and stops nothing.
 
     Parameters
@@ -33,8 +33,8 @@ def write_pages(root: Path, bids_dir: Path, subjects: Collection[str] | None = N
         Output folder of a system.
     bids_dir
         The dataset that it was made from; images that are gone are not drawn again.
-    subjects
-        Only these, with ``sub-``; None for all.
+    scans
+        Only the subjects of these; None for all.
 
     Returns
     -------
@@ -42,13 +42,13 @@ def write_pages(root: Path, bids_dir: Path, subjects: Collection[str] | None = N
         The pages, in the order of the subjects.
     """
     groups: dict[str, list[StoredScan]] = {}
-    for scan in stored_scans(root, bids_dir, subjects):
+    for scan in stored_scans(root, bids_dir, scans):
         groups.setdefault(scan.subject, []).append(scan)
     pages = []
-    for subject, scans in groups.items():
+    for subject, stored in groups.items():
         try:
-            entries = [_entry(scan, bids_dir) for scan in scans]
-            methods = stored_methods(scans)
+            entries = [_entry(scan, bids_dir) for scan in stored]
+            methods = stored_methods(stored)
             pages.append(write_subject_page(root, subject, entries, methods, COLUMNS))
         except Exception:  # a page is not worth a result
             logger.exception("the page of %s could not be written", subject)
@@ -103,5 +103,5 @@ def _entry(scan: StoredScan, bids_dir: Path) -> ScanEntry:
         volumes=volumes,
         metrics=metrics_of(scan),
         checks=checks_of(scan, bids_dir),
-        times=[(PHASE_NAMES[n], s) for n, s in scan.times.items() if n in PHASE_NAMES],
+        times=[(word, scan.times[n]) for n, word in PHASE_NAMES.items() if n in scan.times],
     )

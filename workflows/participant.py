@@ -24,7 +24,7 @@ from .query_words import no_scans, say_what_is_left_out, say_what_is_not_bids
 from .records import log_models, write_records
 from .resources import available_memory_gb
 from .run_log import run_log
-from .stored_scans import CONSENSUS, subject_of
+from .stored_scans import CONSENSUS
 from .summary import (
     ALL_DONE,
     INTERRUPTED,
@@ -135,14 +135,22 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         table = None
         print(f"The table of this run is missing: {fault}")
     if system.name != CONSENSUS:
-        from .pages import write_pages
-
-        subjects = {subject_of(unit.scan.path) for unit in units}
-        for page in write_pages(options.output_dir, options.bids_dir, subjects):
-            print(f"Page: {page}")
+        _write_pages(options, [unit.scan.path for unit in units])
     print(last_words(results, table))
     interrupted = any(result.reason == INTERRUPTED for result in results)
     return RunEnd(exit_status(results), interrupted)
+
+
+def _write_pages(options: RunOptions, scans: Sequence[Path]) -> None:
+    """Pages of the subjects of a run; they are not worth its results."""
+    from .pages import write_pages
+
+    try:
+        for page in write_pages(options.output_dir, options.bids_dir, scans):
+            print(f"Page: {page}")
+    except Exception as fault:
+        logger.exception("the pages could not be written")
+        print(f"The pages are missing: {fault}; --reports-only writes them again.")
 
 
 def _execute(

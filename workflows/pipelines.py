@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.errors import SpinepsError
@@ -12,7 +13,7 @@ from spineps_nipype.errors import SpinepsError
 from .options import RunOptions
 from .participant import RunEnd, run_participants, run_system
 from .sister_options import SC_EPI, SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
-from .stored_scans import CONSENSUS, roots_of, subject_of
+from .stored_scans import CONSENSUS, roots_of
 from .summary import ALL_DONE, NOTHING_RAN, SOME_FAILED, WRONG_USAGE, fault_line
 
 SYSTEMS: Final[Mapping[str, tuple[str, str]]] = {
@@ -95,15 +96,15 @@ def _compare(options: RunOptions, ends: dict[str, RunEnd]) -> None:
     ends[CONSENSUS] = run_system(own, lambda: system)
     for line in system.lines(scans):
         print(line)
-    _tell_pages(options, {subject_of(scan) for scan in scans})
+    _tell_pages(options, scans)
 
 
-def _tell_pages(options: RunOptions, subjects: set[str]) -> None:
+def _tell_pages(options: RunOptions, scans: Sequence[Path]) -> None:
     """Write the pages of compared scans again, with what the comparison says."""
     from .pages import write_pages
 
     for root in roots_of(options.output_dir):
-        write_pages(root, options.bids_dir, subjects)
+        write_pages(root, options.bids_dir, scans)
 
 
 def _last_line(asked: Sequence[str], ends: Mapping[str, RunEnd]) -> str:

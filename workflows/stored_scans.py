@@ -12,7 +12,7 @@ from spineps_nipype.bids.names import parse_name, split_extension
 from spineps_nipype.bids.sidecars import RAW_LINK
 from spineps_nipype.core.files import read_json
 
-from .history import GOOD, PastOutcome, read_outcomes, read_times
+from .history import GOOD, PastOutcome, below, read_history
 from .options import RunOptions
 from .reuse import sidecar_of
 from .sister_options import PIPELINES, SPINEPS
@@ -90,7 +90,7 @@ def subject_of(scan: Path) -> str:
 
 
 def stored_scans(
-    root: Path, bids_dir: Path, subjects: Collection[str] | None = None
+    root: Path, bids_dir: Path, scans: Collection[Path] | None = None
 ) -> list[StoredScan]:
     """Scans of one output folder, from its logs and its sidecars, in the order of their paths.
 
@@ -100,30 +100,30 @@ def stored_scans(
         Output folder of one system.
     bids_dir
         The dataset that it was made from.
-    subjects
-        Only these, with ``sub-``; None for all.
+    scans
+        Only the subjects of these, with all their scans that have results; None for all.
     """
     system = system_of(root)
-    logs = root / LOGS
-    outcomes = read_outcomes(logs, bids_dir) if logs.is_dir() else {}
-    times = read_times(logs) if logs.is_dir() else {}
-    sources = {*outcomes, *_marked(root, system, subjects)}
+    subjects = None if scans is None else {subject_of(scan) for scan in scans}
+    sources = _marked(root, system, subjects)
+    if scans is not None:
+        sources |= {below(scan, bids_dir) for scan in scans}
+    history = read_history(root / LOGS, bids_dir, None if scans is None else sources)
+    known = [s for s in history.outcomes if subjects is None or subject_of(Path(s)) in subjects]
     found = []
-    for source in sorted(sources):
+    for source in sorted(sources.union(known)):
         scan = bids_dir / source
-        if subjects is not None and subject_of(scan) not in subjects:
-            continue
-        found.append(
-            StoredScan(
-                system,
-                root,
-                scan,
-                source,
-                stored_files(system, scan, bids_dir, root),
-                outcomes.get(source),
-                times.get(split_extension(scan.name)[0], {}),
-            )
+        stored = StoredScan(
+            system,
+            root,
+            scan,
+            source,
+            stored_files(system, scan, bids_dir, root),
+            history.outcomes.get(source),
+            history.times.get(split_extension(scan.name)[0], {}),
         )
+        if stored.files or stored.outcome:
+            found.append(stored)
     return found
 
 
