@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as fault:  # a setting whose form argparse does not know
         parser.error(str(fault))
     _check_paths(parser, options)
+    _check_level(parser, options)
     try:
         return _run(options)
     except KeyboardInterrupt:  # before scans run; later, a run says itself what is finished
@@ -147,6 +148,16 @@ def _check_paths(parser: Parser, options: RunOptions) -> None:
     for name, path in options.derivatives:
         if not path.is_dir():
             parser.error(f"argument -d/--derivatives: {name}={path} is no folder")
+
+
+def _check_level(parser: Parser, options: RunOptions) -> None:
+    """Refuse flags that say what a run of networks shall do where none runs."""
+    if options.level == "participant" and not options.reports_only:
+        return
+    place = "the level group" if options.level == "group" else "--reports-only"
+    for name in ("dry_run", "boilerplate_only"):
+        if getattr(options, name):
+            parser.error(f"argument --{name.replace('_', '-')}: not with {place}")
 
 
 def _with_hyphens(argv: Sequence[str]) -> list[str]:

@@ -152,6 +152,20 @@ def test_nothing_is_stored(tmp_path: Path, capsys: Capsys, words: tuple[str, ...
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("flag", ["--dry-run", "--boilerplate-only"])
+@pytest.mark.parametrize("words", [("group",), ("participant", "--reports-only")])
+def test_flags_of_runs_are_refused(
+    tmp_path: Path, capsys: Capsys, words: tuple[str, ...], flag: str
+) -> None:
+    stored = Stored(tmp_path)
+    before = stored.files()
+    with pytest.raises(SystemExit) as end:
+        main([str(stored.bids), str(stored.out), *words, flag])
+    assert end.value.code == 2
+    assert f"argument {flag}: not with" in capsys.readouterr().err
+    assert stored.files() == before
+
+
 def test_the_pages_alone(stored: Stored, capsys: Capsys) -> None:
     """Damaged masks cost the pictures, not the pages."""
     words = [str(stored.bids), str(stored.out), "participant", "--reports-only"]
