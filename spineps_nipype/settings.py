@@ -100,7 +100,7 @@ class SemanticSettings:
     tiles: Tiles = option(
         "all",
         "compute all tiles of the network, or those at the spine, which the compact network finds "
-        "first: faster on wide scans, and a few voxels may differ",
+        "first: for wide scans and large networks; a few voxels may differ",
     )
     proc_sem_remove_inferior_beyond_canal: bool = option(
         False, "delete labels beyond the canal, except the sacrum"
