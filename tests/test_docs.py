@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,16 @@ GENERATED = {"usage", "interfaces", "registry", "messages", "model_card", "contr
 
 
 @pytest.fixture(scope="module")
-def pages() -> Any:
+def pages() -> Iterator[Any]:
     path = DOCS / "_ext" / "generated_pages.py"
+    sys.path.insert(0, str(path.parent))  # as docs/conf.py does
     spec = importlib.util.spec_from_file_location("generated_pages", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    yield module
+    sys.path.remove(str(path.parent))
 
 
 def listed() -> set[str]:
@@ -51,6 +55,29 @@ def test_the_pages_of_models_and_messages(pages: Any) -> None:
     text = "\n".join(pages._registry())
     assert all(f"`{id_}`" in text for id_ in registry())
     assert "nvidia-smi" in "\n".join(pages._messages())
+
+
+def test_all_messages_of_the_code_are_there(pages: Any) -> None:
+    """From texts, variables, constants and parameters; with the way out."""
+    code, rows = "", set()
+    for line in "\n".join(pages._messages()).splitlines():
+        code = line.removeprefix("## ") if line.startswith("## ") else code
+        rows.add((code, line))
+    for wanted in (
+        ("SHAPE", "The image is 4-D with … volumes.", "--average-4d"),
+        ("COMPATIBILITY", "The scan does not fit the … model …: ….", "model"),
+        ("EMPTY", "No structure of the spine is left after cleaning.", "Check that the scan"),
+        ("UNKNOWN", "The job … of the node … reached its time limit.", "--time=2:00:00"),
+        ("UNKNOWN", "The archive is damaged: ….", "Download it again from the release page."),
+    ):
+        assert any(c == wanted[0] and wanted[1] in r and wanted[2] in r for c, r in rows), wanted
+    raised = {
+        word
+        for path in (DOCS.parent / "spineps_nipype").rglob("*.py")
+        for word in re.findall(r"raise (\w+Error)\($", path.read_text("utf-8"), re.MULTILINE)
+    }
+    kinds = {message.kind for message in pages.messages()}
+    assert raised & set(pages.KINDS) <= kinds
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -107,7 +107,10 @@ def _convert(arguments: argparse.Namespace) -> None:
     save_nii(grid.set_array(found.labels, seg=True), arguments.output)
     if arguments.out_spine is not None:
         if found.spine is None:
-            raise InputError(f"{arguments.target} has no semantic mask for --out-spine.")
+            raise InputError(
+                f"{arguments.target} has no semantic mask for --out-spine.",
+                remedy="Leave that option out.",
+            )
         save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine)
     if arguments.losses is not None:
         columns = ["name", "voxels", "kind", "reason"]

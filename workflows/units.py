@@ -170,6 +170,7 @@ def gather_units(
             unit.fault = InputError(
                 f"The scan could not be prepared: {type(fault).__name__}: {fault}.",
                 file=scan.path,
+                remedy="Look at the file with a viewer, or leave it out (--bids-filter-file).",
             )
         units.append(unit)
     return units

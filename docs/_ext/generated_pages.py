@@ -7,7 +7,9 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from messages import KINDS, UNSEEN, messages
 
 from spineps_nipype import interfaces
 from spineps_nipype.models.registry import registry
@@ -16,6 +18,13 @@ from spineps_nipype.workflows import failures
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMANDS = ("cli", "models_cli", "sc_epi_cli", "convert_cli")
 """Modules of the commands; each has a function `build_parser`."""
+CODES: Final = {
+    "COMPATIBILITY": "The image does not fit the model: modality, plane, or what it is for.",
+    "SHAPE": "The image, or another file that was given, cannot be used as it is.",
+    "EMPTY": "A phase found nothing where something must be.",
+    "UNKNOWN": "Models, resources, folders, and whatever else goes wrong.",
+}
+"""Codes of failed scans in `scans.tsv`; the others are OK and ALL_DONE."""
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -133,12 +142,26 @@ def _registry() -> Iterator[str]:
 
 
 def _messages() -> Iterator[str]:
-    yield "# Failures of the system\n"
-    yield "What a run says when a scan failed for one of these reasons, and what to do.\n"
+    yield "# All messages\n"
+    yield "This page is made from the code. An ellipsis stands for what is only known when it "
+    yield "happens: a file, a number, an option.\n"
+    by_code: dict[str, dict[tuple[str, str], None]] = {}
+    for message in messages():
+        if message.what.strip(f" {UNSEEN}.:"):
+            code = KINDS[message.kind].code.name
+            by_code.setdefault(code, {})[message.what, message.remedy] = None
+    for code, words in CODES.items():
+        yield f"## {code}\n\n{words}\n"
+        yield "| message | way out |\n|---|---|"
+        for what, remedy in sorted(by_code[code]):
+            yield f"| {_cell(what)} | {_cell(remedy)} |"
+        yield ""
+    yield "## Failures of the system\n"
+    yield "Memory, disk, permissions, the GPU; their code is UNKNOWN.\n"
     yield "| what the program or the system said | what the run says |\n|---|---|"
     for pattern, words in failures.KNOWN:
         said = pattern.pattern.replace("|", " or ")
-        yield f"| `{said}` | {_cell(words.replace('{what}', '…'))} |"
+        yield f"| `{said}` | {_cell(words.replace('{what}', UNSEEN))} |"
 
 
 def _cell(text: str) -> str:

@@ -137,7 +137,10 @@ def _from_spineps(
             remedy="Run a labelling model, or state that the numbering is anatomical.",
         )
     if vert is not None and spine is not None and vert.shape != spine.shape:
-        raise InputError(f"The masks differ in shape: {vert.shape} and {spine.shape}.")
+        raise InputError(
+            f"The masks differ in shape: {vert.shape} and {spine.shape}.",
+            remedy="Give both masks of one scan, on one grid.",
+        )
     losses: list[Loss] = []
     labels: NDArray[np.uint16] | None = None
     seen: set[int] = set()

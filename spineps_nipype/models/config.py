@@ -160,7 +160,11 @@ class ModelConfig:
                 remedy="Install the package again.",
             ) from err
         if not isinstance(raw, dict):
-            raise ModelError("The model configuration is not a JSON object.", file=path)
+            raise ModelError(
+                "The model configuration is not a JSON object.",
+                file=path,
+                remedy="Install the package again.",
+            )
         try:
             return cls.from_dict(raw)
         except (KeyError, TypeError, ValueError) as err:

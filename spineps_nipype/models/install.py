@@ -133,7 +133,11 @@ def verify(release: Release, models: Path) -> list[str]:
     """
     folder = installed_folder(release, models)
     if folder is None:
-        raise ModelError(f"The package {release.id} is not installed.", file=models)
+        raise ModelError(
+            f"The package {release.id} is not installed.",
+            file=models,
+            remedy=f"Install it: spineps-wf-models fetch {release.id}.",
+        )
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError) as fault:

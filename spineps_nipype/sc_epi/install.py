@@ -76,7 +76,7 @@ def _fetch(address: str, folder: Path) -> Path:
             f"{address} is no address of an archive.", remedy="Give one with https:// or file://."
         )
     if not archive.is_file():
-        raise ModelError("The archive does not exist.", file=archive)
+        raise ModelError("The archive does not exist.", file=archive, remedy="Check the path.")
     return archive
 
 

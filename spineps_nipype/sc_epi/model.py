@@ -116,7 +116,10 @@ def model_orientation(
     codes = str(stated).upper().translate(_OPPOSITE)
     pairs = {frozenset("LR"), frozenset("AP"), frozenset("SI")}
     if len(codes) != 3 or {p for p in pairs if set(codes) & p} != pairs:
-        raise ModelError(f"dataset.json names the impossible orientation {stated!r}.")
+        raise ModelError(
+            f"dataset.json names the impossible orientation {stated!r}.",
+            remedy="Write one such as RPI into it, or unpack the model again.",
+        )
     return codes[0], codes[1], codes[2]
 
 
@@ -132,7 +135,9 @@ def outputs_of(dataset: Mapping[str, Any]) -> tuple[EpiOutput, ...]:
         if name not in {"background", "ignore"}
     }
     if not labels:
-        raise ModelError("dataset.json names no label but the background.")
+        raise ModelError(
+            "dataset.json names no label but the background.", remedy=f"Unpack {URL} again."
+        )
     if list(labels) == ["sc"]:
         return (EpiOutput(CORD_SUFFIX, labels["sc"]),)
     if all(name == f"lvl{i}" for i, name in enumerate(labels, start=1)):
@@ -173,5 +178,9 @@ def _json(path: Path) -> dict[str, Any]:
             remedy=f"Unpack {URL} again.",
         ) from err
     if not isinstance(content, dict):
-        raise ModelError("A file of the EPISeg model is not a JSON object.", file=path)
+        raise ModelError(
+            "A file of the EPISeg model is not a JSON object.",
+            file=path,
+            remedy=f"Unpack {URL} again.",
+        )
     return content

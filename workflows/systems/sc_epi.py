@@ -38,7 +38,9 @@ class ScEpiSystem(SisterSystem):
         super().__init__(options)
         crop = options.sister.qc_seg
         if crop is not None and not crop.is_file():
-            raise InputError("The mask of --qc-seg does not exist.", file=crop)
+            raise InputError(
+                "The mask of --qc-seg does not exist.", file=crop, remedy="Check the path."
+            )
 
     @property
     def results(self) -> Mapping[str, str]:

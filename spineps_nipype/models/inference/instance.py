@@ -122,7 +122,9 @@ def load_instance(
         )
     checkpoint = load_checkpoint(found[0])
     if "state_dict" not in checkpoint:
-        raise ModelError("The checkpoint has no state_dict.", file=found[0])
+        raise ModelError(
+            "The checkpoint has no state_dict.", file=found[0], remedy="Install the package again."
+        )
     network = build_instance_unet(checkpoint["state_dict"], str(found[0]))
     return InstanceNetwork(
         package.config, network, device, make_engine(engine, device, package.digest)

@@ -389,7 +389,11 @@ def _read_json(path: Path) -> dict[str, Any]:
             remedy="Install the package again.",
         ) from err
     if not isinstance(content, dict):
-        raise ModelError("A file of the semantic package is not a JSON object.", file=path)
+        raise ModelError(
+            "A file of the semantic package is not a JSON object.",
+            file=path,
+            remedy="Install the package again.",
+        )
     return content
 
 
