@@ -25,7 +25,7 @@ INSTANCE_CONFIG: Final[dict[str, Any]] = {
     "cutout_size": list(instance_data.CUTOUT),
     # cervical bodies are five voxels high here: SPINEPS's erosion by 2 would delete them
     "seed_erosion": 1,
-    "corpus_size_cleaning": 10,
+    "corpus_size_cleaning": 40,
     "vert_size_threshold": 60,
 }
 LABELING_CONFIG: Final[dict[str, Any]] = {

@@ -28,6 +28,7 @@ from training.semantic import ARCHITECTURE
 from training.semantic_data import FINEST
 from training.totalspineseg_data import PATCH, CodedScan, TotalSpineSegSamples
 from training.totalspineseg_targets import (
+    LANDMARKS,
     OUTPUTS,
     STEP1_LABELS,
     STEP2_LABELS,
@@ -49,7 +50,10 @@ CONFIG: Final[dict[str, Any]] = {
     "shrink_tile": True,
 }
 LAST_LAYER: Final = "decoder.seg_layers."
+LANDMARK_REGIONS: Final = slice(1, len(LANDMARKS) - 1)
 DICE_SMOOTH: Final = 20.0
+LANDMARK_WEIGHT: Final = 5.0
+"""Of a landmark disc in the overlap: few patches show one, and without it nothing has a name."""
 
 
 def build_network() -> nn.Module:
@@ -126,8 +130,9 @@ def region_loss(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     overlap = (2 * (soft * inside).sum(axes) + DICE_SMOOTH) / (
         soft.sum(axes) + sizes + DICE_SMOOTH
     )
-    seen = sizes > 0
-    dice = 1 - overlap[seen].mean() if seen.any() else entropy * 0
+    weights = (sizes > 0).float()
+    weights[LANDMARK_REGIONS] *= LANDMARK_WEIGHT
+    dice = (weights * (1 - overlap)).sum() / weights.sum().clamp_min(1)
     return entropy, dice
 
 
