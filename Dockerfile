@@ -8,7 +8,7 @@
 #   BASE         image with Python 3.11 or newer and its venv module
 #   CUDA         empty for the CPU; else the CUDA build of torch, such as cu126
 #   TORCH_INDEX  where wheels of torch come from; empty where pip is configured to find them
-#   EXTRAS       optional dependencies, such as openvino: networks faster on a processor
+#   EXTRAS       optional dependencies; openvino makes networks faster on a processor
 #   WEIGHTS      1 bakes the model packages of the folder weights/ into the image
 #   VERSION, REVISION, CREATED   for the labels
 #
@@ -30,7 +30,7 @@ RUN index="${TORCH_INDEX:+--index-url ${TORCH_INDEX}/${CUDA:-cpu}}" \
     && find /opt/spineps -name tests -type d -path '*/torch/*' -prune -exec rm -rf {} +
 # Then what else is needed, so that a change of the code makes the last layer only.
 # Versions of torch may carry a local part (+cpu), which the constraint allows.
-ARG EXTRAS=
+ARG EXTRAS=openvino
 RUN /opt/spineps/bin/python -c "import sys, tomllib; \
         project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
         extras = [project['optional-dependencies'][name] for name in sys.argv[1:]]; \
