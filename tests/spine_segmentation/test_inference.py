@@ -232,7 +232,9 @@ def test_without_onnxruntime(monkeypatch: pytest.MonkeyPatch, files: tuple[Path,
         OnnxNetwork(files[0])
 
 
-def test_weights_of_the_original_are_never_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_of_the_original_are_never_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ModelError, match=r"fetch https://github.com.*resnet152_896px.onnx"):
         find_model("semantic", folder=tmp_path)
     name = models.FILES["mitb5"]["instance"]
