@@ -43,6 +43,7 @@ def test_every_setting_can_be_changed(name: str) -> None:
             "tta": None,
             "engine": "torch",
             "precision": "bfloat16",
+            "tiles": "spine",
         }
         expected = words[name] if name in words else default + 1
         arguments = [flag, str(expected)]
