@@ -30,27 +30,9 @@ CONFIG: Final[dict[str, Any]] = {
     },
     "expected_inputs": ["img"],
 }
-STAGES: Final = 6
-ARCHITECTURE: Final[dict[str, Any]] = {
-    "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-    "arch_kwargs": {
-        "n_stages": STAGES,
-        "features_per_stage": [32, 64, 128, 256, 320, 320],
-        "conv_op": "torch.nn.modules.conv.Conv3d",
-        "kernel_sizes": [[1, 3, 3], *[[3, 3, 3]] * (STAGES - 1)],
-        "strides": [[1, 1, 1], [1, 2, 2], *[[2, 2, 2]] * 3, [1, 2, 2]],
-        "n_conv_per_stage": [2] * STAGES,
-        "n_conv_per_stage_decoder": [2] * (STAGES - 1),
-        "conv_bias": True,
-        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
-        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-        "dropout_op": None,
-        "dropout_op_kwargs": None,
-        "nonlin": "torch.nn.LeakyReLU",
-        "nonlin_kwargs": {"inplace": True},
-    },
-    "_kw_requires_import": ["conv_op", "norm_op", "nonlin"],
-}
+FEATURES: Final = (32, 64, 128, 256, 320, 320)
+KERNELS: Final = ((1, 3, 3), *[(3, 3, 3)] * 5)
+STRIDES: Final = ((1, 1, 1), (1, 2, 2), *[(2, 2, 2)] * 3, (1, 2, 2))
 TILE: Final = (48, 128, 128)
 
 
@@ -100,15 +82,17 @@ def _write_sized(folder: Path) -> None:
     from spineps_nipype.models.export import write_instance_package, write_semantic_package
     from spineps_nipype.models.networks.instance_unet import InstanceUNet
     from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
+    from training.nnunet import architecture
 
     if not (folder / "semantic").is_dir():
         torch.manual_seed(SEED)
-        network = build_semantic_unet({"architecture": ARCHITECTURE}, 1, 15, "speed")
+        described = architecture(FEATURES, KERNELS, STRIDES)
+        network = build_semantic_unet({"architecture": described}, 1, 15, "speed")
         write_semantic_package(
             folder / "semantic",
             [network.eval()],
             config=CONFIG,
-            architecture=ARCHITECTURE,
+            architecture=described,
             patch_size=TILE,
             spacing=MODEL_SPACING[::-1],
             class_names=["background", *(f"class{i}" for i in range(1, 15))],

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
-from spineps_nipype.models.networks.fast_norm import speed_up
+from training import nnunet
 from training.loop import load_average, train
 from training.marginal import (
     CLASS_WEIGHTS,
@@ -36,26 +36,7 @@ FEATURES: Final = (16, 32, 64, 96, 128)
 KERNELS: Final = ((1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
 """Thick slices: the finest levels look within them only. Axes are R, I, P."""
 STRIDES: Final = ((1, 1, 1), (1, 2, 2), (1, 2, 2), (2, 2, 2), (2, 2, 2))
-ARCHITECTURE: Final[dict[str, Any]] = {
-    "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-    "arch_kwargs": {
-        "n_stages": len(FEATURES),
-        "features_per_stage": list(FEATURES),
-        "conv_op": "torch.nn.modules.conv.Conv3d",
-        "kernel_sizes": [list(k) for k in KERNELS],
-        "strides": [list(s) for s in STRIDES],
-        "n_conv_per_stage": [2] * len(FEATURES),
-        "n_conv_per_stage_decoder": [2] * (len(FEATURES) - 1),
-        "conv_bias": True,
-        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
-        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-        "dropout_op": None,
-        "dropout_op_kwargs": None,
-        "nonlin": "torch.nn.LeakyReLU",
-        "nonlin_kwargs": {"inplace": True},
-    },
-    "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
-}
+ARCHITECTURE: Final = nnunet.architecture(FEATURES, KERNELS, STRIDES)
 CONFIG: Final[dict[str, Any]] = {
     "log_name": "spineps-nipype compact semantic (not a SPINEPS release)",
     "modality": ["T2w", "T1w", "Vibe", "MPR"],
@@ -74,10 +55,7 @@ CONFIG: Final[dict[str, Any]] = {
 
 def build_network() -> nn.Module:
     """Fresh network."""
-    from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
-
-    network = build_semantic_unet({"architecture": ARCHITECTURE}, 1, CLASSES, "training")
-    return speed_up(network)
+    return nnunet.build(ARCHITECTURE, channels=1, outputs=CLASSES)
 
 
 class Loss:

@@ -122,7 +122,7 @@ def list_packages(kind: Kind | None = None, folder: Path | None = None) -> list[
 
 def licence_of(package: Described) -> str:
     """Terms of use of a package: of the embedded ones, of a release, or ``unknown``."""
-    if package.folder.resolve().is_relative_to(embedded_dir().resolve()):
+    if comes_with_us(package.folder):
         return EMBEDDED_LICENCE
     names = (package.id, package.folder.name.lower())
     release = next(

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spineps_nipype.workflows.engine import EXECUTION, make_plugin
+from spineps_nipype.workflows.engine import EXECUTION
 
 # isort: split
 from nipype.pipeline import engine as pe
 
-from ..workflows.test_engine import Result
+from ..workflows.test_engine import Result, watched
 
 MEMORY_GB = 0.3
 """For each job; the throw-away cluster counts shared memory of parent and child twice."""
@@ -92,16 +92,7 @@ def run(
         "crashdump_dir": str(folder / "crash"),
         "job_finished_timeout": str(grace),
     }
-    result = Result()
-    args = {"poll": 0.2, **args}
-    runner = make_plugin(
-        plugin, nprocs=1, memory_gb=1, observe=result.events.append, plugin_args=args
-    )
-    try:
-        top.run(plugin=runner)
-    except Exception as error:
-        result.error = error
-    return result
+    return watched(top, plugin, nprocs=1, memory_gb=1, plugin_args={"poll": 0.2, **args})
 
 
 def output(folder: Path, name: str) -> Any:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,14 +98,13 @@ def run(
     top = pe.Workflow(name="top", base_dir=str(folder / "work"))
     top.add_nodes(list(scans))
     top.config["execution"] = {**EXECUTION, "crashdump_dir": str(folder / "crash"), **execution}
+    return watched(top, plugin, nprocs=nprocs, memory_gb=4, worker_log=folder / "workers.log")
+
+
+def watched(top: pe.Workflow, plugin: str, **options: Any) -> Result:
+    """Run a workflow under a plugin: what happened, and what was raised."""
     result = Result()
-    runner = make_plugin(
-        plugin,
-        nprocs=nprocs,
-        memory_gb=4,
-        observe=result.events.append,
-        worker_log=folder / "workers.log",
-    )
+    runner = make_plugin(plugin, observe=result.events.append, **options)
     try:
         top.run(plugin=runner)
     except Exception as error:

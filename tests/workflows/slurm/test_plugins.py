@@ -16,7 +16,7 @@ from spineps_nipype.workflows.slurm import plugins
 from nipype.interfaces.utility import Function
 from nipype.pipeline import engine as pe
 
-from ..test_engine import Result, add, fail, node, read, scan, write
+from ..test_engine import Result, add, fail, node, read, scan, watched, write
 from .cluster import Cluster, refused
 
 PLUGINS = ("SLURM", "SLURMGraph")
@@ -41,16 +41,8 @@ def run(
             "crashdump_dir": str(tmp_path / "crash"),
             "job_finished_timeout": "0.2",
         }
-        result = Result()
         args = {"poll": 0.01, **plugin_args}
-        runner = make_plugin(
-            plugin, nprocs=1, memory_gb=1, observe=result.events.append, plugin_args=args
-        )
-        try:
-            top.run(plugin=runner)
-        except Exception as error:
-            result.error = error
-        return result
+        return watched(top, plugin, nprocs=1, memory_gb=1, plugin_args=args)
 
     return execute
 
