@@ -155,10 +155,10 @@ def _draw_cord(
     wave = np.where(levels > plan.conus - 30, wave + 1.2, wave).astype(np.float32)
     offset = p - wave[None, :, None]
     below = levels > plan.conus - 25
-    strands, row = _strands(rng, p.shape), slice(None)
+    strands = _strands(rng, p.shape) > 0.75
     lying = p > rng.uniform(-3, 1)
-    roots = sac & strands & lying & below[None, row, None]
-    tissue[roots] = Tissue.ROOT
+    roots = sac & strands & lying & below[None, :, None]
+    tissue[roots | _bundle(sac, plan, levels, p)] = Tissue.ROOT
     x = r / (width[None, :, None].astype(np.float32) / 2 + 1e-3)
     y = offset / (depth[None, :, None].astype(np.float32) / 2 + 1e-3)
     tissue[sac & (x * x + y * y < 1) & (taper > 0)[None, :, None]] = Tissue.CORD
@@ -167,11 +167,25 @@ def _draw_cord(
     tissue[sac & thread & filum[None, :, None]] = Tissue.CORD
 
 
+def _bundle(sac: Array, plan: SpinePlan, levels: Array, p: Array) -> Array:
+    """Roots that lie close together on the back of the sac below the cord, as a mask.
+
+    In a scan they look like more of the cord.
+    """
+    rng = plan.rng(9)
+    start = plan.conus - rng.uniform(5, 30)
+    thins = np.clip(1 - (levels - plan.conus) / rng.uniform(60, 160), 0.25, 1)
+    depth = rng.uniform(1, 5) * np.where(levels > start, thins, 0)
+    back = np.where(sac, p, -np.inf).max(axis=(0, 2))
+    lying = sac & (p > (back - depth)[None, :, None])
+    return np.asarray(lying & (_strands(rng, p.shape) > rng.uniform(-1.5, 0.5)))
+
+
 def _strands(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Random threads that run down the canal, as a mask."""
+    """Random field, drawn out down the canal: above a threshold, threads."""
     count = max(2, shape[1] // 12)
     cross = rng.standard_normal((shape[0], count + 1, shape[2]), dtype=np.float32)
     at = np.linspace(0, count - 1e-3, shape[1])
     low = at.astype(int)
     weight = (at - low).astype(np.float32)[None, :, None]
-    return cross[:, low] * (1 - weight) + cross[:, low + 1] * weight > 0.75
+    return cross[:, low] * (1 - weight) + cross[:, low + 1] * weight
