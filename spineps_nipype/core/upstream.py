@@ -71,6 +71,8 @@ class Upstream:
     """In the fast spread the instance whose voxels come first in memory wins, not the lower."""
     top_in_file_axes: bool = _of(BOTH)
     """The split top vertebra is looked for along axis 1 of the file, whatever that is."""
+    slivers_kept: bool = _of(BOTH)
+    """A sliver of bone beside a vertebra counts as another vertebra."""
     top_joined_without_contact: bool = _of(SEED)
     """A small top vertebra is joined to the next whether or not both touch."""
     fragments_to_l6_only: bool = _of(BOTH)

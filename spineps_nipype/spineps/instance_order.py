@@ -13,7 +13,7 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.anatomy import ARCUS, CORPUS_BORDER, DISC, ENDPLATE, SPINOUS
+from ..core.anatomy import ARCUS, CORPUS, CORPUS_BORDER, DISC, ENDPLATE, SPINOUS
 from ..core.components import bounding_box, component_centroids, label_components
 from ..core.geometry import area_voxels
 from ..core.upstream import upstream
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 CONTACT_MM2: Final = 20 * 0.928125 ** (2 / 3)
 """Contact of a split top vertebra: 20 voxel faces of the reference voxel."""
 SPLIT_FRACTION: Final = 0.5
+SLIVER: Final = 0.15
+MIN_BODIES: Final = 4
+"""Median of fewer bodies says little."""
 POSTERIOR_PARTS: Final = frozenset({ARCUS, SPINOUS})
 FRAGMENTS: Final = 2
 """Components of an instance, after the largest, that may belong to another vertebra."""
@@ -79,6 +82,44 @@ def join_split_top(
     logger.info("joined a split vertebra at the top of the image")
     vert[vert == first] = second
     return True
+
+
+def join_slivers(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float]) -> list[int]:
+    """Join instances with next to no body to the body they lie against. Not of SPINEPS.
+
+    A body below `SLIVER` of the median is no vertebra, unless the border of the image cuts it.
+
+    Parameters
+    ----------
+    vert, spine
+        Masks whose axis 1 runs from cranial to caudal.
+    zoom
+        Voxel spacing in mm.
+
+    Returns
+    -------
+    Numbers that have gone.
+    """
+    bodies = np.where(np.isin(spine, (CORPUS_BORDER, CORPUS)), vert, 0)
+    sizes = np.bincount(bodies.ravel())
+    sizes[:1] = 0
+    if np.count_nonzero(sizes) < MIN_BODIES:
+        return []
+    small = np.flatnonzero((sizes > 0) & (sizes < SLIVER * np.median(sizes[sizes > 0])))
+    ends = np.unique(bodies[:, (0, -1)])
+    gone = []
+    for number in (int(n) for n in small if n not in ends):
+        sliver = bodies == number
+        near = pad_box(bounding_box(sliver), 1, bodies.shape)
+        contacts = cc3d.contacts(np.ascontiguousarray(bodies[near]), connectivity=26)
+        touched = {sum(pair) - number: n for pair, n in contacts.items() if number in pair}
+        other = max(touched, key=touched.__getitem__, default=0)
+        if other and touched[other] > area_voxels(CONTACT_MM2, zoom):
+            vert[vert == number] = other
+            gone.append(number)
+    if gone:
+        logger.info("joined %d slivers of bone with the vertebra beside them", len(gone))
+    return gone
 
 
 def move_posterior_fragments(

@@ -19,7 +19,7 @@ from ..core.upstream import upstream
 from ..errors import EmptyResultError
 from ..settings import Numerics, PostSettings
 from .frames import pir_view
-from .instance_order import join_split_top, move_posterior_fragments, number_from_top
+from .instance_order import join_slivers, join_split_top, move_posterior_fragments, number_from_top
 from .missing_parts import assign_missing_parts, unify_articular_processes
 
 CROP_MARGIN_MM: Final = 1.5
@@ -145,5 +145,7 @@ def reconcile_arrays(
     in_file_axes = upstream(numerics).top_in_file_axes
     of_top = (vert, spine) if in_file_axes else (vert_pir, spine_pir)
     join_split_top(*of_top, zoom, numerics)
+    if not upstream(numerics).slivers_kept:
+        join_slivers(vert_pir, spine_pir, zoom)
     move_posterior_fragments(vert_pir, spine_pir, numerics)
     number_from_top(vert_pir, first, numerics)
