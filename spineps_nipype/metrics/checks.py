@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from scipy import ndimage
@@ -25,11 +25,10 @@ from ..core.anatomy import (
     T13,
     VERTEBRA_NAMES,
 )
+from ..core.verdicts import VERDICTS, Verdict
 from .local_frames import MaskBox
 from .spine_metrics import RANK, Scene
 
-Verdict = Literal["pass", "look", "fail"]
-VERDICTS: Final[tuple[Verdict, ...]] = ("pass", "look", "fail")
 OVERALL: Final = "overall"
 
 PIECE_SHARE: Final = 0.1

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from .. import __version__
 from ..core.files import whole_file
+from ..core.verdicts import VERDICTS
 from .box_plots import BoxPlot, box_plot
 from .outliers import Spread, number
+from .templates import load_template
 
 PAGE: Final = "group.html"
 TITLES: Final[Mapping[str, str]] = {
@@ -36,7 +37,7 @@ TITLES: Final[Mapping[str, str]] = {
     "device": "Device",
 }
 """Columns of the table that the page shows where they hold something, and their headings."""
-ORDERED: Final = {"verdict": ("pass", "look", "fail"), "rating": ("pass", "look", "fail")}
+ORDERED: Final = {"verdict": VERDICTS, "rating": VERDICTS}
 """Words that sort by what they mean."""
 
 
@@ -107,12 +108,6 @@ def write_group_page(
     methods
         Text about methods with its references.
     """
-    from jinja2 import Environment
-
-    home = files("spineps_nipype") / "data" / "report"
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        (home / "group.html").read_text(encoding="utf-8")
-    )
     several = len({entry.row.get("pipeline") for entry in entries}) > 1
     shown = {
         key: title
@@ -124,7 +119,7 @@ def write_group_page(
         for key in shown
         if all(number(e.row.get(key)) is not None for e in entries if e.key(key)) or key in ORDERED
     }
-    text = template.render(
+    text = load_template("group.html").render(
         version=__version__,
         entries=entries,
         columns=shown,

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from ..core.files import read_json
+from ..core.verdicts import VERDICTS
 
 logger = logging.getLogger("spineps_nipype.reports")
 
 FOLDER: Final = "ratings"
 """Folder beside the pages; folders in it, one a reader, are read as well."""
-WORDS: Final = ("pass", "look", "fail")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def read_ratings(root: Path) -> dict[str, list[Rating]]:
     for path in sorted((root / FOLDER).rglob("*.json")):
         said = {key: str(value).strip() for key, value in read_json(path).items()}
         scan, verdict = said.get("scan", ""), said.get("rating", "")
-        if not scan or verdict not in WORDS:
-            logger.warning("%s is no rating: it needs 'scan', and 'rating' as %s", path, WORDS)
+        if not scan or verdict not in VERDICTS:
+            logger.warning("%s is no rating: it needs 'scan', and 'rating' as %s", path, VERDICTS)
             continue
         rating = Rating(
             scan, verdict, said.get("reader", ""), said.get("comment", ""), said.get("time", "")
@@ -66,8 +66,8 @@ def read_ratings(root: Path) -> dict[str, list[Rating]]:
 
 def joint_verdict(ratings: Iterable[Rating]) -> str:
     """The worst of several ratings; empty for none."""
-    given = [WORDS.index(rating.verdict) for rating in ratings]
-    return WORDS[max(given)] if given else ""
+    given = [VERDICTS.index(rating.verdict) for rating in ratings]
+    return VERDICTS[max(given)] if given else ""
 
 
 def comments(ratings: Sequence[Rating]) -> str:

@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from .. import __version__
 from ..core.files import whole_file
+from ..core.verdicts import VERDICTS
+from .templates import HOME, load_template
 from .viewer import colour_tables
 
 ASSETS: Final = "assets"
 """Folder below the output folder with what all pages share."""
 SHARED: Final = ("niivue.umd.js", "NIIVUE_LICENSE.txt")
+REPORTLETS: Final[Mapping[str, str]] = {
+    "summary": "",
+    "error": "Error",
+    "mosaic": "Mosaic",
+    "viewer": "Viewer",
+    "rating": "Rating",
+    "checks": "Checks",
+    "metrics": "Metrics",
+    "times": "Run times",
+}
+"""What the page says of a scan, in this order: macros of ``reportlets.html`` and headings."""
+CAPTIONS: Final[Mapping[str, str]] = {
+    "mosaic": "Vertebrae, discs and endplates above, structures below; one colour for each name. "
+    "Lines mark the levels of the discs. In coronal cuts the right side of the patient is on the "
+    "left.",
+    "metrics": "Lengths in mm, areas in mm², volumes in mm³, angles in degrees.",
+}
 
 
 @dataclass(frozen=True)
@@ -76,29 +98,67 @@ def write_subject_page(
     columns
         Data dictionary of the metrics.
     """
-    from jinja2 import Environment
-
-    home = files("spineps_nipype") / "data" / "report"
-    template = Environment(autoescape=True).from_string(
-        (home / "subject.html").read_text(encoding="utf-8")
-    )
-    from markupsafe import Markup
-
-    colours = json.dumps(colour_tables()).replace("<", "\\u003c")
-    text = template.render(
-        subject=subject,
-        version=__version__,
-        scans=scans,
-        methods=methods,
-        columns=columns,
-        colours=Markup(colours),  # noqa: S704 - made above from our own tables
-    )
     for name in SHARED:
         target = folder / ASSETS / name
         if not target.is_file():
-            with as_file(home / name) as source, whole_file(target) as temporary:
+            with as_file(HOME / name) as source, whole_file(target) as temporary:
                 shutil.copyfile(source, temporary)
     path = folder / f"{subject}.html"
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        _assemble(temporary, f"{subject}: spine segmentation", scans, methods, columns)
     return path
+
+
+def _assemble(
+    path: Path,
+    title: str,
+    scans: Sequence[ScanEntry],
+    methods: str,
+    columns: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Write the reportlets of all scans aside, and have NiReports make one page of them."""
+    from markupsafe import Markup, escape
+    from nireports.assembler.report import Report
+
+    # The table is ours; "<" could end the script that holds it.
+    colours = Markup(json.dumps(colour_tables()).replace("<", "\\u003c"))  # noqa: S704
+    macros = load_template("reportlets.html").make_module(
+        {"columns": columns, "words": VERDICTS, "version": __version__, "colours": colours}
+    )
+    with tempfile.TemporaryDirectory(prefix="spineps-page-") as folder:
+        home = Path(folder)
+        sections = [
+            _section(home, f"s{k}", str(escape(scan.label)), REPORTLETS, macros, scan)
+            for k, scan in enumerate(scans)
+        ]
+        sections.append(_section(home, "all", "Methods", {"methods": ""}, macros, methods))
+        with as_file(HOME / "subject.html") as template:
+            settings = {
+                "template_path": str(template),
+                "title": str(escape(title)),
+                "sections": sections,
+            }
+            (home / "page.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+            Report(
+                path.parent,
+                None,
+                bootstrap_file=home / "page.yml",
+                out_filename=path,
+                reportlets_dir=home / "reportlets",
+            ).generate_report()
+
+
+def _section(
+    home: Path, key: str, name: str, reportlets: Mapping[str, str], macros: Any, content: Any
+) -> dict[str, Any]:
+    """Section of the page; its reportlets are written below `home`, what is empty is left out."""
+    figures = home / "reportlets" / "sub-page" / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for kind, subtitle in reportlets.items():
+        text = str(getattr(macros, kind)(content)).strip()
+        if text:
+            (figures / f"sub-page_desc-{key}{kind}_T2w.html").write_text(text, encoding="utf-8")
+            query = {"datatype": "figures", "desc": f"{key}{kind}"}
+            entries.append({"bids": query, "subtitle": subtitle, "caption": CAPTIONS.get(kind)})
+    return {"name": name, "reportlets": entries}

@@ -1,0 +1,19 @@
+"""Templates of pages, and the files that come with them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+HOME: Final = files("spineps_nipype") / "data" / "report"
+
+
+def load_template(name: str) -> Template:
+    """Template of a page; what it shows is escaped, its own lines leave no blanks."""
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string((HOME / name).read_text(encoding="utf-8"))
