@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402
-
-from spineps_nipype.models.networks.fast_norm import FastInstanceNorm, speed_up  # noqa: E402
+from spineps_nipype.models.networks.fast_norm import (
+    FastInstanceNorm,
+    SpelledGroupNorm,
+    speed_up,
+    spell_out,
+)
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -35,15 +38,26 @@ def test_sums_of_large_volumes_are_exact() -> None:
     """The kernels of torch for channels last lose three digits here."""
     torch.manual_seed(0)
     x = torch.randn(2, 8, 24, 96, 96) + 1.5
-    last = x.to(memory_format=torch.channels_last_3d)
     for layer, groups in ((nn.InstanceNorm3d(8, affine=True), 8), (nn.GroupNorm(2, 8), 2)):
         nn.init.normal_(layer.weight)
         nn.init.normal_(layer.bias)
         fast = speed_up(nn.Sequential(layer))
         with torch.inference_mode():
-            found = fast(last)
+            found = fast(x.to(memory_format=torch.channels_last_3d))
             true = nn.functional.group_norm(
                 x.double(), groups, layer.weight.double(), layer.bias.double()
             )
         assert found.is_contiguous(memory_format=torch.channels_last_3d)
         assert float((found - true).abs().max()) < 3e-5
+
+
+def test_spelled_out_is_the_same() -> None:
+    torch.manual_seed(0)
+    layer = nn.GroupNorm(2, 6)
+    nn.init.normal_(layer.weight)
+    nn.init.normal_(layer.bias)
+    x = torch.randn(2, 6, 4, 5, 7) + 1.5
+    plain = layer(x)
+    network = spell_out(nn.Sequential(layer))
+    assert isinstance(network[0], SpelledGroupNorm)
+    torch.testing.assert_close(network(x), plain)

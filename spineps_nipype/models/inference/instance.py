@@ -14,7 +14,12 @@ from torch.nn import functional
 
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
-from spineps_nipype.models.networks.instance_unet import InstanceUNet, build_instance_unet
+from spineps_nipype.models.networks.instance_unet import (
+    AfterStem,
+    InstanceUNet,
+    build_instance_unet,
+)
+from spineps_nipype.models.networks.label_stem import convolve_labels
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.safe_load import load_checkpoint
 from spineps_nipype.settings import EngineSettings
@@ -37,7 +42,8 @@ class InstanceNetwork:
     ) -> None:
         self.config = config
         self._channels = network.channels
-        self._network = engine.prepare(network, "instance", (1, network.channels, *SMALL))
+        self._stem = network.init_conv.to(device)
+        self._network = engine.prepare(AfterStem(network), "instance", (1, network.width, *SMALL))
         self._batch_size = engine.batch_size
         self._device = device
         table = np.zeros(256, dtype=np.uint8)
@@ -79,22 +85,26 @@ class InstanceNetwork:
         return out
 
     def _batch(self, cutouts: Sequence[NDArray[Any]], amp: bool) -> list[NDArray[np.uint8]]:
-        x = self._one_hot(np.stack(cutouts))
+        labels = torch.from_numpy(np.stack(cutouts).astype(np.int64)).to(self._device)
+        if self._channels > 1:
+            labels = torch.where((labels < 0) | (labels >= self._channels), 0, labels)
         kind = torch.device(self._device).type
         with (
             torch.inference_mode(),
             torch.autocast(kind, torch.float16, enabled=amp and kind == "cuda"),
         ):
-            classes = self._network(x).argmax(dim=1).to("cpu", torch.uint8).numpy()
+            classes = (
+                self._network(self._start(labels)).argmax(dim=1).to("cpu", torch.uint8).numpy()
+            )
         return [self._table[c] for c in classes]
 
-    def _one_hot(self, maps: NDArray[Any]) -> Tensor:
-        channels = self._channels
-        labels = torch.from_numpy(maps.astype(np.int64)).to(self._device)
-        if channels == 1:
+    def _start(self, labels: Tensor) -> Tensor:
+        return convolve_labels(self._stem, labels, self._input)
+
+    def _input(self, labels: Tensor) -> Tensor:
+        if self._channels == 1:
             return labels[:, None].float() / SINGLE_CHANNEL_SCALE
-        labels = torch.where((labels < 0) | (labels >= channels), 0, labels)
-        return functional.one_hot(labels, channels).movedim(-1, 1).float()
+        return functional.one_hot(labels, self._channels).movedim(-1, 1).float()
 
 
 def load_instance(

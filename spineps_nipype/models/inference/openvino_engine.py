@@ -22,12 +22,13 @@ from torch import Tensor, nn
 
 from spineps_nipype.errors import ResourceError
 from spineps_nipype.models.engine_choice import INSTALL
+from spineps_nipype.models.networks.fast_norm import spell_out
 
 logger = logging.getLogger(__name__)
 
 CACHE_VARIABLE: Final = "SPINEPS_NIPYPE_CACHE"
 """Environment variable with the folder of translated networks."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when networks of this package change without their weights."""
 PRECISIONS: Final = {"float32": "f32", "bfloat16": "bf16"}
 
@@ -146,7 +147,9 @@ def translate(network: nn.Module, example: Sequence[int]) -> Any:
 
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing is deprecated, but what OpenVINO reads
-        traced = torch.jit.trace(network.cpu(), torch.zeros(tuple(example)), check_trace=False)
+        traced = torch.jit.trace(
+            spell_out(network.cpu()), torch.zeros(tuple(example)), check_trace=False
+        )
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced)  # must live until the end
         return frontend.convert(frontend.load(decoder))

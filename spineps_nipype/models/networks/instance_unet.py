@@ -28,7 +28,7 @@ class _Block(nn.Module):
         super().__init__()
         self.proj = nn.Conv3d(width_in, width_out, 3, padding=1)
         self.norm = nn.GroupNorm(NORM_GROUPS, width_out)
-        self.act = nn.LeakyReLU(SLOPE)
+        self.act = nn.LeakyReLU(SLOPE, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.act(self.norm(self.proj(x)))
@@ -94,7 +94,11 @@ class InstanceUNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of shape (batch, 4, P, I, R)."""
-        start = x = self.init_conv(x)
+        return self.after_stem(self.init_conv(x))
+
+    def after_stem(self, start: Tensor) -> Tensor:
+        """Logits from what the first convolution gives, (batch, width, P, I, R)."""
+        x = start
         skips = []
         for level in self.downs:
             first, second, down = level.children()
@@ -104,9 +108,21 @@ class InstanceUNet(nn.Module):
         x = self.mid_block2(self.mid_block1(x))
         for level in self.ups:
             first, second, up = level.children()
-            x = up(second(first((x + skips.pop()) * 0.5)))
+            x = up(second(first((x + skips.pop()).mul_(0.5))))
         out: Tensor = self.final_conv(self.final_res_block(torch.cat((x, start), dim=1)))
         return out
+
+
+class AfterStem(nn.Module):
+    """The network without its first convolution, which `label_stem` computes."""
+
+    def __init__(self, network: InstanceUNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, start: Tensor) -> Tensor:
+        """See `InstanceUNet.after_stem`."""
+        return self.network.after_stem(start)
 
 
 def build_instance_unet(state: Mapping[str, Tensor], source: str) -> InstanceUNet:
