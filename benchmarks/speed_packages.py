@@ -178,12 +178,12 @@ def write_faulty(spine: np.ndarray, vert: np.ndarray, affine: np.ndarray, folder
 
 
 def _extended(image: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
-    """Image cut or continued at its end along P and I to a number of voxels."""
+    """Image cut along P and I to a number of voxels, or faded out as far from a coil."""
     for axis, size in enumerate(extent):
         if size and image.shape[axis] >= size:
             image = np.take(image, range(size), axis=axis)
         elif size:
             pad = [(0, 0)] * 3
             pad[axis] = (0, size - image.shape[axis])
-            image = np.pad(image, pad, mode="reflect")
+            image = np.pad(image, pad, mode="linear_ramp", end_values=0)
     return image

@@ -9,7 +9,7 @@ from typing import Any
 from spineps_nipype.settings import OverrideSettings
 
 from .cli_settings import add_option
-from .cli_types import count, gigabytes, memory, named_folder
+from .cli_types import count, device, gigabytes, memory, named_folder
 from .options import AUTO, NO_MODEL
 
 
@@ -84,7 +84,10 @@ def add_models(group: Any) -> None:
         help="run scans that do not fit the model",
     )
     group.add_argument(
-        "--device", default=AUTO, help="where networks run: auto, cpu, cuda, cuda:1, mps"
+        "--device",
+        type=device,
+        default=AUTO,
+        help="where networks run: auto, cpu, cuda, cuda:1, mps",
     )
 
 

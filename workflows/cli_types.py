@@ -15,6 +15,7 @@ GB_IN_UNIT: Final = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
 LEAST_MEMORY_GB: Final = 0.5
 """A run with less memory could not even load its libraries [GB]."""
 _MEMORY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.IGNORECASE)
+_DEVICE: Final = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _NAMED: Final = re.compile(r"([A-Za-z0-9]+)=(.+)")
 
 
@@ -60,6 +61,15 @@ def memory(text: str) -> float:
         hint = f"; did you mean {match[1]}G?" if not match[2] else ""
         raise argparse.ArgumentTypeError(f"{text!r} is {number * 1e3:g} MB, too little{hint}")
     return number
+
+
+def device(text: str) -> str:
+    """Where networks run; whether it is there is asked later, because that needs torch."""
+    if not _DEVICE.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no device; write auto, cpu, cuda, cuda:1 or mps"
+        )
+    return text
 
 
 def named_folder(text: str) -> tuple[str, Path]:

@@ -107,6 +107,11 @@ def cuda_devices() -> int:
 def choose_device(asked: str) -> str:
     """Device to run networks on; ``auto`` takes a GPU if there is one.
 
+    Parameters
+    ----------
+    asked
+        ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
+
     Raises
     ------
     ResourceError
@@ -115,18 +120,12 @@ def choose_device(asked: str) -> str:
     """
     from spineps_nipype.errors import ResourceError
 
-    kind, _, number = asked.partition(":")
-    if kind in ("cpu", "mps"):
+    if asked in ("cpu", "mps"):
         return asked
     count = cuda_devices()
     if asked == "auto":
         return "cuda" if count else "cpu"
-    if kind != "cuda" or (number and not number.isdigit()):
-        raise ResourceError(
-            f"There is no kind of device {asked!r}.",
-            remedy="Use --device auto, cpu, cuda, cuda:1 or mps.",
-        )
-    if count <= int(number or 0):
+    if count <= int(asked.partition(":")[2] or 0):
         raise ResourceError(
             f"The device {asked} is not there: torch sees {count} CUDA devices.",
             remedy="Use --device cpu, or give the container access to the GPU (--gpus all, --nv).",

@@ -19,6 +19,7 @@ from typing import Any, Final, NoReturn
 from spineps_nipype import __version__
 from spineps_nipype.errors import SpinepsError
 
+from .cli_types import device
 from .profiling import TIME_FILE, memory_trace, time_profile
 
 PROGRAM: Final = "spineps-sc-epi"
@@ -110,7 +111,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("-test-time-aug", action="store_true", help="average over mirrored inputs")
     add("-numerics", choices=("mended", "original"), default="mended", help="rules of the seed")
-    add("-device", default="auto", help="where the network runs: auto, cpu, cuda, cuda:1, mps")
+    add(
+        "-device",
+        type=device,
+        default="auto",
+        help="where the network runs: auto, cpu, cuda, cuda:1, mps",
+    )
     add("-threads", type=int, default=0, metavar="N", help="processor threads (default: all)")
     add("-qc", type=Path, metavar="DIR", help="add pictures to the report in this folder")
     add("-qc-dataset", default="", metavar="TEXT", help="data set on the page")

@@ -131,6 +131,7 @@ def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         [*PLACES, "--no-such-flag"],
         [*PLACES, "--numerics", "other"],
         [*PLACES, "--plugin", "SLURMX"],
+        [*PLACES, "--device", "cudda"],
         [*PLACES, "--crop-box", "1:2,3"],
     ],
 )
