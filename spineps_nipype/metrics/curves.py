@@ -10,9 +10,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
-from ..core.anatomy import DISC_OFFSET, L1, L5, L6, SACRUM, T1, T11, T12, T13, VERTEBRA_NAMES
+from ..core.anatomy import (
+    ANATOMICAL_ORDER,
+    DISC_OFFSET,
+    L1,
+    L5,
+    L6,
+    SACRUM,
+    T1,
+    T11,
+    T12,
+    T13,
+    VERTEBRA_NAMES,
+)
 from .local_frames import LocalFrame, Points
 
 T4: Final = T1 + 3
@@ -64,7 +77,11 @@ def curvatures(
 
 
 def _as_poi(frames: Mapping[int, LocalFrame], discs: Mapping[int, Points]) -> Any:
-    """Points as TPTBox wants them, on a grid of 1 mm."""
+    """Points as TPTBox wants them, on a grid of 1 mm.
+
+    Where two vertebrae have no disc between them, TPTBox means to take the middle of both bodies
+    but asks for points that it has no names for; so the middle stands for the disc.
+    """
     from TPTBox import POI
 
     points: dict[tuple[int, int], tuple[float, ...]] = {}
@@ -72,6 +89,10 @@ def _as_poi(frames: Mapping[int, LocalFrame], discs: Mapping[int, Points]) -> An
         points[vertebra, BODY_POINT] = tuple(frame.origin.tolist())
         arrow = frame.origin + ARM_MM * frame.posterior
         points[vertebra, POSTERIOR_POINT] = tuple(arrow.tolist())
+    in_order = sorted(frames, key=ANATOMICAL_ORDER.index)
+    for upper, lower in pairwise(in_order):
+        middle = (frames[upper].origin + frames[lower].origin) / 2
+        points[upper, DISC_POINT] = tuple(middle.tolist())
     for vertebra, place in discs.items():
         if vertebra in VERTEBRA_NAMES:
             points[vertebra, DISC_POINT] = tuple(place.tolist())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spineps_nipype.core.anatomy import CORPUS_BORDER
+from spineps_nipype.core.anatomy import CORPUS_BORDER, DISC_OFFSET
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
 from spineps_nipype.metrics.spine_metrics import look_at, measure_spine
 from spineps_nipype.phantom import draw_plan
@@ -156,3 +156,17 @@ def _nii(array: Any, zoom: tuple[float, float, float]) -> Any:
     affine = np.zeros((4, 4))
     affine[1, 0], affine[2, 1], affine[0, 2], affine[3, 3] = -zoom[0], -zoom[1], zoom[2], 1
     return NII.from_numpy(array, affine, True)
+
+
+@pytest.mark.parametrize("missing", [19, 20, 24])
+def test_angles_without_a_disc(missing: int) -> None:
+    """The middle between the bodies stands for the disc."""
+    model = model_spine(zoom=(1.5, 1.5, 3.0))
+    vert = model.vert.get_array().copy()
+    spine = model.spine.get_array().copy()
+    spine[vert == DISC_OFFSET + missing] = 0
+    vert[vert == DISC_OFFSET + missing] = 0
+    bare = ModelSpine(
+        model.spine.set_array(spine, seg=True), model.vert.set_array(vert, seg=True), 6.0, ()
+    )
+    assert rows_of(bare)[WHOLE]["lumbar_lordosis"] == pytest.approx(4.5 * 6.0, abs=3.5)
