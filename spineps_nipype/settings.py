@@ -23,9 +23,28 @@ SPEED_ONLY = frozenset({"proc_inst_batch_size"})
 """Options that change how fast a result is made, not which: a stored result stays valid."""
 
 
-def option(default: Any, help: str, *, unit: str = "", flag: str = "") -> Any:
-    """Declare one option; `flag` replaces the flag derived from the field name."""
-    return field(default=default, metadata={"help": help, "unit": unit, "flag": flag})
+def option(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    flag: str = "",
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """Declare one option.
+
+    Parameters
+    ----------
+    default, help, unit
+        What it is unless given, what it does, and what it is counted in.
+    flag
+        Replaces the flag derived from the field name.
+    least, most
+        Range of a number; the command line refuses others.
+    """
+    told = {"help": help, "unit": unit, "flag": flag, "least": least, "most": most}
+    return field(default=default, metadata=told)
 
 
 @dataclass(frozen=True)
@@ -41,10 +60,13 @@ class CropSettings:
         "auto", "crop to the spine with VIBESeg: for large fine images (auto), always or never"
     )
     auto_crop_when_max_res_leq: float = option(
-        1.2, "automatic crop only when the coarsest target spacing is at most this", unit="mm"
+        1.2,
+        "automatic crop only when the coarsest target spacing is at most this",
+        unit="mm",
+        least=0,
     )
     auto_crop_req_crop_min_dim: int = option(
-        200, "automatic crop only when the image has more voxels than this number cubed"
+        200, "automatic crop only when the image has more voxels than this number cubed", least=0
     )
 
     def __post_init__(self) -> None:
@@ -81,7 +103,9 @@ _BOX = re.compile(",".join([r"(\d*):(\d*)"] * 3))
 class PreprocessSettings:
     """Intensity and padding before the semantic network."""
 
-    proc_pad_size: int = option(4, "constant padding on every side of the image", unit="voxels")
+    proc_pad_size: int = option(
+        4, "constant padding on every side of the image", unit="voxels", least=0
+    )
     proc_normalize_input: bool = option(True, "bring intensities to the range 0 to 1500 (not CT)")
     proc_sem_crop_input: bool = option(True, "limit bias correction to the box of the signal")
     proc_sem_n4_bias_correction: bool = option(True, "N4 bias field correction (not CT)")
@@ -92,7 +116,10 @@ class SemanticSettings:
     """Semantic network and clean-up of its mask."""
 
     proc_sem_step_size: float | None = option(
-        None, "sliding-window step as a fraction of the patch (default: that of the model)"
+        None,
+        "sliding-window step as a fraction of the patch (default: that of the model)",
+        least=0.01,
+        most=1,
     )
     tta: bool | None = option(
         None, "average over mirrored inputs (default: as the model says)", flag="tta"
@@ -119,10 +146,10 @@ class InstanceSettings:
     proc_inst_corpus_clean: bool = option(True, "delete small components of the body seeds")
     proc_inst_clean_small_cc_artifacts: bool = option(True, "delete small instance components")
     proc_inst_largest_k_cc: int = option(
-        0, "keep only the k largest components of each prediction (0: all)"
+        0, "keep only the k largest components of each prediction (0: all)", least=0
     )
     proc_inst_detect_and_solve_merged_corpi: bool = option(True, "split merged vertebral bodies")
-    proc_inst_batch_size: int = option(4, "cut-outs in one network call")
+    proc_inst_batch_size: int = option(4, "cut-outs in one network call", least=1)
     proc_inst_amp: bool = option(False, "automatic mixed precision on CUDA")
     proc_fill_3d_holes: bool = option(True, "fill holes in the semantic and the vertebra mask")
 
@@ -138,7 +165,7 @@ class PostSettings:
     proc_clean_inst_by_sem: bool = option(True, "delete instances outside the semantic mask")
     proc_vertebra_inconsistency: bool = option(True, "give each articular process to one vertebra")
     vertebra_instance_labeling_offset: int = option(
-        2, "number of the top vertebra when no labelling model runs (2: C2)"
+        2, "number of the top vertebra when no labelling model runs (2: C2)", least=1, most=24
     )
 
 

@@ -80,6 +80,22 @@ def test_all_messages_of_the_code_are_there(pages: Any) -> None:
     assert raised & set(pages.KINDS) <= kinds
 
 
+def test_messages_that_are_explained_are_those_of_the_code(pages: Any) -> None:
+    """In the words of the code; an ellipsis stands for what is only known when it happens."""
+    said = "\n".join(pages._messages())
+    text = (DOCS / "troubleshooting.md").read_text("utf-8").partition("| message | way out |")[2]
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    explained = [word for row in rows for word in re.findall("`([^`]+)`", row.split(" | ")[0])]
+    assert len(explained) > 20
+    for words in explained:
+        if words.startswith("not BIDS"):  # a warning on the terminal
+            continue
+        pattern = ".*".join(
+            re.escape(part.replace("--participant-label", "")) for part in words.split("…")
+        )
+        assert re.search(pattern, said), words
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in DOCS.glob("*.md"):
         for target in re.findall(r"\]\(([\w/.-]+\.(?:md|png))\)", page.read_text("utf-8")):

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from spineps_nipype import __version__
+from spineps_nipype.bids.query import canonical_modality
+from spineps_nipype.bids.sidecars import RAW_LINK
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 
 from .cli_flags import add_models, add_reports, add_resources, add_reuse, add_selection
-from .cli_settings import add_option, add_settings, pipeline_options
-from .cli_types import Parser
+from .cli_settings import add_option, add_settings, check_ranges, pipeline_options
+from .cli_types import Parser, told_with
 from .config_file import parse_with_config
 from .options import RunOptions
-from .sister_options import add_sister_flags, sister_options
+from .sister_options import add_sister_flags, number_options, sister_options
 
 EPILOG: Final = """\
 Exit status: 0 all scans are done; 1 nothing could run; 2 wrong usage; 3 some scans failed.
@@ -36,6 +38,8 @@ MUST_EXIST: Final = {
     "manual_labels": "--manual-labels",
     "nipype_plugin_file": "--nipype-plugin-file",
 }
+SISTER_PATHS: Final = ("tss_data", "loc", "epi_model", "qc_seg", "slice_models")
+"""Options of the systems beside SPINEPS that name a file or a folder."""
 TAKE_OPTIONS: Final = ("--sbatch-args", "--gpu-sbatch-args")
 """Options whose values look like options."""
 LISTS: Final = (
@@ -65,7 +69,7 @@ def build_parser() -> Parser:
     """Parser of the command line, without side effects."""
     parser = Parser(
         prog="spineps-wf",
-        usage="%(prog)s [options] BIDS_DIR OUTPUT_DIR {participant,group}",
+        usage="%(prog)s BIDS_DIR OUTPUT_DIR {participant,group} [options]",
         description="Segment the spine in the scans of a BIDS dataset: masks of structures and "
         "vertebrae, centroids, and a snapshot of each scan.",
         epilog=EPILOG,
@@ -91,12 +95,23 @@ def build_parser() -> Parser:
 
 
 def options_from(arguments: argparse.Namespace) -> RunOptions:
-    """Options of a run from parsed arguments; all paths become absolute."""
+    """Options of a run from parsed arguments; all paths become absolute.
+
+    Raises
+    ------
+    ValueError
+        With the flag and its value, if a value is none that the parser could refuse.
+    """
     given = vars(arguments).copy()
     given["level"] = given.pop("analysis_level")
-    given["sister"] = sister_options(given)
+    with told_with("--modalities"):
+        for word in given["modalities"]:
+            canonical_modality(word)
+    with told_with("--keep-only"):
+        given["sister"] = sister_options(given)
     given["pipelines"] = tuple(dict.fromkeys(given["pipelines"]))
     names = {f.name for f in fields(RunOptions)}
+    check_ranges((*pipeline_options(), *number_options()), given)
     settings = {o.name: given.pop(o.name) for o in pipeline_options()}
     settings["numerics"] = given.pop("numerics")
     override = {o.name: given.pop(o.name) for o in fields(OverrideSettings)}
@@ -110,9 +125,11 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
         given.update(plugin="Linear", stop_on_first_crash=True, verbose=2)
     if given["low_mem"]:
         settings["proc_inst_batch_size"] = 1
+    with told_with("--crop-box"):
+        made = PipelineSettings.from_flat(settings)
     return RunOptions(
         **{name: value for name, value in given.items() if name in names},
-        settings=PipelineSettings.from_flat(settings),
+        settings=made,
         override=OverrideSettings(**override),
     )
 
@@ -145,9 +162,19 @@ def _check_paths(parser: Parser, options: RunOptions) -> None:
         kind = "folder" if name.endswith("_dir") else "file"
         if path is not None and not (path.is_dir() if kind == "folder" else path.is_file()):
             parser.error(f"argument {flag}: there is no {kind} {path}")
+    for name in SISTER_PATHS:
+        path = getattr(options.sister, name)
+        if path is not None and not path.exists():
+            parser.error(f"argument --{name.replace('_', '-')}: there is nothing at {path}")
+    taken = {RAW_LINK}
     for name, path in options.derivatives:
         if not path.is_dir():
             parser.error(f"argument -d/--derivatives: {name}={path} is no folder")
+        if name in taken:  # sidecars name their sources by it
+            parser.error(
+                f"argument -d/--derivatives: {name}={path}: the name is taken; choose one"
+            )
+        taken.add(name)
 
 
 def _check_level(parser: Parser, options: RunOptions) -> None:

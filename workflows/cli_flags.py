@@ -9,7 +9,7 @@ from typing import Any
 from spineps_nipype.settings import OverrideSettings
 
 from .cli_settings import add_option
-from .cli_types import count, device, gigabytes, memory, named_folder
+from .cli_types import Gather, count, device, gigabytes, memory, named_folder
 from .options import AUTO, NO_MODEL
 
 
@@ -19,9 +19,10 @@ def add_selection(group: Any) -> None:
         ("--participant-label", "only these subjects"),
         ("--exclude-participant-label", "not these subjects"),
     ):
-        group.add_argument(flag, nargs="+", default=[], metavar="LABEL", help=words)
+        group.add_argument(flag, action=Gather, nargs="+", default=[], metavar="LABEL", help=words)
     group.add_argument(
         *("--session-label", "--session-id"),
+        action=Gather,
         nargs="+",
         default=[],
         metavar="LABEL",
@@ -29,6 +30,7 @@ def add_selection(group: Any) -> None:
     )
     group.add_argument(
         "--modalities",
+        action=Gather,
         nargs="+",
         default=["T2w"],
         metavar="NAME",
@@ -214,6 +216,7 @@ def add_reuse(group: Any) -> None:
     """Stored results."""
     group.add_argument(
         *("-d", "--derivatives"),
+        action=Gather,
         nargs="+",
         type=named_folder,
         default=[],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -60,6 +61,25 @@ def add_option(group: Any, option: Field[Any], kind: Any) -> None:
         metavar=None if words else (unit.upper().replace(" ", "_") or plain.__name__.upper()),
         help=text + default,
     )
+
+
+def check_ranges(options: Iterable[Field[Any]], given: Mapping[str, Any]) -> None:
+    """Refuse numbers outside the range of their option.
+
+    Raises
+    ------
+    ValueError
+        With the flag and its value.
+    """
+    for option in options:
+        value = given.get(option.name)
+        least, most = option.metadata["least"], option.metadata["most"]
+        if value is None:
+            continue
+        if not (least is None or value >= least) or not (most is None or value <= most):
+            flag = option.metadata["flag"] or option.name
+            words = f"{least} or more" if most is None else f"from {least} to {most}"
+            raise ValueError(f"argument --{flag.replace('_', '-')}: {value} is not {words}")
 
 
 def pipeline_options() -> list[Field[Any]]:

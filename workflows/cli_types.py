@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from spineps_nipype.errors import SpinepsError
 
 GB_IN_UNIT: Final = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
 """Gigabytes in a unit; a number without one means megabytes, as with SLURM and fMRIPrep."""
@@ -27,6 +31,35 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
         """Print usage and message, and end with status 2."""
         super().error(f"{self.place}{message}")
+
+
+class Gather(argparse.Action):
+    """Values of an option that may be given several times; together they replace the default."""
+
+    SEEN: Final = "_gathered"
+    """Attribute of a namespace: options that its command line has given so far."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, flag: Any = None) -> None:  # noqa: ARG002
+        """Add values to those of the same option further left."""
+        seen = vars(namespace).setdefault(self.SEEN, set())
+        before = getattr(namespace, self.dest) if self.dest in seen else []
+        seen.add(self.dest)
+        setattr(namespace, self.dest, [*before, *values])
+
+
+@contextmanager
+def told_with(flag: str) -> Iterator[None]:
+    """Add the name of a flag to what is said about its value.
+
+    Raises
+    ------
+    ValueError
+        For any fault that the block finds in the value.
+    """
+    try:
+        yield
+    except (ValueError, SpinepsError) as fault:
+        raise ValueError(f"argument {flag}: {fault}") from fault
 
 
 def count(text: str) -> int:

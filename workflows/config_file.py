@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from spineps_nipype import __version__
 
-from .cli_types import Parser
+from .cli_types import Gather, Parser
 from .options import RunOptions
 
 POSITIONAL: Final = ("bids_dir", "output_dir", "analysis_level")
@@ -38,6 +38,7 @@ def parse_with_config(parser: Parser, argv: Sequence[str]) -> argparse.Namespace
     start = parser.parse_args([".", ".", "participant", *words])
     for name in POSITIONAL:
         delattr(start, name)
+    vars(start).pop(Gather.SEEN, None)  # the command line goes before the file
     parser.place = ""
     return parser.parse_args(argv, namespace=start)
 

@@ -9,7 +9,7 @@ from spineps_nipype.metrics.checks import VERDICTS
 from spineps_nipype.metrics.columns import COLUMNS
 
 from .pages import CONSENSUS_CHECK
-from .progress import PHASE_NAMES
+from .phase_names import PHASE_NAMES
 
 CURVES: Final = ("lumbar_lordosis", "thoracic_kyphosis")
 MEASURES: Final = tuple(name for name, said in COLUMNS.items() if "Units" in said)

@@ -17,7 +17,7 @@ from spineps_nipype.reports.ratings import Rating, comments, joint_verdict
 
 from .group_columns import CHECKS, CURVES, LEVEL_MEASURES, MEASURES, check_column
 from .pages import CONSENSUS_CHECK, checks_of, metrics_of
-from .progress import PHASE_NAMES
+from .phase_names import PHASE_NAMES
 from .stored_scans import StoredScan
 
 LEVELS: Final = tuple(VERTEBRA_NAMES[v] for v in ANATOMICAL_ORDER)

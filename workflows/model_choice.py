@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 from spineps_nipype.bids.compatibility import best_models, image_plane
@@ -52,7 +53,7 @@ class ModelChooser:
         }
         self._folder = options.models_dir
         self._named = {
-            kind: find_package(asked, kind, options.models_dir)  # type: ignore[arg-type]
+            kind: _asked_for(kind, asked, options.models_dir)
             for kind, asked in self._asked.items()
             if asked not in (AUTO, NO_MODEL)
         }
@@ -152,6 +153,15 @@ class ModelChooser:
         found = [p for p in self._of_kind("instance") if ("ct" in p.id.split("_")) == is_ct]
         chosen = min(found or self._of_kind("instance"), key=is_embedded, default=None)
         return chosen if chosen is not None else find_package(AUTO, "instance", self._folder)
+
+
+def _asked_for(kind: str, asked: str, folder: Path | None) -> ModelPackage:
+    """Package that an option names; what is wrong with it is told with the option."""
+    try:
+        return find_package(asked, kind, folder)  # type: ignore[arg-type]
+    except ModelError as fault:
+        what = f"--model-{kind} {asked}: {fault.what}"
+        raise ModelError(what, file=fault.file, remedy=fault.remedy) from fault
 
 
 def _listed(words: list[str]) -> str:

@@ -14,8 +14,8 @@ from spineps_nipype.errors import SpinepsError
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
+from .phase_names import PHASE_NAMES
 from .pictures import draw_pictures, pictures_of
-from .progress import PHASE_NAMES
 from .stored_methods import stored_methods
 from .stored_scans import CONSENSUS, StoredScan, stored_scans
 

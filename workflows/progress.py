@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -13,54 +14,8 @@ from typing import Final, TextIO
 
 from .failures import Failure, describe_failure
 from .node_events import NodeEvent
+from .phase_names import PHASE_NAMES, weight
 
-PHASE_NAMES: Final[Mapping[str, str]] = {
-    "conform": "checking",
-    "spine_crop": "spine crop",
-    "preprocess": "bias correction",
-    "semantic": "semantic mask",
-    "instance": "vertebra instances",
-    "post_process": "post-processing",
-    "label_vertebrae": "vertebra names",
-    "fix_names": "fixed names",
-    "finalize_masks": "final masks",
-    "centroids": "centroids",
-    "snapshot": "snapshot",
-    "network1": "network of step 1",
-    "rules1": "discs",
-    "network2": "network of step 2",
-    "rules2": "vertebrae",
-    "cord": "cord mask",
-    "pictures": "quality control",
-    "slices": "bodies and discs",
-    "compare": "comparison",
-    "measure": "metrics and checks",
-}
-"""Nodes that are worth a word, and the word."""
-WEIGHTS: Final[Mapping[str, float]] = {
-    "conform": 1,
-    "spine_crop": 1,
-    "preprocess": 12,
-    "semantic": 45,
-    "instance": 25,
-    "post_process": 8,
-    "label_vertebrae": 6,
-    "fix_names": 1,
-    "finalize_masks": 4,
-    "centroids": 3,
-    "snapshot": 3,
-    "network1": 45,
-    "rules1": 4,
-    "network2": 35,
-    "rules2": 4,
-    "cord": 30,
-    "pictures": 4,
-    "slices": 30,
-    "compare": 10,
-    "measure": 3,
-}
-"""Share of each node in the time of a scan, for the percentage and the remaining time."""
-OTHER_WEIGHT: Final = 0.05
 REFRESH: Final = 1.0
 """Time between two updates of the line on a terminal [s]."""
 MIN_ELAPSED: Final = 5.0
@@ -113,7 +68,7 @@ class Progress:
         tracebacks: bool = False,
     ) -> None:
         self.scans = {
-            name: ScanProgress(label, {node: _weight(node) for node in nodes})
+            name: ScanProgress(label, {node: weight(node) for node in nodes})
             for name, (label, nodes) in scans.items()
         }
         self._file, self._stream = events_file, stream or sys.stderr
@@ -236,7 +191,8 @@ class Progress:
                 self._print(event.text.rstrip() + "\n")
         elif event.kind == "done" and node in PHASE_NAMES and not self._terminal:
             memory = f", {event.peak_gb:.1f} GB" if event.peak_gb else ""
-            self._say(f"{scan.label}: {PHASE_NAMES[node]} ({event.seconds:.0f} s{memory})")
+            words = f"{scan.label}: {PHASE_NAMES[node]} ({event.seconds:.0f} s{memory})"
+            self._say(words + self._left())
         elif event.kind == "done" and self._just_ended(scan) and not self._terminal:
             self._say(self._summary())
         if self._terminal:
@@ -254,8 +210,12 @@ class Progress:
         words = f"{done} of {len(self.scans)} scans done, {running} running, {failed} failed"
         waiting = sum(len(scan.queued) for scan in self.scans.values())
         words += f", {waiting} jobs in the queue" if waiting else ""
+        return words + self._left()
+
+    def _left(self) -> str:
+        """Addition to a line: the remaining time, if there is a guess of it and a need."""
         left = self.seconds_left
-        return words if left is None else f"{words}, about {_clock(left)} left"
+        return "" if left is None or self.fraction == 1 else f", about {_clock(left)} left"
 
     def _say(self, text: str) -> None:
         """A line that stays."""
@@ -277,6 +237,7 @@ class Progress:
 
     def _rewrite(self, line: str) -> None:
         self._shown = time.monotonic()
+        line = line[: _columns(self._stream)]  # a longer one could not be written over
         self._print("\r" + line.ljust(self._width) + ("" if line else "\r"))
         self._width = len(line)
 
@@ -286,8 +247,12 @@ class Progress:
             self._stream.flush()
 
 
-def _weight(node: str) -> float:
-    return WEIGHTS.get(node.rpartition(".")[2], OTHER_WEIGHT)
+def _columns(stream: TextIO) -> int | None:
+    """Characters that fit in a line of a terminal, None if it does not say."""
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns - 1, 0) or None
+    except (OSError, ValueError):
+        return None
 
 
 def _clock(seconds: float) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_type_hints
 
@@ -18,6 +18,8 @@ from spineps_nipype.spine_segmentation.settings import (
     SpineSegmentationSettings,
 )
 from spineps_nipype.totalspineseg.settings import TotalSpineSegSettings
+
+from .cli_types import Gather
 
 SPINEPS: Final = "spineps"
 TOTALSPINESEG: Final = "totalspineseg"
@@ -99,6 +101,7 @@ def add_sister_flags(parser: argparse.ArgumentParser, add_option: AddOption) -> 
     group.add_argument(
         "--pipeline",
         dest="pipelines",
+        action=Gather,
         nargs="+",
         choices=PIPELINES,
         default=[],
@@ -120,6 +123,12 @@ def add_sister_flags(parser: argparse.ArgumentParser, add_option: AddOption) -> 
     _add_totalspineseg(parser.add_argument_group("TotalSpineSeg"), add_option)
     _add_epi(parser.add_argument_group("EPISeg (sc-epi)"), add_option)
     _add_slices(parser.add_argument_group("spine-segmentation"), add_option)
+
+
+def number_options() -> tuple[Field[Any], ...]:
+    """Options of the settings that have a flag each, to look at their ranges."""
+    groups = (TotalSpineSegSettings, CleanUpSettings, QcSettings, SliceSettings)
+    return tuple(option for group in groups for option in fields(group))
 
 
 def sister_options(given: Mapping[str, Any]) -> SisterOptions:
@@ -206,6 +215,7 @@ def _add_totalspineseg(group: Any, add_option: AddOption) -> None:
     )
     group.add_argument(
         "--keep-only",
+        action=Gather,
         nargs="+",
         default=[],
         metavar="FOLDER",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,10 +45,19 @@ IGNORED: Final = (
 """Results, names of SPINEPS among them, that BIDS has no name for."""
 
 
-def describe_dataset(out_root: str | Path, bids_root: str | Path) -> None:
+def describe_dataset(
+    out_root: str | Path, bids_root: str | Path, links: Iterable[tuple[str, Path]] = ()
+) -> None:
     """Write `dataset_description.json`, the label tables and `.bidsignore`, each whole.
 
     Several runs may do so at once; what another program wrote into the description is kept.
+
+    Parameters
+    ----------
+    out_root, bids_root
+        Folder of the results, and the dataset that they are made from.
+    links
+        Names and folders of further datasets that BIDS URIs of the results name.
 
     Raises
     ------
@@ -60,7 +69,7 @@ def describe_dataset(out_root: str | Path, bids_root: str | Path) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     with FileLock(logs / LOCK_NAME):
         path = out_root / "dataset_description.json"
-        merged = merge_description(read_json(path), dataset_description(bids_root))
+        merged = merge_description(read_json(path), dataset_description(bids_root, links))
         _write(path, json.dumps(merged, indent=2) + "\n")
         for name, table in label_tables().items():
             _write(out_root / name, table)
@@ -68,9 +77,12 @@ def describe_dataset(out_root: str | Path, bids_root: str | Path) -> None:
 
 
 def dataset_description(
-    bids_root: Path, environment: Mapping[str, str] | None = None
+    bids_root: Path,
+    links: Iterable[tuple[str, Path]] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Description of a folder of results of this version, made from the dataset `bids_root`."""
+    linked = {RAW_LINK: bids_root, **dict(links)}
     environment = os.environ if environment is None else environment
     generator: dict[str, Any] = {"Name": PIPELINE, "Version": __version__}
     for variable, kind, key in CONTAINER_VARIABLES:
@@ -83,7 +95,7 @@ def dataset_description(
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [generator],
-        "DatasetLinks": {RAW_LINK: bids_root.absolute().as_uri()},
+        "DatasetLinks": {name: path.absolute().as_uri() for name, path in linked.items()},
         "HowToAcknowledge": (
             "Möller et al., SPINEPS, European Radiology 2024, doi:10.1007/s00330-024-11155-y"
         ),
@@ -99,7 +111,7 @@ def dataset_description(
 
 
 def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Join two descriptions: generators of other programs and foreign entries stay.
+    """Join two descriptions: generators of other programs, links and foreign entries stay.
 
     >>> old = {"Name": "mine", "GeneratedBy": [{"Name": "other"}]}
     >>> merge_description(old, {"Name": "x", "GeneratedBy": [{"Name": "spineps_nipype"}]})
@@ -107,9 +119,14 @@ def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[st
     """
     generators = old.get("GeneratedBy", [])
     kept = [g for g in generators if isinstance(g, dict) and g.get("Name") != PIPELINE]
-    if not kept:
-        return {**old, **new}
-    return {**new, **old, "GeneratedBy": [*kept, *new["GeneratedBy"]]}
+    merged = {**new, **old} if kept else {**old, **new}
+    merged["GeneratedBy"] = [*kept, *new["GeneratedBy"]]
+    links = {**_mapping(old.get("DatasetLinks")), **_mapping(new.get("DatasetLinks"))}
+    return {**merged, "DatasetLinks": links} if links else merged
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def label_tables() -> dict[str, str]:

@@ -105,7 +105,7 @@ def find_scans(
         Subjects that are left out, whatever else is asked.
     filters
         Content of a filter file: for each modality, entities of pybids and their values; None
-        asks that an entity is absent, ``"*"`` that it is present.
+        asks that an entity is absent, ``"*"`` that it is present, also in a list of values.
     ignore_bids_filter
         Take every image that is no mask, whatever its name, as SPINEPS does with this option.
     database
@@ -279,8 +279,10 @@ def _filtered(
     for modality, entities in (filters or {}).items():
         asked = {}
         for key, value in entities.items():
-            word = _QUERY_WORDS.get(value) if value is None or isinstance(value, str) else None
-            asked[_LONG_NAMES.get(key, key)] = getattr(Ask, word) if word else value
+            given = [
+                _asked(entry, Ask) for entry in (value if isinstance(value, list) else [value])
+            ]
+            asked[_LONG_NAMES.get(key, key)] = given if isinstance(value, list) else given[0]
         asked.setdefault("extension", list(EXTENSIONS))
         try:
             found = layout.get(**asked)
@@ -292,6 +294,12 @@ def _filtered(
             ) from fault
         passing[modality] = {Path(f.path) for f in found}
     return passing
+
+
+def _asked(value: Any, query: Any) -> Any:
+    """Value of a filter for pybids, whose `query` has words for absent and for any."""
+    word = _QUERY_WORDS.get(value) if value is None or isinstance(value, str) else None
+    return getattr(query, word) if word else value
 
 
 def _subject(path: Path, name: ScanName) -> str:

@@ -18,7 +18,10 @@ class CleanUpSettings:
     """From the result of the network to the mask."""
 
     thr: float | None = option(
-        None, "probability above which a voxel belongs to the cord; 0 keeps probabilities"
+        None,
+        "probability above which a voxel belongs to the cord; 0 keeps probabilities",
+        least=0,
+        most=1,
     )
     largest: bool = option(False, "keep the largest object")
     fill_holes: bool = option(False, "fill closed cavities")
@@ -33,7 +36,7 @@ class QcSettings:
     """Quality control pictures."""
 
     qc_plane: Plane = option("Axial", "plane of the pictures")
-    qc_resolution: float = option(0.6, "pixel size of the pictures", unit="mm")
+    qc_resolution: float = option(0.6, "pixel size of the pictures", unit="mm", least=0.01)
 
 
 @dataclass(frozen=True)

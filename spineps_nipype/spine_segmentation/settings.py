@@ -20,10 +20,13 @@ class SliceSettings:
         True, "bring slices to the pixel size of the training images (needs a voxel size)"
     )
     pixel_size: float = option(
-        0.85, "pixel size of the training images, inferred from their height", unit="mm"
+        0.85,
+        "pixel size of the training images, inferred from their height",
+        unit="mm",
+        least=0.01,
     )
     normalise: bool = option(True, "bring intensities of the volume to the range 0 to 1")
-    slice_batch: int = option(4, "slices in one network call")
+    slice_batch: int = option(4, "slices in one network call", least=1)
 
 
 @dataclass(frozen=True)

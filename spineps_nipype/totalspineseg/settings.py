@@ -92,15 +92,17 @@ class RuleSettings:
     """Options that decide about the bytes of a result."""
 
     release: Release = option("r20241115", "weights, and the rules that were tuned with them")
-    crop_margin: int = option(10, "margin around the result of step 1 for step 2", unit="voxels")
+    crop_margin: int = option(
+        10, "margin around the result of step 1 for step 2", unit="voxels", least=0
+    )
     component_dilation: int = option(
-        5, "parts nearer than twice this belong to the largest component", unit="voxels"
+        5, "parts nearer than twice this belong to the largest component", unit="voxels", least=0
     )
     soft_dilation: int = option(
-        1, "soft cord and canal reach this far beyond their labels", unit="voxels"
+        1, "soft cord and canal reach this far beyond their labels", unit="voxels", least=0
     )
     default_superior_disc: int = option(
-        0, "label of the uppermost disc when no landmark is found (0: the scan fails)"
+        0, "label of the uppermost disc when no landmark is found (0: the scan fails)", least=0
     )
     numerics: Numerics = option(
         "mended", "mended rules, or those of TotalSpineSeg 20251028 with their faults (original)"

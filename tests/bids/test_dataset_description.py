@@ -29,7 +29,7 @@ def test_description_is_that_of_a_derivative(tmp_path: Path) -> None:
 
 def test_source_doi_and_container_are_named(tmp_path: Path) -> None:
     (tmp_path / "dataset_description.json").write_text('{"DatasetDOI": "10.1/x"}')
-    content = dataset_description(tmp_path, {"SPINEPS_WF_DOCKER_TAG": "x:1"})
+    content = dataset_description(tmp_path, environment={"SPINEPS_WF_DOCKER_TAG": "x:1"})
     assert content["SourceDatasets"] == [{"URL": tmp_path.as_uri(), "DOI": "10.1/x"}]
     assert content["GeneratedBy"][0]["Container"] == {"Type": "docker", "Tag": "x:1"}
 
@@ -37,8 +37,19 @@ def test_source_doi_and_container_are_named(tmp_path: Path) -> None:
 def test_apptainer_names_its_file(tmp_path: Path) -> None:
     """It reads an image of docker, whose variables are there too."""
     said = {"SPINEPS_WF_DOCKER_TAG": "x:1", "APPTAINER_CONTAINER": "/images/spine.sif"}
-    container = dataset_description(tmp_path, said)["GeneratedBy"][0]["Container"]
+    container = dataset_description(tmp_path, environment=said)["GeneratedBy"][0]["Container"]
     assert container == {"Type": "singularity", "URI": "file:///images/spine.sif"}
+
+
+def test_every_dataset_that_results_name_is_linked(tmp_path: Path) -> None:
+    """Also those of earlier runs, whose results are still there, and of other programs."""
+    other = {"GeneratedBy": [{"Name": "other"}], "DatasetLinks": {"theirs": "file:///t"}}
+    (tmp_path / "dataset_description.json").write_text(json.dumps(other))
+    describe_dataset(tmp_path, tmp_path / "bids", [("mine", tmp_path / "m")])
+    describe_dataset(tmp_path, tmp_path / "bids", [("more", tmp_path / "n")])
+    links = {"raw": tmp_path / "bids", "mine": tmp_path / "m", "more": tmp_path / "n"}
+    uris = {name: path.as_uri() for name, path in links.items()}
+    assert read(tmp_path)["DatasetLinks"] == {"theirs": "file:///t", **uris}
 
 
 def test_what_others_wrote_stays(tmp_path: Path) -> None:

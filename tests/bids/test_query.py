@@ -158,6 +158,14 @@ def test_filter_file(dataset: Make, tmp_path: Path) -> None:
 
     assert passing({"acquisition": None}) == ["sub-a_T2w.nii.gz"]
     assert len(passing({"acquisition": "*"})) == 2
+    # In a list, as in newer versions of fMRIPrep: absent, or one of the values.
+    assert passing({"run": [None, 3]}) == [
+        "sub-a_T2w.nii.gz",
+        "sub-a_acq-sag_T2w.nii.gz",
+    ]
+    assert passing({"acquisition": [None, "sag"], "run": ["*"]}) == [
+        "sub-a_acq-sag_run-2_T2w.nii.gz"
+    ]
     assert passing({"acq": "sag", "run": 2}) == ["sub-a_acq-sag_run-2_T2w.nii.gz"]
     # A filter of one modality leaves the others alone.
     both = names(root, modalities=["T2w", "T1w"], filters={"T2w": {"run": 2}})

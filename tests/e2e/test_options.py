@@ -117,6 +117,8 @@ def test_a_corrected_mask_replaces_its_phase(
     sidecar = json.loads(result.with_name(result.name.replace(".nii.gz", ".json")).read_text())
     assert f"bids:mine:sub-a/anat/{path.name}" in sidecar["Sources"]
     assert list(sidecar["Provenance"]["Corrections"]) == [kind]
+    links = json.loads((copy.out / "dataset_description.json").read_text())["DatasetLinks"]
+    assert links == {"raw": copy.bids.as_uri(), "mine": root.as_uri()}
     assert copy(capsys, *more, "--dry-run") == 0
     assert "0 would run, 1 are done" in copy.text
     assert copy(capsys, *LINEAR, "--dry-run") == 0

@@ -21,7 +21,7 @@ from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 from spineps_nipype.reports.viewer import write_volumes
 from spineps_nipype.workflows.cli import main
 
-from ..workflows.stored_dataset import Stored
+from ..workflows.stored_dataset import LEVELS, ODD, Stored
 from .browser import opened
 
 pytestmark = pytest.mark.e2e
@@ -141,6 +141,13 @@ def test_the_group_in_a_browser(tmp_path: Path) -> None:
         unchecked, said = scans(page), page.locator("#said").text_content()
         page.get_by_label("Checks").select_option("all")
         pictures = page.locator("#table img").count()
+        far = page.locator("#disc_height a:has(circle.far)")
+        marked = far.evaluate_all("all => all.map(a => [a.getAttribute('href'), a.ariaLabel])")
+        fills = page.locator("circle.far, rect.box").evaluate_all(
+            "all => all.map(e => e.className.baseVal + getComputedStyle(e).fill)"
+        )
+        page.locator("#disc_height summary").click()
+        told = page.locator("#disc_height details tbody tr:visible").count()
         page.locator("#table a").first.click()
         subject = page.title()
     assert up == [*in_order[1:10], in_order[0], in_order[10]], "the scan without a value is last"
@@ -150,20 +157,28 @@ def test_the_group_in_a_browser(tmp_path: Path) -> None:
     assert some == ["sub-1_T2w", "sub-10_T2w"]
     assert (unchecked, said) == (["sub-10_T2w"], "1 of 11 scans")
     assert pictures == 10
+    # The outlier of each level is marked in a colour of its own, is named, and leads to its scan.
+    assert [place for place, _ in marked] == ["sub-0.html#sub-0_T2w"] * len(LEVELS)
+    assert marked[1][1] == f"sub-0_T2w, L2: {ODD}, far from the others"
+    assert len(set(fills)) == 2
+    assert told == len(LEVELS)
     assert subject.startswith("sub-0")
 
 
-def test_contrast_and_labels_of_the_group_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "least"), [("group.html", 50), ("sub-1.html", 20)])
+def test_contrast_and_labels(tmp_path: Path, name: str, least: int) -> None:
     """Text has the contrast that WCAG AA asks for; pictures and fields have names."""
     stored = Stored(tmp_path)
-    main([str(stored.bids), str(stored.out), "group"])
-    with opened(stored.out / "group.html") as page:
-        pairs = page.locator("td, th, a, p, li, small, summary").evaluate_all(COLOURS)
-        unnamed = page.locator("img:not([alt]), input:not([aria-label])").evaluate_all(
-            "all => all.filter(e => e.tagName === 'IMG' || !e.labels.length).length"
-        )
+    main([str(stored.bids), str(stored.out), "group", "--reports-only"])
+    with opened(stored.out / name) as page:
+        pairs = page.locator(
+            "td, th, a, p, li, small, summary, label, button, legend, caption, pre"
+        ).evaluate_all(COLOURS)
+        unnamed = page.locator(
+            "img:not([alt]), :is(input, select, textarea):not([aria-label])"
+        ).evaluate_all("all => all.filter(e => e.tagName === 'IMG' || !e.labels.length).length")
         language = page.locator("html").get_attribute("lang")
-    assert len(pairs) > 50
+    assert len(pairs) > least
     assert min(contrast(*pair) for pair in pairs) >= 4.5
     assert (unnamed, language) == (0, "en")
 

@@ -59,6 +59,15 @@ def test_discs(measured: tuple[Rows, tuple[float, ...]]) -> None:
     rows, zoom = measured
     for name in ("L1", "L2", "L3", "L4"):
         assert close(rows[name]["disc_height"], DISC_HEIGHT, zoom[1])
+        assert abs(rows[name]["disc_volume"] / disc_volume(wedge=0.2, bend=6.0) - 1) < 0.03
+
+
+def disc_volume(wedge: float, bend: float) -> float:
+    """Volume of a disc [mm³]: behind its centre the bodies come nearer than it is high."""
+    depth = np.linspace(1 - DEPTH / 2, DEPTH / 2 - 1, 1001)
+    nearer = depth * (np.tan(np.deg2rad(bend / 2)) + wedge * HEIGHT / 2 / DEPTH)
+    half = DISC_HEIGHT / 2 - np.maximum(nearer, 0)
+    return float(np.trapezoid(2 * half, depth)) * (WIDTH - 2)
 
 
 def test_canal_and_cord(measured: tuple[Rows, tuple[float, ...]]) -> None:

@@ -57,9 +57,18 @@ def test_named_folders() -> None:
         (["--bids-filter-file", "/no/f.json"], "--bids-filter-file: there is no file /no/f.json"),
         (["--manual-labels", "/no/f.tsv"], "--manual-labels: there is no file /no/f.tsv"),
         (["-d", "mine=/no/where"], "-d/--derivatives: mine=/no/where is no folder"),
+        (["-d", "raw=/"], "-d/--derivatives: raw=/: the name is taken"),
+        (["-d", "a=/", "-d", "a=/tmp"], "-d/--derivatives: a=/tmp: the name is taken"),
         (["--models-dir", "/no/models"], "--models-dir: there is no folder /no/models"),
         (["--config-file", "/no/c.toml"], "--config-file /no/c.toml: the file cannot be read"),
         (["--plugin", "PBSX"], "argument --plugin: invalid choice: 'PBSX'"),
+        (["--modalities", "T2w", "xray"], "argument --modalities: There is no modality 'xray'"),
+        (["--crop-box", "1:2,3"], "argument --crop-box: '1:2,3' is no box"),
+        (["--keep-only", "all"], "argument --keep-only: unknown output folders: all"),
+        (["--proc-sem-step-size", "3"], "--proc-sem-step-size: 3.0 is not from 0.01 to 1"),
+        (["--proc-pad-size", "-3"], "argument --proc-pad-size: -3 is not 0 or more"),
+        (["--thr", "7"], "argument --thr: 7.0 is not from 0 to 1"),
+        (["--loc", "/no/loc"], "argument --loc: there is nothing at /no/loc"),
     ],
 )
 def test_errors_name_the_option_and_its_value(
@@ -98,6 +107,18 @@ def test_the_command_line_wins(tmp_path: Path) -> None:
     options = parse("--config-file", str(file), "--nprocs", "5")
     assert (options.nprocs, options.modalities, options.low_mem) == (5, ("ct",), True)
     assert options.settings.instance.proc_inst_batch_size == 1
+
+
+def test_a_list_may_be_given_in_parts(tmp_path: Path) -> None:
+    """Nothing that was asked for is lost; what a file or a default says is not added."""
+    file = tmp_path / "c.toml"
+    file.write_text('participant_label = ["c"]\nsession_label = ["1", "2"]\n')
+    words = ("--participant-label", "a", "-d", "x=/x", "--participant-label", "b", "-d", "y=/y")
+    options = parse("--config-file", str(file), *words, "--modalities", "ct")
+    assert options.participant_label == ("a", "b")
+    assert options.session_label == ("1", "2")
+    assert [name for name, _ in options.derivatives] == ["x", "y"]
+    assert options.modalities == ("ct",)
 
 
 def test_paths_in_a_file_are_beside_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,24 @@ def test_one_line_on_a_terminal() -> None:
     assert "\n" not in text.getvalue()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_the_line_fits_on_the_terminal() -> None:
+    """A longer one would be broken, and each update would leave a part of it behind."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    with open(writer, "w") as stream, open(reader, "rb", buffering=0) as shown:
+        progress = Progress(scans("a-name-of-a-scan", "b"), None, stream)
+        progress(NodeEvent(name("a-name-of-a-scan", "semantic"), "start"))
+        lines = shown.read(4096).decode().split("\r")
+    assert max(len(line) for line in lines) == 59
+    assert "0 of 2 scans done, 1 running, 0 failed" in lines[-1]
+
+
 def test_a_full_disk_or_a_closed_stream_stops_nothing(tmp_path: Path) -> None:
     stream = io.StringIO()
     progress = Progress(scans("a"), tmp_path / "absent" / "progress.jsonl", stream)
@@ -123,12 +142,17 @@ def test_the_end_of_each_scan_is_told_with_counts(tmp_path: Path) -> None:
 def test_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("spineps_nipype.workflows.progress.time.monotonic", lambda: now[0])
-    progress = Progress(scans("a", "b"), None, io.StringIO())
+    text = io.StringIO()
+    progress = Progress(scans("a", "b"), None, text)
     assert progress.seconds_left is None
     now[0] += 60
     for node in NODES:
         progress(NodeEvent(name("a", node), "done", 15.0))
     assert progress.seconds_left == pytest.approx(60)
+    progress(NodeEvent(name("b", "semantic"), "done", 15.0))
+    lines = text.getvalue().splitlines()
+    assert "1 of 2 scans done, 0 running, 0 failed, about 1:00 left" in lines[-2]
+    assert lines[-1].endswith("sub-b: semantic mask (15 s), about 0:03 left")
 
 
 @pytest.mark.parametrize("kind", ["done", "failed"])

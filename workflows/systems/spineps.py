@@ -81,7 +81,8 @@ class SpinepsSystem:
 
     def describe(self) -> None:
         """Description of the derivative, label tables."""
-        describe_dataset(self._options.output_dir, self._options.bids_dir)
+        options = self._options
+        describe_dataset(options.output_dir, options.bids_dir, options.derivatives)
 
     def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
         """Text and references."""

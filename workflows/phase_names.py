@@ -1,0 +1,63 @@
+"""Words for the nodes of a scan that are worth one, and how much of its time they take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PHASE_NAMES: Final[Mapping[str, str]] = {
+    "conform": "checking",
+    "spine_crop": "spine crop",
+    "preprocess": "bias correction",
+    "semantic": "semantic mask",
+    "instance": "vertebra instances",
+    "post_process": "post-processing",
+    "label_vertebrae": "vertebra names",
+    "fix_names": "fixed names",
+    "finalize_masks": "final masks",
+    "centroids": "centroids",
+    "snapshot": "snapshot",
+    "network1": "network of step 1",
+    "rules1": "discs",
+    "network2": "network of step 2",
+    "rules2": "vertebrae",
+    "cord": "cord mask",
+    "pictures": "quality control",
+    "slices": "bodies and discs",
+    "compare": "comparison",
+    "measure": "metrics and checks",
+}
+"""Nodes that are worth a word, and the word."""
+WEIGHTS: Final[Mapping[str, float]] = {
+    "conform": 1,
+    "spine_crop": 1,
+    "preprocess": 12,
+    "semantic": 45,
+    "instance": 25,
+    "post_process": 8,
+    "label_vertebrae": 6,
+    "fix_names": 1,
+    "finalize_masks": 4,
+    "centroids": 3,
+    "snapshot": 3,
+    "network1": 45,
+    "rules1": 4,
+    "network2": 35,
+    "rules2": 4,
+    "cord": 30,
+    "pictures": 4,
+    "slices": 30,
+    "compare": 10,
+    "measure": 3,
+}
+"""Share of each node in the time of a scan, for the percentage and the remaining time."""
+OTHER_WEIGHT: Final = 0.05
+
+
+def weight(node: str) -> float:
+    """Weight of a node by its full name.
+
+    >>> weight("spineps_wf.scan_a.spineps_wf.semantic"), weight("spineps_wf.scan_a.save_final")
+    (45, 0.05)
+    """
+    return WEIGHTS.get(node.rpartition(".")[2], OTHER_WEIGHT)
