@@ -46,6 +46,23 @@ def init_scan_wf(
 ) -> pe.Workflow:
     """Carry out the plan of a scan and store the results.
 
+    Workflow Graph
+        .. workflow::
+            :graph2use: orig
+            :simple_form: yes
+
+            from pathlib import Path
+            from spineps_nipype.models.lookup import find_package
+            from spineps_nipype.workflows.provenance import PHASES
+            from spineps_nipype.workflows.reuse import OUTPUT_KEYS, ScanPlan, Step, StoredResults
+            from spineps_nipype.workflows.scan import init_scan_wf
+            wf = init_scan_wf(
+                in_file="/bids/sub-01/anat/sub-01_T2w.nii.gz",
+                paths={key: Path(f"/out/{key}.nii.gz") for key in OUTPUT_KEYS.values()},
+                plan=ScanPlan(tuple(Step(p, "run", "new") for p in PHASES), StoredResults()),
+                models={k: find_package("auto", k) for k in ("semantic", "instance", "labeling")},
+            )
+
     Parameters
     ----------
     in_file

@@ -20,10 +20,11 @@ from spineps_nipype.workflows.graph import edges
 CHARACTER, PAD, HEIGHT, ROW, GAP = 7.2, 16, 30, 62, 18
 """Width of a letter, room in a box, height of a box, distance of rows and of boxes [px]."""
 STYLE = (
-    "text{font:12px ui-monospace,monospace;text-anchor:middle;dominant-baseline:middle;"
-    "fill:#222}rect{fill:#eef4fb;stroke:#4a7fb5}.end{fill:#f4f4f4;stroke:#999}"
-    "path{fill:none;stroke:#888;stroke-width:1.2}"
+    ".graph text{font:12px ui-monospace,monospace;text-anchor:middle;dominant-baseline:middle;"
+    "fill:#222}.graph rect{fill:#eef4fb;stroke:#4a7fb5}.graph .end{fill:#f4f4f4;stroke:#999}"
+    ".graph path{fill:none;stroke:#888;stroke-width:1.2}"
 )
+"""For this picture alone: a style in a picture holds for the whole page, its icons too."""
 
 
 class WorkflowGraph(Directive):
@@ -87,7 +88,7 @@ def svg(workflow: Any) -> str:
     total += _bow(height)
     return (
         '<div style="overflow-x:auto" tabindex="0">'
-        f'<svg role="img" aria-label="graph of {escape(workflow.name)}" '
+        f'<svg class="graph" role="img" aria-label="graph of {escape(workflow.name)}" '
         f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height:.0f}" '
         f'style="width:{total:.0f}px;max-width:none;background:#fff">'
         f"<style>{STYLE}</style>{''.join(lines)}</svg></div>"
