@@ -41,6 +41,8 @@ LABELING_CONFIG: Final[dict[str, Any]] = {
     "labels": {},
     "expected_inputs": ["img"],
     "cutout_size": list(labeling_data.PATCH),
+    "anomaly_cost": 1.0,
+    "sacrum_cost": 1.0,
 }
 
 

@@ -99,6 +99,10 @@ class ModelConfig:
     seed_erosion: int = 2
     """Ours: voxels that bodies are eroded by to find seeds. SPINEPS takes 2, which leaves nothing
     of cervical bodies, or of thin slabs, on a coarse grid."""
+    anomaly_cost: float = 0.0
+    """Ours: score that a path with a T13, an L6, or without a T12 must gain by it (labelling)."""
+    sacrum_cost: float = 0.0
+    """Ours: score that it costs if the vertebra above a sacrum is not the last lumbar one."""
 
     @property
     def kind(self) -> Kind:
@@ -203,6 +207,9 @@ class ModelConfig:
         for key in ("corpus_size_cleaning", "vert_size_threshold", "seed_erosion"):
             if key in raw:
                 optional[key] = int(raw[key])
+        for key in ("anomaly_cost", "sacrum_cost"):
+            if key in raw:
+                optional[key] = float(raw[key])
         for key in ("has_c1", "needs_corp", "shrink_tile"):
             if key in raw:
                 optional[key] = bool(raw[key])

@@ -13,20 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 from TPTBox import NII
 
-from ..core.anatomy import C1, C2, CORPUS, CORPUS_BORDER, DENS
+from ..core.anatomy import C1, C2, CORPUS, CORPUS_BORDER, DENS, SACRUM
 from ..core.components import Box
 from ..core.upstream import upstream
 from ..models.protocols import LabelingModel
 from ..settings import LabelingSettings, Numerics
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
-from .labeling_scores import Scores, score_vertebrae
+from .labeling_scores import Scores, above_sacrum, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
 
 logger = logging.getLogger(__name__)
 
 DENS_MM3: Final = 250.0
 """Dens volume above which an instance must be C2."""
+SACRUM_MM3: Final = 2000.0
+"""Less of a sacrum (its volume is some 100 cm3) may be an error."""
 ALTERNATIVES: Final = 2
 COLUMNS: Final[dict[str, dict[str, str]]] = {
     "number": {"Description": "Number of the vertebra counted from the top, before naming."},
@@ -109,7 +111,16 @@ def label_vertebrae(
         forced={numbers.index(n): label - C1 for n, label in forced.items()},
         numerics=numerics,
     )
-    path = find_path(scores, c1_enabled=c1_enabled, settings=settings, numerics=numerics)
+    own, judged = not upstream(numerics).own_keys_ignored, scores
+    if own and np.count_nonzero(spine_box == SACRUM) * math.prod(image.zoom) > SACRUM_MM3:
+        judged = above_sacrum(scores, network.config.sacrum_cost)
+    path = find_path(
+        judged,
+        c1_enabled=c1_enabled,
+        settings=settings,
+        anomaly_cost=network.config.anomaly_cost if own else 0.0,
+        numerics=numerics,
+    )
     named = {n: label for n, label in zip(numbers, path.labels, strict=True) if label is not None}
     if c1_enabled and instances[0] not in named:
         labels = set(named.values())

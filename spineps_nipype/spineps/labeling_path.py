@@ -62,6 +62,7 @@ def find_path(
     *,
     c1_enabled: bool,
     settings: LabelingSettings,
+    anomaly_cost: float = 0.0,
     numerics: Numerics = "mended",
 ) -> LabelPath:
     """Find the names with the highest total score.
@@ -72,6 +73,8 @@ def find_path(
         Whether the top vertebra may be C1.
     settings
         ``proc_lab_force_no_tl_anomaly`` allows neither a T13 nor a missing T12.
+    anomaly_cost
+        Cost of a T13, of an L6 and of a missing T12.
     numerics
         ``spineps-2.1.3`` drops a path with a third T12 or L5 only after choosing it, decides
         on a continuation before the cost of changing region, and with 26 classes makes T13
@@ -87,7 +90,7 @@ def find_path(
         if cost < IMPOSSIBLE / 2:
             return LabelPath(list(classes), _labels(classes, scores.axis), cost)
     for gap in (0, rows - 1):
-        named, cost = _Search(scores, start, force, gap).best()
+        named, cost = _Search(scores, start, force, gap, anomaly_cost).best()
         if math.isfinite(cost):
             break
     if gap:
@@ -117,9 +120,12 @@ def _labels(classes: Sequence[int], axis: ClassAxis) -> list[int | None]:
 class _Search:
     """Exact search from the last row upwards; the state knows whether a name was doubled."""
 
-    def __init__(self, scores: Scores, start: int, force: bool, gap: int) -> None:
+    def __init__(
+        self, scores: Scores, start: int, force: bool, gap: int, anomaly_cost: float
+    ) -> None:
         self.scores, self.axis = scores, scores.axis
         self.force, self.gap, self.start = force, gap, start
+        self.anomaly_cost = anomaly_cost
         labels = self.axis.labels
         self.t11, self.t12, self.l1 = (labels.index(v) for v in (T11, T12, 20))
         self.l5 = labels.index(L5)
@@ -170,6 +176,8 @@ class _Search:
                 cost = self.value[below][target] + SKIP_COST * skipped
                 if self._is_t13(state, target):
                     cost += float(self.scores.t13[below])
+                if self._is_anomaly(state, target):
+                    cost += self.anomaly_cost
                 if self.axis.region(target[0]) > region:
                     cost += float(relative[2 * region + 1])
                 if cost < best:
@@ -182,6 +190,11 @@ class _Search:
 
     def _is_t13(self, state: State, target: State) -> bool:
         return target[0] == self.t13 or (target[0] == state[0] == self.t12)
+
+    def _is_anomaly(self, state: State, target: State) -> bool:
+        without_t12 = state[0] == self.t11 and target[0] == self.l1
+        sixth = self.axis.labels[target[0]] == L6 or target[1]
+        return without_t12 or sixth or self._is_t13(state, target)
 
     def _moves(self, state: State) -> Iterator[State]:
         cls, doubled = state

@@ -6,13 +6,14 @@ Source: SPINEPS 2.1.3 (VERIDAH), scores of the vertebrae.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from ..core.anatomy import L5, L6
 from ..core.upstream import upstream
 from ..errors import ModelError
 from ..settings import Numerics
@@ -148,6 +149,14 @@ def score_vertebrae(
         total[row] = 0
         total[row, cls] = FORCED_SCORE
     return Scores(axis, total, _relative(given, rows), _t13(given, rows, numerics), visible)
+
+
+def above_sacrum(scores: Scores, cost: float) -> Scores:
+    """Scores of vertebrae the lowest of which stands on a sacrum: it is the last lumbar one."""
+    total = scores.total.copy()
+    lumbar_end = [label in (L5, L6) for label in scores.axis.labels]
+    total[-1, ~np.array(lumbar_end)] -= cost
+    return replace(scores, total=total)
 
 
 def _normalise(values: FloatArray) -> FloatArray:

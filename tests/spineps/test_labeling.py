@@ -40,7 +40,12 @@ class Oracle:
     @property
     def config(self) -> SimpleNamespace:
         spacing = (self.spacing,) * 3
-        return SimpleNamespace(orientation=("P", "I", "R"), target_spacing=lambda _: spacing)
+        return SimpleNamespace(
+            orientation=("P", "I", "R"),
+            target_spacing=lambda _: spacing,
+            anomaly_cost=0.0,
+            sacrum_cost=0.0,
+        )
 
     def predict(self, patches: np.ndarray) -> dict[str, np.ndarray]:
         self.seen = patches

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from spineps_nipype.errors import ModelError
 from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.labeling_path import find_path
-from spineps_nipype.spineps.labeling_scores import AXIS_24, AXIS_26, Scores, score_vertebrae
+from spineps_nipype.spineps.labeling_scores import (
+    AXIS_24,
+    AXIS_26,
+    Scores,
+    above_sacrum,
+    score_vertebrae,
+)
 
 FREE = LabelingSettings()
 FORCED = LabelingSettings(proc_lab_force_no_tl_anomaly=True)
@@ -208,3 +214,30 @@ def test_groups_and_regions_alone_can_name() -> None:
     groups = np.zeros((4, 12))
     groups[[0, 1, 2, 3], [7, 8, 9, 9]] = 1
     assert path({"VERTGRP": groups}).labels == [18, 19, 20, 21]
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [[17, 18, 18, 19, 20], [20, 21, 22, 23, 23], [16, 17, 19, 20, 21]],
+    ids=["T13", "L6", "no T12"],
+)
+def test_an_anomaly_must_gain_what_it_costs(classes: list[int]) -> None:
+    scores = score_vertebrae({"VERT": peaks(classes, height=0.3)})
+    free = find_path(scores, c1_enabled=False, settings=FREE)
+    assert free.classes == classes
+    dear = find_path(scores, c1_enabled=False, settings=FREE, anomaly_cost=1.0)
+    assert 28 not in dear.labels
+    assert 25 not in dear.labels
+    assert all(b - a == 1 for a, b in pairwise(dear.classes))
+    clear = score_vertebrae({"VERT": peaks(classes, height=1.0)})
+    kept = find_path(clear, c1_enabled=False, settings=FREE, anomaly_cost=0.3)
+    assert kept.classes == classes
+
+
+def test_the_last_lumbar_vertebra_stands_on_the_sacrum() -> None:
+    scores = score_vertebrae({"VERT": peaks([18, 19, 20, 21, 22], height=0.3)})
+    on_sacrum = above_sacrum(scores, 2.0)
+    assert find_path(scores, c1_enabled=False, settings=FREE).labels[-1] == 23
+    found = find_path(on_sacrum, c1_enabled=False, settings=FREE, anomaly_cost=1.0)
+    assert found.labels == [20, 21, 22, 23, 24]
+    assert np.array_equal(on_sacrum.total[:-1], scores.total[:-1])
