@@ -66,7 +66,8 @@ def read_history(logs: Path, bids_dir: Path, wanted: Collection[str] | None = No
     """Read the runs, the newest first.
 
     Folders that were moved since are found by what each run says of its own dataset. A run
-    without a table was killed or is still at work; it counts for scans that no other run ended.
+    without a table was killed or is still at work: it counts for scans that it has ended, and for
+    those that no other run ended.
 
     Parameters
     ----------
@@ -90,9 +91,13 @@ def read_history(logs: Path, bids_dir: Path, wanted: Collection[str] | None = No
                 history.outcomes.setdefault(source, outcome)
         else:
             reason = f"The run {run.name} has not ended; if it was killed, run it again."
+            ended = dict(_ended(run))
             for scan in said.get("scans", []):
                 outcome = PastOutcome(ErrCode.UNKNOWN.name, reason, run.name)
-                begun.setdefault(below(scan, home), outcome)
+                known = ended.get(split_extension(Path(scan).name)[0])
+                (begun if known is None else history.outcomes).setdefault(
+                    below(scan, home), known or outcome
+                )
         for label, node, seconds in _durations(run / "progress.jsonl"):
             history.times.setdefault(label, {}).setdefault(node, seconds)
         if wanted is not None and all(map(history.tells_all, wanted)):
@@ -108,10 +113,18 @@ def _outcomes(table: Path, home: Path) -> Iterator[tuple[str, PastOutcome]]:
             yield below(str(row["file"]), home), PastOutcome(code, reason, table.parent.name)
 
 
+def _ended(run: Path) -> Iterator[tuple[str, PastOutcome]]:
+    """Scans that a run without a table has brought to an end."""
+    for event in _events(run / "progress.jsonl"):
+        if event.get("ended") == "done":
+            yield event["scan"], PastOutcome(ErrCode.OK.name, "", run.name)
+        elif event.get("reason"):
+            yield event["scan"], PastOutcome(ErrCode.UNKNOWN.name, event["reason"], run.name)
+
+
 def _durations(path: Path) -> Iterator[tuple[str, str, float]]:
     """Label, node and seconds of what was computed, the last first."""
-    events = list(_events(path)) if path.is_file() else []
-    for event in reversed(events):
+    for event in reversed(list(_events(path))):
         if event.get("event") == "done" and "scan" in event:
             node = str(event.get("node", "")).rpartition(".")[2]
             yield event["scan"], node, float(event.get("seconds") or 0)
@@ -124,6 +137,8 @@ def below(scan: str | Path, bids_dir: Path) -> str:
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.is_file():
+        return
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             event = json.loads(line)

@@ -178,6 +178,8 @@ class Progress:
             entry["job"] = event.job
         if event.kind == "failed" and scan.failure is not None:
             entry["reason"] = scan.failure.reason
+        if scan.finished:
+            entry["ended"] = "done" if scan.failure is None else "failed"
         with suppress(OSError), self._file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry) + "\n")
 

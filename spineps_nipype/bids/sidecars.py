@@ -10,7 +10,10 @@ from typing import Any, Final
 
 RAW_LINK: Final = "raw"
 """Name under which `dataset_description.json` links the dataset of the scans."""
-PACKAGES: Final = ("spineps-nipype", "nipype", "torch", "nnunetv2", "TPTBox", "numpy", "scipy")
+PACKAGES: Final = (
+    *("spineps-nipype", "nipype", "torch", "openvino", "nnunetv2", "TPTBox", "SimpleITK"),
+    *("numpy", "scipy"),
+)
 """Packages whose versions can change a result."""
 
 

@@ -152,8 +152,11 @@ def body_shape(body: MaskBox, frame: LocalFrame) -> BodyShape:
     ]
     width = middle(extent(body.sample(frame, band_p, band_i, r), 2, step))
 
-    heights_known = not set("SI") & set(body.cut)
-    sides_known = {axis: not set(letters) & set(body.cut) for axis, letters in _LETTERS.items()}
+    heights_known = not set("SI") & set(body.cut)  # without them, half height is not known either
+    sides_known = {
+        axis: heights_known and not set(letters) & set(body.cut)
+        for axis, letters in _LETTERS.items()
+    }
     blank = float("nan")
     anterior, central, posterior = found if heights_known else (blank, blank, blank)
     return BodyShape(

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from spineps_nipype.core.anatomy import VERTEBRA_NAMES
+from spineps_nipype.workflows.cli import main
 
 from .conftest import App, only
 
@@ -85,6 +86,8 @@ def test_both_layouts_are_valid_bids(app: App, capsys: Capsys, layout: str) -> N
     assert app(capsys, "--plugin", "Linear", *chosen, *more) == 0
     names = {"spineps": "*_seg-vert_msk.nii.gz", "bids": "*_seg-vert_desc-T?w_dseg.nii.gz"}
     assert len(list((app.out / "sub-a/anat").glob(names[layout]))) == 2
+    assert main([str(app.bids), str(app.out), "group"]) == 0
+    assert (app.out / "group_scans.tsv").is_file()
     done = subprocess.run([validator, "--json", str(app.out)], capture_output=True, text=True)
     issues = json.loads(done.stdout)["issues"]["issues"]
     assert [issue for issue in issues if issue["severity"] == "error"] == []

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from spineps_nipype.core.tables import write_rows
 from spineps_nipype.workflows.history import below, read_history
 
@@ -59,6 +61,25 @@ def test_a_run_without_its_end(tmp_path: Path) -> None:
     assert "1 has not ended" in outcome.reason
     write_run(tmp_path, "0", "OK", {})
     assert read_history(tmp_path, Path("/new")).outcomes[SCAN].code == "OK"
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "reason"),
+    [
+        ({"event": "done", "ended": "done"}, "OK", ""),
+        ({"event": "failed", "ended": "failed", "reason": "It is 2-D."}, "UNKNOWN", "It is 2-D."),
+    ],
+)
+def test_scans_that_a_run_at_work_has_ended(
+    tmp_path: Path, said: dict[str, str], code: str, reason: str
+) -> None:
+    """What it says of them counts, before older runs, although its table is not written yet."""
+    write_run(tmp_path, "0", "EMPTY", {})
+    write_run(tmp_path, "1", None, {"semantic": 5})
+    with (tmp_path / "1" / "progress.jsonl").open("a") as stream:
+        stream.write("\n" + json.dumps({"scan": LABEL, "node": "snapshot", **said}) + "\n")
+    outcome = read_history(tmp_path, Path("/new")).outcomes[SCAN]
+    assert (outcome.code, outcome.reason, outcome.run) == (code, reason, "1")
 
 
 def test_no_logs(tmp_path: Path) -> None:

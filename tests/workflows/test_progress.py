@@ -47,6 +47,7 @@ def test_every_event_is_a_line_for_programs(tmp_path: Path) -> None:
     assert lines[0]["pid"] == 7
     assert (lines[1]["seconds"], lines[1]["peak_gb"]) == (2.5, 0.25)
     assert lines[3]["reason"] == "Nothing. [a.nii] Look again."
+    assert [e.get("ended") for e in lines] == [None, None, None, "failed"]
     shares = [e["progress"] for e in lines]
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[1] < shares[2] < shares[3] == 1.0
@@ -135,6 +136,11 @@ def test_the_end_of_each_scan_is_told_with_counts(tmp_path: Path) -> None:
         "1 of 3 scans done, 1 running, 1 failed",
     ]
     last = json.loads(file.read_text().splitlines()[-1])
+    ends = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(e["scan"], e["ended"]) for e in ends if "ended" in e] == [
+        ("sub-a", "done"),
+        ("sub-b", "failed"),
+    ]
     counted = [last[key] for key in ("scans", "scans_done", "scans_running", "scans_failed")]
     assert counted == [3, 1, 1, 1]
 
