@@ -173,7 +173,10 @@ def test_absent_networks_say_how_to_get_them(lab: Lab, tmp_path: Path, capsys: C
 def test_a_localizer_that_fits_no_scan(lab: Lab, tmp_path: Path, capsys: Capsys) -> None:
     assert lab.run("--pipeline", "totalspineseg", "--loc", str(tmp_path)) == 1
     assert "--loc-suffix" in capsys.readouterr().out
-    assert lab.run("--pipeline", "totalspineseg", "--loc", str(tmp_path / "no")) == 2
+    with pytest.raises(SystemExit) as end:
+        lab.run("--pipeline", "totalspineseg", "--loc", str(tmp_path / "no"))
+    assert end.value.code == 2
+    assert f"argument --loc: there is nothing at {tmp_path / 'no'}" in capsys.readouterr().err
 
 
 def test_unknown_folders_are_a_wrong_usage(lab: Lab, capsys: Capsys) -> None:
