@@ -134,10 +134,12 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     except OutputError as fault:
         table = None
         print(f"The table of this run is missing: {fault}")
-    if system.name != CONSENSUS:
+    interrupted = any(result.reason == INTERRUPTED for result in results)
+    if interrupted:  # whoever stops a run does not wait long for its last words
+        print("The pages of the subjects are left out; --reports-only writes them.")
+    elif system.name != CONSENSUS:
         _write_pages(options, [unit.scan.path for unit in units])
     print(last_words(results, table))
-    interrupted = any(result.reason == INTERRUPTED for result in results)
     return RunEnd(exit_status(results), interrupted)
 
 

@@ -239,6 +239,24 @@ def test_a_killed_run_goes_on(
     assert app.results() == golden
 
 
+def test_a_run_that_is_told_to_end_says_what_is_finished(app: App) -> None:
+    """At the time limit of a cluster there is no time for pages."""
+    command = [sys.executable, "-m", "spineps_nipype.workflows.cli", *app.arguments()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120
+    while not list(app.out.glob("sub-a/anat/output_raw_T2w/*spine-raw_msk.nii.gz")):
+        assert time.monotonic() < end
+        assert process.poll() is None, "the run ended before it was stopped"
+        time.sleep(0.01)
+    process.terminate()
+    text = process.communicate(timeout=120)[0]
+    assert process.returncode == 3
+    assert "The run was stopped before this scan was finished" in text.splitlines()[-1]
+    assert "--reports-only writes them" in text
+    assert {row["code"] for row in app.rows().values()} <= {"UNKNOWN", "OK"}
+    assert not list(app.out.glob("*.html"))
+
+
 def test_a_disk_that_is_too_small(app: App, small_disk: Path, capsys: Capsys) -> None:
     """Seen before the scan starts."""
     (small_disk / "other").write_bytes(bytes(28_000_000))
