@@ -126,7 +126,7 @@ def write_inputs(folder: Path, case: str) -> None:
     fine = generate(SEED, spacing=MODEL_SPACING, fov=_window(CASES[case]))
     save(to_nii(fine, fine.spine, mask=True), folder / MODEL_SPINE)
     extent = CASES[case].extent
-    spine, vert = (_extended(mask, extent, "constant") for mask in (scan.spine, scan.vert))
+    spine, vert = (_extended(mask, extent) for mask in (scan.spine, scan.vert))
     spine[np.isin(spine, (52, 53))] = 62
     write_faulty(spine, vert, scan.affine, folder)
 
@@ -178,13 +178,13 @@ def write_faulty(spine: np.ndarray, vert: np.ndarray, affine: np.ndarray, folder
         nib.save(nib.Nifti1Image(array.astype(np.uint8), affine), folder / name)
 
 
-def _extended(image: np.ndarray, extent: tuple[int, int], mode: Any = "linear_ramp") -> np.ndarray:
-    """Image cut along P and I to a number of voxels, or continued; it fades as far from a coil."""
+def _extended(image: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
+    """Image cut along P and I to a number of voxels, or with air after its end."""
     for axis, size in enumerate(extent):
         if size and image.shape[axis] >= size:
             image = np.take(image, range(size), axis=axis)
         elif size:
             pad = [(0, 0)] * 3
             pad[axis] = (0, size - image.shape[axis])
-            image = np.pad(image, pad, mode=mode)
+            image = np.pad(image, pad)
     return image

@@ -62,3 +62,12 @@ def test_the_numerics_of_spineps_compute_all_tiles() -> None:
 def test_without_a_network_that_searches_nothing_runs() -> None:
     with pytest.raises(ValueError, match="finds it"):
         segment_semantic(wide(), CodedSemantic(), AT_SPINE)
+
+
+def test_what_lies_far_beside_the_spine_is_left_out() -> None:
+    image = wide()
+    array = image.get_array().copy()
+    array[2:8, 10:24, 2:7] = 49  # 50 mm before it
+    region = find_spine(image.set_array(array), CodedSemantic(), image)
+    assert region is not None
+    assert not region.get_array()[:8].any()

@@ -25,6 +25,7 @@ from spineps_nipype.models.safe_load import load_checkpoint
 from spineps_nipype.settings import EngineSettings
 
 from .engines import Engine, make_engine
+from .memory import reused_memory
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ class InstanceNetwork:
         kind = torch.device(self._device).type
         with (
             torch.inference_mode(),
+            reused_memory(),
             torch.autocast(kind, torch.float16, enabled=amp and kind == "cuda"),
         ):
             classes = (

@@ -19,6 +19,8 @@ from torch.nn import functional
 from spineps_nipype.core.upstream import upstream
 from spineps_nipype.settings import Numerics
 
+from .memory import reused_memory
+
 SIGMA_FRACTION = 1 / 8
 """Width of the tile weights as a fraction of the tile."""
 WEIGHT_PEAK = 1000.0
@@ -113,7 +115,7 @@ def sliding_window_logits(
     )
     if region is not None:
         tiles = tiles_near(tiles, patch, functional.pad(region, pads)) or tiles
-    with torch.inference_mode():
+    with torch.inference_mode(), reused_memory():
         for done, start in enumerate(tiles, start=1):
             box = tuple(slice(a, a + p) for a, p in zip(start, patch, strict=True))
             tile = padded[(slice(None), *box)][None].float()
