@@ -13,7 +13,7 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.anatomy import ARCUS, CORPUS, CORPUS_BORDER, DISC, ENDPLATE, SPINOUS
+from ..core.anatomy import ARCUS, CORPUS, CORPUS_BORDER, DISC, ENDPLATE, SACRUM, SPINOUS
 from ..core.components import bounding_box, component_centroids, label_components
 from ..core.geometry import area_voxels
 from ..core.upstream import upstream
@@ -85,9 +85,10 @@ def join_split_top(
 
 
 def join_slivers(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float]) -> list[int]:
-    """Join instances with next to no body to the body they lie against. Not of SPINEPS.
+    """Join instances with next to no body to what they lie against. Not of SPINEPS.
 
-    A body below `SLIVER` of the median is no vertebra, unless the border of the image cuts it.
+    A body below `SLIVER` of the median is no vertebra, unless the border of the image cuts it:
+    it belongs to the body beside it, or to the sacrum.
 
     Parameters
     ----------
@@ -107,6 +108,8 @@ def join_slivers(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float])
         return []
     small = np.flatnonzero((sizes > 0) & (sizes < SLIVER * np.median(sizes[sizes > 0])))
     ends = np.unique(bodies[:, (0, -1)])
+    sacrum = len(sizes)
+    bodies[spine == SACRUM] = sacrum
     gone = []
     for number in (int(n) for n in small if n not in ends):
         sliver = bodies == number
@@ -115,10 +118,12 @@ def join_slivers(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float])
         touched = {sum(pair) - number: n for pair, n in contacts.items() if number in pair}
         other = max(touched, key=touched.__getitem__, default=0)
         if other and touched[other] > area_voxels(CONTACT_MM2, zoom):
-            vert[vert == number] = other
+            if other == sacrum:
+                spine[vert == number] = SACRUM
+            vert[vert == number] = 0 if other == sacrum else other
             gone.append(number)
     if gone:
-        logger.info("joined %d slivers of bone with the vertebra beside them", len(gone))
+        logger.info("joined %d slivers of bone with what they lie against", len(gone))
     return gone
 
 

@@ -33,6 +33,16 @@ def test_a_sliver_joins_the_body_it_lies_against() -> None:
     assert (vert[2:12, 12:13, 2:10] == 1).all()
 
 
+def test_a_sliver_on_the_sacrum_is_sacrum() -> None:
+    vert, spine = column()
+    vert[2:12, 51:62], spine[2:12, 51:62] = 0, 26
+    vert[2:12, 50, 2:10], spine[2:12, 50, 2:10] = 9, 49
+    vert[12, 50, 5:8], spine[12, 50, 5:8] = 9, 41
+    assert join_slivers(vert, spine, ZOOM) == [9]
+    assert set(np.unique(vert)) == {0, 1, 2, 3, 4}
+    assert (spine[2:13, 50, 5:8] == 26).all()
+
+
 @pytest.mark.parametrize("case", ["apart", "cut off", "half a body", "few bodies"])
 def test_other_small_bodies_stay(case: str) -> None:
     vert, spine = column(2 if case == "few bodies" else 5)
