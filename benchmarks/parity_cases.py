@@ -79,6 +79,8 @@ class Case:
     """SPINEPS label of every class of the semantic network."""
     n4 = False
     """Whether the reference ran with bias correction."""
+    background = 0.0
+    """Value of the padding."""
     preprocessing_limit = 1e-3
     """Largest difference of the prepared image that counts as equal [grey values]."""
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from TPTBox import BIDS_FILE, NII
 
-from spineps_nipype.core.images import load_image
+from spineps_nipype.core.images import background_value, load_image
 from spineps_nipype.dropin import get_actual_model, process_img_nii
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.package import ModelPackage, load_package
@@ -57,6 +57,7 @@ class LiveCase(Case):
 
     def __init__(self, image: Path, folders: Mapping[str, Path], home: Path) -> None:
         self.scan, self.folders = image, folders
+        self.background = background_value(image)
         self.name = image.name.split("_")[0]
         self.packages = Packages(image.name, *KINDS)
         self.folder = home / self.name

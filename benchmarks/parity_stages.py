@@ -82,7 +82,9 @@ def _numbers(mine: Any, reference: Any, limit: float) -> Outcome:
 def preprocessing(case: Case) -> Outcome:
     """Normalise, correct the bias field if the reference did, crop, pad."""
     settings = PreprocessSettings(proc_sem_n4_bias_correction=case.n4)
-    mine = preprocess_input(case.image, settings, is_ct=False, numerics=ORIGINAL)
+    mine = preprocess_input(
+        case.image, settings, is_ct=False, background=case.background, numerics=ORIGINAL
+    )
     limit = case.preprocessing_limit
     return _numbers(mine.get_array(), case.array("02_preprocessed"), limit)
 
