@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -85,20 +85,20 @@ def read_history(logs: Path, bids_dir: Path, wanted: Collection[str] | None = No
     for run in runs:
         said = read_json(run / "run.json")
         home = Path(said.get("options", {}).get("bids_dir") or bids_dir)
-        table = run / "scans.tsv"
+        table, events = run / "scans.tsv", list(_events(run / "progress.jsonl"))
         if table.is_file():
             for source, outcome in _outcomes(table, home):
                 history.outcomes.setdefault(source, outcome)
         else:
             reason = f"The run {run.name} has not ended; if it was killed, run it again."
-            ended = dict(_ended(run))
+            ended = dict(_ended(events, run.name))
             for scan in said.get("scans", []):
                 outcome = PastOutcome(ErrCode.UNKNOWN.name, reason, run.name)
                 known = ended.get(split_extension(Path(scan).name)[0])
                 (begun if known is None else history.outcomes).setdefault(
                     below(scan, home), known or outcome
                 )
-        for label, node, seconds in _durations(run / "progress.jsonl"):
+        for label, node, seconds in _durations(events):
             history.times.setdefault(label, {}).setdefault(node, seconds)
         if wanted is not None and all(map(history.tells_all, wanted)):
             break
@@ -113,18 +113,18 @@ def _outcomes(table: Path, home: Path) -> Iterator[tuple[str, PastOutcome]]:
             yield below(str(row["file"]), home), PastOutcome(code, reason, table.parent.name)
 
 
-def _ended(run: Path) -> Iterator[tuple[str, PastOutcome]]:
+def _ended(events: Sequence[Mapping[str, Any]], run: str) -> Iterator[tuple[str, PastOutcome]]:
     """Scans that a run without a table has brought to an end."""
-    for event in _events(run / "progress.jsonl"):
+    for event in events:
         if event.get("ended") == "done":
-            yield event["scan"], PastOutcome(ErrCode.OK.name, "", run.name)
+            yield event["scan"], PastOutcome(ErrCode.OK.name, "", run)
         elif event.get("reason"):
-            yield event["scan"], PastOutcome(ErrCode.UNKNOWN.name, event["reason"], run.name)
+            yield event["scan"], PastOutcome(ErrCode.UNKNOWN.name, event["reason"], run)
 
 
-def _durations(path: Path) -> Iterator[tuple[str, str, float]]:
+def _durations(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, float]]:
     """Label, node and seconds of what was computed, the last first."""
-    for event in reversed(list(_events(path))):
+    for event in reversed(events):
         if event.get("event") == "done" and "scan" in event:
             node = str(event.get("node", "")).rpartition(".")[2]
             yield event["scan"], node, float(event.get("seconds") or 0)

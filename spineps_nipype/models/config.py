@@ -46,6 +46,12 @@ REQUIRED: Final = (
     "default_step_size",
     "labels",
 )
+_PLAIN_KEYS: Final[Mapping[type, tuple[str, ...]]] = {
+    int: ("corpus_size_cleaning", "vert_size_threshold", "seed_erosion"),
+    float: ("anomaly_cost", "sacrum_cost"),
+    bool: ("has_c1", "needs_corp", "shrink_tile"),
+}
+"""Optional keys whose values are taken as they stand, by their type."""
 _NUMBER_OF_NAME: Final[Mapping[str, int]] = {
     **{name: number for number, name in VERTEBRA_NAMES.items()},
     **{name: number for number, name in SPINE_NAMES.items()},
@@ -204,15 +210,8 @@ class ModelConfig:
             optional["metal"] = tuple(int(v) for v in raw["metal"])
         if "cutout_size" in raw:
             optional["cutout_size"] = _cutout(raw["cutout_size"])
-        for key in ("corpus_size_cleaning", "vert_size_threshold", "seed_erosion"):
-            if key in raw:
-                optional[key] = int(raw[key])
-        for key in ("anomaly_cost", "sacrum_cost"):
-            if key in raw:
-                optional[key] = float(raw[key])
-        for key in ("has_c1", "needs_corp", "shrink_tile"):
-            if key in raw:
-                optional[key] = bool(raw[key])
+        for convert, keys in _PLAIN_KEYS.items():
+            optional |= {key: convert(raw[key]) for key in keys if key in raw}
         if "mapping" in raw:
             optional["mapping"] = {_label(k): _label(v) for k, v in raw["mapping"].items()}
         return cls(

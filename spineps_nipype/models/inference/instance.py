@@ -74,15 +74,16 @@ class InstanceNetwork:
         """
         out: list[NDArray[np.uint8]] = []
         size = max(min(int(batch_size), self._batch_size or len(cutouts)), 1)
-        while len(out) < len(cutouts):
-            batch = cutouts[len(out) : len(out) + size]
-            try:
-                out.extend(self._batch(batch, amp))
-            except torch.cuda.OutOfMemoryError:
-                if size == 1:
-                    raise
-                size = 1
-                logger.warning("out of device memory: cut-outs are predicted one by one")
+        with reused_memory():
+            while len(out) < len(cutouts):
+                batch = cutouts[len(out) : len(out) + size]
+                try:
+                    out.extend(self._batch(batch, amp))
+                except torch.cuda.OutOfMemoryError:
+                    if size == 1:
+                        raise
+                    size = 1
+                    logger.warning("out of device memory: cut-outs are predicted one by one")
         return out
 
     def _batch(self, cutouts: Sequence[NDArray[Any]], amp: bool) -> list[NDArray[np.uint8]]:
@@ -92,16 +93,11 @@ class InstanceNetwork:
         kind = torch.device(self._device).type
         with (
             torch.inference_mode(),
-            reused_memory(),
             torch.autocast(kind, torch.float16, enabled=amp and kind == "cuda"),
         ):
-            classes = (
-                self._network(self._start(labels)).argmax(dim=1).to("cpu", torch.uint8).numpy()
-            )
+            start = convolve_labels(self._stem, labels, self._input)
+            classes = self._network(start).argmax(dim=1).to("cpu", torch.uint8).numpy()
         return [self._table[c] for c in classes]
-
-    def _start(self, labels: Tensor) -> Tensor:
-        return convolve_labels(self._stem, labels, self._input)
 
     def _input(self, labels: Tensor) -> Tensor:
         if self._channels == 1:

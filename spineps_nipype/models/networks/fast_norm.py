@@ -51,13 +51,10 @@ class SpelledGroupNorm(nn.GroupNorm):
 
     def _mean(self, values: Tensor) -> Tensor:
         """Mean of each channel's group; no sum in float32 has too many terms."""
-        means = values.mean(4).mean(3).mean(2).view(-1, self.num_groups, self._members)
+        members = self.num_channels // self.num_groups
+        means = values.mean(4).mean(3).mean(2).view(-1, self.num_groups, members)
         spread = means.mean(2, keepdim=True).expand_as(means)
         return spread.reshape(-1, self.num_channels, 1, 1, 1)
-
-    @property
-    def _members(self) -> int:
-        return self.num_channels // self.num_groups
 
 
 def group_norm(

@@ -59,11 +59,9 @@ def _background(
     small = torch.zeros((1, *(min(n, 2 * reach + 1) for n in shape[1:])), dtype=torch.long)
     out = conv(to_channels(small.to(conv.weight.device)))
     for axis, size in enumerate(shape[1:], start=2):
-        middle = min(reach, out.shape[axis] - 1)
         places = torch.arange(size, device=out.device)
-        from_end = out.shape[axis] - size + places
-        where = torch.where(places < reach, places, from_end.clamp(min=middle))
-        out = out.index_select(axis, where.clamp(max=out.shape[axis] - 1))
+        from_end = places - (size - out.shape[axis])
+        out = out.index_select(axis, torch.maximum(places.clamp(max=reach), from_end))
     repeated: Tensor = out if shape[0] == 1 else out.repeat(shape[0], 1, 1, 1, 1)
     return repeated
 
@@ -76,8 +74,8 @@ def _boxes(found: Tensor, reach: int) -> list[Box]:
         rows = slice(low, min(low + BAND, size))
         near = found[:, max(low - reach, 0) : rows.stop + reach]
         if near.any():
-            p, r = (_range(near.any(dim=d).any(dim=e), reach) for d, e in ((2, 1), (0, 0)))
-            boxes.append((p, rows, r))
+            p, r = near.any(dim=2).any(dim=1), near.any(dim=0).any(dim=0)
+            boxes.append((_range(p, reach), rows, _range(r, reach)))
     return boxes
 
 
