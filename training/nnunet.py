@@ -104,3 +104,8 @@ def write_package(
         dataset["regions_class_order"] = list(region_order)
     for path, content in (("plans.json", plans), ("dataset.json", dataset)):
         (home / path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def last_layer(network: nn.Module) -> nn.Module:
+    """The layer that gives the scores."""
+    return network.decoder.seg_layers[-1]  # type: ignore[union-attr,index,return-value]

@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from torch import nn
 
-from spineps_nipype.models.export import write_instance_package, write_labeling_package
+from spineps_nipype.models.export import (
+    packed_weights,
+    write_instance_package,
+    write_labeling_package,
+)
+from spineps_nipype.models.inference.labeling import FORM_FILE
 from training import instance_data, labeling_data
 
 INSTANCE_CONFIG: Final[dict[str, Any]] = {
@@ -70,3 +76,8 @@ def write_labeling(folder: Path, network: nn.Module, score: float) -> None:
         data_name="phantoms",
         score=score,
     )
+
+
+def write_form(folder: Path, network: nn.Module) -> None:
+    """Add the network of the forms to a labelling package."""
+    torch.save({"state_dict": packed_weights(network.state_dict(), True)}, folder / FORM_FILE)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
 from training import nnunet
+from training.calibration import with_shifts
 from training.loop import load_average, train
 from training.marginal import (
     CLASS_WEIGHTS,
@@ -53,6 +54,17 @@ CONFIG: Final[dict[str, Any]] = {
 }
 
 
+SHIFTS: Final = {
+    **dict.fromkeys((41, 42), -0.7),
+    **dict.fromkeys(range(43, 49), -1.2),
+    49: -0.7,
+    62: -0.4,
+    100: -0.7,
+}
+"""Added to the scores of labels in the package. The loss weighs them more than the background, so
+that thin parts are learnt at all, and makes them too large; set on training scans and phantoms."""
+
+
 def build_network() -> nn.Module:
     """Fresh network."""
     return nnunet.build(ARCHITECTURE, channels=1, outputs=CLASSES)
@@ -81,9 +93,10 @@ class Loss:
 def write_package(folder: Path, network: nn.Module) -> None:
     """Package in the SPINEPS layout, half precision."""
     names = ["background", *(SPINE_NAMES[label] for label in MR_LABELS)]
+    shifts = {SPINE_NAMES[label]: shift for label, shift in SHIFTS.items()}
     write_semantic_package(
         folder,
-        [network],
+        [with_shifts(network, nnunet.last_layer(network), names, shifts)],
         config=CONFIG,
         architecture=ARCHITECTURE,
         patch_size=PATCH[::-1],

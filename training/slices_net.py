@@ -125,6 +125,43 @@ def write_onnx(network: nn.Module, path: Path) -> None:
     onnx.save(_halved(model), str(path))
 
 
+def write_form_onnx(network: nn.Module, path: Path) -> None:
+    """Write a network of forms with one head as an ONNX file.
+
+    Input (1, vertebrae, measures), output (1, vertebrae, names), softmax.
+    """
+    import onnx
+
+    features = len(network.mean)  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        raw = Path(folder) / "net.onnx"
+        torch.onnx.export(
+            Probabilities(network).eval(),
+            (torch.zeros(1, 7, features),),
+            str(raw),
+            input_names=["forms"],
+            output_names=["probabilities"],
+            dynamic_axes={"forms": {1: "n"}, "probabilities": {1: "n"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        onnx.save(_halved(onnx.load(str(raw))), str(path))
+
+
+class Probabilities(nn.Module):
+    """The only head of a network, as probabilities."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Softmax over the classes."""
+        (logits,) = self.network(x).values()
+        return logits.softmax(-1)
+
+
 def _halved(model):  # type: ignore[no-untyped-def]  # onnx has no types
     """The same model with large weights in half precision, widened by nodes of their own."""
     from onnx import TensorProto, helper, numpy_helper

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spineps_nipype.totalspineseg.profiles import DATASETS
+from training.calibration import with_shifts
 from training.labeling_real import vertebra_counts
 from training.loop import train
-from training.nnunet import build, write_package
+from training.nnunet import build, last_layer, write_package
 from training.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.real_scans import training_scans
 from training.semantic import ARCHITECTURE
@@ -49,6 +50,12 @@ CONFIG: Final[dict[str, Any]] = {
     "expected_inputs": ["img"],
     "shrink_tile": True,
 }
+SHIFTS: Final[tuple[dict[str, float], dict[str, float]]] = (
+    {"canal": 0.7},
+    {"disc": -0.3, "vertebrae_O": 1.0, "vertebrae_E": 1.0, "canal": 0.7},
+)
+"""Added to the scores of regions in the packages of both steps. Where it is in doubt whether a
+vertebra is odd or even, neither reaches one half, and the bone would have a hole."""
 LAST_LAYER: Final = "decoder.seg_layers."
 LANDMARK_REGIONS: Final = slice(1, len(LANDMARKS) - 1)
 DICE_SMOOTH: Final = 20.0
@@ -155,9 +162,11 @@ def write(folder: Path, network: nn.Module) -> None:
     """Packages of both steps in the layout of the release."""
     steps = ((1, STEP1_LABELS, ("MRI",)), (2, STEP2_LABELS, ("MRI", "noNorm")))
     for step, labels, channels in steps:
+        part = network_of(network, step)
+        part = with_shifts(part, last_layer(part), list(labels)[1:], SHIFTS[step - 1])
         write_package(
             folder / DATASETS[step - 1],
-            network_of(network, step),
+            part,
             config=CONFIG,
             architecture=ARCHITECTURE,
             patch=PATCH[::-1],

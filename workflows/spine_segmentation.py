@@ -11,7 +11,7 @@ from nipype.pipeline import engine as pe
 
 from spineps_nipype.interfaces import Conform, SpineSegmentation
 from spineps_nipype.interfaces.settings_traits import write_settings
-from spineps_nipype.spine_segmentation.models import Family, find_model
+from spineps_nipype.spine_segmentation.models import Family, find_form, find_model
 from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
 
 from .spineps import NODE_CONFIG
@@ -111,7 +111,10 @@ def init_spine_segmentation_wf(
         use_gpu=on_gpu,
     )
     if not settings.only_2class:
-        slices.inputs.instance_model = str(instance_model or find_model("instance", family))
+        names = Path(instance_model or find_model("instance", family))
+        slices.inputs.instance_model = str(names)
+        if (form := find_form(names)) is not None:
+            slices.inputs.form_model = str(form)
     workflow.connect(inputnode, "in_file", conform, "in_file")
     workflow.connect(conform, "out_file", slices, "in_file")
     made = SEMANTIC_ONLY if settings.only_2class else RESULTS

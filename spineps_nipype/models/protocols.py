@@ -74,6 +74,13 @@ class InstanceModel(Protocol):
         """Labels 1 above, 2 centre, 3 below for each cut-out of mapped semantic labels."""
 
 
+class FormModel(Protocol):
+    """Names vertebrae from measures of their parts."""
+
+    def predict(self, forms: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+        """Softmax of every head, shape (vertebrae, classes), from top to bottom."""
+
+
 class LabelingModel(Protocol):
     """Names vertebrae from image patches."""
 
@@ -92,6 +99,10 @@ class LabelingModel(Protocol):
     @property
     def heads(self) -> Mapping[str, int]:
         """Head name to number of classes."""
+
+    @property
+    def form(self) -> FormModel | None:
+        """What names vertebrae by their form as well; SPINEPS packages have none."""
 
     def predict(self, patches: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Softmax of every head, shape (patches, classes)."""

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.anatomy import CORPUS_BORDER
+from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest, whole_file
+from ..core.vertebra_form import forms_without_room
 from ..errors import ModelError, SpinepsError
 from ..models.onnx_network import OnnxNetwork, batches
-from .models import CLASSES, Role, find_model
+from .models import CLASSES, Role, find_form, find_model
 from .names import original_names
-from .naming import name_spine
+from .naming import FormJudge, name_spine
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
 from .slices import prepare_slices, with_neighbours
@@ -69,6 +72,9 @@ class SegmentationInference:
     semantic_model, instance_model
         ONNX file, or anything with `predict`; by default what the user has fetched to where the
         original keeps its networks.
+    form_model
+        ONNX file that names bodies by their form; by default the one that lies beside a compact
+        instance model.
     settings
         All other options; the flag above counts in addition to the one in here.
     num_threads
@@ -83,6 +89,7 @@ class SegmentationInference:
         output_same_shape_as_input: bool = False,
         semantic_model: str | Path | SliceNetwork | None = None,
         instance_model: str | Path | SliceNetwork | None = None,
+        form_model: str | Path | None = None,
         settings: SpineSegmentationSettings | None = None,
         num_threads: int = 0,
     ) -> None:
@@ -97,6 +104,7 @@ class SegmentationInference:
             "semantic": semantic_model,
             "instance": instance_model,
         }
+        self._given_form = None if form_model is None else Path(form_model)
         self._loaded: dict[Role, SliceNetwork] = {}
         self._threads = num_threads
 
@@ -152,7 +160,8 @@ class SegmentationInference:
         names = original_names()
         if not two_class:
             classes = self._classes("instance", slices.data)
-            named = name_spine(semantic, classes, settings.naming, numerics=numerics)
+            form = self._form(slices.spacing)
+            named = name_spine(semantic, classes, settings.naming, form=form, numerics=numerics)
             labels, names, table = named.labels, named.id_to_label, named.vertebrae
         if settings.output_same_shape_as_input:
             semantic = slices.to_input(semantic, numerics=numerics)
@@ -174,6 +183,35 @@ class SegmentationInference:
                 )
             out[part] = scores.argmax(axis=1)
         return out
+
+    def _form(self, spacing: Sequence[float] | None) -> FormJudge | None:
+        """Names by the form of bodies; only where ours belongs to the network, and in mm."""
+        path = self._form_path()
+        if path is None or spacing is None or self.settings.numerics == "original":
+            return None
+        steps = (*spacing[1:], spacing[0])
+        network = OnnxNetwork(path, self._devices["instance"], self._threads)
+
+        def judge(bodies: NDArray[Any], discs: NDArray[np.bool_]) -> NDArray[Any]:
+            vert, disc = (a.transpose(1, 2, 0)[::-1, ::-1] for a in (bodies, discs))
+            spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
+            numbers = range(1, int(bodies.max()) + 1)
+            forms = forms_without_room(spine, vert, numbers, steps)
+            return np.asarray(network.predict(forms[None].astype(np.float32))[0])
+
+        return judge
+
+    def _form_path(self) -> Path | None:
+        instance = self._path("instance")
+        if self._given_form is not None or instance is None:
+            return self._given_form
+        return find_form(instance)
+
+    def _path(self, role: Role) -> Path | None:
+        """File of a network, None for an object that was given in its place."""
+        given = self._given[role]
+        given = find_model(role) if given is None else given
+        return Path(given) if isinstance(given, str | Path) else None
 
     def _network(self, role: Role) -> SliceNetwork:
         if role not in self._loaded:
@@ -200,10 +238,13 @@ class SegmentationInference:
         roles: tuple[Role, ...] = ("semantic",) if two_class else ("semantic", "instance")
         parts = [repr((self.settings, two_class, spacing and tuple(spacing)))]
         for role in roles:
-            given = self._given[role] or find_model(role)
-            if not isinstance(given, str | Path):
+            path = self._path(role)
+            if path is None:
                 return None
-            parts.append(file_digest(given))
+            parts.append(file_digest(path))
+        form = None if two_class else self._form_path()
+        if form is not None:
+            parts.append(file_digest(form))
         data = np.ascontiguousarray(volume)
         parts.append(f"{data.shape} {data.dtype}")
         key = hashlib.sha256("\n".join(parts).encode() + data.tobytes()).hexdigest()

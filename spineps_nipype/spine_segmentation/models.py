@@ -29,6 +29,8 @@ FILES: Final[dict[Family, dict[Role, str]]] = {
     },
 }
 SYSTEM: Final = "spine-segmentation"
+FORM_FILE: Final = "compact_form.onnx"
+"""Beside a network of names of ours: one that tells names from the form of bodies."""
 MARKS: Final[dict[Role, str]] = {"semantic": "Seg2_", "instance": "Seg25_"}
 """Part of the file name of every network of a role."""
 CLASSES: Final[dict[Role, int]] = {"semantic": 3, "instance": 26}
@@ -79,6 +81,12 @@ def find_model(
         file=places[0] / name,
         remedy=f"Its weights have no licence, so nobody ships them; fetch {URL}/{name}.",
     )
+
+
+def find_form(instance: Path) -> Path | None:
+    """Network of forms that belongs to a network of names, None if it has none."""
+    path = instance.with_name(FORM_FILE)
+    return path if path.is_file() else None
 
 
 def _places(models: Path | None, compact: Path | None) -> list[Path]:

@@ -6,6 +6,7 @@ Source: spine-segmentation 0.3.2, anatomical labelling, and mended rules of our 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,8 @@ from .sequence import NamedVertebra, class_histograms, likeliest_names
 from .settings import USUAL_NAMING, NamingSettings, Numerics
 from .shift import shifted_ids
 from .split import Split, split_instances
+
+FormJudge = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def name_spine(
     classes: NDArray[Any],
     settings: NamingSettings = USUAL_NAMING,
     *,
+    form: FormJudge | None = None,
     numerics: Numerics = "mended",
 ) -> NamedSpine:
     """Split and name vertebrae, then number the discs between them.
@@ -67,6 +71,9 @@ def name_spine(
         Classes of the second network: 0, then C2 to S1 as 1 to 25.
     settings
         Way of naming, and which variants are possible; ``original`` numerics know one way only.
+    form
+        From numbered bodies and the mask of the discs to probabilities of the names, as a second
+        opinion for the sequence.
 
     Raises
     ------
@@ -84,7 +91,8 @@ def name_spine(
     else:
         count = int(split.vertebrae.max())
         histograms = class_histograms(split.vertebrae, classes, count)
-        table = likeliest_names(histograms, settings)
+        by_form = None if form is None else form(split.vertebrae, semantic == DISC)
+        table = likeliest_names(histograms, settings, by_form)
         lookup = np.zeros(count + 1, dtype=np.int16)
         lookup[[v.instance for v in table]] = [v.id for v in table]
         ids = lookup[split.vertebrae]

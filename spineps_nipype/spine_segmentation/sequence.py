@@ -34,6 +34,13 @@ more often than the single shift under four kinds of noise. The shift, which hol
 L5 to be as likely as a usual spine, finds these two more often when votes are very noisy."""
 
 
+VOTES_BESIDE_FORM: Final = 0.3
+"""Weight of the votes where the form of the bodies is judged as well."""
+FORM_WEIGHT: Final = 1.0
+FAINTEST: Final = 1e-3
+"""Added to probabilities by form: none is that sure."""
+
+
 @dataclass(frozen=True)
 class NamedVertebra:
     """Name of one instance.
@@ -85,7 +92,9 @@ def class_histograms(
 
 
 def likeliest_names(
-    histograms: NDArray[np.float64], settings: NamingSettings = USUAL_NAMING
+    histograms: NDArray[np.float64],
+    settings: NamingSettings = USUAL_NAMING,
+    by_form: NDArray[Any] | None = None,
 ) -> list[NamedVertebra]:
     """Name instances, counted from the top, so that the names descend.
 
@@ -93,6 +102,8 @@ def likeliest_names(
     ----------
     histograms
         Shape (instances, 25): share of each class, C2 to S1.
+    by_form
+        Shape (instances, 26): probability of each name of `ORDER` by the form of the bodies.
 
     Returns
     -------
@@ -104,6 +115,10 @@ def likeliest_names(
         return []
     states = _states(settings)
     evidence = _log_evidence(histograms[:count], states)
+    if by_form is not None:
+        columns = [ORDER.index(name) for name in states]
+        by_form = np.asarray(by_form, dtype=float)[:count, columns]
+        evidence = VOTES_BESIDE_FORM * evidence + FORM_WEIGHT * np.log(by_form + FAINTEST)
     step = _transitions(states, settings)
     start = np.array([_visit(name) for name in states])
     best_to = _forward(evidence, step, start)

@@ -110,11 +110,14 @@ class Slices:
         Shape of the input.
     resampled_shape
         Shape after resampling, equal to `input_shape` without it.
+    spacing
+        Voxel size of `data` in mm, None where that of the input is not known.
     """
 
     data: NDArray[np.float32]
     input_shape: tuple[int, int, int]
     resampled_shape: tuple[int, int, int]
+    spacing: tuple[float, float, float] | None = None
 
     def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
         """Labels of the size of `data` on the grid of the input."""
@@ -175,7 +178,11 @@ def prepare_slices(
             HEIGHT,
         )
     resampled = (data.shape[0], data.shape[1], data.shape[2])
-    return Slices(crop_or_pad(data), shape, resampled)
+    step = None
+    if spacing is not None:
+        factors = [s * n / m for s, n, m in zip(spacing, shape, resampled, strict=True)]
+        step = (factors[0], factors[1], factors[2])
+    return Slices(crop_or_pad(data), shape, resampled, step)
 
 
 def _to_pixel_size(

@@ -16,11 +16,13 @@ from TPTBox import NII
 from ..core.anatomy import C1, C2, CORPUS, CORPUS_BORDER, DENS, SACRUM
 from ..core.components import Box
 from ..core.upstream import upstream
+from ..core.vertebra_form import vertebra_forms
 from ..models.protocols import LabelingModel
 from ..settings import LabelingSettings, Numerics
+from .frames import PIR
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
-from .labeling_scores import Scores, above_sacrum, score_vertebrae
+from .labeling_scores import Scores, above_sacrum, joined, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
 
 logger = logging.getLogger(__name__)
@@ -105,13 +107,18 @@ def label_vertebrae(
         logger.warning("no vertebra shows a body: the vertebrae keep their counting numbers")
         return Labelled(vert, [_plain_row(n, n, "count") for n in instances])
     heads = network.predict(patches)
+    own = not upstream(numerics).own_keys_ignored
+    if own and network.form is not None:
+        parts, whole = spine.reorient(PIR), vert.reorient(PIR)
+        forms = vertebra_forms(parts.get_array(), whole.get_array(), numbers, parts.zoom)
+        heads = joined(heads, network.form.predict(forms))
     forced = _forced(spine_box, vert_box, numbers, image.zoom) if c1_enabled else {}
     scores = score_vertebrae(
         heads,
         forced={numbers.index(n): label - C1 for n, label in forced.items()},
         numerics=numerics,
     )
-    own, judged = not upstream(numerics).own_keys_ignored, scores
+    judged = scores
     if own and np.count_nonzero(spine_box == SACRUM) * math.prod(image.zoom) > SACRUM_MM3:
         judged = above_sacrum(scores, network.config.sacrum_cost)
     path = find_path(

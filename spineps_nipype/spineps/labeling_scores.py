@@ -31,6 +31,10 @@ SMOOTH_CLASSES: Final = (0.8, 2)
 SMOOTH_SEQUENCE: Final = (0.6, 1)
 """Sigma and radius of the smoothing of relative positions along the vertebrae."""
 TINY: Final = 1e-8
+FAINTEST: Final = 1e-3
+"""Added to the probabilities of a network before they are joined: none is that sure."""
+IMAGE_SHARE: Final = 0.5
+"""Weight of the image beside the form, as an exponent."""
 FORCED_SCORE: Final = 1e6
 VISIBLE_DECIMALS: Final = 3
 
@@ -149,6 +153,17 @@ def score_vertebrae(
         total[row] = 0
         total[row, cls] = FORCED_SCORE
     return Scores(axis, total, _relative(given, rows), _t13(given, rows, numerics), visible)
+
+
+def joined(
+    heads: Mapping[str, NDArray[Any]], by_form: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Probabilities of both networks, as of independent witnesses, where both have a head."""
+    out = dict(heads)
+    for name in heads.keys() & by_form.keys():
+        product = (heads[name] + FAINTEST) ** IMAGE_SHARE * (by_form[name] + FAINTEST)
+        out[name] = product / product.sum(axis=1, keepdims=True)
+    return out
 
 
 def above_sacrum(scores: Scores, cost: float) -> Scores:

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 import torch
 
+from spineps_nipype.errors import ModelError
 from spineps_nipype.models.export import (
     write_instance_package,
     write_labeling_package,
     write_semantic_package,
 )
+from spineps_nipype.models.inference.labeling import FORM_FILE
 from spineps_nipype.models.loading import load_instance, load_labeling, load_semantic
 from spineps_nipype.models.networks.classifier import VertebraClassifier
 from spineps_nipype.models.networks.densenet import DenseNet
+from spineps_nipype.models.networks.form_net import FormNet
 from spineps_nipype.models.networks.instance_unet import InstanceUNet
 from spineps_nipype.models.networks.resnet import ResNet
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
@@ -151,3 +154,32 @@ def test_of_several_labelling_weights_the_last_is_taken(labeling_folder: Path) -
     first.write_bytes(b"would not load")
     assert sorted([first, weights])[-1] == weights
     load_labeling(load_package(labeling_folder))
+
+
+def test_labelling_by_form_is_read_where_the_package_has_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    heads = {"VERT": 24, "REGION": 3}
+    network = VertebraClassifier(DenseNet((1, 1), growth=4, first=4, bottleneck=4), heads, True)
+    write_labeling_package(
+        tmp_path,
+        network,
+        config=config(modeltype="classifier"),
+        heads=heads,
+        final_size=(16, 16, 8),
+        data_name="phantoms",
+        score=0.5,
+    )
+    assert load_labeling(load_package(tmp_path)).form is None
+    form = FormNet(5, heads, width=8).eval()
+    torch.save({"state_dict": form.state_dict()}, tmp_path / FORM_FILE)
+    read = load_labeling(load_package(tmp_path)).form
+    assert read is not None
+    forms = np.random.default_rng(0).normal(size=(3, 5))
+    found = read.predict(forms)
+    with torch.inference_mode():
+        expected = form(torch.from_numpy(forms).float()[None])["VERT"][0].softmax(-1)
+    np.testing.assert_allclose(found["VERT"], expected.numpy(), atol=1e-6)
+    assert found["REGION"].shape == (3, 3)
+    torch.save({"state_dict": {"other": torch.zeros(1)}}, tmp_path / FORM_FILE)
+    with pytest.raises(ModelError, match=FORM_FILE):
+        load_labeling(load_package(tmp_path))

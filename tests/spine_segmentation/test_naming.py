@@ -288,3 +288,33 @@ def test_t13_is_found_in_noise() -> None:
         names = spine[start : start + 10]
         found += by_sequence(votes(names, rng)) == names
     assert found >= 0.5 * 40
+
+
+def test_the_form_outweighs_scattered_votes() -> None:
+    semantic, classes = block_spine(["T5", "T6", "T7", "T8"])
+    rng = np.random.default_rng(0)
+    scattered = np.where(classes > 0, rng.integers(8, 18, classes.shape), 0)
+    shown: list[tuple[int, int]] = []
+
+    def judge(bodies: np.ndarray, discs: np.ndarray) -> np.ndarray:
+        shown.append((int(bodies.max()), int(discs.sum())))
+        table = np.full((4, len(ORDER)), 1e-4)
+        table[np.arange(4), ORDER.index("L1") + np.arange(4)] = 1
+        return table
+
+    result = name_spine(semantic, scattered, form=judge)
+    assert [v.name for v in result.vertebrae] == ["L1", "L2", "L3", "L4"]
+    assert shown == [(4, int((semantic == 2).sum()))]
+    name_spine(semantic, classes, NamingSettings(naming="shift"), form=judge)
+    name_spine(semantic, classes, form=judge, numerics="original")
+    assert len(shown) == 1
+
+
+def test_a_barred_name_is_barred_for_the_form_too() -> None:
+    rows = histograms(["T11", "T12", "L1"], 0.0) * 0
+    table = np.full((3, len(ORDER)), 1e-4)
+    table[np.arange(3), ORDER.index("T12") + np.arange(3)] = 1
+    free = likeliest_names(rows, NamingSettings(), table)
+    assert [v.name for v in free] == ["T12", "T13", "L1"]
+    barred = likeliest_names(rows, NamingSettings(allow_t13=False), table)
+    assert "T13" not in [v.name for v in barred]

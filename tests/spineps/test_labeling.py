@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,7 @@ class Oracle:
     spacing: float = 1.0
     heads: dict[str, int] = field(default_factory=lambda: {"VERT": 24})
     seen: np.ndarray | None = None
+    form: Any = None
 
     @property
     def config(self) -> SimpleNamespace:
@@ -235,3 +237,30 @@ def test_more_vertebrae_than_names_go_through() -> None:
     result = label(spine, vert, Oracle(first=1))
     assert len(result.table) == count
     assert all(row["label"] in range(1, 29) for row in result.table)
+
+
+@dataclass
+class FormOracle:
+    """Knows names by form; keeps the measures that it was shown."""
+
+    first: int
+    seen: np.ndarray | None = None
+
+    def predict(self, forms: np.ndarray) -> dict[str, np.ndarray]:
+        self.seen = forms
+        table = np.full((len(forms), 24), 0.001 / 23, np.float32)
+        table[np.arange(len(forms)), self.first + np.arange(len(forms))] = 0.999
+        return {"VERT": table}
+
+
+@pytest.mark.parametrize(("numerics", "shift"), [("mended", 3), ("spineps-2.1.3", 0)])
+def test_the_form_outweighs_an_unsure_image(numerics, shift) -> None:
+    spine, vert = spine_of_blocks(3, sacrum=False)
+    plain = label(spine, vert, Oracle(8), numerics=numerics)
+    form = FormOracle(11)
+    judged = label(spine, vert, Oracle(8, form=form), numerics=numerics)
+    before, after = ([row["label"] for row in found.table] for found in (plain, judged))
+    assert [b + shift for b in before] == after
+    assert (form.seen is None) == (shift == 0)
+    if form.seen is not None:
+        assert len(form.seen) == len(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.classifier import VertebraClassifier, build_classifier
+from spineps_nipype.models.networks.form_net import FormNet, build_form_net
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.safe_load import load_checkpoint
 from spineps_nipype.settings import EngineSettings
@@ -21,6 +23,8 @@ from .engines import Engine, make_engine
 
 ROTATED_DATA = "v4corpus"
 """Training sets whose name holds this were turned along the spine."""
+FORM_FILE = "form-weights.ckpt"
+"""Of our own packages: weights of `FormNet`."""
 BATCH = 4
 """Patches in one call on a GPU."""
 
@@ -36,11 +40,13 @@ class LabelingNetwork:
         final_size: tuple[int, int, int],
         rotate: bool,
         engine: Engine,
+        form: FormNetwork | None = None,
     ) -> None:
         self.config = config
         self.heads = dict(heads)
         self.final_size = final_size
         self.rotate = rotate
+        self.form = form
         joined = _JoinedHeads(network, list(self.heads)).eval()
         self._network = engine.prepare(joined, "labeling", (1, 1, *final_size))
         self._batch_size = engine.batch_size or BATCH
@@ -70,6 +76,30 @@ class LabelingNetwork:
             name: torch.softmax(head, dim=1).numpy()
             for name, head in zip(self.heads, split, strict=True)
         }
+
+
+class FormNetwork:
+    """Names vertebrae by the measures of their parts; see `core.vertebra_form`."""
+
+    def __init__(self, network: FormNet) -> None:
+        self._network = network.eval()
+
+    def predict(self, forms: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+        """Softmax of every head for the vertebrae of one scan, from top to bottom.
+
+        Parameters
+        ----------
+        forms
+            Shape (vertebrae, measures).
+
+        Returns
+        -------
+        dict
+            Head name to an array of shape (vertebrae, classes).
+        """
+        with torch.inference_mode():
+            logits = self._network(torch.from_numpy(forms).float()[None])
+        return {name: torch.softmax(head[0], dim=1).numpy() for name, head in logits.items()}
 
 
 class _JoinedHeads(nn.Module):
@@ -129,7 +159,16 @@ def load_labeling(
         (sizes[0], sizes[1], sizes[2]),
         rotate,
         make_engine(engine, device, package.digest),
+        _load_form(package.folder / FORM_FILE),
     )
+
+
+def _load_form(path: Path) -> FormNetwork | None:
+    """Network of the forms, which only our own packages have."""
+    if not path.is_file():
+        return None
+    state = load_checkpoint(path)["state_dict"]
+    return FormNetwork(build_form_net(state, str(path)))
 
 
 def _as_dict(options: Any) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""Views of measured vertebrae, the network that names them, and its files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART  # noqa: E402
+from spineps_nipype.models.networks.form_net import FormNet  # noqa: E402
+from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
+from spineps_nipype.spine_segmentation.names import ORDER  # noqa: E402
+from training import labeling_form, slices_form  # noqa: E402
+from training.calibration import with_shifts  # noqa: E402
+from training.form import changed, fit, stored_views  # noqa: E402
+from training.slices_net import write_form_onnx  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def views():
+    return labeling_form.phantom_views(0, 5)
+
+
+def test_views_show_consecutive_vertebrae(views) -> None:
+    assert len(views[0].forms) >= 21
+    for view in views:
+        assert view.forms.shape == (len(view.classes), FEATURES)
+        assert np.isfinite(view.forms).all()
+        assert np.diff(view.classes[:, 0]).min(initial=0) >= 0
+    assert len({len(view.forms) for view in views}) > 3
+
+
+def test_bodies_of_a_phantom_end_with_s1() -> None:
+    whole = slices_form.phantom_views(0, 5)[0]
+    assert whole.classes[0, 0] == ORDER.index("C2")
+    assert whole.classes[-1, 0] == ORDER.index("S1")
+    seen = whole.forms[:, : OF_PART * len(GROUPS) : OF_PART]
+    assert seen[:, 0].all()
+    assert not seen[:, 1:-1].any()
+
+
+def test_changes_leave_bodies_and_absent_parts(views) -> None:
+    forms = views[0].forms
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        other = changed(forms, rng)
+        assert other[:, 0].tolist() == forms[:, 0].tolist()
+        assert (other[:, :-12][forms[:, :-12] == 0] == 0).all()
+
+
+def test_measures_are_made_once(tmp_path, monkeypatch, views) -> None:
+    monkeypatch.setattr("training.form.PART_SIZE", 2)
+    calls = []
+
+    def make(number: int):
+        calls.append(number)
+        return views[:3]
+
+    first = stored_views(tmp_path, 4, make)
+    second = stored_views(tmp_path, 4, make)
+    assert calls == [0, 1, 2, 3]
+    assert len(first) == len(second) == 12
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.forms, b.forms)
+        np.testing.assert_array_equal(a.classes, b.classes)
+
+
+def test_training_learns_the_spine_it_sees(views) -> None:
+    network = fit(views[:1], [], labeling_form.HEADS, steps=150, seed=0)
+    with torch.inference_mode():
+        names = network(torch.from_numpy(views[0].forms)[None])["VERT"][0].argmax(-1)
+    assert (names.numpy() == views[0].classes[:, 0]).mean() > 0.9
+
+
+def test_onnx_file_gives_the_probabilities_of_the_network(tmp_path, views) -> None:
+    torch.manual_seed(0)
+    network = FormNet(FEATURES, slices_form.HEADS).eval()
+    network.deviation.fill_(2.0)
+    write_form_onnx(network, tmp_path / "form.onnx")
+    runner = OnnxNetwork(tmp_path / "form.onnx")
+    for view in views[:2]:
+        x = view.forms[None].astype(np.float32)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(x))["NAME"].softmax(-1).numpy()
+        np.testing.assert_allclose(runner.predict(x), expected, atol=2e-3)
+
+
+def test_shifts_change_the_copy_alone() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv3d(1, 3, 1))
+    x = torch.randn(1, 1, 2, 2, 2)
+    before = network(x)
+    shifted = with_shifts(network, network[0], ("background", "a", "b"), {"b": -0.5})
+    assert torch.equal(network(x), before)
+    expected = torch.tensor([0.0, 0.0, -0.5])
+    assert torch.allclose((shifted(x) - before).mean((0, 2, 3, 4)), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="c"):
+        with_shifts(network, network[0], ("background", "a", "b"), {"c": 1.0})

@@ -1,0 +1,214 @@
+"""Sequences of measured vertebrae, and the training of a network that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+
+from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART, vertebra_forms
+from spineps_nipype.models.networks.form_net import FormNet
+from training.labeling_data import BODY
+
+VIEWS: Final = 12
+"""Views measured of one spine at a time."""
+REAL_SHARE: Final = 0.15
+"""Share of sequences in training that are of real scans."""
+PART_SIZE: Final = 50
+"""Phantoms in one file of measures."""
+MIN_BODY_MM3: Final = 300.0
+BATCH: Final = 128
+SMOOTHING: Final = 0.02
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """Measures of the vertebrae in a view, and their classes."""
+
+    forms: Array
+    """(vertebrae, FEATURES)"""
+    classes: Array
+    """(vertebrae, heads), int64."""
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Both masks of a spine (P, I, R), and what its vertebrae are."""
+
+    spine: Array
+    vert: Array
+    spacing: tuple[float, float, float]
+    classes: Mapping[int, Sequence[int]]
+    """Label of a vertebra to its class in every head, cranial to caudal."""
+    measure: Callable[..., Array] = vertebra_forms
+
+    def extents(self) -> list[tuple[int, int]]:
+        """First row of every body and the first row below it."""
+        body = np.isin(self.spine, BODY)
+        found = []
+        for label in self.classes:
+            rows = np.flatnonzero((body & (self.vert == label)).any(axis=(0, 2)))
+            if len(rows):
+                found.append((int(rows[0]), int(rows[-1]) + 1))
+        return found
+
+
+def drawn_views(masks: Masks, rng: np.random.Generator, thin: float) -> list[View]:
+    """The whole and some random parts.
+
+    Parameters
+    ----------
+    thin
+        Share of parts that are thin slabs.
+    """
+    found = [measured(masks, slice(None), slice(None))]
+    extents = masks.extents()
+    for _ in range(VIEWS - 1):
+        across = slab(masks, rng) if rng.random() < thin else slice(None)
+        found.append(measured(masks, rows(masks, extents, rng), across))
+    return [view for view in found if view is not None]
+
+
+def rows(masks: Masks, extents: Sequence[tuple[int, int]], rng: np.random.Generator) -> slice:
+    """Rows (I) that show some consecutive vertebrae and a little more."""
+    count = min(int(rng.integers(3, 14)), len(extents))
+    first = int(rng.integers(0, len(extents) - count + 1))
+    step = masks.spacing[1]
+    room = rng.uniform(0, 35, 2) / step
+    low, high = extents[first][0] - room[0], extents[first + count - 1][1] + room[1]
+    if first + count == len(extents) and rng.random() < 0.7:
+        high += rng.uniform(20, 60) / step
+    return slice(max(int(low), 0), min(int(high), masks.spine.shape[1]))
+
+
+def slab(masks: Masks, rng: np.random.Generator) -> slice:
+    """Columns (R) near the middle of the bodies."""
+    size, step = masks.spine.shape[2], masks.spacing[2]
+    half = rng.uniform(6, 25) / step
+    middle = size / 2 + rng.normal(0, 4) / step
+    return slice(max(int(middle - half), 0), min(int(np.ceil(middle + half)) + 1, size))
+
+
+def measured(masks: Masks, i: slice, r: slice) -> View | None:
+    """Measures of a view; nothing without a vertebra."""
+    spine, vert = masks.spine[:, i, r], masks.vert[:, i, r]
+    sizes = np.bincount(vert[np.isin(spine, BODY)], minlength=256) * np.prod(masks.spacing)
+    shown = [label for label in masks.classes if sizes[label] > MIN_BODY_MM3]
+    if not shown:
+        return None
+    forms = masks.measure(spine, vert, shown, masks.spacing)
+    return View(forms.astype(np.float32), np.array([masks.classes[label] for label in shown]))
+
+
+def stored_views(out: Path, phantoms: int, make: Callable[[int], list[View]]) -> list[View]:
+    """Views of so many phantoms, made from their number where they are not there yet."""
+    views = []
+    for start in range(0, phantoms, PART_SIZE):
+        path = out / f"forms-{start:05d}.npz"
+        if not path.exists():
+            made = [v for k in range(start, start + PART_SIZE) for v in make(k)]
+            unfinished = path.with_suffix(".part.npz")
+            np.savez(
+                unfinished,
+                forms=np.concatenate([v.forms for v in made]),
+                classes=np.concatenate([v.classes for v in made]),
+                sizes=[len(v.forms) for v in made],
+            )
+            unfinished.replace(path)
+            print(f"{start + PART_SIZE} of {phantoms} phantoms measured", flush=True)
+        with np.load(path) as stored:
+            ends = np.cumsum(stored["sizes"])[:-1]
+            pairs = zip(
+                np.split(stored["forms"], ends), np.split(stored["classes"], ends), strict=True
+            )
+            views += [View(forms, classes) for forms, classes in pairs]
+    return views
+
+
+def changed(forms: Array, rng: np.random.Generator) -> Array:
+    """As from masks of a network: parts missing, sizes and places a little off."""
+    out = forms.copy()
+    parts = out[:, : OF_PART * len(GROUPS)].reshape(len(out), len(GROUPS), OF_PART)
+    seen = parts[..., :1] > 0
+    scale = np.log(rng.uniform(0.9, 1.1))
+    noise = rng.normal(0, 1, parts.shape) * rng.uniform(0, 1.5)
+    noise *= np.array([0, 0.08, 0.05, 0.05, 0.05, 0.03, 0.03, 0.05])
+    noise[:, 0] *= 0.3
+    parts += (noise + np.array([0, 3 * scale, 0, 0, 0, scale, scale, scale])) * seen
+    lost = rng.random((len(out), len(GROUPS))) < 0.05 * (rng.random() < 0.5)
+    lost |= rng.random(len(GROUPS)) < 0.12
+    lost[:, 0] = False
+    parts[lost] = 0
+    rest = out[:, OF_PART * len(GROUPS) :]
+    rest[:, :2] *= np.exp(scale + rng.normal(0, 0.01, (len(out), 2)))
+    rest[:, 4:8] += rng.normal(0, 0.03, (len(out), 4))
+    rest[:, 11] = np.log1p(np.expm1(rest[:, 11]) * rng.uniform(0.03, 1)) * (rng.random() < 0.93)
+    return out
+
+
+def batches(
+    views: Sequence[View], real: Sequence[View], rng: np.random.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches: measures, and classes with -1 behind the end of a sequence."""
+    while True:
+        picked = []
+        for _ in range(BATCH):
+            source = real if real and rng.random() < REAL_SHARE else views
+            picked.append(source[int(rng.integers(len(source)))])
+        x = pad_sequence([torch.from_numpy(changed(v.forms, rng)) for v in picked], True)
+        y = pad_sequence([torch.from_numpy(v.classes) for v in picked], True, -1)
+        yield x.float(), y
+
+
+def fit(
+    views: Sequence[View],
+    real: Sequence[View],
+    heads: Mapping[str, int],
+    *,
+    steps: int,
+    seed: int,
+) -> FormNet:
+    """Train on measures of phantoms and of real scans."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng((seed, 9))
+    network = FormNet(FEATURES, heads)
+    every = np.concatenate([v.forms for v in views])
+    network.mean.copy_(torch.from_numpy(every.mean(0)))
+    network.deviation.copy_(torch.from_numpy(every.std(0) + 1e-3))
+    first = next(iter(heads))
+    optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
+    network.train()
+    for step, (x, y) in enumerate(batches(views, real, rng)):
+        if step == steps:
+            break
+        logits = network(x)
+        loss = torch.zeros(())
+        for k, head in enumerate(heads):
+            loss = loss + functional.cross_entropy(
+                logits[head].flatten(0, 1),
+                y[..., k].flatten(),
+                ignore_index=-1,
+                label_smoothing=SMOOTHING,
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 200 == 0:
+            known = y[..., 0] >= 0
+            right = (logits[first].argmax(-1) == y[..., 0])[known].float().mean()
+            print(
+                f"step {step} loss {float(loss.detach()):.3f} right {float(right):.3f}", flush=True
+            )
+    return network.eval()

@@ -1,0 +1,127 @@
+r"""Train the network that names vertebrae by their form: ``python -m training.labeling_form``.
+
+    python -m training.labeling_form --out runs/form --seed 1 --package PACKAGE \
+        --real SPIDER --results DERIVATIVES
+
+Phantoms are drawn and measured first (resumable, ``forms-*.npz``); training takes minutes. Real
+scans come as masks that the pipeline made of them, with its errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from spineps_nipype.core import anatomy
+from spineps_nipype.core.images import load_mask
+from spineps_nipype.phantom import FieldOfView, Phantom, generate
+from training.form import Array, Masks, View, drawn_views, fit, stored_views
+from training.labeling_data import BODY, targets_of
+from training.labeling_real import LEVELS, RawScan, named_scans
+from training.loop import phantom_seed
+from training.packages import write_form
+from training.real_scans import PIR
+
+HEADS: Final = {"VERT": 24, "REGION": 3, "VERTREL": 6}
+REAL_ROUNDS: Final = 4
+"""Times that a real spine is seen in so many views."""
+THIN_PHANTOMS, THIN_REAL = 0.5, 0.3
+"""Shares of views that are thin slabs; real scans are slabs already."""
+
+
+def of_phantom(phantom: Phantom) -> Masks:
+    """Masks as the pipeline makes them: without C1."""
+    spine, vert = phantom.spine.copy(), phantom.vert.copy()
+    spine[vert == anatomy.C1] = 0
+    vert[~np.isin(spine, anatomy.VERTEBRA_PARTS)] = 0
+    names = {v.label: v.name for v in phantom.plan.vertebrae}
+    return Masks(spine, vert, phantom.spacing, _classes(names, phantom.plan.levels))
+
+
+def _classes(names: Mapping[int, str], levels: Sequence[str]) -> dict[int, list[int]]:
+    """Classes of vertebrae, given all names of their spine."""
+    return {
+        label: [targets_of(name, levels, True)[head] for head in HEADS]
+        for label, name in names.items()
+    }
+
+
+def phantom_views(seed: int, group: int) -> list[View]:
+    """Views of one phantom: whole, and parts of it."""
+    rng = np.random.default_rng((seed, 7, group))
+    spacing = (*rng.uniform(1.2, 1.8, 2).tolist(), float(rng.uniform(1.5, 3.0)))
+    phantom = generate(
+        phantom_seed(seed, group),
+        spacing=spacing,  # type: ignore[arg-type]
+        fov=FieldOfView(width=float(rng.uniform(80, 110))),
+    )
+    return drawn_views(of_phantom(phantom), rng, THIN_PHANTOMS)
+
+
+def real_views(scans: Path, results: Path, seed: int) -> list[View]:
+    """Views of real scans that the pipeline has segmented and whose names are sure.
+
+    Parameters
+    ----------
+    scans
+        BIDS folder with SPIDER masks.
+    results
+        Derivatives of the pipeline for the subjects that are not held out.
+    """
+    views = []
+    for scan in named_scans(scans):
+        rng = np.random.default_rng((seed, 8, int(scan.subject.removeprefix("sub-"))))
+        found = sorted(results.glob(f"{scan.subject}/anat/*_seg-vert_msk.nii.gz"))
+        for path in found:
+            other = path.with_name(path.name.replace("seg-vert", "seg-spine"))
+            spine, vert = (load_mask(p).reorient(PIR).get_array() for p in (other, path))
+            masks = _named(scan, spine, vert)
+            for _ in range(REAL_ROUNDS):
+                views += drawn_views(masks, rng, THIN_REAL)
+    return views
+
+
+def _named(scan: RawScan, spine: Array, vert: Array) -> Masks:
+    """Masks of the pipeline with the numbers of the bodies that they overlap most."""
+    vert = np.where(np.isin(spine, anatomy.VERTEBRA_PARTS), vert, 0)
+    table = np.zeros(int(vert.max()) + 1, np.uint8)
+    for label in np.unique(vert[vert > 0]):
+        votes = np.bincount(scan.bodies[(vert == label) & np.isin(spine, BODY)], minlength=2)
+        if votes[1:].any():
+            table[label] = int(votes[1:].argmax()) + 1
+    return Masks(spine, table[vert], scan.spacing, _classes(scan.names, LEVELS))
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.labeling_form")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--phantoms", type=int, default=1500)
+    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
+    parser.add_argument("--results", type=Path, help="what the pipeline made of these scans")
+    parser.add_argument("--package", type=Path, required=True, help="labelling package to add to")
+    parser.add_argument("--steps", type=int, default=4000)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure phantoms, train."""
+    options = parse(arguments)
+    torch.set_num_threads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    views = stored_views(options.out, options.phantoms, partial(phantom_views, options.seed))
+    real = real_views(options.real, options.results, options.seed) if options.results else []
+    network = fit(views, real, HEADS, steps=options.steps, seed=options.seed)
+    write_form(options.package, network)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,84 @@
+r"""Train the network that names bodies by their form, for spine-segmentation.
+
+    python -m training.slices_form --out runs/slices_form --seed 1 --package FOLDER
+
+As `labeling_form`, from what spine-segmentation knows of a spine: bodies, that of S1 with them,
+and discs. The result is an ONNX file beside the two nets.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from spineps_nipype.core import anatomy
+from spineps_nipype.core.vertebra_form import forms_without_room
+from spineps_nipype.phantom import FieldOfView, Phantom, generate
+from spineps_nipype.spine_segmentation.models import FORM_FILE
+from spineps_nipype.spine_segmentation.names import DISC, ORDER, VERTEBRA
+from training.form import Masks, View, drawn_views, fit, stored_views
+from training.loop import phantom_seed
+from training.slices_net import write_form_onnx
+from training.slices_phantom import sacral_body, targets
+
+HEADS: Final = {"NAME": len(ORDER)}
+THIN: Final = 0.5
+
+Array = np.ndarray
+
+
+def of_phantom(phantom: Phantom) -> Masks:
+    """Bodies and discs alone; the body of S1 counts as a vertebra."""
+    semantic, _ = targets(phantom)
+    spine = np.zeros_like(phantom.spine)
+    spine[semantic == VERTEBRA] = anatomy.CORPUS_BORDER
+    spine[semantic == DISC] = anatomy.DISC
+    vert = np.where(semantic == VERTEBRA, phantom.vert, 0).astype(np.uint8)
+    vert[sacral_body(phantom)] = anatomy.SACRUM
+    names = {v.label: v.name for v in phantom.plan.vertebrae} | {anatomy.SACRUM: "S1"}
+    classes = {label: [ORDER.index(name)] for label, name in names.items()}
+    return Masks(spine, vert, phantom.spacing, classes, forms_without_room)
+
+
+def phantom_views(seed: int, group: int) -> list[View]:
+    """Views of one phantom."""
+    rng = np.random.default_rng((seed, 10, group))
+    spacing = (*rng.uniform(0.9, 1.6, 2).tolist(), float(rng.uniform(1.5, 4.5)))
+    phantom = generate(
+        phantom_seed(seed, group),
+        spacing=spacing,  # type: ignore[arg-type]
+        fov=FieldOfView(width=float(rng.uniform(50, 70))),
+    )
+    return drawn_views(of_phantom(phantom), rng, THIN)
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.slices_form")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--phantoms", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--package", type=Path, required=True, help="folder of both nets")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure phantoms, train, write."""
+    options = parse(arguments)
+    torch.set_num_threads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    views = stored_views(options.out, options.phantoms, partial(phantom_views, options.seed))
+    network = fit(views, [], HEADS, steps=options.steps, seed=options.seed)
+    write_form_onnx(network, options.package / FORM_FILE)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
