@@ -19,8 +19,6 @@ from training.labeling_data import BODY
 
 VIEWS: Final = 12
 """Views measured of one spine at a time."""
-REAL_SHARE: Final = 0.15
-"""Share of sequences in training that are of real scans."""
 PART_SIZE: Final = 50
 """Phantoms in one file of measures."""
 MIN_BODY_MM3: Final = 300.0
@@ -109,13 +107,15 @@ def measured(masks: Masks, i: slice, r: slice) -> View | None:
     return View(forms.astype(np.float32), np.array([masks.classes[label] for label in shown]))
 
 
-def stored_views(out: Path, phantoms: int, make: Callable[[int], list[View]]) -> list[View]:
+def stored_views(
+    out: Path, phantoms: int, make: Callable[[int], list[View]], part: int = PART_SIZE
+) -> list[View]:
     """Views of so many phantoms, made from their number where they are not there yet."""
     views = []
-    for start in range(0, phantoms, PART_SIZE):
+    for start in range(0, phantoms, part):
         path = out / f"forms-{start:05d}.npz"
         if not path.exists():
-            made = [v for k in range(start, start + PART_SIZE) for v in make(k)]
+            made = [v for k in range(start, start + part) for v in make(k)]
             unfinished = path.with_suffix(".part.npz")
             np.savez(
                 unfinished,
@@ -124,7 +124,7 @@ def stored_views(out: Path, phantoms: int, make: Callable[[int], list[View]]) ->
                 sizes=[len(v.forms) for v in made],
             )
             unfinished.replace(path)
-            print(f"{start + PART_SIZE} of {phantoms} phantoms measured", flush=True)
+            print(f"{start + part} of {phantoms} phantoms measured", flush=True)
         with np.load(path) as stored:
             ends = np.cumsum(stored["sizes"])[:-1]
             pairs = zip(
@@ -140,9 +140,11 @@ def changed(forms: Array, rng: np.random.Generator) -> Array:
     parts = out[:, : OF_PART * len(GROUPS)].reshape(len(out), len(GROUPS), OF_PART)
     seen = parts[..., :1] > 0
     scale = np.log(rng.uniform(0.9, 1.1))
+    # what is off differs from vertebra to vertebra, and in all vertebrae of a scan alike
     noise = rng.normal(0, 1, parts.shape) * rng.uniform(0, 1.5)
+    noise += rng.normal(0, 1, parts.shape[1:]) * rng.uniform(0, 4)
     noise *= np.array([0, 0.08, 0.05, 0.05, 0.05, 0.03, 0.03, 0.05])
-    noise[:, 0] *= 0.3
+    noise[:, 0] *= 0.6
     parts += (noise + np.array([0, 3 * scale, 0, 0, 0, scale, scale, scale])) * seen
     lost = rng.random((len(out), len(GROUPS))) < 0.05 * (rng.random() < 0.5)
     lost |= rng.random(len(GROUPS)) < 0.12
@@ -156,13 +158,13 @@ def changed(forms: Array, rng: np.random.Generator) -> Array:
 
 
 def batches(
-    views: Sequence[View], real: Sequence[View], rng: np.random.Generator
+    views: Sequence[View], real: Sequence[View], share: float, rng: np.random.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless batches: measures, and classes with -1 behind the end of a sequence."""
     while True:
         picked = []
         for _ in range(BATCH):
-            source = real if real and rng.random() < REAL_SHARE else views
+            source = real if real and rng.random() < share else views
             picked.append(source[int(rng.integers(len(source)))])
         x = pad_sequence([torch.from_numpy(changed(v.forms, rng)) for v in picked], True)
         y = pad_sequence([torch.from_numpy(v.classes) for v in picked], True, -1)
@@ -176,8 +178,9 @@ def fit(
     *,
     steps: int,
     seed: int,
+    share: float = 0.0,
 ) -> FormNet:
-    """Train on measures of phantoms and of real scans."""
+    """Train on measures of true masks and of masks that a network made, the latter a share."""
     torch.manual_seed(seed)
     rng = np.random.default_rng((seed, 9))
     network = FormNet(FEATURES, heads)
@@ -188,7 +191,7 @@ def fit(
     optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
     network.train()
-    for step, (x, y) in enumerate(batches(views, real, rng)):
+    for step, (x, y) in enumerate(batches(views, real, share, rng)):
         if step == steps:
             break
         logits = network(x)

@@ -11,26 +11,38 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from scipy import ndimage
+from TPTBox import NII
 
 from spineps_nipype.core import anatomy
 from spineps_nipype.core.images import load_mask
-from spineps_nipype.phantom import FieldOfView, Phantom, generate
+from spineps_nipype.models.loading import load_semantic
+from spineps_nipype.models.package import load_package
+from spineps_nipype.models.protocols import SemanticModel
+from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
 from training.form import Array, Masks, View, drawn_views, fit, stored_views
-from training.labeling_data import BODY, targets_of
+from training.labeling_data import BODY, CONTRASTS, targets_of
+from training.labeling_data import CONTRAST_ODDS as CONTRAST_SHARES
 from training.labeling_real import LEVELS, RawScan, named_scans
 from training.loop import phantom_seed
 from training.packages import write_form
 from training.real_scans import PIR
+from training.semantic_data import draw_phantom
+from training.semantic_eval import segment
 
 HEADS: Final = {"VERT": 24, "REGION": 3, "VERTREL": 6}
 REAL_ROUNDS: Final = 4
 """Times that a real spine is seen in so many views."""
+PREDICTED_SHARE: Final = 0.4
+"""Share of sequences in training that are measured on masks of networks."""
+PREDICTED_PART: Final = 10
 THIN_PHANTOMS, THIN_REAL = 0.5, 0.3
 """Shares of views that are thin slabs; real scans are slabs already."""
 
@@ -62,6 +74,23 @@ def phantom_views(seed: int, group: int) -> list[View]:
         fov=FieldOfView(width=float(rng.uniform(80, 110))),
     )
     return drawn_views(of_phantom(phantom), rng, THIN_PHANTOMS)
+
+
+def predicted_views(model: SemanticModel, seed: int, group: int) -> list[View]:
+    """Views of what the semantic network makes of one phantom."""
+    rng = np.random.default_rng((seed, 12, group))
+    spacing = (*[float(rng.uniform(0.8, 1.2))] * 2, float(rng.uniform(1.0, 4.0)))
+    phantom = draw_phantom(phantom_seed(seed, group), rng, spacing)
+    contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
+    grey = render(phantom, contrast=contrast, seed=int(rng.integers(2**31)))
+    spine = segment(NII(to_nii(phantom, grey, mask=False), False), model)
+    truth = of_phantom(phantom)
+    nearest = ndimage.distance_transform_edt(
+        truth.vert == 0, phantom.spacing, return_distances=False, return_indices=True
+    )
+    bone = np.isin(spine, anatomy.VERTEBRA_PARTS)
+    vert = np.where(bone, truth.vert[tuple(nearest)], 0).astype(np.uint8)
+    return drawn_views(replace(truth, spine=spine, vert=vert), rng, THIN_REAL)
 
 
 def real_views(scans: Path, results: Path, seed: int) -> list[View]:
@@ -104,6 +133,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--phantoms", type=int, default=1500)
+    parser.add_argument("--semantic", type=Path, help="semantic package that sees phantoms too")
+    parser.add_argument("--predicted", type=int, default=60, help="phantoms that it sees")
     parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
     parser.add_argument("--results", type=Path, help="what the pipeline made of these scans")
     parser.add_argument("--package", type=Path, required=True, help="labelling package to add to")
@@ -117,8 +148,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     views = stored_views(options.out, options.phantoms, partial(phantom_views, options.seed))
-    real = real_views(options.real, options.results, options.seed) if options.results else []
-    network = fit(views, real, HEADS, steps=options.steps, seed=options.seed)
+    made: list[View] = []
+    if options.semantic:
+        model = load_semantic(load_package(options.semantic), num_threads=1)
+        folder = options.out / "predicted"
+        folder.mkdir(exist_ok=True)
+        make = partial(predicted_views, model, options.seed)
+        made += stored_views(folder, options.predicted, make, part=PREDICTED_PART)
+    if options.results:
+        made += real_views(options.real, options.results, options.seed)
+    network = fit(
+        views, made, HEADS, steps=options.steps, seed=options.seed, share=PREDICTED_SHARE
+    )
     write_form(options.package, network)
     return 0
 

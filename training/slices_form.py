@@ -10,25 +10,34 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from TPTBox import NII
 
 from spineps_nipype.core import anatomy
 from spineps_nipype.core.vertebra_form import forms_without_room
-from spineps_nipype.phantom import FieldOfView, Phantom, generate
+from spineps_nipype.errors import EmptyResultError
+from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
+from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
 from spineps_nipype.spine_segmentation.models import FORM_FILE
 from spineps_nipype.spine_segmentation.names import DISC, ORDER, VERTEBRA
+from spineps_nipype.spine_segmentation.split import split_instances
 from training.form import Masks, View, drawn_views, fit, stored_views
 from training.loop import phantom_seed
+from training.slices_data import CONTRAST_SHARES, CONTRASTS
 from training.slices_net import write_form_onnx
-from training.slices_phantom import sacral_body, targets
+from training.slices_phantom import sacral_body, sagittal, sagittal_back, targets
+from training.spine_segmentation_eval import load_nets
 
 HEADS: Final = {"NAME": len(ORDER)}
 THIN: Final = 0.5
+PREDICTED_SHARE: Final = 0.6
+"""Share of sequences in training that are measured on masks of the net."""
 
 Array = np.ndarray
 
@@ -47,15 +56,48 @@ def of_phantom(phantom: Phantom) -> Masks:
 
 
 def phantom_views(seed: int, group: int) -> list[View]:
-    """Views of one phantom."""
+    """Views of the true masks of one phantom."""
     rng = np.random.default_rng((seed, 10, group))
     spacing = (*rng.uniform(0.9, 1.6, 2).tolist(), float(rng.uniform(1.5, 4.5)))
-    phantom = generate(
+    return drawn_views(of_phantom(_spine(seed, group, rng, spacing)), rng, THIN)
+
+
+def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[View]:
+    """Views of what the first net makes of one phantom."""
+    rng = np.random.default_rng((seed, 11, group))
+    spacing = (*[float(rng.uniform(0.8, 1.1))] * 2, float(rng.uniform(2.5, 4.5)))
+    phantom = _spine(seed, group, rng, spacing)
+    contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
+    grey = render(phantom, contrast=contrast, seed=int(rng.integers(2**31)))
+    image = NII(to_nii(phantom, grey, mask=False), False)
+    try:
+        mask = segment_image(image, nets, only_2class_segmentation=True)[0].get_array()
+        masks = as_split(mask, of_phantom(phantom))
+    except EmptyResultError:
+        return []
+    return drawn_views(masks, rng, THIN)
+
+
+def as_split(mask: Array, truth: Masks) -> Masks:
+    """Bodies of a mask (P, I, R) as the pipeline parts them, called what they overlap most."""
+    split = sagittal_back(split_instances(sagittal(mask)).vertebrae)
+    table = np.zeros(int(split.max()) + 1, np.uint8)
+    for number in range(1, len(table)):
+        votes = np.bincount(truth.vert[split == number], minlength=2)
+        if votes[1:].any():
+            table[number] = int(votes[1:].argmax()) + 1
+    spine = np.zeros_like(truth.spine)
+    spine[mask == DISC] = anatomy.DISC
+    spine[split > 0] = anatomy.CORPUS_BORDER
+    return replace(truth, spine=spine, vert=table[split])
+
+
+def _spine(seed: int, group: int, rng: np.random.Generator, spacing: Sequence[float]) -> Phantom:
+    return generate(
         phantom_seed(seed, group),
         spacing=spacing,  # type: ignore[arg-type]
         fov=FieldOfView(width=float(rng.uniform(50, 70))),
     )
-    return drawn_views(of_phantom(phantom), rng, THIN)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -64,6 +106,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--phantoms", type=int, default=1000)
+    parser.add_argument("--predicted", type=int, default=200, help="phantoms that a net segments")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--package", type=Path, required=True, help="folder of both nets")
     return parser.parse_args(arguments)
@@ -75,7 +118,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     views = stored_views(options.out, options.phantoms, partial(phantom_views, options.seed))
-    network = fit(views, [], HEADS, steps=options.steps, seed=options.seed)
+    nets = load_nets(options.package)
+    folder = options.out / "predicted"
+    folder.mkdir(exist_ok=True)
+    predicted = stored_views(
+        folder, options.predicted, partial(predicted_views, nets, options.seed)
+    )
+    network = fit(
+        views, predicted, HEADS, steps=options.steps, seed=options.seed, share=PREDICTED_SHARE
+    )
     write_form_onnx(network, options.package / FORM_FILE)
     return 0
 

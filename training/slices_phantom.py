@@ -51,6 +51,11 @@ def sagittal(array: Array) -> Array:
     return array[::-1, ::-1].transpose(2, 0, 1)
 
 
+def sagittal_back(array: Array) -> Array:
+    """Undo `sagittal`."""
+    return array.transpose(1, 2, 0)[::-1, ::-1]
+
+
 def targets(phantom: Phantom) -> tuple[Array, Array]:
     """Semantic target and class of every voxel, (P, I, R)."""
     body = np.isin(phantom.spine, (anatomy.CORPUS_BORDER, anatomy.CORPUS))

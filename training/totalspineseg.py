@@ -51,8 +51,8 @@ CONFIG: Final[dict[str, Any]] = {
     "shrink_tile": True,
 }
 SHIFTS: Final[tuple[dict[str, float], dict[str, float]]] = (
-    {"canal": 0.7},
-    {"disc": -0.3, "vertebrae_O": 1.0, "vertebrae_E": 1.0, "canal": 0.7},
+    {"canal": 0.5},
+    {"disc": -0.25, "vertebrae_O": 0.9, "vertebrae_E": 0.9, "canal": 0.6},
 )
 """Added to the scores of regions in the packages of both steps. Where it is in doubt whether a
 vertebra is odd or even, neither reaches one half, and the bone would have a hole."""

@@ -44,7 +44,7 @@ class Upstream:
     """Tiles without spine are computed whatever the settings say."""
     own_keys_ignored: bool = _of(BOTH)
     """Keys of model configurations that SPINEPS does not know do nothing: `shrink_tile`,
-    `seed_erosion`, `anomaly_cost`, `sacrum_cost`."""
+    `seed_erosion`, `anomaly_cost`, `sacrum_cost`, and weights of forms are not read."""
     far_cut_to_largest_box: bool = _of(SEED)
     """Far components are judged by the box of the largest alone: inside all stay, outside all
     go."""

@@ -33,7 +33,7 @@ SMOOTH_SEQUENCE: Final = (0.6, 1)
 TINY: Final = 1e-8
 FAINTEST: Final = 1e-3
 """Added to the probabilities of a network before they are joined: none is that sure."""
-IMAGE_SHARE: Final = 0.5
+IMAGE_SHARE: Final = 1.5
 """Weight of the image beside the form, as an exponent."""
 FORCED_SCORE: Final = 1e6
 VISIBLE_DECIMALS: Final = 3

@@ -51,16 +51,15 @@ def test_changes_leave_bodies_and_absent_parts(views) -> None:
         assert (other[:, :-12][forms[:, :-12] == 0] == 0).all()
 
 
-def test_measures_are_made_once(tmp_path, monkeypatch, views) -> None:
-    monkeypatch.setattr("training.form.PART_SIZE", 2)
+def test_measures_are_made_once(tmp_path, views) -> None:
     calls = []
 
     def make(number: int):
         calls.append(number)
         return views[:3]
 
-    first = stored_views(tmp_path, 4, make)
-    second = stored_views(tmp_path, 4, make)
+    first = stored_views(tmp_path, 4, make, part=2)
+    second = stored_views(tmp_path, 4, make, part=2)
     assert calls == [0, 1, 2, 3]
     assert len(first) == len(second) == 12
     for a, b in zip(first, second, strict=True):
