@@ -48,7 +48,7 @@ LABELING_CONFIG: Final[dict[str, Any]] = {
     "expected_inputs": ["img"],
     "cutout_size": list(labeling_data.PATCH),
     "anomaly_cost": 1.0,
-    "sacrum_cost": 1.0,
+    "sacrum_cost": 1.6,
 }
 
 
