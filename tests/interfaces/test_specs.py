@@ -26,6 +26,7 @@ OPTIONAL = {
     ("MeasureSpine", "labels_table"),
     ("PrepareDerivatives", "confidences"),
     ("SpineSegmentation", "instance_model"),
+    ("SpineSegmentation", "form_model"),
     ("TSSLabel", "localizer"),
     ("TSSPreview", "seg_file"),
     ("TSSRules1", "localizer"),

@@ -38,6 +38,7 @@ class Oracle:
     heads: dict[str, int] = field(default_factory=lambda: {"VERT": 24})
     seen: np.ndarray | None = None
     form: Any = None
+    sure: float = 0.9
 
     @property
     def config(self) -> SimpleNamespace:
@@ -51,8 +52,9 @@ class Oracle:
 
     def predict(self, patches: np.ndarray) -> dict[str, np.ndarray]:
         self.seen = patches
-        table = np.full((len(patches), 24), 0.1 / 23, np.float32)
-        table[np.arange(len(patches)), np.minimum(self.first + np.arange(len(patches)), 23)] = 0.9
+        table = np.full((len(patches), 24), (1 - self.sure) / 23, np.float32)
+        likely = np.minimum(self.first + np.arange(len(patches)), 23)
+        table[np.arange(len(patches)), likely] = self.sure
         return {"VERT": table}
 
 
@@ -256,9 +258,9 @@ class FormOracle:
 @pytest.mark.parametrize(("numerics", "shift"), [("mended", 3), ("spineps-2.1.3", 0)])
 def test_the_form_outweighs_an_unsure_image(numerics, shift) -> None:
     spine, vert = spine_of_blocks(3, sacrum=False)
-    plain = label(spine, vert, Oracle(8), numerics=numerics)
+    plain = label(spine, vert, Oracle(8, sure=0.3), numerics=numerics)
     form = FormOracle(11)
-    judged = label(spine, vert, Oracle(8, form=form), numerics=numerics)
+    judged = label(spine, vert, Oracle(8, form=form, sure=0.3), numerics=numerics)
     before, after = ([row["label"] for row in found.table] for found in (plain, judged))
     assert [b + shift for b in before] == after
     assert (form.seen is None) == (shift == 0)
