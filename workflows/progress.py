@@ -96,6 +96,8 @@ class Progress:
             if event.kind != "cached":
                 scan.seconds += event.seconds
             scan.peak_gb = max(scan.peak_gb, event.peak_gb or 0.0)
+        if event.kind == "failed" and _was_interrupted(event.text):
+            raise KeyboardInterrupt
         if event.kind == "failed" and scan.failure is None:
             scan.failure = describe_failure(event.text, ".".join(parts[1:]), event.crash_file)
         self._record(event, scan, node)
@@ -261,3 +263,9 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _was_interrupted(text: str) -> bool:
+    """Whether a node was stopped while it ran in this process, which Nipype calls a failure."""
+    lines = text.strip().splitlines()
+    return bool(lines) and lines[-1].startswith("KeyboardInterrupt")

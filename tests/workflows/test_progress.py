@@ -195,3 +195,12 @@ def test_a_plugin_that_tells_nothing() -> None:
     progress.assume_finished()
     assert progress.scans["a"].finished
     assert progress.counts == (1, 0, 1)
+
+
+def test_a_node_that_was_told_to_stop_ends_the_run(tmp_path: Path) -> None:
+    """Nipype turns Ctrl-C within a node of this process into a failure of that node."""
+    progress = Progress(scans("a"), tmp_path / "progress.jsonl", io.StringIO())
+    text = "Traceback (most recent call last):\n  in a node\nKeyboardInterrupt\n"
+    with pytest.raises(KeyboardInterrupt):
+        progress(NodeEvent(name("a", "conform"), "failed", 1.0, 0.5, text, "crash.txt"))
+    assert all(scan.failure is None for scan in progress.scans.values())
