@@ -33,10 +33,8 @@ def with_shifts(
     unknown = sorted(set(shifts) - set(names))
     if unknown or layer.bias is None or len(layer.bias) != len(names):  # type: ignore[arg-type]
         raise ValueError(f"the last layer does not have the outputs {unknown or list(names)}")
-    kept = layer.bias.detach().clone()  # type: ignore[operator]
+    shifted, last = copy.deepcopy((network, layer))  # together: `last` stays part of `shifted`
     values = torch.tensor([shifts.get(name, 0.0) for name in names])
     with torch.no_grad():
-        layer.bias += values.to(layer.bias)  # type: ignore[operator,arg-type]
-        shifted = copy.deepcopy(network)
-        layer.bias.copy_(kept)  # type: ignore[operator]
+        last.bias += values.to(last.bias)  # type: ignore[operator,arg-type]
     return shifted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +108,29 @@ def measured(masks: Masks, i: slice, r: slice) -> View | None:
     return View(forms.astype(np.float32), np.array([masks.classes[label] for label in shown]))
 
 
+def called_after(numbers: Array, truth: Array) -> Array:
+    """Instances called what they overlap most, 0 where they overlap nothing.
+
+    Parameters
+    ----------
+    numbers
+        Instances, 0 elsewhere.
+    truth
+        True labels on the same grid, 0 elsewhere.
+    """
+    table = np.zeros(int(numbers.max()) + 1, np.uint8)
+    for number in np.unique(numbers[numbers > 0]):
+        votes = np.bincount(truth[numbers == number], minlength=2)[1:]
+        if votes.any():
+            table[number] = int(votes.argmax()) + 1
+    return table[numbers]
+
+
 def stored_views(
     out: Path, phantoms: int, make: Callable[[int], list[View]], part: int = PART_SIZE
 ) -> list[View]:
     """Views of so many phantoms, made from their number where they are not there yet."""
+    out.mkdir(parents=True, exist_ok=True)
     views = []
     for start in range(0, phantoms, part):
         path = out / f"forms-{start:05d}.npz"
@@ -132,6 +152,22 @@ def stored_views(
             )
             views += [View(forms, classes) for forms, classes in pairs]
     return views
+
+
+def add_form_options(
+    parser: argparse.ArgumentParser, *, phantoms: int, predicted: int, steps: int
+) -> None:
+    """Add the options of both commands, with the defaults of a package."""
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the measures; resumable"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--phantoms", type=int, default=phantoms)
+    parser.add_argument(
+        "--predicted", type=int, default=predicted, help="phantoms that a network segments"
+    )
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--package", type=Path, required=True, help="package to add the result to")
 
 
 def changed(forms: Array, rng: np.random.Generator) -> Array:

@@ -27,7 +27,16 @@ from spineps_nipype.models.loading import load_semantic
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import SemanticModel
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
-from training.form import Array, Masks, View, drawn_views, fit, stored_views
+from training.form import (
+    Array,
+    Masks,
+    View,
+    add_form_options,
+    called_after,
+    drawn_views,
+    fit,
+    stored_views,
+)
 from training.labeling_data import BODY, CONTRASTS, targets_of
 from training.labeling_data import CONTRAST_ODDS as CONTRAST_SHARES
 from training.labeling_real import LEVELS, RawScan, named_scans
@@ -119,26 +128,17 @@ def real_views(scans: Path, results: Path, seed: int) -> list[View]:
 def _named(scan: RawScan, spine: Array, vert: Array) -> Masks:
     """Masks of the pipeline with the numbers of the bodies that they overlap most."""
     vert = np.where(np.isin(spine, anatomy.VERTEBRA_PARTS), vert, 0)
-    table = np.zeros(int(vert.max()) + 1, np.uint8)
-    for label in np.unique(vert[vert > 0]):
-        votes = np.bincount(scan.bodies[(vert == label) & np.isin(spine, BODY)], minlength=2)
-        if votes[1:].any():
-            table[label] = int(votes[1:].argmax()) + 1
-    return Masks(spine, table[vert], scan.spacing, _classes(scan.names, LEVELS))
+    bodies = np.where(np.isin(spine, BODY), scan.bodies, 0)
+    return Masks(spine, called_after(vert, bodies), scan.spacing, _classes(scan.names, LEVELS))
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.labeling_form")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--phantoms", type=int, default=1500)
+    add_form_options(parser, phantoms=1500, predicted=60, steps=4000)
     parser.add_argument("--semantic", type=Path, help="semantic package that sees phantoms too")
-    parser.add_argument("--predicted", type=int, default=60, help="phantoms that it sees")
     parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
     parser.add_argument("--results", type=Path, help="what the pipeline made of these scans")
-    parser.add_argument("--package", type=Path, required=True, help="labelling package to add to")
-    parser.add_argument("--steps", type=int, default=4000)
     return parser.parse_args(arguments)
 
 
@@ -146,13 +146,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure phantoms, train."""
     options = parse(arguments)
     torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
     views = stored_views(options.out, options.phantoms, partial(phantom_views, options.seed))
     made: list[View] = []
     if options.semantic:
         model = load_semantic(load_package(options.semantic), num_threads=1)
         folder = options.out / "predicted"
-        folder.mkdir(exist_ok=True)
         make = partial(predicted_views, model, options.seed)
         made += stored_views(folder, options.predicted, make, part=PREDICTED_PART)
     if options.results:

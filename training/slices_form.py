@@ -12,7 +12,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -26,12 +25,21 @@ from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_ni
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
 from spineps_nipype.spine_segmentation.models import FORM_FILE
 from spineps_nipype.spine_segmentation.names import DISC, ORDER, VERTEBRA
+from spineps_nipype.spine_segmentation.slices import upright
 from spineps_nipype.spine_segmentation.split import split_instances
-from training.form import Masks, View, drawn_views, fit, stored_views
+from training.form import (
+    Masks,
+    View,
+    add_form_options,
+    called_after,
+    drawn_views,
+    fit,
+    stored_views,
+)
 from training.loop import phantom_seed
 from training.slices_data import CONTRAST_SHARES, CONTRASTS
 from training.slices_net import write_form_onnx
-from training.slices_phantom import sacral_body, sagittal, sagittal_back, targets
+from training.slices_phantom import sacral_body, sagittal, targets
 from training.spine_segmentation_eval import load_nets
 
 HEADS: Final = {"NAME": len(ORDER)}
@@ -80,16 +88,11 @@ def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[
 
 def as_split(mask: Array, truth: Masks) -> Masks:
     """Bodies of a mask (P, I, R) as the pipeline parts them, called what they overlap most."""
-    split = sagittal_back(split_instances(sagittal(mask)).vertebrae)
-    table = np.zeros(int(split.max()) + 1, np.uint8)
-    for number in range(1, len(table)):
-        votes = np.bincount(truth.vert[split == number], minlength=2)
-        if votes[1:].any():
-            table[number] = int(votes[1:].argmax()) + 1
+    split = upright(split_instances(sagittal(mask)).vertebrae)
     spine = np.zeros_like(truth.spine)
     spine[mask == DISC] = anatomy.DISC
     spine[split > 0] = anatomy.CORPUS_BORDER
-    return replace(truth, spine=spine, vert=table[split])
+    return replace(truth, spine=spine, vert=called_after(split, truth.vert))
 
 
 def _spine(seed: int, group: int, rng: np.random.Generator, spacing: Sequence[float]) -> Phantom:
@@ -103,12 +106,7 @@ def _spine(seed: int, group: int, rng: np.random.Generator, spacing: Sequence[fl
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.slices_form")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--phantoms", type=int, default=1000)
-    parser.add_argument("--predicted", type=int, default=200, help="phantoms that a net segments")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--package", type=Path, required=True, help="folder of both nets")
+    add_form_options(parser, phantoms=1000, predicted=200, steps=3000)
     return parser.parse_args(arguments)
 
 
@@ -116,11 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure phantoms, train, write."""
     options = parse(arguments)
     torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
     views = stored_views(options.out, options.phantoms, partial(phantom_views, options.seed))
     nets = load_nets(options.package)
     folder = options.out / "predicted"
-    folder.mkdir(exist_ok=True)
     predicted = stored_views(
         folder, options.predicted, partial(predicted_views, nets, options.seed)
     )

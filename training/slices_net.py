@@ -100,23 +100,30 @@ def write_onnx(network: nn.Module, path: Path) -> None:
     Weights are stored in half precision and widened when the file is loaded, so that the net
     computes in single precision.
     """
-    import onnx
-
     whole = SmallUNet.__new__(SmallUNet)
     whole.__dict__.update(network.__dict__)
     whole.average = 2 * int(network.average)  # type: ignore[arg-type]
     example = torch.zeros(1, NEIGHBOURS, WIDTH, HEIGHT)
+    _export(whole, example, path, names=("slices", "scores"), free_axis=0)
+
+
+def _export(
+    network: nn.Module, example: Tensor, path: Path, *, names: tuple[str, str], free_axis: int
+) -> None:
+    """Write a network with one input and one output, whose length along one axis is free."""
+    import onnx
+
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # that shapes become fixed, and that another exporter follows: it needs another package
         warnings.simplefilter("ignore")
         raw = Path(folder) / "net.onnx"
         torch.onnx.export(
-            whole.eval(),
+            network.eval(),
             (example,),
             str(raw),
-            input_names=["slices"],
-            output_names=["scores"],
-            dynamic_axes={"slices": {0: "n"}, "scores": {0: "n"}},
+            input_names=list(names[:1]),
+            output_names=list(names[1:]),
+            dynamic_axes={name: {free_axis: "n"} for name in names},
             opset_version=OPSET,
             dynamo=False,
         )
@@ -130,23 +137,9 @@ def write_form_onnx(network: nn.Module, path: Path) -> None:
 
     Input (1, vertebrae, measures), output (1, vertebrae, names), softmax.
     """
-    import onnx
-
-    features = len(network.mean)  # type: ignore[arg-type]
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        raw = Path(folder) / "net.onnx"
-        torch.onnx.export(
-            Probabilities(network).eval(),
-            (torch.zeros(1, 7, features),),
-            str(raw),
-            input_names=["forms"],
-            output_names=["probabilities"],
-            dynamic_axes={"forms": {1: "n"}, "probabilities": {1: "n"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-        onnx.save(_halved(onnx.load(str(raw))), str(path))
+    example = torch.zeros(1, 7, len(network.mean))  # type: ignore[arg-type]
+    names = ("forms", "probabilities")
+    _export(Probabilities(network), example, path, names=names, free_axis=1)
 
 
 class Probabilities(nn.Module):

@@ -47,13 +47,8 @@ class Labelled:
 
 
 def sagittal(array: Array) -> Array:
-    """From (P, I, R) to slice, posterior to anterior, inferior to superior."""
+    """From (P, I, R) to slice, posterior to anterior, inferior to superior, see `upright`."""
     return array[::-1, ::-1].transpose(2, 0, 1)
-
-
-def sagittal_back(array: Array) -> Array:
-    """Undo `sagittal`."""
-    return array.transpose(1, 2, 0)[::-1, ::-1]
 
 
 def targets(phantom: Phantom) -> tuple[Array, Array]:

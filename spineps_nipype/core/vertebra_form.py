@@ -25,7 +25,6 @@ GROUPS: Final[tuple[tuple[int, ...], ...]] = (
 """Labels of the parts; the first is the body, the others belong to the body above them. Arches,
 processes and the end of the cord would tell a level too, but masks of networks are not good enough
 there: with them the names of true masks got better, those of predicted ones worse."""
-BETWEEN: Final = 2
 OF_PART: Final = 8
 """Numbers of one part: seen, logarithm of its volume, middle (posterior, inferior, away from the
 midplane; cm) and logarithms of its spread along the same axes (cm)."""
@@ -76,7 +75,7 @@ def vertebra_forms(
     middles = np.stack(
         [_means(row[body], places[body, axis], len(numbers)) for axis in range(3)], 1
     )
-    shared = part >= len(GROUPS) - BETWEEN
+    shared = part > 0
     row[shared] = np.searchsorted(middles[:, 1], places[shared, 1]) - 1
     kept = row >= 0
     part, row, places = part[kept], row[kept], places[kept]
@@ -127,7 +126,6 @@ def _moments(key: NDArray[Any], offset: FloatArray, count: int, voxel: float) ->
     """Numbers of every part, shape (count, OF_PART); `voxel` is a volume in ml."""
     sizes = np.bincount(key, minlength=count)
     out = np.zeros((count, OF_PART))
-    offset = offset.copy()
     square = [_means(key, offset[:, axis] ** 2, count) for axis in range(3)]
     plain = [_means(key, offset[:, axis], count) for axis in range(3)]
     away = _means(key, np.abs(offset[:, 2]), count)

@@ -23,7 +23,7 @@ from .names import original_names
 from .naming import FormJudge, name_spine
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
-from .slices import prepare_slices, with_neighbours
+from .slices import prepare_slices, upright, with_neighbours
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -105,6 +105,7 @@ class SegmentationInference:
             "instance": instance_model,
         }
         self._given_form = None if form_model is None else Path(form_model)
+        self._form_network: OnnxNetwork | None = None
         self._loaded: dict[Role, SliceNetwork] = {}
         self._threads = num_threads
 
@@ -190,10 +191,12 @@ class SegmentationInference:
         if path is None or spacing is None or self.settings.numerics == "original":
             return None
         steps = (*spacing[1:], spacing[0])
-        network = OnnxNetwork(path, self._devices["instance"], self._threads)
+        if self._form_network is None:
+            self._form_network = OnnxNetwork(path, self._devices["instance"], self._threads)
+        network = self._form_network
 
         def judge(bodies: NDArray[Any], discs: NDArray[np.bool_]) -> NDArray[Any]:
-            vert, disc = (a.transpose(1, 2, 0)[::-1, ::-1] for a in (bodies, discs))
+            vert, disc = upright(bodies), upright(discs)
             spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
             numbers = range(1, int(bodies.max()) + 1)
             forms = forms_without_room(spine, vert, numbers, steps)

@@ -36,7 +36,6 @@ L5 to be as likely as a usual spine, finds these two more often when votes are v
 
 VOTES_BESIDE_FORM: Final = 0.3
 """Weight of the votes where the form of the bodies is judged as well."""
-FORM_WEIGHT: Final = 1.0
 FAINTEST: Final = 1e-3
 """Added to probabilities by form: none is that sure."""
 
@@ -118,7 +117,7 @@ def likeliest_names(
     if by_form is not None:
         columns = [ORDER.index(name) for name in states]
         by_form = np.asarray(by_form, dtype=float)[:count, columns]
-        evidence = VOTES_BESIDE_FORM * evidence + FORM_WEIGHT * np.log(by_form + FAINTEST)
+        evidence = VOTES_BESIDE_FORM * evidence + np.log(by_form + FAINTEST)
     step = _transitions(states, settings)
     start = np.array([_visit(name) for name in states])
     best_to = _forward(evidence, step, start)

@@ -98,6 +98,11 @@ def normalised(volume: NDArray[Any]) -> NDArray[np.float32]:
     return (data - np.float32(low)) / np.float32(high - low)
 
 
+def upright(slices: NDArray[Any]) -> NDArray[Any]:
+    """A volume of slices seen with the axes P, I, R."""
+    return slices.transpose(1, 2, 0)[::-1, ::-1]
+
+
 @dataclass(frozen=True)
 class Slices:
     """What the networks see, and how it lies in the input.
