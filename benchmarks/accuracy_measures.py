@@ -133,6 +133,9 @@ class Matching:
         True instances without a partner.
     extra
         Instances without a partner.
+    above
+        Instances whose middle is above every true one: many truths stop below the top of the
+        image, and what they leave out cannot be judged.
     merged
         Instances that hold half or more of several true ones.
     split
@@ -142,6 +145,7 @@ class Matching:
     found: tuple[Match, ...]
     missed: tuple[int, ...]
     extra: tuple[int, ...]
+    above: tuple[int, ...]
     merged: tuple[int, ...]
     split: tuple[int, ...]
 
@@ -156,7 +160,7 @@ def match_instances(truth: Instances, result: Instances) -> Matching:
 
     Among all ways to pair, the one with the largest sum of Dice counts. Optional true instances
     may be found but not missed; an instance without a partner that is optional itself, or lies
-    mostly in an optional true instance, is not extra.
+    mostly in an optional true instance, is neither extra nor above.
     """
     true_numbers, numbers = truth.numbers, result.numbers
     common = _common(truth.labels, result.labels, true_numbers, numbers)
@@ -174,13 +178,16 @@ def match_instances(truth: Instances, result: Instances) -> Matching:
         if owner in truth.optional and 2 * common[i, k] > sizes[k]
     }
     harmless = partners[1] | pieces | result.optional
+    alone = [n for n in numbers if n not in harmless]
+    above = _above(result.labels, alone, truth.labels)
     held = common / true_sizes[:, None] if len(numbers) else common
     merged = (held >= MERGED_SHARE).sum(axis=0) > 1
     split = (held >= SPLIT_SHARE).sum(axis=1) > 1
     return Matching(
         found,
         tuple(n for n in truth.asked if n not in partners[0]),
-        tuple(n for n in numbers if n not in harmless),
+        tuple(n for n in alone if n not in above),
+        above,
         tuple(n for n, bad in zip(numbers, merged, strict=True) if bad),
         tuple(n for n, bad in zip(true_numbers, split, strict=True) if bad and n in truth.asked),
     )
@@ -226,6 +233,14 @@ def cut_off(labels: Array, spacing: Sequence[float]) -> frozenset[int]:
         if n in at_border
         and volumes[n] < CUT_SHARE * volumes[min(whole, key=lambda w: abs(places[w] - places[n]))]
     )
+
+
+def _above(labels: Array, numbers: Sequence[int], truth: Array) -> tuple[int, ...]:
+    """Numbers whose mean row lies above the first row of a truth."""
+    rows = np.flatnonzero(truth.any(axis=(0, 2)))
+    if not len(rows):
+        return ()
+    return tuple(n for n in numbers if np.nonzero(labels == n)[HEIGHT].mean() < rows[0])
 
 
 def _common(one: Array, other: Array, rows: Sequence[int], columns: Sequence[int]) -> Array:

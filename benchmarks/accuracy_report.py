@@ -19,6 +19,7 @@ from spineps_nipype.core.files import whole_file
 
 NOT_APPLICABLE: Final = "n/a"
 KINDS: Final = ("vertebra", "disc")
+WRONG: Final = ("missed", "extra", "merged", "split")
 SMALL_PARTS: Final = tuple(anatomy.SPINE_NAMES[label] for label in range(41, 49))
 SMALL_PARTS_NAME: Final = "mean of 41-48"
 MEASURES: Final = ("dice", "assd_mm", "hd95_mm")
@@ -32,8 +33,11 @@ INSTANCE_COLUMNS: Final = (
 )
 SCAN_COLUMNS: Final = (
     *("scan", "subject", "modality", "status", "reason", "seconds", "peak_memory_gb", "timed"),
-    *(f"vertebrae_{w}" for w in ("asked", "found", "missed", "extra", "merged", "split", "right")),
-    *(f"discs_{w}" for w in ("asked", "found", "missed", "extra", "result", "listed", "right")),
+    *(f"vertebrae_{w}" for w in ("asked", "found", *WRONG, "above", "right")),
+    *(
+        f"discs_{w}"
+        for w in ("asked", "found", "missed", "extra", "above", "result", "listed", "right")
+    ),
     *("levels_known", "levels_right", "models", "masks", "notes"),
 )
 SUMMARY_COLUMNS: Final = (
@@ -136,9 +140,10 @@ def _instances_of(found: Found) -> Iterator[tuple[Any, ...]]:
     for number in matching.missed:
         remark = "split" if number in matching.split else ""
         yield "missed", number, true.get(number), None, None, None, None, remark
-    for number in matching.extra:
-        remark = "merged" if number in matching.merged else ""
-        yield "extra", None, None, number, own.get(number), None, None, remark
+    for outcome, numbers in (("extra", matching.extra), ("above", matching.above)):
+        for number in numbers:
+            remark = "merged" if number in matching.merged else ""
+            yield outcome, None, None, number, own.get(number), None, None, remark
 
 
 def scan_rows(reports: Iterable[ScanReport]) -> Iterator[tuple[Any, ...]]:
@@ -149,9 +154,9 @@ def scan_rows(reports: Iterable[ScanReport]) -> Iterator[tuple[Any, ...]]:
         yield (
             *(report.scan, report.subject, report.modality, report.status, report.reason),
             *(report.seconds, report.peak_gb, report.timed),
-            *_counts(vertebra, ("missed", "extra", "merged", "split")),
+            *_counts(vertebra, (*WRONG, "above")),
             report.vertebrae_right,
-            *_counts(disc, ("missed", "extra")),
+            *_counts(disc, ("missed", "extra", "above")),
             *(report.disc_count if disc else None, report.listed_discs, report.discs_right),
             len(vertebra.levels) if vertebra else None,
             sum(vertebra.levels.values()) if vertebra else None,
@@ -309,19 +314,23 @@ def _instance_lines(done: Sequence[ScanReport]) -> list[str]:
     lines = [
         "## Vertebrae and discs",
         "",
-        "| | true | found | missed | extra | merged | split | scans all right |",
-        "|---|---|---|---|---|---|---|---|",
+        "| | true | found | missed | extra | merged | split | above | scans all right "
+        "| with above held against |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for kind in KINDS:
         members = [r for r in done if r.measured and kind in r.measured.kinds]
         if not members:
             continue
-        names = ("missed", "extra", "merged", "split")
+        names = (*WRONG, "above")
         counts = [_counts(r.measured.kinds[kind], names) for r in members if r.measured]
         totals = [sum(c or 0 for c in column) for column in zip(*counts, strict=True)]
-        right = sum(bool(r.measured and r.measured.kinds[kind].matching.right) for r in members)
+        matchings = [r.measured.kinds[kind].matching for r in members if r.measured]
+        right = [m for m in matchings if m.right]
+        strict = [m for m in right if not m.above]
         lines.append(
-            f"| {kind} | {' | '.join(map(str, totals))} | {_share(right, len(members))} |"
+            f"| {kind} | {' | '.join(map(str, totals))} | {_share(len(right), len(members))} "
+            f"| {_share(len(strict), len(members))} |"
         )
     lines.append("")
     counted = [r.discs_right for r in done if r.discs_right is not None]
@@ -345,7 +354,9 @@ def _instance_lines(done: Sequence[ScanReport]) -> list[str]:
         f"Found: Dice {MATCH} or more with a true instance, one to one. Merged: holds "
         f"{MERGED_SHARE:.0%} or more of several true ones. Split: several hold {SPLIT_SHARE:.0%} "
         "or more of a true one. What the upper or lower border of the image cuts off by more "
-        "than half is neither asked for nor held against. Where the truth joins all vertebrae "
+        "than half is neither asked for nor held against. Above: the middle lies above all of the "
+        "truth, which often stops below the top of the image; right or wrong, nobody can tell, "
+        "so the last column holds it against the result and the one before does not. Where the truth joins all vertebrae "
         "the bodies are compared. The number of discs is that of participants.tsv if given.",
         "",
     ]

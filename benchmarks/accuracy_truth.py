@@ -21,7 +21,14 @@ from spineps_nipype.core.components import component_centroids, component_sizes,
 from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import InputError
-from training.labeling_real import CANAL, MIN_BODY_MM3, VERTEBRA, lumbar_names, number_bodies
+from training.labeling_real import (
+    CANAL,
+    DISC,
+    MIN_BODY_MM3,
+    VERTEBRA,
+    lumbar_names,
+    number_bodies,
+)
 
 PATTERNS: Final = ("*_dseg.nii.gz", "*_seg-*_msk.nii.gz", "*_dseg.nii", "*_seg-*_msk.nii")
 MASK_ENTITIES: Final = ("seg", "desc", "label", "space", "res", "den", "source", "version", "mod")
@@ -256,6 +263,7 @@ def _bodies(array: Array, labels: LabelSet, spacing: Sequence[float]) -> Array:
     bodies = np.isin(array, labels.bodies)
     if labels.canal:
         joined = np.where(bodies, VERTEBRA, 0)
+        joined[np.isin(array, labels.joined_discs)] = DISC
         joined[np.isin(array, labels.canal)] = CANAL
         return number_bodies(joined, spacing)
     return number_pieces(bodies, MIN_BODY_MM3, spacing)

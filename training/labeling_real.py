@@ -29,6 +29,12 @@ logger = logging.getLogger(__name__)
 VERTEBRA, DISC, CANAL = 1, 2, 3
 MIN_BODY_MM3: Final = 1500.0
 """Smaller pieces of vertebrae in front of the canal are no bodies."""
+MIN_DISC_MM3: Final = 300.0
+"""Smaller pieces of discs part nothing."""
+NEAR_DISC_MM: Final = 40.0
+"""Bone further from the middle of a disc along any axis is not parted by it."""
+DIVIDED: Final = 0.15
+"""A disc parts a piece of which such a share lies on either side of its plane."""
 CANAL_MARGIN_MM: Final = 2.0
 SACRUM_MM: Final = (30.0, 50.0)
 """How far the sacrum reaches behind and below the lowest body."""
@@ -104,7 +110,8 @@ def named_scans(root: Path, *, held_out: bool = False) -> Iterator[RawScan]:
 def number_bodies(mask: Array, spacing: Sequence[float]) -> Array:
     """Bodies of a SPIDER mask (P, I, R), numbered from the top.
 
-    Bodies are what stands in front of the canal; discs part them.
+    Bodies are what stands in front of the canal; discs part them, also where a bridge of bone
+    around the disc joins two.
     """
     canal = mask == CANAL
     rows = np.flatnonzero(canal.any(axis=(0, 2)))
@@ -114,6 +121,7 @@ def number_bodies(mask: Array, spacing: Sequence[float]) -> Array:
     limit = np.interp(np.arange(mask.shape[1]), rows, front) - CANAL_MARGIN_MM / spacing[0]
     before = np.arange(mask.shape[0])[:, None] < limit[None]
     parts, count = ndimage.label((mask == VERTEBRA) & before[..., None])
+    count = _part_bridged(parts, count, mask == DISC, spacing)
     sizes = np.bincount(parts.ravel()) * float(np.prod(spacing))
     kept = [k for k in range(1, count + 1) if sizes[k] >= MIN_BODY_MM3]
     heights = {k: float(np.nonzero(parts == k)[1].mean()) for k in kept}
@@ -121,6 +129,28 @@ def number_bodies(mask: Array, spacing: Sequence[float]) -> Array:
     for number, part in enumerate(sorted(kept, key=heights.__getitem__), start=1):
         table[part] = number
     return table[parts]
+
+
+def _part_bridged(parts: Array, count: int, discs: Array, spacing: Sequence[float]) -> int:
+    """Cut pieces that a disc divides along the plane of the disc, in place; the new count."""
+    labels, discs_count = ndimage.label(discs)
+    scale = np.asarray(spacing)
+    for places in (np.argwhere(labels == k + 1) * scale for k in range(discs_count)):
+        if len(places) * scale.prod() < MIN_DISC_MM3:
+            continue
+        middle = places.mean(axis=0)
+        normal = np.linalg.svd(np.cov((places - middle).T))[0][:, 2]
+        normal *= np.sign(normal[1]) or 1.0
+        beside = np.all(np.abs(np.argwhere(parts) * scale - middle) < NEAR_DISC_MM, axis=1)
+        near = parts[parts > 0][beside]
+        for part in np.unique(near):
+            bone = np.argwhere(parts == part)
+            lower = (bone * scale - middle) @ normal > 0
+            if min(np.count_nonzero(lower), np.count_nonzero(~lower)) < DIVIDED * len(bone):
+                continue
+            count += 1
+            parts[tuple(bone[lower].T)] = count
+    return count
 
 
 def place_of_sacrum(bodies: Array, spacing: Sequence[float]) -> Array:

@@ -102,6 +102,14 @@ def test_perfect_instances_whatever_their_numbers() -> None:
     assert matching.right
 
 
+def test_what_lies_above_the_truth_is_not_judged() -> None:
+    """The truth begins at the second of three; below it nothing may be added."""
+    truth, result = Instances(column(0, 2, 0)), Instances(column(7, 8, 9))
+    matching = match_instances(truth, result)
+    assert (matching.above, matching.extra, matching.right) == ((7,), (9,), False)
+    assert match_instances(truth, Instances(column(7, 8, 0))).right
+
+
 def test_a_missed_and_an_extra_instance() -> None:
     truth, result = column(1, 2, 0), column(7, 0, 8)
     matching = match_instances(Instances(truth), Instances(result))
@@ -164,7 +172,7 @@ def test_what_is_cut_off_is_neither_asked_for_nor_held_against() -> None:
     # the pipeline's own pieces at the border are no extra vertebrae either
     only = Instances(column(0, 2))
     assert match_instances(only, Instances(column(3, 2), optional=frozenset({3}))).right
-    assert match_instances(only, Instances(column(3, 2))).extra == (3,)
+    assert match_instances(Instances(column(2, 0)), Instances(column(2, 3))).extra == (3,)
 
 
 def test_levels() -> None:

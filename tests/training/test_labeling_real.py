@@ -49,6 +49,20 @@ def test_bodies_are_numbered_from_the_top_without_their_arches() -> None:
         assert (i.min(), i.max()) == (5 + 25 * (number - 1), 23 + 25 * (number - 1))
 
 
+def test_a_bridge_of_bone_before_a_disc_joins_no_bodies() -> None:
+    mask = spider_mask()
+    mask[5:9, 24:30] = VERTEBRA
+    bodies = number_bodies(mask, SPACING)
+    assert np.unique(bodies).tolist() == [0, 1, 2, 3]
+    assert np.count_nonzero(bodies == 1) == pytest.approx(np.count_nonzero(bodies == 2), rel=0.1)
+
+
+def test_a_spur_beside_a_disc_is_no_body() -> None:
+    mask = spider_mask()
+    mask[5:7, 24:29] = VERTEBRA
+    assert number_bodies(mask, SPACING).max() == 3
+
+
 def test_specks_are_no_bodies() -> None:
     mask = spider_mask()
     mask[10:12, 90:92, :2] = VERTEBRA
