@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from ..core.components import component_centroids, component_sizes, dilate, label_components
 from ..errors import EmptyResultError, InputError
@@ -21,6 +22,10 @@ from .settings import Numerics
 
 SMALLEST_DISC: Final = 100
 """Voxels below which a component of disc voxels marks no disc."""
+FRAGMENT: Final = 0.25
+"""Share of the largest disc near by below which a component is a piece of one."""
+NEAR: Final = 80.0
+"""Pixels of height within which discs are compared: they grow from neck to loin."""
 REAL_VERTEBRA: Final = 0.5
 """Share of the median vertebra from which on a separate part is a vertebra of its own."""
 
@@ -53,9 +58,11 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
     semantic
         0 background, 1 vertebra, 2 disc.
     numerics
-        Mended: every vertebra is one piece; what a plane cuts off a neighbour returns to it,
-        loose fragments are deleted, and parts of the spine that do not touch stay. Under
-        ``original`` only the largest 26-connected component of everything stays.
+        Mended: pieces of discs part nothing, and a plane parts only what its own disc is the
+        nearest to, so that one plane askew cuts no distant body; every vertebra is one piece; what
+        a plane cuts off a neighbour returns to it, loose fragments are deleted, and parts of the
+        spine that do not touch stay. Under ``original`` every plane cuts everything,
+        and only the largest 26-connected component of everything stays.
 
     Raises
     ------
@@ -76,8 +83,8 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
         )
     if numerics == "original":
         return _split_largest(semantic)
-    discs, centres = _discs(semantic)
-    slots = _slots(semantic == VERTEBRA, centres, _normals(discs, centres, numerics))
+    discs, centres = _whole_discs(*_discs(semantic))
+    slots = _slots_near(semantic == VERTEBRA, centres, _normals(discs, centres, numerics))
     return Split(_tidy(slots), discs)
 
 
@@ -108,6 +115,18 @@ def _discs(semantic: NDArray[Any]) -> tuple[NDArray[np.int16], NDArray[np.float6
     return number[components], centres[large].reshape(-1, 3)
 
 
+def _whole_discs(
+    discs: NDArray[np.int16], centres: NDArray[np.float64]
+) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """Discs without those that are pieces beside their neighbours, numbered anew."""
+    sizes = component_sizes(discs, len(centres))[1:]
+    near = np.abs(np.subtract.outer(centres[:, 2], centres[:, 2])) <= NEAR
+    whole = sizes >= FRAGMENT * np.where(near, sizes, 0).max(axis=1, initial=0)
+    number = np.zeros(len(centres) + 1, dtype=np.int16)
+    number[1:][whole] = np.arange(1, np.count_nonzero(whole) + 1)
+    return number[discs], centres[whole]
+
+
 def _normals(
     discs: NDArray[np.int16], centres: NDArray[np.float64], numerics: Numerics
 ) -> NDArray[np.float64]:
@@ -135,6 +154,24 @@ def _slots(
         number += below_plane(points, centre, normal)
     out = np.zeros(bone.shape, dtype=np.int16)
     out[tuple(points.T)] = number
+    return out
+
+
+def _slots_near(
+    bone: NDArray[np.bool_], centres: NDArray[np.float64], normals: NDArray[np.float64]
+) -> NDArray[np.int16]:
+    """As `_slots`, each voxel by the plane of the disc that is nearest in its slice."""
+    points = np.argwhere(bone)
+    out = np.zeros(bone.shape, dtype=np.int16)
+    if len(centres) == 0:
+        out[bone] = 1
+        return out
+    nearest = cKDTree(centres[:, 1:]).query(points[:, 1:])[1]
+    lower = np.empty(len(points), dtype=bool)
+    for disc, (centre, normal) in enumerate(zip(centres, normals, strict=True)):
+        own = nearest == disc
+        lower[own] = below_plane(points[own], centre, normal)
+    out[tuple(points.T)] = 1 + nearest + lower
     return out
 
 

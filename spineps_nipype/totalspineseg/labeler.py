@@ -6,6 +6,7 @@ labels; results are those on the whole image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import EmptyResultError
 from .disc_path import DiscEvidence, fit_discs
+from .fragments import drop_small_discs, join_fragments
 from .landmarks import (
     count_labels,
     drop_by_size,
@@ -50,7 +52,7 @@ def label_spine(
         Rules of the weight release.
     numerics
         ``original`` keeps the order of components and the use of landmarks of 20251028; mended,
-        all landmarks and the distances of the discs decide together.
+        all landmarks and the distances of the discs decide together, and fragments get no number.
 
     Raises
     ------
@@ -83,10 +85,13 @@ def label_spine(
     heights = Heights(label_mask(part, canal_labels), [side.start for side in box], numerics)
     near = None if localizer is None else localizer[box]
     discs = heights.sorted(parts, parts.discs)
+    if numerics == "mended":
+        drop_small_discs(parts, discs)
+        discs = [disc for disc in discs if disc[1] in parts.discs]
     disc_labels = _name_discs(discs, parts, part, near, settings, profile, numerics)
     names = dict(disc_labels)
     if settings.vertebrae_labels:
-        bones = _vertebrae(parts, heights, part, settings)
+        bones = _vertebrae(parts, heights, part, settings, discs if numerics == "mended" else ())
         order = spine_list(discs, bones, min(parts.raw, default=1))
         spine = SpineOrder.of(settings)
         names.update(number_vertebrae(order, disc_labels, spine, numerics=numerics))
@@ -95,11 +100,18 @@ def label_spine(
 
 
 def _vertebrae(
-    parts: Parts, heights: Heights, seg: NDArray[Any], settings: LabelerSettings
+    parts: Parts,
+    heights: Heights,
+    seg: NDArray[Any],
+    settings: LabelerSettings,
+    discs: Sequence[tuple[int, int]],
 ) -> list[tuple[int, int]]:
-    """(height, component) of the vertebrae, after split ones are joined and voxels added."""
+    """(height, component) of the vertebrae, after split ones are joined and voxels added.
+
+    What belongs together is told by the discs where they are given, else by raw labels.
+    """
     order = heights.sorted(parts, parts.vertebrae)
-    if merge_split_vertebrae(parts, order):
+    if join_fragments(parts, order, discs) if discs else merge_split_vertebrae(parts, order):
         order = heights.sorted(parts, parts.vertebrae)
     if settings.vertebrae_extra_labels:
         add_extra_voxels(parts, order, label_mask(seg, settings.vertebrae_extra_labels))
