@@ -1,19 +1,21 @@
 r"""Train the network that names bodies by their form, for spine-segmentation.
 
-    python -m training.slices_form --out runs/slices_form --seed 1 --package FOLDER
+    python -m training.slices_form --out runs/slices_form --seed 1 --package FOLDER --real SPIDER
 
 As `labeling_form`, from what spine-segmentation knows of a spine: bodies, that of S1 with them,
-and discs. The result is an ONNX file beside the two nets.
+and discs. Masks are the true ones of phantoms, and what the first net makes of phantoms and of real
+scans with sure names. The result is an ONNX file beside the two nets.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
+import nibabel as nib
 import numpy as np
 import torch
 from TPTBox import NII
@@ -31,12 +33,13 @@ from training.form import (
     Masks,
     View,
     add_form_options,
-    called_after,
     drawn_views,
     fit,
     stored_views,
 )
+from training.labeling_real import RawScan, named_scans
 from training.loop import phantom_seed
+from training.options import add_real_scans
 from training.slices_data import CONTRAST_SHARES, CONTRASTS
 from training.slices_net import write_form_onnx
 from training.slices_phantom import sacral_body, sagittal, targets
@@ -46,6 +49,12 @@ HEADS: Final = {"NAME": len(ORDER)}
 THIN: Final = 0.5
 PREDICTED_SHARE: Final = 0.6
 """Share of sequences in training that are measured on masks of the net."""
+SHOWN: Final = 0.3
+"""Share of a piece that a true vertebra has to fill."""
+UNKNOWN: Final = (-1,)
+"""Class of what is no vertebra, or none that the truth shows: no part of the loss."""
+REAL_ROUNDS: Final = 4
+"""Rounds of views of one real scan."""
 
 Array = np.ndarray
 
@@ -80,19 +89,56 @@ def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[
     image = NII(to_nii(phantom, grey, mask=False), False)
     try:
         mask = segment_image(image, nets, only_2class_segmentation=True)[0].get_array()
-        masks = as_split(mask, of_phantom(phantom))
     except EmptyResultError:
         return []
-    return drawn_views(masks, rng, THIN)
+    truth = of_phantom(phantom)
+    masks = as_split(np.asarray(mask, np.uint8), truth.vert, truth.classes)
+    return drawn_views(replace(masks, spacing=phantom.spacing), rng, THIN)
 
 
-def as_split(mask: Array, truth: Masks) -> Masks:
-    """Bodies of a mask (P, I, R) as the pipeline parts them, called what they overlap most."""
+def as_split(mask: Array, truth: Array, classes: Mapping[int, Sequence[int]]) -> Masks:
+    """Bodies of a mask as the pipeline parts them, each with the class of what it shows.
+
+    Parameters
+    ----------
+    mask
+        Classes of the first net (P, I, R).
+    truth
+        True labels on the same grid.
+    classes
+        Label to classes.
+    """
     split = upright(split_instances(sagittal(mask)).vertebrae)
-    spine = np.zeros_like(truth.spine)
+    spine = np.zeros_like(mask)
     spine[mask == DISC] = anatomy.DISC
     spine[split > 0] = anatomy.CORPUS_BORDER
-    return replace(truth, spine=spine, vert=called_after(split, truth.vert))
+    shown = {}
+    for number in range(1, int(split.max()) + 1):
+        votes = np.bincount(truth[split == number], minlength=2)
+        best = int(votes[1:].argmax()) + 1
+        shown[number] = classes[best] if votes[best] >= SHOWN * votes.sum() else UNKNOWN
+    return Masks(spine, split.astype(np.uint8), (1.0, 1.0, 1.0), shown, forms_without_room)
+
+
+def real_views(nets: SegmentationInference, scan: RawScan, seed: int, number: int) -> list[View]:
+    """Views of what the first net makes of a real scan whose vertebrae have sure names.
+
+    The first piece below L5 is S1; others that no true vertebra shows have no class.
+    """
+    rng = np.random.default_rng((seed, 12, number))
+    steps = np.array([[0, 0, scan.spacing[2]], [-scan.spacing[0], 0, 0], [0, -scan.spacing[1], 0]])
+    affine = np.eye(4)
+    affine[:3, :3] = steps
+    image = NII(nib.Nifti1Image(scan.image.astype(np.float32), affine), False)
+    mask = segment_image(image, nets, only_2class_segmentation=True)[0].get_array()
+    classes = {label: [ORDER.index(name)] for label, name in scan.names.items()}
+    masks = as_split(np.asarray(mask, np.uint8), scan.bodies, classes)
+    shown = dict(masks.classes)
+    lowest = max((n for n in shown if shown[n] != UNKNOWN), default=0)
+    if lowest + 1 in shown:
+        shown[lowest + 1] = [ORDER.index("S1")]
+    masks = replace(masks, classes=shown, spacing=scan.spacing)
+    return [view for _ in range(REAL_ROUNDS) for view in drawn_views(masks, rng, THIN)]
 
 
 def _spine(seed: int, group: int, rng: np.random.Generator, spacing: Sequence[float]) -> Phantom:
@@ -107,6 +153,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.slices_form")
     add_form_options(parser, phantoms=1000, predicted=200, steps=3000)
+    add_real_scans(parser)
     return parser.parse_args(arguments)
 
 
@@ -120,6 +167,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     predicted = stored_views(
         folder, options.predicted, partial(predicted_views, nets, options.seed)
     )
+    if options.real:
+        scans = list(named_scans(options.real))
+        predicted += stored_views(
+            options.out / "real",
+            len(scans),
+            lambda k: real_views(nets, scans[k], options.seed, k),
+            part=1,
+        )
     network = fit(
         views, predicted, HEADS, steps=options.steps, seed=options.seed, share=PREDICTED_SHARE
     )

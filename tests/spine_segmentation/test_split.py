@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spineps_nipype.errors import EmptyResultError, InputError
 from spineps_nipype.spine_segmentation.names import CLASS_NAMES
 from spineps_nipype.spine_segmentation.planes import below_plane, plane_normals
-from spineps_nipype.spine_segmentation.split import split_instances
+from spineps_nipype.spine_segmentation.split import _slots, _slots_near, split_instances
 
 from .blocks import block_spine, column
 
@@ -34,6 +34,27 @@ def test_small_disc_parts_mark_no_disc() -> None:
     semantic[1, 15:19, 2:10] = 2
     for numerics in ("mended", "original"):
         assert split_instances(semantic, numerics=numerics).discs.max() == 2
+
+
+def test_a_piece_beside_a_disc_parts_nothing() -> None:
+    """A speck of a disc in the middle of T6: the original cuts the body there."""
+    semantic, _ = block_spine(["T5", "T6", "T7"], slices=30)
+    heights = np.flatnonzero(split_instances(semantic).vertebrae[15, 8] == 2)
+    semantic[12:22, 10:14, heights[3:6]] = 2
+    assert column(split_instances(semantic).vertebrae) == [1, 2, 3]
+    assert split_instances(semantic).discs.max() == 2
+    assert split_instances(semantic, numerics="original").vertebrae.max() == 4
+
+
+def test_a_plane_askew_cuts_no_distant_body() -> None:
+    """Three discs, the plane of the lowest of which stands upright."""
+    bone = np.ones((2, 20, 80), bool)
+    centres = np.array([[0.5, 10.0, 60.0], [0.5, 10.0, 40.0], [0.5, 10.0, 20.0]])
+    normals = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    near, everywhere = (f(bone, centres, normals) for f in (_slots_near, _slots))
+    assert np.unique(near[..., 60:]).tolist() == [1]
+    assert np.unique(near[..., 40:60]).tolist() == [2]
+    assert np.unique(everywhere[..., 60:]).tolist() == [1, 2]
 
 
 def test_one_disc_is_enough() -> None:

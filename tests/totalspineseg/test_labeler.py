@@ -44,6 +44,36 @@ def test_whole_spine(numerics: Numerics) -> None:
     assert out[9, 12, 100] == 1
 
 
+def test_specks_take_no_number() -> None:
+    """Disc and bone of a few voxels below T12-L1; the original counts them."""
+    seg = raw_spine(DISCS[-8:], (91,))
+    seg[10, 37, vertebra_slice(5).start + 2] = 1
+    seg[5:7, 24:26, disc_slice(4).start] = 8
+    out = label_spine(seg, LABELER_STEP2)
+    assert found_discs(out, 8) == list(DISCS[-8:])
+    assert found_vertebrae(out, 8) == list(VERTEBRAE[-8:])
+    assert out[10, 37, vertebra_slice(5).start + 2] == 0
+    original = label_spine(seg, LABELER_STEP2, numerics="original")
+    assert found_discs(original, 8) != list(DISCS[-8:])
+
+
+def test_a_vertebra_of_both_raw_labels_is_one() -> None:
+    """The top vertebra, half odd and half even."""
+    seg = raw_spine(DISCS[-6:])
+    top = seg[RIGHT, FRONT, vertebra_slice(5)]
+    top[:7] = 15 - top[:7]
+    out = label_spine(seg, LABELER_STEP2)
+    assert np.unique(out[RIGHT, FRONT, vertebra_slice(5)]).tolist() == [VERTEBRAE[-6]]
+    assert found_vertebrae(out, 6) == list(VERTEBRAE[-6:])
+
+
+def test_discs_part_what_raw_labels_join() -> None:
+    """All vertebrae with one raw label."""
+    seg = raw_spine(DISCS[-6:])
+    seg[seg == 7] = 8
+    assert found_vertebrae(label_spine(seg, LABELER_STEP2), 6) == list(VERTEBRAE[-6:])
+
+
 @pytest.mark.parametrize("numerics", BOTH)
 def test_step_1_knows_no_vertebrae_but_c1(numerics: Numerics) -> None:
     seg = raw_spine(DISCS[:8], (63,), step=1)
