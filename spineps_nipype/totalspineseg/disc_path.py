@@ -22,11 +22,11 @@ SHARE: Final = 1.0
 """Reward of a landmark class that fills a whole disc, and fine of one that is contradicted."""
 LOCALIZER: Final = 2.0
 """The same for a localizer."""
-SKIPPED: Final = 0.2
+SKIPPED: Final = 0.4
 """Fine of a disc that a normal spine has and that is not found between two others."""
-UNUSUAL: Final = 0.5
+UNUSUAL: Final = 1.0
 """Fine of a disc that a normal spine does not have."""
-FEWER: Final = 0.4
+FEWER: Final = 1.0
 """Fine of a spine with one disc less above the sacrum, such as four lumbar vertebrae."""
 UNNAMED: Final = 0.75
 """Fine of a disc that stays without label at an end of the spine."""
