@@ -7,15 +7,19 @@ Every sample is a function of its seed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy import ndimage
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from spineps_nipype.core.anatomy import CANAL
 from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate
 from spineps_nipype.phantom.render import render_tissue, smooth_noise
 from spineps_nipype.phantom.tissues import label_table, mirror_table
+from training.labeling_real import CANAL as CANAL_VALUE
+from training.labeling_real import DISC as DISC_VALUE
 from training.loop import Batch, phantom_seed
 from training.marginal import CLASS_OF, CLASSES, SPIDER_SETS
 from training.real_scans import RealScan
@@ -32,7 +36,15 @@ SAMPLES: Final = 10
 CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
 CONTRAST_SHARES: Final = (0.60, 0.12, 0.14, 0.14)
 OUTSIDE: Final = 255
-SPIDER_CODE: Final = {value: CLASSES + i for i, value in enumerate(SPIDER_SETS)}
+CAUDA: Final = 4
+"""Value for the canal where no cord can be, see `with_cauda`."""
+SPIDER_CODE: Final = {
+    **{value: CLASSES + i for i, value in enumerate(SPIDER_SETS)},
+    CAUDA: CLASS_OF[CANAL],
+}
+CAUDA_DISC: Final = 4
+"""Disc from below, L2 to L3, under which there are nerve roots and no cord."""
+MIN_DISC_VOXELS: Final = 300
 LUMBAR_SHARE: Final = 0.65
 NEAR_THE_SPINE: Final = 0.6
 NEAR_A_REAL_SPINE: Final = 0.5
@@ -106,6 +118,23 @@ class SemanticSamples:
         # The network sees a scan normalised as a whole, of which a patch is an uneven part.
         image = image * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 0.3)
         return finished(image, codes, outside.copy(), rng)
+
+
+def with_cauda(scan: RealScan) -> RealScan:
+    """The scan with `CAUDA` for what its mask calls canal below L2 to L3.
+
+    SPIDER's masks join cord and canal, and roots look like a cord; its lowest disc is L5 to S1.
+    """
+    parts, count = ndimage.label(scan.mask == DISC_VALUE)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)
+    discs = [k for k in range(1, count + 1) if sizes[k] >= MIN_DISC_VOXELS]
+    if len(discs) <= CAUDA_DISC:
+        return scan
+    heights = sorted(float(np.nonzero(parts == k)[1].mean()) for k in discs)
+    mask = scan.mask.copy()
+    low = mask[:, round(heights[-CAUDA_DISC]) :]
+    low[low == CANAL_VALUE] = CAUDA
+    return replace(scan, mask=mask)
 
 
 def draw_spacing(rng: np.random.Generator) -> tuple[float, float, float]:

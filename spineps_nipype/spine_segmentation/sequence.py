@@ -36,6 +36,10 @@ L5 to be as likely as a usual spine, finds these two more often when votes are v
 
 VOTES_BESIDE_FORM: Final = 0.3
 """Weight of the votes where the form of the bodies is judged as well."""
+BELOW_SACRUM: Final = -2.0
+"""Logarithm of odds of a piece below S1: it belongs to the sacrum and has no name."""
+MOST_BELOW: Final = 3
+"""Such pieces at most."""
 FAINTEST: Final = 1e-3
 """Added to probabilities by form: none is that sure."""
 
@@ -107,7 +111,8 @@ def likeliest_names(
     Returns
     -------
     list of NamedVertebra
-        One for each instance, from the top. Instances beyond the last possible name are left out.
+        One for each instance, from the top. Instances beyond the last possible name, and pieces of
+        the sacrum below S1, are left out.
     """
     count = min(len(histograms), len(_states(settings)))
     if count == 0:
@@ -121,9 +126,14 @@ def likeliest_names(
     step = _transitions(states, settings)
     start = np.array([_visit(name) for name in states])
     best_to = _forward(evidence, step, start)
+    below = _below_sacrum(evidence, best_to, states.index("S1"))
+    if below:
+        evidence, best_to = evidence[:-below], best_to[:-below]
+        evidence[-1, : states.index("S1")] = best_to[-1, : states.index("S1")] = -np.inf
     best_from = _forward(evidence[::-1], step.T, np.zeros(len(states)))[::-1]
     # The score of the best sequence through every name, the evidence counted once.
-    through = best_to + best_from - evidence
+    with np.errstate(invalid="ignore"):
+        through = np.nan_to_num(best_to + best_from - evidence, nan=-np.inf)
     path = _trace(evidence, step, best_to)
     shares = _shares(histograms[:count], states)
     out = []
@@ -133,6 +143,15 @@ def likeliest_names(
         name = states[state]
         out.append(NamedVertebra(i + 1, name, ID_OF[name], float(shares[i, state]), margin))
     return out
+
+
+def _below_sacrum(evidence: NDArray[np.float64], best_to: NDArray[np.float64], sacrum: int) -> int:
+    """How many of the lowest instances are pieces of the sacrum, under one that looks like S1."""
+    scores = {0: float(best_to[-1].max())}
+    for k in range(1, min(MOST_BELOW, len(best_to) - 1) + 1):
+        if evidence[-1 - k].argmax() == sacrum:
+            scores[k] = float(best_to[-1 - k, sacrum]) + k * BELOW_SACRUM
+    return max(scores, key=scores.__getitem__)
 
 
 def _states(settings: NamingSettings) -> list[str]:

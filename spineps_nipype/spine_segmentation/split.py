@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from ..core.components import component_centroids, component_sizes, dilate, label_components
 from ..errors import EmptyResultError, InputError
-from .names import DISC, VERTEBRA
+from .names import DISC, SMALLEST_STRUCTURE, VERTEBRA
 from .planes import below_plane, plane_normals
 from .settings import Numerics
 
@@ -24,6 +24,16 @@ SMALLEST_DISC: Final = 100
 """Voxels below which a component of disc voxels marks no disc."""
 FRAGMENT: Final = 0.25
 """Share of the largest disc near by below which a component is a piece of one."""
+LONG: Final = 1.9
+"""Multiple of its longest neighbour above which a vertebra is several whose disc was not found."""
+DISC_SHARE: Final = 0.3
+"""Height of a disc as a part of that of a body."""
+ENDS: Final = (1, 99)
+"""Percentiles of its voxels between which the length of a vertebra is measured."""
+BESIDE: Final = 0.4
+"""Part of the usual distance of two vertebrae below which they are one."""
+CUT_ROOM: Final = 0.25
+"""How far from even parts of a long vertebra it may be cut, in such parts."""
 NEAR: Final = 80.0
 """Pixels of height within which discs are compared: they grow from neck to loin."""
 REAL_VERTEBRA: Final = 0.5
@@ -85,7 +95,7 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
         return _split_largest(semantic)
     discs, centres = _whole_discs(*_discs(semantic))
     slots = _slots_near(semantic == VERTEBRA, centres, _normals(discs, centres, numerics))
-    return Split(_tidy(slots), discs)
+    return Split(_long_parted(_beside_joined(_tidy(slots))), discs)
 
 
 def _split_largest(semantic: NDArray[Any]) -> Split:
@@ -197,6 +207,67 @@ def _tidy(slots: NDArray[np.int16]) -> NDArray[np.int16]:
             number[part] = following
             following += 1
     return _slivers_joined(number[components], slots != 0)
+
+
+def _beside_joined(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
+    """One number for what lies side by side, none for specks."""
+    count = int(vertebrae.max())
+    if count < 3:
+        return vertebrae
+    sizes, middles = component_sizes(vertebrae, count), component_centroids(vertebrae)[:, 1:]
+    real = [n for n in range(1, count + 1) if sizes[n] >= SMALLEST_STRUCTURE]
+    gaps = np.linalg.norm(np.diff(middles[real], axis=0), axis=1)
+    number = np.zeros(count + 1, dtype=np.int16)
+    following = 0
+    for place, n in enumerate(real):
+        around = gaps[max(place - 3, 0) : place + 2]
+        beside = place > 0 and gaps[place - 1] < BESIDE * np.median(around)
+        following += not beside
+        number[n] = following
+    return number[vertebrae]
+
+
+def _long_parted(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Cut vertebrae of several times the usual length where they are thinnest.
+
+    The lowest is left as it is: S1 may be one with what is below it.
+    """
+    count = int(vertebrae.max())
+    if count < 4:
+        return vertebrae
+    points = np.argwhere(vertebrae)
+    numbers = vertebrae[tuple(points.T)]
+    middles = component_centroids(vertebrae)[1:, 1:]
+    course = np.gradient(middles, axis=0)
+    course /= np.maximum(np.linalg.norm(course, axis=1, keepdims=True), 1e-6)
+    heights = ((points[:, 1:] - middles[numbers - 1]) * course[numbers - 1]).sum(axis=1)
+    ends = [np.percentile(heights[numbers == n], ENDS) for n in range(1, count + 1)]
+    lengths = np.array([high - low for low, high in ends])
+    part = np.zeros(len(points), dtype=int)
+    for n in range(1, count):
+        around = np.r_[lengths[max(n - 3, 0) : n - 1], lengths[n : n + 2]]
+        usual = float(around.max())
+        if lengths[n - 1] > LONG * usual > 0:
+            own = numbers == n
+            pieces = max(2, round((lengths[n - 1] / usual + DISC_SHARE) / (1 + DISC_SHARE)))
+            part[own] = np.searchsorted(_thinnest(heights[own], ends[n - 1], pieces), heights[own])
+    renumbered = np.unique(np.stack([numbers, part]), axis=1, return_inverse=True)[1]
+    out = np.zeros_like(vertebrae)
+    out[tuple(points.T)] = renumbered.ravel() + 1
+    return out
+
+
+def _thinnest(heights: NDArray[Any], ends: NDArray[Any], pieces: int) -> list[float]:
+    """Heights at which to cut: the smallest cross-section around each even part."""
+    sizes, edges = np.histogram(heights, bins=np.arange(ends[0], ends[1] + 1))
+    sizes = ndimage.uniform_filter1d(sizes.astype(float), 3)
+    step = len(sizes) / pieces
+    cuts = []
+    for k in range(1, pieces):
+        low = int(step * (k - CUT_ROOM))
+        high = max(int(step * (k + CUT_ROOM)), low + 1)
+        cuts.append(float(edges[low + int(sizes[low:high].argmin())] + 0.5))
+    return cuts
 
 
 def _slivers_joined(vertebrae: NDArray[np.int16], bone: NDArray[np.bool_]) -> NDArray[np.int16]:

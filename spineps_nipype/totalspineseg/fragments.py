@@ -36,8 +36,7 @@ def drop_small_discs(parts: Parts, order: Order) -> None:
     lost = {
         number
         for height, number in order
-        if sizes[number]
-        < FRAGMENT * own[np.abs(heights - height) <= NEIGHBOURHOOD].max(initial=0)
+        if sizes[number] < FRAGMENT * own[np.abs(heights - height) <= NEIGHBOURHOOD].max(initial=0)
     }
     if lost:
         parts.discs[:] = [number for number in parts.discs if number not in lost]

@@ -91,6 +91,29 @@ def test_a_missing_disc_parts_vertebrae_all_the_same() -> None:
     assert column(split_instances(semantic, numerics="original").vertebrae) == [1, 2]
 
 
+def test_vertebrae_that_no_disc_parts_are_cut_where_they_are_thin() -> None:
+    semantic, _ = block_spine(list(CLASS_NAMES[8:14]), missing_discs=(2,))
+    usual = split_instances(semantic).vertebrae
+    gap = np.flatnonzero(~(semantic[3, 8] > 0))
+    inner = gap[(gap > np.flatnonzero(semantic[3, 8])[0]) & (gap < 70)]
+    semantic[2:4, 6:10, inner] = 1
+    merged = split_instances(semantic).vertebrae
+    assert column(merged) == [1, 2, 3, 4, 5, 6]
+    body = usual > 0
+    assert (merged[body] == usual[body]).mean() > 0.98
+    assert split_instances(semantic, numerics="original").vertebrae.max() == 5
+
+
+def test_what_lies_side_by_side_is_one_vertebra() -> None:
+    """T7 in a front and a back half, which do not touch."""
+    semantic, _ = block_spine(["T5", "T6", "T7", "T8"])
+    rows = np.flatnonzero(split_instances(semantic).vertebrae[3, 8] == 3)
+    semantic[:, 8:10, rows] = 0
+    split = split_instances(semantic)
+    assert split.vertebrae.max() == 4
+    assert set(np.unique(split.vertebrae[:, 4:14, rows])) == {0, 3}
+
+
 def test_fragments_are_deleted_and_slivers_return() -> None:
     semantic, _ = block_spine(["T5", "T6", "T7"])
     semantic[2:4, 17:19, 10:14] = 1
