@@ -3,8 +3,8 @@ r"""Train the network that names bodies by their form, for spine-segmentation.
     python -m training.slices_form --out runs/slices_form --seed 1 --package FOLDER --real SPIDER
 
 As `labeling_form`, from what spine-segmentation knows of a spine: bodies, that of S1 with them,
-and discs. Masks are the true ones of phantoms, and what the first net makes of phantoms and of real
-scans with sure names. The result is an ONNX file beside the two nets.
+and discs. Masks are the true ones of phantoms, and what the first net makes of phantoms and of
+real scans with sure names. The result is an ONNX file beside the two nets.
 """
 
 from __future__ import annotations
