@@ -357,7 +357,8 @@ def _instance_lines(done: Sequence[ScanReport]) -> list[str]:
         "than half is neither asked for nor held against. Above: the middle lies above all of the "
         "truth, which often stops below the top of the image; right or wrong, nobody can tell, "
         "so the last column holds it against the result and the one before does not. Where the "
-        "truth joins all vertebrae the bodies are compared. The number of discs is that of participants.tsv if given.",
+        "truth joins all vertebrae the bodies are compared. The number of discs is that of "
+        "participants.tsv if given.",
         "",
     ]
     return lines
