@@ -58,13 +58,14 @@ SHIFTS: Final = {
     **dict.fromkeys((41, 42), -0.7),
     **dict.fromkeys(range(43, 49), -1.2),
     49: -0.7,
-    60: -0.5,
+    60: -1.0,
+    61: -0.25,
     62: -0.4,
     100: -0.7,
 }
 """Added to the scores of labels in the package. The loss weighs them more than the background, so
 that thin parts are learnt at all, and makes them too large; set on training scans and phantoms.
-That of the cord (60), for which roots are taken, was set on the T2w crop of TPTBox."""
+Those of cord and canal (60, 61), which roots blur, were set on the T2w crop of TPTBox."""
 
 
 def build_network() -> nn.Module:
