@@ -41,6 +41,7 @@ from training.labeling_data import BODY, CONTRASTS, targets_of
 from training.labeling_data import CONTRAST_ODDS as CONTRAST_SHARES
 from training.labeling_real import LEVELS, RawScan, named_scans
 from training.loop import phantom_seed
+from training.options import add_real_scans
 from training.packages import write_form
 from training.real_scans import PIR
 from training.semantic_data import draw_phantom
@@ -137,7 +138,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.labeling_form")
     add_form_options(parser, phantoms=1500, predicted=60, steps=4000)
     parser.add_argument("--semantic", type=Path, help="semantic package that sees phantoms too")
-    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
+    add_real_scans(parser)
     parser.add_argument("--results", type=Path, help="what the pipeline made of these scans")
     return parser.parse_args(arguments)
 

@@ -92,11 +92,16 @@ def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[
     except EmptyResultError:
         return []
     truth = of_phantom(phantom)
-    masks = as_split(np.asarray(mask, np.uint8), truth.vert, truth.classes)
-    return drawn_views(replace(masks, spacing=phantom.spacing), rng, THIN)
+    masks = as_split(np.asarray(mask, np.uint8), truth.vert, truth.classes, phantom.spacing)
+    return drawn_views(masks, rng, THIN)
 
 
-def as_split(mask: Array, truth: Array, classes: Mapping[int, Sequence[int]]) -> Masks:
+def as_split(
+    mask: Array,
+    truth: Array,
+    classes: Mapping[int, Sequence[int]],
+    spacing: tuple[float, float, float],
+) -> Masks:
     """Bodies of a mask as the pipeline parts them, each with the class of what it shows.
 
     Parameters
@@ -107,6 +112,8 @@ def as_split(mask: Array, truth: Array, classes: Mapping[int, Sequence[int]]) ->
         True labels on the same grid.
     classes
         Label to classes.
+    spacing
+        mm of each axis.
     """
     split = upright(split_instances(sagittal(mask)).vertebrae)
     spine = np.zeros_like(mask)
@@ -117,7 +124,7 @@ def as_split(mask: Array, truth: Array, classes: Mapping[int, Sequence[int]]) ->
         votes = np.bincount(truth[split == number], minlength=2)
         best = int(votes[1:].argmax()) + 1
         shown[number] = classes[best] if votes[best] >= SHOWN * votes.sum() else UNKNOWN
-    return Masks(spine, split.astype(np.uint8), (1.0, 1.0, 1.0), shown, forms_without_room)
+    return Masks(spine, split.astype(np.uint8), spacing, shown, forms_without_room)
 
 
 def real_views(nets: SegmentationInference, scan: RawScan, seed: int, number: int) -> list[View]:
@@ -132,12 +139,12 @@ def real_views(nets: SegmentationInference, scan: RawScan, seed: int, number: in
     image = NII(nib.Nifti1Image(scan.image.astype(np.float32), affine), False)
     mask = segment_image(image, nets, only_2class_segmentation=True)[0].get_array()
     classes = {label: [ORDER.index(name)] for label, name in scan.names.items()}
-    masks = as_split(np.asarray(mask, np.uint8), scan.bodies, classes)
+    masks = as_split(np.asarray(mask, np.uint8), scan.bodies, classes, scan.spacing)
     shown = dict(masks.classes)
     lowest = max((n for n in shown if shown[n] != UNKNOWN), default=0)
     if lowest + 1 in shown:
         shown[lowest + 1] = [ORDER.index("S1")]
-    masks = replace(masks, classes=shown, spacing=scan.spacing)
+    masks = replace(masks, classes=shown)
     return [view for _ in range(REAL_ROUNDS) for view in drawn_views(masks, rng, THIN)]
 
 

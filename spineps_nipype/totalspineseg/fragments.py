@@ -28,8 +28,8 @@ USUAL_GAP: Final = 30.0
 """mm; distance of discs where there are fewer than two."""
 
 
-def drop_small_discs(parts: Parts, order: Order) -> None:
-    """Delete discs that are fragments beside their neighbours."""
+def drop_small_discs(parts: Parts, order: Order) -> list[tuple[int, int]]:
+    """Delete discs that are fragments beside their neighbours; the order of the others."""
     sizes = parts.sizes()
     heights = np.array([height for height, _ in order], dtype=float)
     own = sizes[[number for _, number in order]]
@@ -41,6 +41,7 @@ def drop_small_discs(parts: Parts, order: Order) -> None:
     if lost:
         parts.discs[:] = [number for number in parts.discs if number not in lost]
         parts.array[np.isin(parts.array, sorted(lost))] = 0
+    return [disc for disc in order if disc[1] not in lost]
 
 
 def join_fragments(parts: Parts, order: Order, discs: Order) -> bool:
@@ -77,7 +78,4 @@ def join_fragments(parts: Parts, order: Order, discs: Order) -> bool:
                 parts.vertebrae.remove(number)
             else:
                 kept.append((height, number))
-    joined = bool((table != np.arange(len(table))).any())
-    if joined:
-        parts.array[...] = table[parts.array]
-    return joined
+    return parts.renumber(table)

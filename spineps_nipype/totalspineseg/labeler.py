@@ -86,8 +86,7 @@ def label_spine(
     near = None if localizer is None else localizer[box]
     discs = heights.sorted(parts, parts.discs)
     if numerics == "mended":
-        drop_small_discs(parts, discs)
-        discs = [disc for disc in discs if disc[1] in parts.discs]
+        discs = drop_small_discs(parts, discs)
     disc_labels = _name_discs(discs, parts, part, near, settings, profile, numerics)
     names = dict(disc_labels)
     if settings.vertebrae_labels:

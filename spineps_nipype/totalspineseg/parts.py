@@ -50,6 +50,13 @@ class Parts:
         """Voxels of each component, at its number."""
         return sizes_of(self.array, max([0, *self.discs, *self.raw]))
 
+    def renumber(self, table: NDArray[Any]) -> bool:
+        """Give every component the number that a table holds for it; whether any has another."""
+        changed = bool((table != np.arange(len(table))).any())
+        if changed:
+            self.array[...] = table[self.array]
+        return changed
+
     def boxes(self) -> list[Box | None]:
         """Box of each component; component n stands at n - 1."""
         return list(ndimage.find_objects(self.array))
@@ -188,10 +195,7 @@ def merge_split_vertebrae(parts: Parts, order: Sequence[tuple[int, int]]) -> boo
             parts.vertebrae.remove(number)
         else:
             kept = number
-    merged = bool((table != np.arange(len(table))).any())
-    if merged:
-        parts.array[...] = table[parts.array]
-    return merged
+    return parts.renumber(table)
 
 
 def add_extra_voxels(parts: Parts, order: Sequence[tuple[int, int]], extra: BoolArray) -> None:
