@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.anatomy import CORPUS_BORDER
-from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest, whole_file
-from ..core.vertebra_form import forms_without_room
 from ..errors import ModelError, SpinepsError
 from ..models.onnx_network import OnnxNetwork, batches
+from .form import forms_with_votes
 from .models import CLASSES, Role, find_form, find_model
 from .names import original_names
 from .naming import FormJudge, name_spine
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
-from .slices import prepare_slices, upright, with_neighbours
+from .slices import prepare_slices, with_neighbours
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -73,8 +71,8 @@ class SegmentationInference:
         ONNX file, or anything with `predict`; by default what the user has fetched to where the
         original keeps its networks.
     form_model
-        ONNX file that names bodies by their form; by default the one that lies beside a compact
-        instance model.
+        ONNX file that names bodies by their form and by what the instance model says of them, or
+        anything with `predict`; by default the one that lies beside a compact instance model.
     settings
         All other options; the flag above counts in addition to the one in here.
     num_threads
@@ -89,7 +87,7 @@ class SegmentationInference:
         output_same_shape_as_input: bool = False,
         semantic_model: str | Path | SliceNetwork | None = None,
         instance_model: str | Path | SliceNetwork | None = None,
-        form_model: str | Path | None = None,
+        form_model: str | Path | SliceNetwork | None = None,
         settings: SpineSegmentationSettings | None = None,
         num_threads: int = 0,
     ) -> None:
@@ -104,8 +102,8 @@ class SegmentationInference:
             "semantic": semantic_model,
             "instance": instance_model,
         }
-        self._given_form = None if form_model is None else Path(form_model)
-        self._form_network: OnnxNetwork | None = None
+        self._given_form = form_model
+        self._form_network: SliceNetwork | None = None
         self._loaded: dict[Role, SliceNetwork] = {}
         self._threads = num_threads
 
@@ -155,25 +153,36 @@ class SegmentationInference:
         settings = self.settings
         numerics = settings.numerics
         slices = prepare_slices(volume, settings.slices, spacing=spacing, numerics=numerics)
-        semantic = self._classes("semantic", slices.data)
+        # what the networks see in the padding is nothing; the original takes it for granted
+        shown = slices.shown if numerics == "mended" else np.s_[:, :, :]
+        semantic = self._classes("semantic", slices.data, shown)
         labels = None
         table: list[NamedVertebra] = []
         names = original_names()
         if not two_class:
-            classes = self._classes("instance", slices.data)
-            form = self._form(slices.spacing)
-            named = name_spine(semantic, classes, settings.naming, form=form, numerics=numerics)
-            labels, names, table = named.labels, named.id_to_label, named.vertebrae
+            classes = self._classes("instance", slices.data, shown)
+            named = name_spine(
+                semantic[shown],
+                classes[shown],
+                settings.naming,
+                form=self._form(slices.spacing),
+                numerics=numerics,
+            )
+            labels = np.zeros(semantic.shape, named.labels.dtype)
+            labels[shown] = named.labels
+            names, table = named.id_to_label, named.vertebrae
         if settings.output_same_shape_as_input:
             semantic = slices.to_input(semantic, numerics=numerics)
             labels = None if labels is None else slices.to_input(labels, numerics=numerics)
         return SegmentationResult(semantic, labels, names, table)
 
-    def _classes(self, role: Role, data: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Likeliest class of every pixel, slices in batches."""
+    def _classes(
+        self, role: Role, data: NDArray[np.float32], shown: tuple[slice, slice, slice]
+    ) -> NDArray[np.uint8]:
+        """Likeliest class of every pixel in a box, 0 elsewhere; slices go in batches."""
         network = self._network(role)
         items = with_neighbours(data)
-        out = np.empty(data.shape, dtype=np.uint8)
+        out = np.zeros(data.shape, dtype=np.uint8)
         for part in batches(len(items), self.settings.slices.slice_batch):
             scores = network.predict(np.ascontiguousarray(items[part]))
             expected = (part.stop - part.start, CLASSES[role], *data.shape[1:])
@@ -182,29 +191,34 @@ class SegmentationInference:
                     f"The {role} network returned the shape {scores.shape}, not {expected}.",
                     remedy="Give a network of spine-segmentation for this role.",
                 )
-            out[part] = scores.argmax(axis=1)
+            out[part][shown] = scores[:, :, *shown[1:]].argmax(axis=1)
         return out
 
     def _form(self, spacing: Sequence[float] | None) -> FormJudge | None:
         """Names by the form of bodies; only where ours belongs to the network, and in mm."""
-        path = self._form_path()
-        if path is None or spacing is None or self.settings.numerics == "original":
+        if spacing is None or self.settings.numerics == "original":
             return None
         steps = (*spacing[1:], spacing[0])
+        given = self._form_model()
+        if given is None:
+            return None
         if self._form_network is None:
-            self._form_network = OnnxNetwork(path, self._devices["instance"], self._threads)
+            self._form_network = (
+                OnnxNetwork(given, self._devices["instance"], self._threads)
+                if isinstance(given, str | Path)
+                else given
+            )
         network = self._form_network
 
-        def judge(bodies: NDArray[Any], discs: NDArray[np.bool_]) -> NDArray[Any]:
-            vert, disc = upright(bodies), upright(discs)
-            spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
-            numbers = range(1, int(bodies.max()) + 1)
-            forms = forms_without_room(spine, vert, numbers, steps)
+        def judge(
+            bodies: NDArray[Any], discs: NDArray[np.bool_], votes: NDArray[np.float64]
+        ) -> NDArray[Any]:
+            forms = forms_with_votes(bodies, discs, votes, steps)
             return np.asarray(network.predict(forms[None].astype(np.float32))[0])
 
         return judge
 
-    def _form_path(self) -> Path | None:
+    def _form_model(self) -> str | Path | SliceNetwork | None:
         instance = self._path("instance")
         if self._given_form is not None or instance is None:
             return self._given_form
@@ -245,9 +259,11 @@ class SegmentationInference:
             if path is None:
                 return None
             parts.append(file_digest(path))
-        form = None if two_class else self._form_path()
+        form = None if two_class else self._form_model()
         if form is not None:
-            parts.append(file_digest(form))
+            if not isinstance(form, str | Path):
+                return None
+            parts.append(file_digest(Path(form)))
         data = np.ascontiguousarray(volume)
         parts.append(f"{data.shape} {data.dtype}")
         key = hashlib.sha256("\n".join(parts).encode() + data.tobytes()).hexdigest()

@@ -124,6 +124,15 @@ class Slices:
     resampled_shape: tuple[int, int, int]
     spacing: tuple[float, float, float] | None = None
 
+    @property
+    def shown(self) -> tuple[slice, slice, slice]:
+        """Box of `data` that is no padding."""
+        width, height = (
+            min(n, m) for n, m in zip(self.resampled_shape[1:], self.data.shape[1:], strict=True)
+        )
+        left = (self.data.shape[1] - width) // 2
+        return np.s_[:, left : left + width, :height]
+
     def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
         """Labels of the size of `data` on the grid of the input."""
         sized = restore_size(labels, *self.resampled_shape[1:], numerics=numerics)

@@ -34,6 +34,14 @@ BESIDE: Final = 0.4
 """Part of the usual distance of two vertebrae below which they are one."""
 CUT_ROOM: Final = 0.25
 """How far from even parts of a long vertebra it may be cut, in such parts."""
+CLOSE: Final = ((0.4, 1.0), (0.6, 0.5))
+"""Parts of the usual distance of two discs below which the smaller is none, given that it is at
+most such a part of the larger."""
+MIN_SPACED: Final = 3
+"""Of fewer discs the usual distance is not known."""
+SAME_HEIGHT, SAME_DEPTH = 0.5, 0.5
+"""Two pieces of bone stand apart when they share more than such a part of the height of the lower,
+and more than such a part of the depth of the thinner lies between them."""
 NEAR: Final = 80.0
 """Pixels of height within which discs are compared: they grow from neck to loin."""
 REAL_VERTEBRA: Final = 0.5
@@ -132,9 +140,35 @@ def _whole_discs(
     sizes = component_sizes(discs, len(centres))[1:]
     near = np.abs(np.subtract.outer(centres[:, 2], centres[:, 2])) <= NEAR
     whole = sizes >= FRAGMENT * np.where(near, sizes, 0).max(axis=1, initial=0)
+    kept = _spaced(np.flatnonzero(whole), centres[:, 2], sizes)
     number = np.zeros(len(centres) + 1, dtype=np.int16)
-    number[1:][whole] = np.arange(1, np.count_nonzero(whole) + 1)
-    return number[discs], centres[whole]
+    number[1 + kept] = np.arange(1, len(kept) + 1)
+    return number[discs], centres[kept]
+
+
+def _spaced(
+    discs: NDArray[np.intp], heights: NDArray[np.float64], sizes: NDArray[Any]
+) -> NDArray[np.intp]:
+    """Discs without those that crowd a larger one, from the closest pair on.
+
+    The usual distance is that of the discs around, the one in doubt left out.
+    """
+    while len(discs) > MIN_SPACED:
+        gaps = -np.diff(heights[discs])
+        for pair in np.argsort(gaps):
+            ends = discs[pair : pair + 2]
+            worse = pair + int(sizes[ends].argmin())
+            others = np.r_[
+                gaps[max(worse - 4, 0) : max(worse - 1, 0)], gaps[worse + 1 : worse + 4]
+            ]
+            usual = float(np.median(others)) if len(others) else 0.0
+            share = sizes[ends].min() / sizes[ends].max()
+            if any(gaps[pair] < part * usual and share <= most for part, most in CLOSE):
+                discs = np.delete(discs, worse)
+                break
+        else:
+            break
+    return discs
 
 
 def _normals(
@@ -188,9 +222,11 @@ def _slots_near(
 def _tidy(slots: NDArray[np.int16]) -> NDArray[np.int16]:
     """One number for each connected vertebra, fragments deleted, counted from the top.
 
-    Two large parts between the same pair of discs are two vertebrae whose disc was not found.
+    Two large parts between the same pair of discs, one above the other, are two vertebrae whose
+    disc was not found; where they stand apart at one height, the smaller is none.
     """
     components, count = label_components(slots, 3)
+    boxes = ndimage.find_objects(components)
     sizes = component_sizes(components, count)
     heights = component_centroids(components)[:, 2]
     slot_of = np.zeros(count + 1, dtype=int)
@@ -201,12 +237,25 @@ def _tidy(slots: NDArray[np.int16]) -> NDArray[np.int16]:
     number = np.zeros(count + 1, dtype=np.int16)
     following = 1
     for _, parts in sorted(members.items()):
-        largest = parts[sizes[parts].argmax()]
-        kept = [p for p in parts if p == largest or sizes[p] >= REAL_VERTEBRA * usual]
+        kept: list[int] = []
+        for p in sorted(parts.tolist(), key=lambda p: -sizes[p]):
+            large = not kept or sizes[p] >= REAL_VERTEBRA * usual
+            if large and not any(_apart(boxes[p - 1], boxes[k - 1]) for k in kept):
+                kept.append(p)
         for part in sorted(kept, key=lambda p: -heights[p]):
             number[part] = following
             following += 1
     return _slivers_joined(number[components], slots != 0)
+
+
+def _apart(box: tuple[slice, ...], other: tuple[slice, ...]) -> bool:
+    """Whether two boxes lie at the same height, with room for more than half of one between."""
+    (_, deep, high), (_, other_deep, other_high) = box, other
+    shared = min(high.stop, other_high.stop) - max(high.start, other_high.start)
+    gap = max(deep.start, other_deep.start) - min(deep.stop, other_deep.stop)
+    lower = min(high.stop - high.start, other_high.stop - other_high.start)
+    thinner = min(deep.stop - deep.start, other_deep.stop - other_deep.start)
+    return bool(shared > SAME_HEIGHT * lower and gap > SAME_DEPTH * thinner)
 
 
 def _beside_joined(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -114,6 +114,21 @@ def test_what_lies_side_by_side_is_one_vertebra() -> None:
     assert set(np.unique(split.vertebrae[:, 4:14, rows])) == {0, 3}
 
 
+def test_a_second_column_far_beside_the_spine_is_none() -> None:
+    """Bone and a piece of disc far in front of T7."""
+    semantic, _ = block_spine(["T5", "T6", "T7", "T8"], slices=12)
+    wide = np.zeros((len(semantic), 60, semantic.shape[2]), semantic.dtype)
+    wide[:, : semantic.shape[1]] = semantic
+    usual = split_instances(wide)
+    heights = np.flatnonzero(usual.vertebrae[3, 8] == 3)
+    wide[2:4, 46:54, heights[2:-2]] = 1
+    middle = heights[len(heights) // 2]
+    wide[8:10, 44:56, middle - 3 : middle + 2] = 2
+    split = split_instances(wide)
+    np.testing.assert_array_equal(split.vertebrae, usual.vertebrae)
+    assert split.discs.max() == 3
+
+
 def test_fragments_are_deleted_and_slivers_return() -> None:
     semantic, _ = block_spine(["T5", "T6", "T7"])
     semantic[2:4, 17:19, 10:14] = 1
