@@ -67,7 +67,7 @@ def segment(image: NII, model: SemanticModel, *, is_ct: bool = False, floor: flo
         mask = segment_semantic(ready, model, SemanticSettings()).mask
     except EmptyResultError:
         return np.zeros(image.shape, np.uint8)
-    return np.asarray(to_input_grid(mask, image).get_array())
+    return np.asarray(to_input_grid(mask, image, smooth=True).get_array())
 
 
 def overlap(truth: Array, guess: Array, groups: Groups) -> dict[str, float]:

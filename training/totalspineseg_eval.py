@@ -92,7 +92,7 @@ def segment(image: NII, networks: Networks) -> Array:
     except EmptyResultError as fault:
         print(fault, flush=True)
         return np.zeros(image.shape, np.uint8)
-    return np.asarray(to_grid(second.output, image.shape, image.affine).get_array())
+    return np.asarray(to_grid(second.output, image.shape, image.affine, "smooth").get_array())
 
 
 def discs_found(truth: Array, guess: Array) -> tuple[int, int]:

@@ -32,13 +32,14 @@ from .spineps import NODE_CONFIG
 from .store import Description, Source, add_store, connect
 
 MODES: Final = {
-    "step1_output": "nearest",
+    "step1_output": "smooth",
     "step1_cord": "linear",
     "step1_canal": "linear",
     "step1_levels": "label",
-    "step2_output": "nearest",
+    "step2_output": "smooth",
 }
-"""Results that come back to the grid of the scan, and how; the others stay at 1 mm."""
+"""Results that come back to the grid of the scan, and how; the others stay at 1 mm. The original
+brings label maps back by the nearest voxel."""
 STAGES: Final = {
     "images": ("input", "localizers"),
     "network1": ("step1_raw",),
@@ -276,7 +277,9 @@ class _Builder:
         for result, mode in MODES.items():
             if self.settings.iso or result not in kept or result not in self.made:
                 continue
-            native = self._node(TSSToNative(mode=mode), f"native_{result}")
+            original = self.settings.numerics == "original" and mode == "smooth"
+            interface = TSSToNative(mode="nearest" if original else mode)
+            native = self._node(interface, f"native_{result}")
             self._feed(native, in_file=result, reference="scan")
             self.made[result] = (native, "out_file")
         for result in RESULTS:

@@ -15,6 +15,7 @@ from scipy import ndimage
 from TPTBox import NII
 
 from ..settings import Numerics
+from .label_sampling import heaviest_labels
 from .upstream import upstream
 
 SAME_GRID: Final = 1e-6
@@ -60,8 +61,10 @@ def rescale(nii: NII, spacing: Sequence[float]) -> NII:
     return nii.rescale(tuple(float(s) for s in spacing), verbose=False)
 
 
-def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> NII:
-    """Resample a label map onto the grid of an image, nearest neighbour.
+def to_input_grid(
+    mask: NII, reference: NII, numerics: Numerics = "mended", *, smooth: bool = False
+) -> NII:
+    """Resample a label map onto the grid of an image.
 
     Parameters
     ----------
@@ -72,6 +75,9 @@ def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> N
     numerics
         Outside the mask's field of view stands 0; under ``spineps-2.1.3`` its border labels
         are continued.
+    smooth
+        Labels by trilinear weight, which keeps borders smooth; else by the nearest voxel. Grids
+        that differ by whole voxels need neither.
     """
     if _same_grid(mask, reference, SAME_GRID):
         return mask
@@ -83,8 +89,9 @@ def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> N
         rounded = upstream(numerics).rounded_grid
         source, grid = (mask, reference.to_gird()) if rounded else (turned, reference)
         to_mask = np.linalg.inv(source.affine) @ grid.affine
+        labels = source.get_array()
         moved = ndimage.affine_transform(
-            source.get_array(),
+            labels,
             to_mask[:3, :3],
             to_mask[:3, 3],
             output_shape=reference.shape,
@@ -92,6 +99,8 @@ def to_input_grid(mask: NII, reference: NII, numerics: Numerics = "mended") -> N
             mode="nearest" if upstream(numerics).border_smeared else "grid-constant",
             cval=0,
         )
+        if smooth:
+            moved = heaviest_labels(moved, labels, to_mask)
     return _on_grid_of(reference, moved)
 
 

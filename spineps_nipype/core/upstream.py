@@ -65,6 +65,8 @@ class Upstream:
     rounded_grid: bool = _of(BOTH)
     """The grid that masks go back to has rounded numbers (TPTBox), which decides where positions
     lie half-way between two voxels."""
+    stepped_borders: bool = _of(BOTH)
+    """Masks come back to the grid of the image by the nearest voxel: borders have steps."""
     outer_instances_kept: bool = _of(BOTH)
     """Without `proc_clean_inst_by_sem`, raw numbers outside the box of the spine survive."""
     spread_in_memory_order: bool = _of(BOTH)

@@ -71,14 +71,17 @@ def reconcile(
     EmptyResultError
         If either mask is empty on the grid of the image.
     """
-    spine = to_input_grid(spine_raw, image, numerics).get_array()
-    vert = to_input_grid(vert_raw, image, numerics).get_array().astype(np.uint16)
+    whole = spine_raw.get_array()
+    whole[whole == CORPUS] = CORPUS_BORDER
+    smooth = not upstream(numerics).stepped_borders
+    spine_raw = spine_raw.set_array(whole, seg=True, verbose=False)
+    spine = to_input_grid(spine_raw, image, numerics, smooth=smooth).get_array()
+    vert = to_input_grid(vert_raw, image, numerics, smooth=smooth).get_array().astype(np.uint16)
     if not spine.any():
         raise EmptyResultError(
             "The semantic mask is empty on the grid of the image.",
             remedy="Check that the image shows a spine and fits the semantic model.",
         )
-    spine[spine == CORPUS] = CORPUS_BORDER
     crop = bounding_box(spine, margin_voxels(CROP_MARGIN_MM, image.zoom))
     if settings.proc_clean_inst_by_sem or not upstream(numerics).outer_instances_kept:
         inside = vert[crop].copy()

@@ -1,4 +1,4 @@
-"""Results on another grid: nearest, linear, or point by point.
+"""Results on another grid: nearest, smooth, linear, or point by point.
 
 Source: TotalSpineSeg 20251028, transform of segmentations to the image.
 """
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from TPTBox import NII
 
-from .grid import sample_linear, sample_nearest, shifted, spacing
+from ..core.label_sampling import heaviest_labels
+from .grid import between, sample_linear, sample_nearest, shifted, spacing
 
-Mode = Literal["nearest", "linear", "label"]
+Mode = Literal["nearest", "smooth", "linear", "label"]
 
 
 def to_grid(nii: NII, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "nearest") -> NII:
@@ -29,15 +30,19 @@ def to_grid(nii: NII, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "
     shape, affine
         Grid of the image; of a 4-D image the first three axes count.
     mode
-        ``nearest`` for label maps, ``linear`` for soft maps (float32), ``label`` for maps of
-        single voxels: each keeps one voxel however coarse the grid is.
+        ``nearest`` for label maps as the original brings them back, ``smooth`` for label maps
+        by trilinear weight, ``linear`` for soft maps (float32), ``label`` for maps of single
+        voxels: each keeps one voxel however coarse the grid is.
     """
     array, have, size = nii.get_array(), nii.affine, tuple(shape)[:3]
     if mode == "linear":
         soft = sample_linear(array, have, size, affine).astype(np.float32)
         return NII(nib.Nifti1Image(soft, affine), False)
     sample = points_to_grid if mode == "label" else sample_nearest
-    return NII(nib.Nifti1Image(sample(array, have, size, affine), affine), True)
+    out = sample(array, have, size, affine)
+    if mode == "smooth":
+        out = heaviest_labels(out, array, between(have, affine))
+    return NII(nib.Nifti1Image(out, affine), True)
 
 
 def points_to_grid(

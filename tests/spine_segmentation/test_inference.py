@@ -74,6 +74,25 @@ def test_without_the_grid_of_the_input_slices_have_the_size_of_the_network() -> 
     assert result.semantic_segmentation.shape == (6, WIDTH, HEIGHT)
 
 
+class Everywhere(Oracle):
+    """Sees a body in the padding too."""
+
+    def predict(self, items: np.ndarray) -> np.ndarray:
+        scores = super().predict(items)
+        scores[:, 0, :, -20:-5] = -1
+        scores[:, 1, :, -20:-5] = 9
+        return scores
+
+
+def test_what_a_network_sees_in_the_padding_is_nothing() -> None:
+    result = inference(semantic_model=Everywhere(3)).segment(picture())
+    plain = inference().segment(picture())
+    np.testing.assert_array_equal(result.semantic_segmentation, plain.semantic_segmentation)
+    assert [v.name for v in result.vertebrae] == NAMES
+    whole = inference(semantic_model=Everywhere(3), output_same_shape_as_input=False)
+    assert not whole.segment(picture()).semantic_segmentation[:, :, -20:].any()
+
+
 def test_two_classes_need_no_second_network_and_no_disc() -> None:
     model = inference(instance_model="absent.onnx")
     volume = np.zeros((2, 20, 30), np.float32)

@@ -50,10 +50,12 @@ class _ToNativeInputSpec(BaseInterfaceInputSpec):
     reference = File(exists=True, mandatory=True, desc="image whose grid is wanted")
     mode = traits.Enum(
         "nearest",
+        "smooth",
         "linear",
         "label",
         usedefault=True,
-        desc="label maps (nearest), soft maps (linear), or single labelled voxels (label)",
+        desc="label maps (nearest, or smooth at borders), soft maps (linear), or single labelled "
+        "voxels (label)",
     )
 
 
