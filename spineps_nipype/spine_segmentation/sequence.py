@@ -2,7 +2,7 @@
 
 Each vertebra brings the share of its voxels in every class of the network; names must descend.
 Votes for a neighbouring name are a small mistake, votes for a distant one a large one.
-A 13th thoracic, a sixth lumbar and a missing fifth lumbar vertebra are possible at a price.
+A 13th thoracic and a sixth lumbar vertebra, and a missing T12 or L5, are possible at a price.
 Source: ours; frequencies of variants from Gliwa's thesis where stated.
 """
 
@@ -24,6 +24,8 @@ FREQUENCY_MISSING_L5: Final = 0.036
 """Share of scans in which the sacrum follows L4 (sacralisation, 10 833 scans)."""
 FREQUENCY_T13: Final = 0.02
 """Assumed share of scans with a 13th thoracic vertebra."""
+FREQUENCY_MISSING_T12: Final = 0.02
+"""Assumed share of scans with eleven thoracic vertebrae."""
 FREQUENCY_SKIP: Final = 1e-4
 """Assumed chance that a vertebra between two others was not found."""
 OTHER_NAME, EACH_LEVEL, MOST = 0.5, 3.0, 14.0
@@ -187,13 +189,19 @@ def _visit(name: str) -> float:
 def _transitions(states: list[str], settings: NamingSettings) -> NDArray[np.float64]:
     """Logarithm of the odds of one name directly after another; rows are the upper name."""
     step = np.full((len(states), len(states)), -np.inf)
+    absent = {}
+    if settings.allow_missing_t12:
+        absent["T11", "L1"] = FREQUENCY_MISSING_T12
+    if settings.allow_missing_l5:
+        absent["L4", "S1"] = FREQUENCY_MISSING_L5
     for i, upper in enumerate(states):
         for j in range(i + 1, len(states)):
             lower = states[j]
             between = [n for n in states[i + 1 : j] if n not in OPTIONAL]
             skipped = len(between) * math.log(FREQUENCY_SKIP)
-            if (upper, lower) == ("L4", "S1") and settings.allow_missing_l5:
-                skipped = math.log(FREQUENCY_MISSING_L5 / (1 - FREQUENCY_MISSING_L5))
+            if (upper, lower) in absent:
+                frequency = absent[upper, lower]
+                skipped = math.log(frequency / (1 - frequency))
             step[i, j] = skipped + _visit(lower)
     return step
 

@@ -38,6 +38,7 @@ class NamingSettings:
     )
     allow_t13: bool = option(True, "a 13th thoracic vertebra is possible")
     allow_l6: bool = option(True, "a sixth lumbar vertebra is possible")
+    allow_missing_t12: bool = option(True, "the first lumbar vertebra may follow T11")
     allow_missing_l5: bool = option(True, "the sacrum may follow L4")
 
 

@@ -117,6 +117,16 @@ def test_variants_can_be_forbidden() -> None:
     four = ["L2", "L3", "L4", "S1"]
     assert found(four) == four
     assert found(four, NamingSettings(allow_missing_l5=False)) == ["L2", "L3", "L4", "L5"]
+    eleven = ["T10", "T11", "L1", "L2"]
+    assert found(eleven) == eleven
+    assert found(eleven, NamingSettings(allow_missing_t12=False)) != eleven
+
+
+def test_the_disc_over_a_missing_t12_is_named_by_its_neighbours() -> None:
+    semantic, classes = block_spine(["T10", "T11", "L1", "L2"])
+    result = name_spine(semantic, classes)
+    assert [v.name for v in result.vertebrae] == ["T10", "T11", "L1", "L2"]
+    assert "T11-L1" in result.id_to_label.values()
 
 
 def test_the_last_of_a_view_is_not_called_t13() -> None:
