@@ -25,8 +25,6 @@ PART_SIZE: Final = 50
 MIN_BODY_MM3: Final = 300.0
 BATCH: Final = 128
 SMOOTHING: Final = 0.02
-VOTES_LOST: Final = 0.15
-"""Share of sequences without the votes of another network, where they have any."""
 
 Array = np.ndarray
 
@@ -36,7 +34,7 @@ class View:
     """Measures of the vertebrae in a view, and their classes."""
 
     forms: Array
-    """(vertebrae, FEATURES or more)"""
+    """(vertebrae, FEATURES)"""
     classes: Array
     """(vertebrae, heads), int64."""
 
@@ -192,8 +190,6 @@ def changed(forms: Array, rng: np.random.Generator) -> Array:
     rest[:, :2] *= np.exp(scale + rng.normal(0, 0.01, (len(out), 2)))
     rest[:, 4:8] += rng.normal(0, 0.03, (len(out), 4))
     rest[:, 11] = np.log1p(np.expm1(rest[:, 11]) * rng.uniform(0.03, 1)) * (rng.random() < 0.93)
-    if rng.random() < VOTES_LOST:
-        out[:, FEATURES:] = 0
     return out
 
 
@@ -223,8 +219,8 @@ def fit(
     """Train on measures of true masks and of masks that a network made, the latter a share."""
     torch.manual_seed(seed)
     rng = np.random.default_rng((seed, 9))
-    every = np.concatenate([v.forms for v in (*views, *real)])
-    network = FormNet(every.shape[1], heads)
+    network = FormNet(FEATURES, heads)
+    every = np.concatenate([v.forms for v in views])
     network.mean.copy_(torch.from_numpy(every.mean(0)))
     network.deviation.copy_(torch.from_numpy(every.std(0) + 1e-3))
     first = next(iter(heads))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import tempfile
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -133,30 +132,27 @@ def _export(
     onnx.save(_halved(model), str(path))
 
 
-def write_form_onnx(networks: Sequence[nn.Module], path: Path) -> None:
-    """Write networks of forms with one head as one ONNX file.
+def write_form_onnx(network: nn.Module, path: Path) -> None:
+    """Write a network of forms with one head as an ONNX file.
 
-    Input (1, vertebrae, measures), output (1, vertebrae, names): the mean of their probabilities.
+    Input (1, vertebrae, measures), output (1, vertebrae, names), softmax.
     """
-    example = torch.zeros(1, 7, len(networks[0].mean))  # type: ignore[arg-type]
+    example = torch.zeros(1, 7, len(network.mean))  # type: ignore[arg-type]
     names = ("forms", "probabilities")
-    _export(Probabilities(networks), example, path, names=names, free_axis=1)
+    _export(Probabilities(network), example, path, names=names, free_axis=1)
 
 
 class Probabilities(nn.Module):
-    """Mean probabilities of networks with one head."""
+    """The only head of a network, as probabilities."""
 
-    def __init__(self, networks: Sequence[nn.Module]) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
         """Softmax over the classes."""
-        total = torch.zeros(())
-        for network in self.networks:
-            (logits,) = network(x).values()
-            total = total + logits.softmax(-1)
-        return total / len(self.networks)
+        (logits,) = self.network(x).values()
+        return logits.softmax(-1)
 
 
 def _halved(model):  # type: ignore[no-untyped-def]  # onnx has no types

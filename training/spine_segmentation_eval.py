@@ -23,11 +23,7 @@ from TPTBox import NII
 from spineps_nipype.core.images import load_image, load_mask
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
-from spineps_nipype.spine_segmentation.inference import (
-    SegmentationInference,
-    SliceNetwork,
-    segment_image,
-)
+from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
 from spineps_nipype.spine_segmentation.names import DISC, ID_OF, VERTEBRA
 from training.labeling_real import named_scans
 from training.loop import HELD_OUT_SEEDS
@@ -46,15 +42,12 @@ GROUPS: Final = {"body": ((VERTEBRA,), (VERTEBRA,)), "disc": ((DISC,), (DISC,))}
 Array = np.ndarray
 
 
-def load_nets(
-    folder: Path, threads: int = 1, form: SliceNetwork | None = None
-) -> SegmentationInference:
-    """Both nets of a folder, with its network of forms or another one."""
+def load_nets(folder: Path, threads: int = 1) -> SegmentationInference:
+    """Both nets of a folder."""
     return SegmentationInference(
         output_same_shape_as_input=True,
         semantic_model=folder / FILES["semantic"],
         instance_model=folder / FILES["instance"],
-        form_model=form,
         num_threads=threads,
     )
 

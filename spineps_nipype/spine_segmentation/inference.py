@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.anatomy import CORPUS_BORDER
+from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest, whole_file
+from ..core.vertebra_form import forms_without_room
 from ..errors import ModelError, SpinepsError
 from ..models.onnx_network import OnnxNetwork, batches
-from .form import forms_with_votes
 from .models import CLASSES, Role, find_form, find_model
 from .names import original_names
 from .naming import FormJudge, name_spine
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
-from .slices import prepare_slices, with_neighbours
+from .slices import prepare_slices, upright, with_neighbours
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -71,8 +73,8 @@ class SegmentationInference:
         ONNX file, or anything with `predict`; by default what the user has fetched to where the
         original keeps its networks.
     form_model
-        ONNX file that names bodies by their form and by what the instance model says of them, or
-        anything with `predict`; by default the one that lies beside a compact instance model.
+        ONNX file that names bodies by their form; by default the one that lies beside a compact
+        instance model.
     settings
         All other options; the flag above counts in addition to the one in here.
     num_threads
@@ -87,7 +89,7 @@ class SegmentationInference:
         output_same_shape_as_input: bool = False,
         semantic_model: str | Path | SliceNetwork | None = None,
         instance_model: str | Path | SliceNetwork | None = None,
-        form_model: str | Path | SliceNetwork | None = None,
+        form_model: str | Path | None = None,
         settings: SpineSegmentationSettings | None = None,
         num_threads: int = 0,
     ) -> None:
@@ -102,8 +104,8 @@ class SegmentationInference:
             "semantic": semantic_model,
             "instance": instance_model,
         }
-        self._given_form = form_model
-        self._form_network: SliceNetwork | None = None
+        self._given_form = None if form_model is None else Path(form_model)
+        self._form_network: OnnxNetwork | None = None
         self._loaded: dict[Role, SliceNetwork] = {}
         self._threads = num_threads
 
@@ -196,29 +198,24 @@ class SegmentationInference:
 
     def _form(self, spacing: Sequence[float] | None) -> FormJudge | None:
         """Names by the form of bodies; only where ours belongs to the network, and in mm."""
-        if spacing is None or self.settings.numerics == "original":
+        path = self._form_path()
+        if path is None or spacing is None or self.settings.numerics == "original":
             return None
         steps = (*spacing[1:], spacing[0])
-        given = self._form_model()
-        if given is None:
-            return None
         if self._form_network is None:
-            self._form_network = (
-                OnnxNetwork(given, self._devices["instance"], self._threads)
-                if isinstance(given, str | Path)
-                else given
-            )
+            self._form_network = OnnxNetwork(path, self._devices["instance"], self._threads)
         network = self._form_network
 
-        def judge(
-            bodies: NDArray[Any], discs: NDArray[np.bool_], votes: NDArray[np.float64]
-        ) -> NDArray[Any]:
-            forms = forms_with_votes(bodies, discs, votes, steps)
+        def judge(bodies: NDArray[Any], discs: NDArray[np.bool_]) -> NDArray[Any]:
+            vert, disc = upright(bodies), upright(discs)
+            spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
+            numbers = range(1, int(bodies.max()) + 1)
+            forms = forms_without_room(spine, vert, numbers, steps)
             return np.asarray(network.predict(forms[None].astype(np.float32))[0])
 
         return judge
 
-    def _form_model(self) -> str | Path | SliceNetwork | None:
+    def _form_path(self) -> Path | None:
         instance = self._path("instance")
         if self._given_form is not None or instance is None:
             return self._given_form
@@ -259,11 +256,9 @@ class SegmentationInference:
             if path is None:
                 return None
             parts.append(file_digest(path))
-        form = None if two_class else self._form_model()
+        form = None if two_class else self._form_path()
         if form is not None:
-            if not isinstance(form, str | Path):
-                return None
-            parts.append(file_digest(Path(form)))
+            parts.append(file_digest(form))
         data = np.ascontiguousarray(volume)
         parts.append(f"{data.shape} {data.dtype}")
         key = hashlib.sha256("\n".join(parts).encode() + data.tobytes()).hexdigest()

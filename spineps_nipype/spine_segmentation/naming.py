@@ -31,7 +31,7 @@ from .settings import USUAL_NAMING, NamingSettings, Numerics
 from .shift import shifted_ids
 from .split import Split, split_instances
 
-FormJudge = Callable[[NDArray[Any], NDArray[np.bool_], NDArray[np.float64]], NDArray[Any]]
+FormJudge = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def name_spine(
     settings
         Way of naming, and which variants are possible; ``original`` numerics know one way only.
     form
-        From numbered bodies, the mask of the discs and the votes for every body to probabilities
-        of the names, which the sequence then follows instead of the votes.
+        From numbered bodies and the mask of the discs to probabilities of the names, as a second
+        opinion for the sequence.
 
     Raises
     ------
@@ -91,8 +91,7 @@ def name_spine(
     else:
         count = int(split.vertebrae.max())
         histograms = class_histograms(split.vertebrae, classes, count)
-        discs = semantic == DISC
-        by_form = None if form is None else form(split.vertebrae, discs, histograms)
+        by_form = None if form is None else form(split.vertebrae, semantic == DISC)
         table = likeliest_names(histograms, settings, by_form)
         lookup = np.zeros(count + 1, dtype=np.int16)
         lookup[[v.instance for v in table]] = [v.id for v in table]

@@ -35,6 +35,8 @@ Chosen on simulated votes: over spines with variants as frequent as above, the s
 more often than the single shift under four kinds of noise. The shift, which holds L6 and a missing
 L5 to be as likely as a usual spine, finds these two more often when votes are very noisy."""
 
+VOTES_BESIDE_FORM: Final = 0.3
+"""Weight of the votes where the form of the bodies is judged as well."""
 BELOW_SACRUM: Final = -2.0
 """Logarithm of odds of a piece below S1: it belongs to the sacrum and has no name."""
 MOST_BELOW: Final = 3
@@ -105,8 +107,7 @@ def likeliest_names(
     histograms
         Shape (instances, 25): share of each class, C2 to S1.
     by_form
-        Shape (instances, 26): probability of each name of `ORDER` by the form of the bodies and
-        the votes together; it then decides alone.
+        Shape (instances, 26): probability of each name of `ORDER` by the form of the bodies.
 
     Returns
     -------
@@ -118,12 +119,11 @@ def likeliest_names(
     if count == 0:
         return []
     states = _states(settings)
-    if by_form is None:
-        evidence = _log_evidence(histograms[:count], states)
-    else:
+    evidence = _log_evidence(histograms[:count], states)
+    if by_form is not None:
         columns = [ORDER.index(name) for name in states]
         by_form = np.asarray(by_form, dtype=float)[:count, columns]
-        evidence = np.log(by_form + FAINTEST)
+        evidence = VOTES_BESIDE_FORM * evidence + np.log(by_form + FAINTEST)
     step = _transitions(states, settings)
     start = np.array([_visit(name) for name in states])
     best_to = _forward(evidence, step, start)

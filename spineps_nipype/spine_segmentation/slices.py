@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..core.label_sampling import heaviest_labels
 from ..errors import InputError
 from .settings import Numerics, SliceSettings
 
@@ -134,7 +135,7 @@ class Slices:
         return np.s_[:, left : left + width, :height]
 
     def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
-        """Labels of the size of `data` on the grid of the input."""
+        """Labels of the size of `data` on the grid of the input, with smooth borders."""
         sized = restore_size(labels, *self.resampled_shape[1:], numerics=numerics)
         if self.resampled_shape == self.input_shape:
             return sized
@@ -142,7 +143,11 @@ class Slices:
             _nearest(old, new)
             for old, new in zip(self.resampled_shape[1:], self.input_shape[1:], strict=True)
         )
-        return np.ascontiguousarray(sized[:, rows][:, :, columns])
+        nearest = np.ascontiguousarray(sized[:, rows][:, :, columns])
+        steps = np.divide(self.resampled_shape, self.input_shape)
+        to_sized = np.diag([*steps, 1.0])
+        to_sized[:3, 3] = (steps - 1) / 2
+        return heaviest_labels(nearest, sized, to_sized)
 
 
 def prepare_slices(
