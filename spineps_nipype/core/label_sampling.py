@@ -15,6 +15,8 @@ from scipy import ndimage
 CORNERS: Final = tuple(np.ndindex(2, 2, 2))
 TIE: Final = 1e-6
 """Difference of weights below which labels are equally heavy."""
+AT_ONCE: Final = 2**19
+"""Voxels that are weighed together, which bounds the memory."""
 
 
 def heaviest_labels(
@@ -46,10 +48,21 @@ def heaviest_labels(
         mode="grid-constant",
         cval=0,
     )
-    voxels = np.nonzero(at)
+    voxels = np.stack(np.nonzero(at))
     out = nearest.copy()
+    for start in range(0, voxels.shape[1], AT_ONCE):
+        some = voxels[:, start : start + AT_ONCE]
+        place = matrix[:3, :3] @ some + matrix[:3, 3:]
+        out[tuple(some)] = _heaviest(nearest[tuple(some)], source, place)
+    return out
+
+
+def _heaviest(
+    nearest: NDArray[Any], source: NDArray[Any], place: NDArray[np.float64]
+) -> NDArray[Any]:
+    """Heaviest label at every place (3, n), in voxels of the source."""
     size = np.array(source.shape)[:, None]
-    place = np.clip(matrix[:3, :3] @ np.stack(voxels) + matrix[:3, 3:], 0, size - 1)
+    place = np.clip(place, 0, size - 1)
     low = np.minimum(place.astype(np.intp), np.maximum(size - 2, 0))
     part = place - low
     corners, weights = [], []
@@ -57,15 +70,14 @@ def heaviest_labels(
         step = np.array(corner)[:, None]
         corners.append(source[tuple(np.minimum(low + step, size - 1))])
         weights.append(np.where(step, part, 1 - part).prod(axis=0))
-    chosen = out[voxels]
+    chosen = nearest
     best = _weight(chosen, corners, weights) + TIE
     for label in corners:
         weight = _weight(label, corners, weights)
         better = weight > best
         chosen = np.where(better, label, chosen)
         best = np.where(better, weight + TIE, best)
-    out[voxels] = chosen
-    return out
+    return chosen
 
 
 def _weight(

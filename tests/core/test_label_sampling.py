@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from spineps_nipype.core import label_sampling
 from spineps_nipype.core.label_sampling import heaviest_labels
 
 
@@ -70,6 +71,15 @@ def test_single_slices(shape: tuple[int, int, int]) -> None:
     source[..., : max(shape[2] // 2, 0)] = 2
     near = nearest(source, np.eye(4), shape)
     np.testing.assert_array_equal(heaviest_labels(near, source, np.eye(4)), source)
+
+
+def test_parts_of_a_large_volume_are_weighed_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = np.random.default_rng(0).integers(0, 4, (6, 7, 5)).astype(np.uint8)
+    matrix = np.diag([0.6, 0.7, 0.8, 1.0])
+    near = nearest(source, matrix, (9, 9, 6))
+    whole = heaviest_labels(near, source, matrix)
+    monkeypatch.setattr(label_sampling, "AT_ONCE", 37)
+    np.testing.assert_array_equal(heaviest_labels(near, source, matrix), whole)
 
 
 def test_nothing_stays_nothing() -> None:
