@@ -112,6 +112,17 @@ def test_weights_that_are_not_installed(
         init_totalspineseg_wf()
 
 
+@pytest.mark.parametrize(("numerics", "mode"), [("mended", "smooth"), ("original", "nearest")])
+def test_the_original_brings_labels_back_by_the_nearest_voxel(
+    data: Path, numerics: Any, mode: str
+) -> None:
+    settings = TotalSpineSegSettings(numerics=numerics)
+    workflow = init_totalspineseg_wf(data_dir=data, settings=settings)
+    results = ("step1_output", "step2_output", "step1_levels")
+    modes = [workflow.get_node(f"native_{result}").inputs.mode for result in results]
+    assert modes == [mode, mode, "label"]
+
+
 def test_step_2_is_not_built_when_nobody_wants_it(data: Path) -> None:
     names = init_totalspineseg_wf(
         data_dir=data, settings=TotalSpineSegSettings(keep_only="step1_cord")
