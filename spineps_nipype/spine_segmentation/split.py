@@ -16,14 +16,11 @@ from scipy.spatial import cKDTree
 
 from ..core.components import component_centroids, component_sizes, dilate, label_components
 from ..errors import EmptyResultError, InputError
+from .discs import find_discs, whole_discs
 from .names import DISC, SMALLEST_STRUCTURE, VERTEBRA
 from .planes import below_plane, plane_normals
 from .settings import Numerics
 
-SMALLEST_DISC: Final = 100
-"""Voxels below which a component of disc voxels marks no disc."""
-FRAGMENT: Final = 0.25
-"""Share of the largest disc near by below which a component is a piece of one."""
 LONG: Final = 1.9
 """Multiple of its longest neighbour above which a vertebra is several whose disc was not found."""
 DISC_SHARE: Final = 0.3
@@ -34,16 +31,9 @@ BESIDE: Final = 0.4
 """Part of the usual distance of two vertebrae below which they are one."""
 CUT_ROOM: Final = 0.25
 """How far from even parts of a long vertebra it may be cut, in such parts."""
-CLOSE: Final = ((0.4, 1.0), (0.6, 0.5))
-"""Parts of the usual distance of two discs below which the smaller is none, given that it is at
-most such a part of the larger."""
-MIN_SPACED: Final = 3
-"""Of fewer discs the usual distance is not known."""
 SAME_HEIGHT, SAME_DEPTH = 0.5, 0.5
 """Two pieces of bone stand apart when they share more than such a part of the height of the lower,
 and more than such a part of the depth of the thinner lies between them."""
-NEAR: Final = 80.0
-"""Pixels of height within which discs are compared: they grow from neck to loin."""
 REAL_VERTEBRA: Final = 0.5
 """Share of the median vertebra from which on a separate part is a vertebra of its own."""
 
@@ -101,7 +91,7 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
         )
     if numerics == "original":
         return _split_largest(semantic)
-    discs, centres = _whole_discs(*_discs(semantic))
+    discs, centres = whole_discs(*find_discs(semantic))
     slots = _slots_near(semantic == VERTEBRA, centres, _normals(discs, centres, numerics))
     return Split(_long_parted(_beside_joined(_tidy(slots))), discs)
 
@@ -111,7 +101,7 @@ def _split_largest(semantic: NDArray[Any]) -> Split:
     sizes = component_sizes(components, count)
     sizes[0] = 0
     kept = np.where(components == sizes.argmax(), semantic, 0)
-    discs, centres = _discs(kept)
+    discs, centres = find_discs(kept)
     if not len(centres):
         raise EmptyResultError(
             "No disc was found, so vertebrae cannot be told apart.",
@@ -119,56 +109,6 @@ def _split_largest(semantic: NDArray[Any]) -> Split:
         )
     slots = _slots(kept == VERTEBRA, centres, _normals(discs, centres, "original"))
     return Split(slots, discs)
-
-
-def _discs(semantic: NDArray[Any]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """Discs numbered from the top, and their centroids."""
-    components, count = label_components(semantic == DISC, 3)
-    sizes = component_sizes(components, count)
-    centres = component_centroids(components)
-    large = [i for i in range(1, count + 1) if sizes[i] >= SMALLEST_DISC]
-    large.sort(key=lambda i: -centres[i][2])
-    number = np.zeros(count + 1, dtype=np.int16)
-    number[large] = np.arange(1, len(large) + 1)
-    return number[components], centres[large].reshape(-1, 3)
-
-
-def _whole_discs(
-    discs: NDArray[np.int16], centres: NDArray[np.float64]
-) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """Discs without those that are pieces beside their neighbours, numbered anew."""
-    sizes = component_sizes(discs, len(centres))[1:]
-    near = np.abs(np.subtract.outer(centres[:, 2], centres[:, 2])) <= NEAR
-    whole = sizes >= FRAGMENT * np.where(near, sizes, 0).max(axis=1, initial=0)
-    kept = _spaced(np.flatnonzero(whole), centres[:, 2], sizes)
-    number = np.zeros(len(centres) + 1, dtype=np.int16)
-    number[1 + kept] = np.arange(1, len(kept) + 1)
-    return number[discs], centres[kept]
-
-
-def _spaced(
-    discs: NDArray[np.intp], heights: NDArray[np.float64], sizes: NDArray[Any]
-) -> NDArray[np.intp]:
-    """Discs without those that crowd a larger one, from the closest pair on.
-
-    The usual distance is that of the discs around, the one in doubt left out.
-    """
-    while len(discs) > MIN_SPACED:
-        gaps = -np.diff(heights[discs])
-        for pair in np.argsort(gaps):
-            ends = discs[pair : pair + 2]
-            worse = pair + int(sizes[ends].argmin())
-            others = np.r_[
-                gaps[max(worse - 4, 0) : max(worse - 1, 0)], gaps[worse + 1 : worse + 4]
-            ]
-            usual = float(np.median(others)) if len(others) else 0.0
-            share = sizes[ends].min() / sizes[ends].max()
-            if any(gaps[pair] < part * usual and share <= most for part, most in CLOSE):
-                discs = np.delete(discs, worse)
-                break
-        else:
-            break
-    return discs
 
 
 def _normals(

@@ -1,0 +1,78 @@
+"""Which components of disc voxels are discs.
+
+Arrays have the axes sagittal slice, posterior to anterior, inferior to superior.
+Source: spine-segmentation 0.3.2 for the smallest disc; what else is none, ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.components import component_centroids, component_sizes, label_components
+from .names import DISC
+
+SMALLEST_DISC: Final = 100
+"""Voxels below which a component of disc voxels marks no disc."""
+FRAGMENT: Final = 0.25
+"""Share of the largest disc near by below which a component is a piece of one."""
+NEAR: Final = 80.0
+"""Pixels of height within which discs are compared: they grow from neck to loin."""
+CLOSE: Final = ((0.4, 1.0), (0.6, 0.5))
+"""Parts of the usual distance of two discs below which the smaller is none, given that it is at
+most such a part of the larger."""
+MIN_SPACED: Final = 3
+"""Of fewer discs the usual distance is not known."""
+AROUND: Final = 3
+"""Distances on either side from which the usual one is taken."""
+
+
+def find_discs(semantic: NDArray[Any]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """Discs numbered from the top, and their centroids."""
+    components, count = label_components(semantic == DISC, 3)
+    sizes = component_sizes(components, count)
+    centres = component_centroids(components)
+    large = [i for i in range(1, count + 1) if sizes[i] >= SMALLEST_DISC]
+    large.sort(key=lambda i: -centres[i][2])
+    number = np.zeros(count + 1, dtype=np.int16)
+    number[large] = np.arange(1, len(large) + 1)
+    return number[components], centres[large].reshape(-1, 3)
+
+
+def whole_discs(
+    discs: NDArray[np.int16], centres: NDArray[np.float64]
+) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """Discs without those that are pieces beside their neighbours, numbered anew."""
+    sizes = component_sizes(discs, len(centres))[1:]
+    near = np.abs(np.subtract.outer(centres[:, 2], centres[:, 2])) <= NEAR
+    whole = sizes >= FRAGMENT * np.where(near, sizes, 0).max(axis=1, initial=0)
+    kept = _spaced(np.flatnonzero(whole), centres[:, 2], sizes)
+    number = np.zeros(len(centres) + 1, dtype=np.int16)
+    number[1 + kept] = np.arange(1, len(kept) + 1)
+    return number[discs], centres[kept]
+
+
+def _spaced(
+    discs: NDArray[np.intp], heights: NDArray[np.float64], sizes: NDArray[Any]
+) -> NDArray[np.intp]:
+    """Discs without those that crowd a larger one, from the closest pair on.
+
+    The usual distance is that of the discs around, the one in doubt left out.
+    """
+    while len(discs) > MIN_SPACED:
+        gaps = -np.diff(heights[discs])
+        for pair in np.argsort(gaps):
+            ends = discs[pair : pair + 2]
+            worse = pair + int(sizes[ends].argmin())
+            before, after = gaps[: max(worse - 1, 0)], gaps[worse + 1 :]
+            others = np.r_[before[-AROUND:], after[:AROUND]]
+            usual = float(np.median(others)) if len(others) else 0.0
+            share = sizes[ends].min() / sizes[ends].max()
+            if any(gaps[pair] < part * usual and share <= most for part, most in CLOSE):
+                discs = np.delete(discs, worse)
+                break
+        else:
+            break
+    return discs
