@@ -115,6 +115,7 @@ def _one_thread(_worker: int) -> None:
     torch.set_num_threads(1)
 
 
+@reused_memory()
 def train(
     network: nn.Module,
     loss: LossFunction,
@@ -150,33 +151,32 @@ def train(
     )
     log, sums, count = _Log(options.out / "log.csv"), {}, 0  # type: ignore[var-annotated]
     began = time.process_time()
-    with reused_memory():
-        for batch in loader:
-            if step >= options.steps or _over(began, options.minutes):
-                break
-            for group in optimizer.param_groups:
-                group["lr"] = options.learning_rate * _schedule(step, options)
-            batch = {key: value.to(device) for key, value in batch.items()}
-            with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
-                value, parts = loss(network, batch)
-            optimizer.zero_grad()
-            value.backward()
-            norm = nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            if torch.isfinite(norm):  # oneDNN gives NaN for some bfloat16 shapes
-                optimizer.step()
-                ema.update(network)
-            step += 1
-            count += 1
-            for key, number in {"loss": float(value.detach()), **parts}.items():
-                sums[key] = sums.get(key, 0.0) + number
-            if step % options.log_every == 0:
-                minutes = (time.process_time() - began) / 60
-                log.write(step, minutes, {key: number / count for key, number in sums.items()})
-                sums, count = {}, 0
-            if step % options.save_every == 0:
-                _save(options.out / "last.pt", network, ema, optimizer, step)
-            if evaluate is not None and step % evaluate_every == 0:
-                log.write(step, (time.process_time() - began) / 60, evaluate(ema.network))
+    for batch in loader:
+        if step >= options.steps or _over(began, options.minutes):
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = options.learning_rate * _schedule(step, options)
+        batch = {key: value.to(device) for key, value in batch.items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+            value, parts = loss(network, batch)
+        optimizer.zero_grad()
+        value.backward()
+        norm = nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        if torch.isfinite(norm):  # oneDNN gives NaN for some bfloat16 shapes
+            optimizer.step()
+            ema.update(network)
+        step += 1
+        count += 1
+        for key, number in {"loss": float(value.detach()), **parts}.items():
+            sums[key] = sums.get(key, 0.0) + number
+        if step % options.log_every == 0:
+            minutes = (time.process_time() - began) / 60
+            log.write(step, minutes, {key: number / count for key, number in sums.items()})
+            sums, count = {}, 0
+        if step % options.save_every == 0:
+            _save(options.out / "last.pt", network, ema, optimizer, step)
+        if evaluate is not None and step % evaluate_every == 0:
+            log.write(step, (time.process_time() - began) / 60, evaluate(ema.network))
     _save(options.out / "last.pt", network, ema, optimizer, step)
     return ema.network
 

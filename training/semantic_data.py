@@ -20,6 +20,7 @@ from spineps_nipype.phantom.render import render_tissue, smooth_noise
 from spineps_nipype.phantom.tissues import label_table, mirror_table
 from training.labeling_real import CANAL as CANAL_VALUE
 from training.labeling_real import DISC as DISC_VALUE
+from training.labeling_real import MIN_DISC_MM3
 from training.loop import Batch, phantom_seed
 from training.marginal import CLASS_OF, CLASSES, SPIDER_SETS
 from training.real_scans import RealScan
@@ -44,7 +45,6 @@ SPIDER_CODE: Final = {
 }
 CAUDA_DISC: Final = 4
 """Disc from below, L2 to L3, under which there are nerve roots and no cord."""
-MIN_DISC_VOXELS: Final = 300
 LUMBAR_SHARE: Final = 0.65
 NEAR_THE_SPINE: Final = 0.6
 NEAR_A_REAL_SPINE: Final = 0.5
@@ -127,7 +127,7 @@ def with_cauda(scan: RealScan) -> RealScan:
     """
     parts, count = ndimage.label(scan.mask == DISC_VALUE)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
-    discs = [k for k in range(1, count + 1) if sizes[k] >= MIN_DISC_VOXELS]
+    discs = [k for k in range(1, count + 1) if sizes[k] * np.prod(FINEST) >= MIN_DISC_MM3]
     if len(discs) <= CAUDA_DISC:
         return scan
     heights = sorted(float(np.nonzero(parts == k)[1].mean()) for k in discs)

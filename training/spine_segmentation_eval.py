@@ -25,7 +25,7 @@ from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
 from spineps_nipype.spine_segmentation.names import DISC, ID_OF, VERTEBRA
-from training.labeling_real import named_scans
+from training.labeling_real import RawScan, named_scans
 from training.loop import HELD_OUT_SEEDS
 from training.real_scans import PIR, held_out_subjects, scan_pairs
 from training.semantic_eval import Case, overlap, summary, write_table
@@ -68,12 +68,13 @@ def real_cases(nets: SegmentationInference, root: Path) -> Iterable[tuple[Case, 
         known = truth != IGNORED
         case = Case(subject, overlap(truth[known], guess[known], GROUPS))
         scan = named.get(subject)
-        pairs = scan.names.items() if scan else ()
-        right = sum(
-            scan is not None and _majority(numbers[scan.bodies == body]) == ID_OF[name]
-            for body, name in pairs
-        )
-        yield case, (right, len(pairs))
+        yield case, _sure_names(numbers, scan) if scan else (0, 0)
+
+
+def _sure_names(ids: Array, scan: RawScan) -> tuple[int, int]:
+    """How many vertebrae of a real scan have the right name, and how many there are."""
+    found = {name: _majority(ids[scan.bodies == body]) for body, name in scan.names.items()}
+    return sum(ID_OF[name] == number for name, number in found.items()), len(found)
 
 
 def _majority(ids: Array) -> int:

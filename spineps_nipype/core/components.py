@@ -50,6 +50,22 @@ def component_centroids(components: IntArray) -> NDArray[np.float64]:
     return np.asarray(stats["centroids"], dtype=np.float64)
 
 
+def dwarfed(
+    sizes: IntArray, heights: NDArray[np.float64], reach: float, share: float
+) -> BoolArray:
+    """Which pieces are smaller than a share of the largest one near them.
+
+    Parameters
+    ----------
+    sizes, heights
+        Of each piece, shape (n,).
+    reach
+        Difference of heights up to which pieces are near.
+    """
+    near = np.abs(np.subtract.outer(heights, heights)) <= reach
+    return np.asarray(sizes < share * np.where(near, sizes, 0).max(axis=1, initial=0))
+
+
 def components_by_size(mask: NDArray[np.generic], connectivity: int) -> tuple[IntArray, int]:
     """Number components from large to small; equal sizes keep the order of cc3d."""
     components, count = label_components(mask, connectivity)

@@ -76,8 +76,8 @@ def to_input_grid(
         Outside the mask's field of view stands 0; under ``spineps-2.1.3`` its border labels
         are continued.
     smooth
-        Labels by trilinear weight, which keeps borders smooth; else by the nearest voxel. Grids
-        that differ by whole voxels need neither.
+        Labels by trilinear weight, which keeps borders smooth; else, and always as in SPINEPS, by
+        the nearest voxel. Grids that differ by whole voxels need neither.
     """
     if _same_grid(mask, reference, SAME_GRID):
         return mask
@@ -99,7 +99,7 @@ def to_input_grid(
             mode="nearest" if upstream(numerics).border_smeared else "grid-constant",
             cval=0,
         )
-        if smooth:
+        if smooth and not upstream(numerics).stepped_borders:
             moved = heaviest_labels(moved, labels, to_mask)
     return _on_grid_of(reference, moved)
 

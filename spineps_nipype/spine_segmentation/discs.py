@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.components import component_centroids, component_sizes, label_components
+from ..core.components import component_centroids, component_sizes, dwarfed, label_components
 from .names import DISC
 
 SMALLEST_DISC: Final = 100
@@ -46,9 +46,9 @@ def whole_discs(
 ) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
     """Discs without those that are pieces beside their neighbours, numbered anew."""
     sizes = component_sizes(discs, len(centres))[1:]
-    near = np.abs(np.subtract.outer(centres[:, 2], centres[:, 2])) <= NEAR
-    whole = sizes >= FRAGMENT * np.where(near, sizes, 0).max(axis=1, initial=0)
-    kept = _spaced(np.flatnonzero(whole), centres[:, 2], sizes)
+    heights = centres[:, 2]
+    whole = ~dwarfed(sizes, heights, NEAR, FRAGMENT)
+    kept = _spaced(np.flatnonzero(whole), heights, sizes)
     number = np.zeros(len(centres) + 1, dtype=np.int16)
     number[1 + kept] = np.arange(1, len(kept) + 1)
     return number[discs], centres[kept]

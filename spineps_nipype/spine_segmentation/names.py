@@ -29,8 +29,11 @@ ORDER: Final = (*CLASS_NAMES[:18], "T13", *CLASS_NAMES[18:])
 """All names from top to bottom."""
 OPTIONAL: Final = frozenset({"T13", "L6"})
 """Vertebrae that a usual spine does not have."""
-WITHOUT: Final = frozenset({("T11", "L1"), ("L4", "S1")})
-"""Neighbours where a usual spine has one more vertebra between: a missing T12 or L5."""
+MISSING: Final[Mapping[tuple[str | None, str | None], str]] = {
+    ("T11", "L1"): "T12",
+    ("L4", "S1"): "L5",
+}
+"""What a usual spine has between two neighbours, and others lack."""
 ID_OF: Final[Mapping[str, int]] = {
     **{name: 2 * i + 1 for i, name in enumerate(CLASS_NAMES)},
     "T13": T13_ID,
@@ -94,7 +97,7 @@ def _neighbour_below(name: str, present: list[str]) -> str | None:
     first = lower[0] if lower else None
     if first in OPTIONAL and ORDER.index(first) == ORDER.index(name) + 1:
         return first
-    if (name, first) in WITHOUT:
+    if (name, first) in MISSING:
         return first
     return usual
 

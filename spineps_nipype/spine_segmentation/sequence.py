@@ -15,17 +15,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import CLASS_NAMES, ID_OF, OPTIONAL, ORDER
+from .names import CLASS_NAMES, ID_OF, MISSING, OPTIONAL, ORDER
 from .settings import USUAL_NAMING, NamingSettings
 
 FREQUENCY_L6: Final = 0.066
 """Share of scans with a sixth lumbar vertebra (lumbarisation, 10 833 scans)."""
-FREQUENCY_MISSING_L5: Final = 0.036
-"""Share of scans in which the sacrum follows L4 (sacralisation, 10 833 scans)."""
+FREQUENCY_MISSING: Final = {"T12": 0.02, "L5": 0.036}
+"""Share of scans with eleven thoracic vertebrae (assumed), and share of those in which the sacrum
+follows L4 (sacralisation, 10 833 scans)."""
 FREQUENCY_T13: Final = 0.02
 """Assumed share of scans with a 13th thoracic vertebra."""
-FREQUENCY_MISSING_T12: Final = 0.02
-"""Assumed share of scans with eleven thoracic vertebrae."""
 FREQUENCY_SKIP: Final = 1e-4
 """Assumed chance that a vertebra between two others was not found."""
 OTHER_NAME, EACH_LEVEL, MOST = 0.5, 3.0, 14.0
@@ -182,26 +181,25 @@ def _visit(name: str) -> float:
     """Logarithm of the odds that a vertebra exists which a usual spine lacks."""
     if name not in OPTIONAL:
         return 0.0
-    frequency = FREQUENCY_T13 if name == "T13" else FREQUENCY_L6
+    return _log_odds(FREQUENCY_T13 if name == "T13" else FREQUENCY_L6)
+
+
+def _log_odds(frequency: float) -> float:
     return math.log(frequency / (1 - frequency))
 
 
 def _transitions(states: list[str], settings: NamingSettings) -> NDArray[np.float64]:
     """Logarithm of the odds of one name directly after another; rows are the upper name."""
     step = np.full((len(states), len(states)), -np.inf)
-    absent = {}
-    if settings.allow_missing_t12:
-        absent["T11", "L1"] = FREQUENCY_MISSING_T12
-    if settings.allow_missing_l5:
-        absent["L4", "S1"] = FREQUENCY_MISSING_L5
+    allowed = {"T12": settings.allow_missing_t12, "L5": settings.allow_missing_l5}
     for i, upper in enumerate(states):
         for j in range(i + 1, len(states)):
             lower = states[j]
             between = [n for n in states[i + 1 : j] if n not in OPTIONAL]
             skipped = len(between) * math.log(FREQUENCY_SKIP)
-            if (upper, lower) in absent:
-                frequency = absent[upper, lower]
-                skipped = math.log(frequency / (1 - frequency))
+            missing = MISSING.get((upper, lower))
+            if missing is not None and allowed[missing]:
+                skipped = _log_odds(FREQUENCY_MISSING[missing])
             step[i, j] = skipped + _visit(lower)
     return step
 

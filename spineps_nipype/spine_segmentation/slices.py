@@ -64,15 +64,18 @@ def restore_size(
     """
     if numerics == "original":
         return crop_or_pad(labels, width, height)
-    have_width, have_height = labels.shape[1:]
-    cut = max(0, width // 2 - have_width // 2)
-    kept_width, kept_height = min(width, have_width), min(height, have_height)
-    left = (have_width - kept_width) // 2
+    shown = labels[_filled(labels.shape[1:], (width, height))]
+    cut = max(0, width // 2 - labels.shape[1] // 2)
     out = np.zeros((len(labels), width, height), dtype=labels.dtype)
-    out[:, cut : cut + kept_width, :kept_height] = labels[
-        :, left : left + kept_width, :kept_height
-    ]
+    out[:, cut : cut + shown.shape[1], : shown.shape[2]] = shown
     return out
+
+
+def _filled(have: Sequence[int], given: Sequence[int]) -> tuple[slice, slice, slice]:
+    """Box that `crop_or_pad` fills in slices of a size (width, height), given another size."""
+    width, height = min(have[0], given[0]), min(have[1], given[1])
+    left = (have[0] - width) // 2
+    return np.s_[:, left : left + width, :height]
 
 
 def with_neighbours(volume: NDArray[Any]) -> NDArray[Any]:
@@ -128,11 +131,7 @@ class Slices:
     @property
     def shown(self) -> tuple[slice, slice, slice]:
         """Box of `data` that is no padding."""
-        width, height = (
-            min(n, m) for n, m in zip(self.resampled_shape[1:], self.data.shape[1:], strict=True)
-        )
-        left = (self.data.shape[1] - width) // 2
-        return np.s_[:, left : left + width, :height]
+        return _filled(self.data.shape[1:], self.resampled_shape[1:])
 
     def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
         """Labels of the size of `data` on the grid of the input, with smooth borders."""

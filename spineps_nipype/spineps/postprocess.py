@@ -73,10 +73,9 @@ def reconcile(
     """
     whole = spine_raw.get_array()
     whole[whole == CORPUS] = CORPUS_BORDER
-    smooth = not upstream(numerics).stepped_borders
     spine_raw = spine_raw.set_array(whole, seg=True, verbose=False)
-    spine = to_input_grid(spine_raw, image, numerics, smooth=smooth).get_array()
-    vert = to_input_grid(vert_raw, image, numerics, smooth=smooth).get_array().astype(np.uint16)
+    spine = to_input_grid(spine_raw, image, numerics, smooth=True).get_array()
+    vert = to_input_grid(vert_raw, image, numerics, smooth=True).get_array().astype(np.uint16)
     if not spine.any():
         raise EmptyResultError(
             "The semantic mask is empty on the grid of the image.",

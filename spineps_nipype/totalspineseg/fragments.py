@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from ..core.components import dwarfed
 from .parts import Parts
 
 Order = Sequence[tuple[int, int]]
@@ -30,14 +31,10 @@ USUAL_GAP: Final = 30.0
 
 def drop_small_discs(parts: Parts, order: Order) -> list[tuple[int, int]]:
     """Delete discs that are fragments beside their neighbours; the order of the others."""
-    sizes = parts.sizes()
     heights = np.array([height for height, _ in order], dtype=float)
-    own = sizes[[number for _, number in order]]
-    lost = {
-        number
-        for height, number in order
-        if sizes[number] < FRAGMENT * own[np.abs(heights - height) <= NEIGHBOURHOOD].max(initial=0)
-    }
+    numbers = np.array([number for _, number in order], dtype=int)
+    small = dwarfed(parts.sizes()[numbers], heights, NEIGHBOURHOOD, FRAGMENT)
+    lost = set(numbers[small].tolist())
     if lost:
         parts.discs[:] = [number for number in parts.discs if number not in lost]
         parts.array[np.isin(parts.array, sorted(lost))] = 0
