@@ -1,4 +1,4 @@
-"""Sequences of measured vertebrae, and the training of a network that names them."""
+"""Sequences of vertebrae, measured and seen, and the training of a network that names them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,22 @@ from torch.nn.utils.rnn import pad_sequence
 from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART, vertebra_forms
 from spineps_nipype.models.networks.form_net import FormNet
 from training.labeling_data import BODY
+from training.looks import changed_looks, stored_looks
 
 VIEWS: Final = 12
 """Views measured of one spine at a time."""
 PART_SIZE: Final = 50
 """Phantoms in one file of measures."""
 MIN_BODY_MM3: Final = 300.0
-BATCH: Final = 128
+BATCH: Final = 32
+LEARNING_RATE: Final = 2e-3
 SMOOTHING: Final = 0.02
+UNKNOWN: Final = -1
+"""Class of what is no vertebra, or none that the truth shows: no part of the loss."""
+ABSENT: Final = -2
+"""Class behind the end of a sequence."""
+WEIGHTS: Final = "network.pt"
+"""What a run leaves in its folder."""
 
 Array = np.ndarray
 
@@ -37,17 +45,21 @@ class View:
     """(vertebrae, FEATURES)"""
     classes: Array
     """(vertebrae, heads), int64."""
+    looks: Array
+    """(vertebrae, planes, depth, height) with margins, uint8, see `training.looks`."""
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Both masks of a spine (P, I, R), and what its vertebrae are."""
+    """Both masks of a spine (P, I, R), its image, and what its vertebrae are."""
 
     spine: Array
     vert: Array
     spacing: tuple[float, float, float]
     classes: Mapping[int, Sequence[int]]
     """Label of a vertebra to its class in every head, cranial to caudal."""
+    image: Array
+    """Scan on the same grid."""
     measure: Callable[..., Array] = vertebra_forms
 
     def extents(self) -> list[tuple[int, int]]:
@@ -61,7 +73,9 @@ class Masks:
         return found
 
 
-def drawn_views(masks: Masks, rng: np.random.Generator, thin: float) -> list[View]:
+def drawn_views(
+    masks: Masks, rng: np.random.Generator, thin: float, count: int = VIEWS
+) -> list[View]:
     """The whole and some random parts.
 
     Parameters
@@ -71,7 +85,7 @@ def drawn_views(masks: Masks, rng: np.random.Generator, thin: float) -> list[Vie
     """
     found = [measured(masks, slice(None), slice(None))]
     extents = masks.extents()
-    for _ in range(VIEWS - 1):
+    for _ in range(count - 1):
         across = slab(masks, rng) if rng.random() < thin else slice(None)
         found.append(measured(masks, rows(masks, extents, rng), across))
     return [view for view in found if view is not None]
@@ -105,7 +119,10 @@ def measured(masks: Masks, i: slice, r: slice) -> View | None:
     if not shown:
         return None
     forms = masks.measure(spine, vert, shown, masks.spacing)
-    return View(forms.astype(np.float32), np.array([masks.classes[label] for label in shown]))
+    bodies = np.where(np.isin(spine, BODY), vert, 0)
+    looks = stored_looks(masks.image[:, i, r], bodies, shown, masks.spacing)
+    classes = np.array([masks.classes[label] for label in shown])
+    return View(forms.astype(np.float32), classes, looks)
 
 
 def called_after(numbers: Array, truth: Array) -> Array:
@@ -142,15 +159,14 @@ def stored_views(
                 forms=np.concatenate([v.forms for v in made]),
                 classes=np.concatenate([v.classes for v in made]),
                 sizes=[len(v.forms) for v in made],
+                looks=np.concatenate([v.looks for v in made]),
             )
             unfinished.replace(path)
             print(f"{start + part} of {phantoms} phantoms measured", flush=True)
         with np.load(path) as stored:
             ends = np.cumsum(stored["sizes"])[:-1]
-            pairs = zip(
-                np.split(stored["forms"], ends), np.split(stored["classes"], ends), strict=True
-            )
-            views += [View(forms, classes) for forms, classes in pairs]
+            parts = (np.split(stored[key], ends) for key in ("forms", "classes", "looks"))
+            views += [View(*row) for row in zip(*parts, strict=True)]
     return views
 
 
@@ -167,6 +183,7 @@ def add_form_options(
         "--predicted", type=int, default=predicted, help="phantoms that a network segments"
     )
     parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--init", type=Path, help=f"{WEIGHTS} of another run to start from")
     parser.add_argument("--package", type=Path, required=True, help="package to add the result to")
 
 
@@ -194,17 +211,21 @@ def changed(forms: Array, rng: np.random.Generator) -> Array:
 
 
 def batches(
-    views: Sequence[View], real: Sequence[View], share: float, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches: measures, and classes with -1 behind the end of a sequence."""
+    views: Sequence[View],
+    real: Sequence[View],
+    share: float,
+    rng: np.random.Generator,
+    size: int = BATCH,
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Endless batches: measures, looks, and classes with -1 behind the end of a sequence."""
     while True:
         picked = []
-        for _ in range(BATCH):
+        for _ in range(size):
             source = real if real and rng.random() < share else views
             picked.append(source[int(rng.integers(len(source)))])
         x = pad_sequence([torch.from_numpy(changed(v.forms, rng)) for v in picked], True)
-        y = pad_sequence([torch.from_numpy(v.classes) for v in picked], True, -1)
-        yield x.float(), y
+        y = pad_sequence([torch.from_numpy(v.classes) for v in picked], True, ABSENT)
+        yield x.float(), changed_looks([v.looks for v in picked], rng), y
 
 
 def fit(
@@ -215,28 +236,41 @@ def fit(
     steps: int,
     seed: int,
     share: float = 0.0,
+    size: int = BATCH,
+    init: Path | None = None,
 ) -> FormNet:
-    """Train on measures of true masks and of masks that a network made, the latter a share."""
+    """Train on views of true masks and of masks that a network made, the latter a share.
+
+    Parameters
+    ----------
+    init
+        Weights of another network, taken where name and shape agree.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng((seed, 9))
     network = FormNet(FEATURES, heads)
+    if init is not None:
+        own, given = network.state_dict(), torch.load(init, weights_only=True)
+        fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
+        network.load_state_dict(own | fitting)
     every = np.concatenate([v.forms for v in views])
     network.mean.copy_(torch.from_numpy(every.mean(0)))
     network.deviation.copy_(torch.from_numpy(every.std(0) + 1e-3))
     first = next(iter(heads))
-    optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     network.train()
-    for step, (x, y) in enumerate(batches(views, real, share, rng)):
+    for step, (x, looks, y) in enumerate(batches(views, real, share, rng, size)):
         if step == steps:
             break
-        logits = network(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(x, looks, (y[..., 0] != ABSENT).sum(1))
         loss = torch.zeros(())
         for k, head in enumerate(heads):
             loss = loss + functional.cross_entropy(
-                logits[head].flatten(0, 1),
-                y[..., k].flatten(),
-                ignore_index=-1,
+                logits[head].float().flatten(0, 1),
+                y[..., k].flatten().clamp_min(UNKNOWN),
+                ignore_index=UNKNOWN,
                 label_smoothing=SMOOTHING,
             )
         optimizer.zero_grad()
@@ -244,7 +278,7 @@ def fit(
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        if step % 200 == 0:
+        if step % 100 == 0:
             known = y[..., 0] >= 0
             right = (logits[first].argmax(-1) == y[..., 0])[known].float().mean()
             print(

@@ -1,10 +1,10 @@
-r"""Train the network that names vertebrae by their form: ``python -m training.labeling_form``.
+r"""Train the network that names vertebrae by form and look.
 
     python -m training.labeling_form --out runs/form --seed 1 --package PACKAGE \
         --real SPIDER --results DERIVATIVES
 
-Phantoms are drawn and measured first (resumable, ``forms-*.npz``); training takes minutes. Real
-scans come as masks that the pipeline made of them, with its errors.
+Phantoms are drawn and measured first (resumable, ``forms-*.npz``); training takes half an hour.
+Real scans come as masks that the pipeline made of them, with its errors.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import SemanticModel
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
 from training.form import (
+    WEIGHTS,
     Array,
     Masks,
     View,
@@ -50,20 +51,23 @@ from training.semantic_eval import segment
 HEADS: Final = {"VERT": 24, "REGION": 3, "VERTREL": 6}
 REAL_ROUNDS: Final = 4
 """Times that a real spine is seen in so many views."""
-PREDICTED_SHARE: Final = 0.4
+PREDICTED_SHARE: Final = 0.2
 """Share of sequences in training that are measured on masks of networks."""
 PREDICTED_PART: Final = 10
+PHANTOM_VIEWS: Final = 6
+THICK: Final = 0.5
+"""Share of phantoms with thick slices."""
 THIN_PHANTOMS, THIN_REAL = 0.5, 0.3
 """Shares of views that are thin slabs; real scans are slabs already."""
 
 
-def of_phantom(phantom: Phantom) -> Masks:
+def of_phantom(phantom: Phantom, image: Array) -> Masks:
     """Masks as the pipeline makes them: without C1."""
     spine, vert = phantom.spine.copy(), phantom.vert.copy()
     spine[vert == anatomy.C1] = 0
     vert[~np.isin(spine, anatomy.VERTEBRA_PARTS)] = 0
     names = {v.label: v.name for v in phantom.plan.vertebrae}
-    return Masks(spine, vert, phantom.spacing, _classes(names, phantom.plan.levels))
+    return Masks(spine, vert, phantom.spacing, _classes(names, phantom.plan.levels), image)
 
 
 def _classes(names: Mapping[int, str], levels: Sequence[str]) -> dict[int, list[int]]:
@@ -83,7 +87,15 @@ def phantom_views(seed: int, group: int) -> list[View]:
         spacing=spacing,  # type: ignore[arg-type]
         fov=FieldOfView(width=float(rng.uniform(80, 110))),
     )
-    return drawn_views(of_phantom(phantom), rng, THIN_PHANTOMS)
+    thick = float(rng.uniform(2.5, 5.0)) if rng.random() < THICK else None
+    masks = of_phantom(phantom, _rendered(phantom, rng, thick))
+    return drawn_views(masks, rng, THIN_PHANTOMS, PHANTOM_VIEWS)
+
+
+def _rendered(phantom: Phantom, rng: np.random.Generator, thick: float | None) -> Array:
+    contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
+    seed = int(rng.integers(2**31))
+    return render(phantom, contrast=contrast, seed=seed, slice_thickness=thick)
 
 
 def predicted_views(model: SemanticModel, seed: int, group: int) -> list[View]:
@@ -91,16 +103,15 @@ def predicted_views(model: SemanticModel, seed: int, group: int) -> list[View]:
     rng = np.random.default_rng((seed, 12, group))
     spacing = (*[float(rng.uniform(0.8, 1.2))] * 2, float(rng.uniform(1.0, 4.0)))
     phantom = draw_phantom(phantom_seed(seed, group), rng, spacing)
-    contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
-    grey = render(phantom, contrast=contrast, seed=int(rng.integers(2**31)))
+    grey = _rendered(phantom, rng, None)
     spine = segment(NII(to_nii(phantom, grey, mask=False), False), model)
-    truth = of_phantom(phantom)
+    truth = of_phantom(phantom, grey)
     nearest = ndimage.distance_transform_edt(
         truth.vert == 0, phantom.spacing, return_distances=False, return_indices=True
     )
     bone = np.isin(spine, anatomy.VERTEBRA_PARTS)
     vert = np.where(bone, truth.vert[tuple(nearest)], 0).astype(np.uint8)
-    return drawn_views(replace(truth, spine=spine, vert=vert), rng, THIN_REAL)
+    return drawn_views(replace(truth, spine=spine, vert=vert), rng, THIN_REAL, PHANTOM_VIEWS)
 
 
 def real_views(scans: Path, results: Path, seed: int) -> list[View]:
@@ -130,13 +141,14 @@ def _named(scan: RawScan, spine: Array, vert: Array) -> Masks:
     """Masks of the pipeline with the numbers of the bodies that they overlap most."""
     vert = np.where(np.isin(spine, anatomy.VERTEBRA_PARTS), vert, 0)
     bodies = np.where(np.isin(spine, BODY), scan.bodies, 0)
-    return Masks(spine, called_after(vert, bodies), scan.spacing, _classes(scan.names, LEVELS))
+    classes = _classes(scan.names, LEVELS)
+    return Masks(spine, called_after(vert, bodies), scan.spacing, classes, scan.image)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.labeling_form")
-    add_form_options(parser, phantoms=1500, predicted=60, steps=4000)
+    add_form_options(parser, phantoms=1000, predicted=60, steps=2000)
     parser.add_argument("--semantic", type=Path, help="semantic package that sees phantoms too")
     add_real_scans(parser)
     parser.add_argument("--results", type=Path, help="what the pipeline made of these scans")
@@ -157,8 +169,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.results:
         made += real_views(options.real, options.results, options.seed)
     network = fit(
-        views, made, HEADS, steps=options.steps, seed=options.seed, share=PREDICTED_SHARE
+        views,
+        made,
+        HEADS,
+        steps=options.steps,
+        seed=options.seed,
+        share=PREDICTED_SHARE,
+        init=options.init,
     )
+    torch.save(network.state_dict(), options.out / WEIGHTS)
     write_form(options.package, network)
     return 0
 

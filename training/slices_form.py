@@ -1,4 +1,4 @@
-r"""Train the network that names bodies by their form, for spine-segmentation.
+r"""Train the network that names bodies by form and look, for spine-segmentation.
 
     python -m training.slices_form --out runs/slices_form --seed 1 --package FOLDER --real SPIDER
 
@@ -10,7 +10,7 @@ real scans with sure names. The result is an ONNX file beside the two nets.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -30,6 +30,8 @@ from spineps_nipype.spine_segmentation.names import DISC, ORDER, VERTEBRA
 from spineps_nipype.spine_segmentation.slices import upright
 from spineps_nipype.spine_segmentation.split import split_instances
 from training.form import (
+    UNKNOWN,
+    WEIGHTS,
     Masks,
     View,
     add_form_options,
@@ -46,20 +48,22 @@ from training.slices_phantom import sacral_body, sagittal, targets
 from training.spine_segmentation_eval import load_nets
 
 HEADS: Final = {"NAME": len(ORDER)}
-THIN: Final = 0.5
-PREDICTED_SHARE: Final = 0.6
+THIN: Final = 0.3
+"""Share of views that are thin slabs."""
+THICK: Final = 0.7
+"""Share of phantoms whose slices have no gaps."""
+PHANTOM_VIEWS: Final = 6
+PREDICTED_SHARE: Final = 0.7
 """Share of sequences in training that are measured on masks of the net."""
 SHOWN: Final = 0.3
 """Share of a piece that a true vertebra has to fill."""
-UNKNOWN: Final = (-1,)
-"""Class of what is no vertebra, or none that the truth shows: no part of the loss."""
 REAL_ROUNDS: Final = 4
 """Rounds of views of one real scan."""
 
 Array = np.ndarray
 
 
-def of_phantom(phantom: Phantom) -> Masks:
+def of_phantom(phantom: Phantom, image: Array) -> Masks:
     """Bodies and discs alone; the body of S1 counts as a vertebra."""
     semantic, _ = targets(phantom)
     spine = np.zeros_like(phantom.spine)
@@ -69,14 +73,15 @@ def of_phantom(phantom: Phantom) -> Masks:
     vert[sacral_body(phantom)] = anatomy.SACRUM
     names = {v.label: v.name for v in phantom.plan.vertebrae} | {anatomy.SACRUM: "S1"}
     classes = {label: [ORDER.index(name)] for label, name in names.items()}
-    return Masks(spine, vert, phantom.spacing, classes, forms_without_room)
+    return Masks(spine, vert, phantom.spacing, classes, image, forms_without_room)
 
 
 def phantom_views(seed: int, group: int) -> list[View]:
     """Views of the true masks of one phantom."""
     rng = np.random.default_rng((seed, 10, group))
     spacing = (*rng.uniform(0.9, 1.6, 2).tolist(), float(rng.uniform(1.5, 4.5)))
-    return drawn_views(of_phantom(_spine(seed, group, rng, spacing)), rng, THIN)
+    phantom = _spine(seed, group, rng, spacing)
+    return drawn_views(of_phantom(phantom, _rendered(phantom, rng)), rng, THIN, PHANTOM_VIEWS)
 
 
 def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[View]:
@@ -84,24 +89,17 @@ def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[
     rng = np.random.default_rng((seed, 11, group))
     spacing = (*[float(rng.uniform(0.8, 1.1))] * 2, float(rng.uniform(2.5, 4.5)))
     phantom = _spine(seed, group, rng, spacing)
-    contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
-    grey = render(phantom, contrast=contrast, seed=int(rng.integers(2**31)))
+    grey = _rendered(phantom, rng)
     image = NII(to_nii(phantom, grey, mask=False), False)
     try:
         mask = segment_image(image, nets, only_2class_segmentation=True)[0].get_array()
     except EmptyResultError:
         return []
-    truth = of_phantom(phantom)
-    masks = as_split(np.asarray(mask, np.uint8), truth.vert, truth.classes, phantom.spacing)
-    return drawn_views(masks, rng, THIN)
+    masks = as_split(np.asarray(mask, np.uint8), of_phantom(phantom, grey))
+    return drawn_views(masks, rng, THIN, PHANTOM_VIEWS)
 
 
-def as_split(
-    mask: Array,
-    truth: Array,
-    classes: Mapping[int, Sequence[int]],
-    spacing: tuple[float, float, float],
-) -> Masks:
+def as_split(mask: Array, truth: Masks) -> Masks:
     """Bodies of a mask as the pipeline parts them, each with the class of what it shows.
 
     Parameters
@@ -109,11 +107,7 @@ def as_split(
     mask
         Classes of the first net (P, I, R).
     truth
-        True labels on the same grid.
-    classes
-        Label to classes.
-    spacing
-        mm of each axis.
+        What there is on the same grid; its `vert` and `classes` count.
     """
     split = upright(split_instances(sagittal(mask)).vertebrae)
     spine = np.zeros_like(mask)
@@ -121,10 +115,10 @@ def as_split(
     spine[split > 0] = anatomy.CORPUS_BORDER
     shown = {}
     for number in range(1, int(split.max()) + 1):
-        votes = np.bincount(truth[split == number], minlength=2)
+        votes = np.bincount(truth.vert[split == number], minlength=2)
         best = int(votes[1:].argmax()) + 1
-        shown[number] = classes[best] if votes[best] >= SHOWN * votes.sum() else UNKNOWN
-    return Masks(spine, split.astype(np.uint8), spacing, shown, forms_without_room)
+        shown[number] = truth.classes[best] if votes[best] >= SHOWN * votes.sum() else (UNKNOWN,)
+    return replace(truth, spine=spine, vert=split.astype(np.uint8), classes=shown)
 
 
 def real_views(nets: SegmentationInference, scan: RawScan, seed: int, number: int) -> list[View]:
@@ -139,13 +133,21 @@ def real_views(nets: SegmentationInference, scan: RawScan, seed: int, number: in
     image = NII(nib.Nifti1Image(scan.image.astype(np.float32), affine), False)
     mask = segment_image(image, nets, only_2class_segmentation=True)[0].get_array()
     classes = {label: [ORDER.index(name)] for label, name in scan.names.items()}
-    masks = as_split(np.asarray(mask, np.uint8), scan.bodies, classes, scan.spacing)
+    truth = Masks(mask, scan.bodies, scan.spacing, classes, scan.image, forms_without_room)
+    masks = as_split(np.asarray(mask, np.uint8), truth)
     shown = dict(masks.classes)
-    lowest = max((n for n in shown if shown[n] != UNKNOWN), default=0)
+    lowest = max((n for n in shown if shown[n] != (UNKNOWN,)), default=0)
     if lowest + 1 in shown:
         shown[lowest + 1] = [ORDER.index("S1")]
     masks = replace(masks, classes=shown)
     return [view for _ in range(REAL_ROUNDS) for view in drawn_views(masks, rng, THIN)]
+
+
+def _rendered(phantom: Phantom, rng: np.random.Generator) -> Array:
+    contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
+    thick = phantom.spacing[2] if rng.random() < THICK else None
+    seed = int(rng.integers(2**31))
+    return render(phantom, contrast=contrast, seed=seed, slice_thickness=thick)
 
 
 def _spine(seed: int, group: int, rng: np.random.Generator, spacing: Sequence[float]) -> Phantom:
@@ -159,7 +161,7 @@ def _spine(seed: int, group: int, rng: np.random.Generator, spacing: Sequence[fl
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.slices_form")
-    add_form_options(parser, phantoms=1000, predicted=200, steps=3000)
+    add_form_options(parser, phantoms=1000, predicted=1000, steps=6200)
     add_real_scans(parser)
     return parser.parse_args(arguments)
 
@@ -183,8 +185,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             part=1,
         )
     network = fit(
-        views, predicted, HEADS, steps=options.steps, seed=options.seed, share=PREDICTED_SHARE
+        views,
+        predicted,
+        HEADS,
+        steps=options.steps,
+        seed=options.seed,
+        share=PREDICTED_SHARE,
+        init=options.init,
     )
+    torch.save(network.state_dict(), options.out / WEIGHTS)
     write_form_onnx(network, options.package / FORM_FILE)
     return 0
 

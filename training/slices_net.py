@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spineps_nipype.spine_segmentation.models import CLASSES
+from spineps_nipype.core import vertebra_look
+from spineps_nipype.spine_segmentation.models import CLASSES, Role
 from spineps_nipype.spine_segmentation.slices import HEIGHT, NEIGHBOURS, WIDTH
 
-FEATURES: Final = {"semantic": (8, 16, 32, 48), "instance": (16, 32, 64, 96, 96)}
+FEATURES: Final[dict[Role, tuple[int, ...]]] = {
+    "semantic": (16, 32, 48, 64),
+    "instance": (16, 32, 64, 96, 96),
+}
+AVERAGE: Final[dict[Role, int]] = {"semantic": 1, "instance": 2}
+"""Pixels of half the resolution that a net averages first."""
 OPSET: Final = 17
 SMALL: Final = 8
 """Numbers in a tensor that is not worth being stored in half precision."""
@@ -83,14 +90,11 @@ class SmallUNet(nn.Module):
 
 
 class SliceNets(nn.ModuleDict):
-    """Both nets, trained on the same samples of half the resolution."""
+    """One net or both, trained on the same samples of half the resolution."""
 
-    def __init__(self) -> None:
+    def __init__(self, roles: Sequence[Role]) -> None:
         super().__init__(
-            {
-                "semantic": SmallUNet(FEATURES["semantic"], CLASSES["semantic"]),
-                "instance": SmallUNet(FEATURES["instance"], CLASSES["instance"], 2),
-            }
+            {role: SmallUNet(FEATURES[role], CLASSES[role], AVERAGE[role]) for role in roles}
         )
 
 
@@ -104,13 +108,18 @@ def write_onnx(network: nn.Module, path: Path) -> None:
     whole.__dict__.update(network.__dict__)
     whole.average = 2 * int(network.average)  # type: ignore[arg-type]
     example = torch.zeros(1, NEIGHBOURS, WIDTH, HEIGHT)
-    _export(whole, example, path, names=("slices", "scores"), free_axis=0)
+    _export(whole, (example,), path, names=("slices", "scores"), free_axis=0)
 
 
 def _export(
-    network: nn.Module, example: Tensor, path: Path, *, names: tuple[str, str], free_axis: int
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    *,
+    names: tuple[str, ...],
+    free_axis: int,
 ) -> None:
-    """Write a network with one input and one output, whose length along one axis is free."""
+    """Write a network with one output, the last of `names`; lengths along one axis are free."""
     import onnx
 
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -119,10 +128,10 @@ def _export(
         raw = Path(folder) / "net.onnx"
         torch.onnx.export(
             network.eval(),
-            (example,),
+            example,
             str(raw),
-            input_names=list(names[:1]),
-            output_names=list(names[1:]),
+            input_names=list(names[:-1]),
+            output_names=list(names[-1:]),
             dynamic_axes={name: {free_axis: "n"} for name in names},
             opset_version=OPSET,
             dynamo=False,
@@ -133,13 +142,15 @@ def _export(
 
 
 def write_form_onnx(network: nn.Module, path: Path) -> None:
-    """Write a network of forms with one head as an ONNX file.
+    """Write a network of forms and looks with one head as an ONNX file.
 
-    Input (1, vertebrae, measures), output (1, vertebrae, names), softmax.
+    Inputs (1, vertebrae, measures) and (1, vertebrae, planes, depth, height), output
+    (1, vertebrae, names), softmax.
     """
-    example = torch.zeros(1, 7, len(network.mean))  # type: ignore[arg-type]
-    names = ("forms", "probabilities")
-    _export(Probabilities(network), example, path, names=names, free_axis=1)
+    forms = torch.zeros(1, 7, len(network.mean))  # type: ignore[arg-type]
+    looks = torch.zeros(1, 7, vertebra_look.PLANES, vertebra_look.DEPTH, vertebra_look.HEIGHT)
+    names = ("forms", "looks", "probabilities")
+    _export(Probabilities(network), (forms, looks), path, names=names, free_axis=1)
 
 
 class Probabilities(nn.Module):
@@ -149,9 +160,9 @@ class Probabilities(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, forms: Tensor, looks: Tensor) -> Tensor:
         """Softmax over the classes."""
-        (logits,) = self.network(x).values()
+        (logits,) = self.network(forms, looks).values()
         return logits.softmax(-1)
 
 

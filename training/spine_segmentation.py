@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spineps_nipype.spine_segmentation.models import Role
 from training.calibration import with_shifts
 from training.labeling_real import vertebra_counts
 from training.loop import train
@@ -43,22 +44,35 @@ PART: Final = 192
 
 
 def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Cross-entropy of both nets and Dice of body and disc, as the training loop calls it."""
-    part = _part(batch["image"].shape[-1])
-    semantic = network["semantic"](batch["image"][..., part]).float()  # type: ignore[index]
-    classes = network["instance"](batch["image"]).float()  # type: ignore[index]
-    truth = batch["semantic"][..., part]
-    weights = torch.tensor(SEMANTIC_WEIGHTS, device=semantic.device)
-    entropy = functional.cross_entropy(semantic, truth, weights, ignore_index=UNKNOWN)
-    dice = _dice(semantic, truth)
-    weights = torch.ones(classes.shape[1], device=classes.device)
-    weights[0] = BACKGROUND_WEIGHT
-    names = functional.cross_entropy(classes, batch["classes"], weights, ignore_index=UNKNOWN)
-    inside = batch["classes"] > 0
-    right = (classes.argmax(1) == batch["classes"])[inside].float().mean()
-    parts = {"entropy": entropy, "dice": dice, "names": names, "right": right.nan_to_num(0)}
-    total = entropy + dice + names.nan_to_num(0)
+    """Sum over the nets that are trained, as the training loop calls it."""
+    assert isinstance(network, nn.ModuleDict)
+    parts: dict[str, Tensor] = {}
+    if "semantic" in network:
+        parts |= _body_loss(network["semantic"], batch)
+    if "instance" in network:
+        parts |= _name_loss(network["instance"], batch)
+    total = torch.stack([value for name, value in parts.items() if name != "right"]).sum()
     return total, {name: float(value.detach()) for name, value in parts.items()}
+
+
+def _body_loss(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Cross-entropy and Dice of body and disc."""
+    part = _part(batch["image"].shape[-1])
+    scores, truth = network(batch["image"][..., part]).float(), batch["semantic"][..., part]
+    weights = torch.tensor(SEMANTIC_WEIGHTS, device=scores.device)
+    entropy = functional.cross_entropy(scores, truth, weights, ignore_index=UNKNOWN)
+    return {"entropy": entropy, "dice": _dice(scores, truth)}
+
+
+def _name_loss(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Cross-entropy of the names, and the share of right ones."""
+    scores, truth = network(batch["image"]).float(), batch["classes"]
+    weights = torch.ones(scores.shape[1], device=scores.device)
+    weights[0] = BACKGROUND_WEIGHT
+    names = functional.cross_entropy(scores, truth, weights, ignore_index=UNKNOWN)
+    inside = truth > 0
+    right = (scores.argmax(1) == truth)[inside].float().mean()
+    return {"names": names.nan_to_num(0), "right": right.nan_to_num(0)}
 
 
 def _part(height: int) -> slice:
@@ -78,12 +92,14 @@ def _dice(scores: Tensor, truth: Tensor) -> Tensor:
     return 1 - (overlap / (soft.sum(axes) + hard.sum(axes) + SMOOTH))[1:].mean()
 
 
-def write(folder: Path, network: nn.Module) -> None:
-    """Both ONNX files."""
-    semantic = network["semantic"]  # type: ignore[index]
-    shifted = with_shifts(semantic, semantic.scores, ("background", *SHIFTS), SHIFTS)
-    write_onnx(shifted, folder / FILES["semantic"])
-    write_onnx(network["instance"], folder / FILES["instance"])  # type: ignore[index]
+def write(folder: Path, network: nn.ModuleDict) -> None:
+    """ONNX files of the nets."""
+    if "semantic" in network:
+        semantic = network["semantic"]
+        shifted = with_shifts(semantic, semantic.scores, ("background", *SHIFTS), SHIFTS)
+        write_onnx(shifted, folder / FILES["semantic"])
+    if "instance" in network:
+        write_onnx(network["instance"], folder / FILES["instance"])
 
 
 def real_scans(root: Path, cache: Path) -> list[Labelled]:
@@ -100,6 +116,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.spine_segmentation")
     add_loop_options(parser, steps=3000, batch_size=8, learning_rate=4e-3)
     add_real_scans(parser, cached=True)
+    roles = get_args(Role)
+    parser.add_argument("--nets", nargs="+", choices=roles, default=roles, help="nets to train")
     return parser.parse_args(arguments)
 
 
@@ -109,11 +127,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up(options)
     cache = options.cache or options.out / "cache"
     network = train(
-        SliceNets().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        SliceNets(options.nets).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         loss,
         SliceSamples(real_scans(options.real, cache) if options.real else ()),
         loop_options(options, log_every=50),
     )
+    assert isinstance(network, nn.ModuleDict)
     write(options.out / "package", network)
     return 0
 

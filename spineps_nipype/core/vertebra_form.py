@@ -72,14 +72,12 @@ def vertebra_forms(
     row = rows[vert[where]]
     places = np.stack(where, 1) * (np.asarray(spacing) / 10)
     body = (part == 0) & (row >= 0)
-    middles = np.stack(
-        [_means(row[body], places[body, axis], len(numbers)) for axis in range(3)], 1
-    )
+    middles = _middles(row[body], places[body], len(numbers))
     shared = part > 0
     row[shared] = np.searchsorted(middles[:, 1], places[shared, 1]) - 1
     kept = row >= 0
     part, row, places = part[kept], row[kept], places[kept]
-    frames = _frames(middles)
+    frames = spine_frames(middles)
     offset = np.einsum("nk,njk->nj", places - middles[row], frames[row])
     key = row * len(GROUPS) + part
     moments = _moments(key, offset, len(numbers) * len(GROUPS), float(np.prod(spacing)) / 1000)
@@ -112,7 +110,22 @@ def _means(index: NDArray[Any], values: FloatArray, count: int) -> FloatArray:
     return np.asarray(np.bincount(index, values, count) / np.maximum(sizes, 1))
 
 
-def _frames(middles: FloatArray) -> FloatArray:
+def body_middles(
+    bodies: NDArray[Any], numbers: Sequence[int], spacing: Sequence[float]
+) -> FloatArray:
+    """Middles of numbered bodies (P, I, R) in cm, shape (len(numbers), 3)."""
+    rows = np.full(int(bodies.max()) + 1, -1)
+    rows[list(numbers)] = np.arange(len(numbers))
+    row = rows[bodies]
+    where = np.nonzero(row >= 0)
+    return _middles(row[where], np.stack(where, 1) * (np.asarray(spacing) / 10), len(numbers))
+
+
+def _middles(row: NDArray[Any], places: FloatArray, count: int) -> FloatArray:
+    return np.stack([_means(row, places[:, axis], count) for axis in range(3)], 1)
+
+
+def spine_frames(middles: FloatArray) -> FloatArray:
     """Posterior, inferior and right axis of every vertebra, rows of (n, 3, 3)."""
     along = np.gradient(middles, axis=0) if len(middles) > 1 else np.zeros((1, 3))
     length = np.linalg.norm(along, axis=1, keepdims=True)

@@ -23,7 +23,7 @@ class _InputSpec(settings_spec(SliceSettings, NamingSettings)):  # type: ignore[
     in_file = File(exists=True, mandatory=True, desc="3-D image in any orientation")
     semantic_model = File(exists=True, mandatory=True, desc="ONNX network of the two classes")
     instance_model = File(exists=True, desc="ONNX network of the names")
-    form_model = File(exists=True, desc="ONNX network that names bodies by their form")
+    form_model = File(exists=True, desc="ONNX network that names bodies by form and look")
     only_2class = option_trait(SpineSegmentationSettings, "only_2class")
     numerics = option_trait(SpineSegmentationSettings, "numerics")
     device = Str("cpu", usedefault=True, nohash=True, desc="device: cpu, gpu, or a CUDA number")

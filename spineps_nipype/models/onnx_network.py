@@ -45,7 +45,7 @@ def cuda_index(device: str | int) -> int | None:
 
 
 class OnnxNetwork:
-    """A network with one input of shape (items, channels, ...).
+    """A network with inputs of any shape, and one output.
 
     Parameters
     ----------
@@ -85,23 +85,25 @@ class OnnxNetwork:
             if _is_runtime_fault(err):
                 raise _damaged(self.path, err) from err
             raise
-        self._input = self._session.get_inputs()[0].name
+        self._inputs = [given.name for given in self._session.get_inputs()]
 
-    def predict(self, items: NDArray[np.float32]) -> NDArray[np.float32]:
-        """First output of the network for a batch.
+    def predict(self, *items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """First output of the network for a batch, or for one array an input.
 
         Raises
         ------
         ModelError
-            If the network does not take items of this shape.
+            If the network does not take items of this number and shape.
         """
+        shapes = ", ".join(str(item.shape) for item in items)
         try:
-            return np.asarray(self._session.run(None, {self._input: items})[0])
+            given = dict(zip(self._inputs, items, strict=True))
+            return np.asarray(self._session.run(None, given)[0])
         except Exception as err:
             if not _is_runtime_fault(err):
                 raise
             raise ModelError(
-                f"The ONNX model fails on input of shape {items.shape} ({_first_line(err)}).",
+                f"The ONNX model fails on input of shape {shapes} ({_first_line(err)}).",
                 file=self.path,
                 remedy="Give a network for this kind of input, or a smaller batch.",
             ) from err

@@ -75,9 +75,11 @@ class InstanceModel(Protocol):
 
 
 class FormModel(Protocol):
-    """Names vertebrae from measures of their parts."""
+    """Names vertebrae from measures of their parts, and from the image around them."""
 
-    def predict(self, forms: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    def predict(
+        self, forms: NDArray[np.float64], looks: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float32]]:
         """Softmax of every head, shape (vertebrae, classes), from top to bottom."""
 
 
@@ -102,7 +104,7 @@ class LabelingModel(Protocol):
 
     @property
     def form(self) -> FormModel | None:
-        """What names vertebrae by their form as well; SPINEPS packages have none."""
+        """What names vertebrae by form and look as well; SPINEPS packages have none."""
 
     def predict(self, patches: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Softmax of every head, shape (patches, classes)."""

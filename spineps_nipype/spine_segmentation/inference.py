@@ -16,6 +16,7 @@ from ..core.anatomy import CORPUS_BORDER
 from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest, whole_file
 from ..core.vertebra_form import forms_without_room
+from ..core.vertebra_look import vertebra_looks
 from ..errors import ModelError, SpinepsError
 from ..models.onnx_network import OnnxNetwork, batches
 from .models import CLASSES, Role, find_form, find_model
@@ -23,7 +24,7 @@ from .names import original_names
 from .naming import FormJudge, name_spine
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
-from .slices import prepare_slices, upright, with_neighbours
+from .slices import Slices, prepare_slices, upright, with_neighbours
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -73,7 +74,7 @@ class SegmentationInference:
         ONNX file, or anything with `predict`; by default what the user has fetched to where the
         original keeps its networks.
     form_model
-        ONNX file that names bodies by their form; by default the one that lies beside a compact
+        ONNX file that names bodies by form and look; by default the one that lies beside a compact
         instance model.
     settings
         All other options; the flag above counts in addition to the one in here.
@@ -167,7 +168,7 @@ class SegmentationInference:
                 semantic[shown],
                 classes[shown],
                 settings.naming,
-                form=self._form(slices.spacing),
+                form=self._form(slices),
                 numerics=numerics,
             )
             labels = np.zeros(semantic.shape, named.labels.dtype)
@@ -196,12 +197,13 @@ class SegmentationInference:
             out[part][shown] = scores[:, :, *shown[1:]].argmax(axis=1)
         return out
 
-    def _form(self, spacing: Sequence[float] | None) -> FormJudge | None:
-        """Names by the form of bodies; only where ours belongs to the network, and in mm."""
-        path = self._form_path()
+    def _form(self, slices: Slices) -> FormJudge | None:
+        """Names by form and look of bodies: where our network is beside the others, and in mm."""
+        path, spacing = self._form_path(), slices.spacing
         if path is None or spacing is None or self.settings.numerics == "original":
             return None
         steps = (*spacing[1:], spacing[0])
+        image = upright(slices.data[slices.shown])
         if self._form_network is None:
             self._form_network = OnnxNetwork(path, self._devices["instance"], self._threads)
         network = self._form_network
@@ -210,8 +212,9 @@ class SegmentationInference:
             vert, disc = upright(bodies), upright(discs)
             spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
             numbers = range(1, int(bodies.max()) + 1)
-            forms = forms_without_room(spine, vert, numbers, steps)
-            return np.asarray(network.predict(forms[None].astype(np.float32))[0])
+            forms = forms_without_room(spine, vert, numbers, steps).astype(np.float32)
+            looks = vertebra_looks(image, vert, numbers, steps)
+            return np.asarray(network.predict(forms[None], looks[None])[0])
 
         return judge
 

@@ -30,7 +30,7 @@ FILES: Final[dict[Family, dict[Role, str]]] = {
 }
 SYSTEM: Final = "spine-segmentation"
 FORM_FILE: Final = "compact_form.onnx"
-"""Beside a network of names of ours: one that tells names from the form of bodies."""
+"""Beside a network of names of ours: one that tells names from bodies, their form and look."""
 MARKS: Final[dict[Role, str]] = {"semantic": "Seg2_", "instance": "Seg25_"}
 """Part of the file name of every network of a role."""
 CLASSES: Final[dict[Role, int]] = {"semantic": 3, "instance": 26}

@@ -40,6 +40,9 @@ BELOW_SACRUM: Final = -2.0
 """Logarithm of odds of a piece below S1: it belongs to the sacrum and has no name."""
 MOST_BELOW: Final = 3
 """Such pieces at most."""
+ABOVE_C2: Final = -2.0
+"""The same for a piece above C2: it belongs to C1 or the skull."""
+MOST_ABOVE: Final = 2
 FAINTEST: Final = 1e-3
 """Added to probabilities by form: none is that sure."""
 
@@ -111,8 +114,8 @@ def likeliest_names(
     Returns
     -------
     list of NamedVertebra
-        One for each instance, from the top. Instances beyond the last possible name, and pieces of
-        the sacrum below S1, are left out.
+        One for each instance, from the top. Instances beyond the last possible name, pieces of
+        the sacrum below S1, and pieces above C2 are left out.
     """
     count = min(len(histograms), len(_states(settings)))
     if count == 0:
@@ -131,17 +134,22 @@ def likeliest_names(
         evidence, best_to = evidence[:-below], best_to[:-below]
         evidence[-1, : states.index("S1")] = best_to[-1, : states.index("S1")] = -np.inf
     best_from = _forward(evidence[::-1], step.T, np.zeros(len(states)))[::-1]
+    above = _above_axis(evidence, start + best_from, states.index("C2"))
+    if above:
+        evidence, best_from = evidence[above:], best_from[above:]
+        evidence[0, states.index("C2") + 1 :] = -np.inf
+        best_to = _forward(evidence, step, start)
     # The score of the best sequence through every name, the evidence counted once.
     with np.errstate(invalid="ignore"):
         through = np.nan_to_num(best_to + best_from - evidence, nan=-np.inf)
     path = _trace(evidence, step, best_to)
-    shares = _shares(histograms[:count], states)
+    shares = _shares(histograms[above:count], states)
     out = []
     for i, state in enumerate(path):
         others = np.delete(through[i], state)
         margin = float(through[i, state] - others.max(initial=-np.inf))
-        name = states[state]
-        out.append(NamedVertebra(i + 1, name, ID_OF[name], float(shares[i, state]), margin))
+        name, share = states[state], float(shares[i, state])
+        out.append(NamedVertebra(above + i + 1, name, ID_OF[name], share, margin))
     return out
 
 
@@ -151,6 +159,15 @@ def _below_sacrum(evidence: NDArray[np.float64], best_to: NDArray[np.float64], s
     for k in range(1, min(MOST_BELOW, len(best_to) - 1) + 1):
         if evidence[-1 - k].argmax() == sacrum:
             scores[k] = float(best_to[-1 - k, sacrum]) + k * BELOW_SACRUM
+    return max(scores, key=scores.__getitem__)
+
+
+def _above_axis(evidence: NDArray[np.float64], best_from: NDArray[np.float64], axis: int) -> int:
+    """How many of the uppermost instances are no vertebrae, above one that looks like C2."""
+    scores = {0: float(best_from[0].max())}
+    for k in range(1, min(MOST_ABOVE, len(best_from) - 1) + 1):
+        if evidence[k].argmax() == axis:
+            scores[k] = float(best_from[k, axis]) + k * ABOVE_C2
     return max(scores, key=scores.__getitem__)
 
 

@@ -17,7 +17,8 @@ from ..core.anatomy import C1, C2, CORPUS, CORPUS_BORDER, DENS, SACRUM
 from ..core.components import Box
 from ..core.upstream import upstream
 from ..core.vertebra_form import vertebra_forms
-from ..models.protocols import LabelingModel
+from ..core.vertebra_look import vertebra_looks
+from ..models.protocols import FormModel, LabelingModel
 from ..settings import LabelingSettings, Numerics
 from .frames import PIR
 from .labeling_patches import cut_patches
@@ -27,6 +28,7 @@ from .numbers import number_above, number_below, rank, vertebra_name
 
 logger = logging.getLogger(__name__)
 
+BODY: Final = (CORPUS, CORPUS_BORDER, DENS)
 DENS_MM3: Final = 250.0
 """Dens volume above which an instance must be C2."""
 SACRUM_MM3: Final = 2000.0
@@ -94,8 +96,7 @@ def label_vertebrae(
     if not vert_array.any():
         return Labelled(vert, [])
     spine_box, vert_box = spine.get_array()[crop], vert_array[crop]
-    of_body = np.isin(spine_box, (CORPUS, CORPUS_BORDER, DENS))
-    bodies = np.where(of_body, vert_box, 0)
+    bodies = np.where(np.isin(spine_box, BODY), vert_box, 0)
     instances = [int(n) for n in np.flatnonzero(np.bincount(vert_array.ravel())) if n]
     numbers: list[int] = []
     if bodies.any():
@@ -109,9 +110,7 @@ def label_vertebrae(
     heads = network.predict(patches)
     own = not upstream(numerics).own_keys_ignored
     if own and network.form is not None:
-        parts, whole = spine.reorient(PIR), vert.reorient(PIR)
-        forms = vertebra_forms(parts.get_array(), whole.get_array(), numbers, parts.zoom)
-        heads = joined(heads, network.form.predict(forms))
+        heads = joined(heads, _by_form(network.form, spine, vert, image, numbers))
     forced = _forced(spine_box, vert_box, numbers, image.zoom) if c1_enabled else {}
     scores = score_vertebrae(
         heads,
@@ -139,6 +138,19 @@ def label_vertebrae(
         table[number] = label
     rows = _rows(instances, mapping, numbers, scores, path, heads, forced)
     return Labelled(vert.set_array(table[vert_array], seg=True, verbose=False), rows)
+
+
+def _by_form(
+    network: FormModel, spine: NII, vert: NII, image: NII, numbers: Sequence[int]
+) -> dict[str, NDArray[np.float32]]:
+    """What the network of the forms says of vertebrae with a body."""
+    parts, whole, grey = (nii.reorient(PIR) for nii in (spine, vert, image))
+    labels, numbered = parts.get_array(), whole.get_array()
+    bodies = np.where(np.isin(labels, BODY), numbered, 0)
+    return network.predict(
+        vertebra_forms(labels, numbered, numbers, parts.zoom),
+        vertebra_looks(grey.get_array(), bodies, numbers, parts.zoom),
+    )
 
 
 def _forced(

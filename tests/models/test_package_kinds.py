@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from spineps_nipype.core.vertebra_look import DEPTH, HEIGHT, PLANES
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.export import (
     write_instance_package,
@@ -174,10 +175,13 @@ def test_labelling_by_form_is_read_where_the_package_has_it(tmp_path: Path) -> N
     torch.save({"state_dict": form.state_dict()}, tmp_path / FORM_FILE)
     read = load_labeling(load_package(tmp_path)).form
     assert read is not None
-    forms = np.random.default_rng(0).normal(size=(3, 5))
-    found = read.predict(forms)
+    rng = np.random.default_rng(0)
+    forms = rng.normal(size=(3, 5))
+    looks = rng.random((3, PLANES, DEPTH, HEIGHT), np.float32)
+    found = read.predict(forms, looks)
+    given = (torch.from_numpy(x).float()[None] for x in (forms, looks))
     with torch.inference_mode():
-        expected = form(torch.from_numpy(forms).float()[None])["VERT"][0].softmax(-1)
+        expected = form(*given)["VERT"][0].softmax(-1)
     np.testing.assert_allclose(found["VERT"], expected.numpy(), atol=1e-6)
     assert found["REGION"].shape == (3, 3)
     torch.save({"state_dict": {"other": torch.zeros(1)}}, tmp_path / FORM_FILE)

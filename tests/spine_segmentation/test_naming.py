@@ -143,6 +143,18 @@ def test_pieces_below_s1_have_no_name() -> None:
     assert found(["L3", "L4", "L4", "L5"]) == ["L2", "L3", "L4", "L5"]
 
 
+def test_a_piece_above_the_axis_has_no_name() -> None:
+    cervical = list(CLASS_NAMES[:7])
+    for above in (["C2"], ["C4"], ["C2", "C2"]):
+        table = likeliest_names(histograms([*above, *cervical]))
+        assert [v.name for v in table] == cervical
+        assert [v.instance for v in table] == [n + len(above) for n in range(1, 8)]
+    # a weak vote for the axis does not move a spine that fits without it
+    rows = histograms(["C3", "C4", "C5", "C6"])
+    rows[1] = histograms(["C2"], 0.05)[0]
+    assert [v.name for v in likeliest_names(rows)] == ["C3", "C4", "C5", "C6"]
+
+
 def test_shares_and_margins() -> None:
     sure, unsure = (likeliest_names(histograms(["T5", "T6"], s))[0] for s in (0.9, 0.2))
     assert sure.id == ID_OF["T5"] == 21

@@ -10,18 +10,36 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART  # noqa: E402
+from spineps_nipype.core.vertebra_look import CLIPPED, DEPTH, HEIGHT, PLANES  # noqa: E402
 from spineps_nipype.models.networks.form_net import FormNet  # noqa: E402
 from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
 from spineps_nipype.spine_segmentation.names import ORDER  # noqa: E402
 from training import labeling_form, slices_form  # noqa: E402
 from training.calibration import with_shifts  # noqa: E402
-from training.form import changed, fit, stored_views  # noqa: E402
+from training.form import WEIGHTS, changed, fit, stored_views  # noqa: E402
+from training.looks import MARGIN, STEP, changed_looks  # noqa: E402
 from training.slices_net import write_form_onnx  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def views():
     return labeling_form.phantom_views(0, 5)
+
+
+def inputs(view):
+    """Measures and looks of one view, as the network takes them."""
+    looks = view.looks[None, :, :, MARGIN:-MARGIN, MARGIN:-MARGIN] * np.float32(STEP)
+    return torch.from_numpy(view.forms)[None], torch.from_numpy(looks)
+
+
+def test_looks_are_changed_each_in_its_own_way(views) -> None:
+    stored = [views[0].looks, views[1].looks]
+    first = changed_looks(stored, np.random.default_rng(0))
+    other = changed_looks(stored, np.random.default_rng(1))
+    assert first.shape == (2, max(map(len, stored)), PLANES, DEPTH, HEIGHT)
+    assert 0 <= first.min() < first.max() <= CLIPPED
+    assert not torch.equal(first, other)
+    assert not first[1, len(stored[1]) :].any()
 
 
 def test_views_show_consecutive_vertebrae(views) -> None:
@@ -67,11 +85,28 @@ def test_measures_are_made_once(tmp_path, views) -> None:
         np.testing.assert_array_equal(a.classes, b.classes)
 
 
-def test_training_learns_the_spine_it_sees(views) -> None:
-    network = fit(views[:1], [], labeling_form.HEADS, steps=150, seed=0)
+def test_training_learns_the_spine_it_sees_and_goes_on(tmp_path, views) -> None:
+    network = fit(views[:1], [], labeling_form.HEADS, steps=200, seed=0, size=2)
+    torch.save(network.state_dict(), tmp_path / WEIGHTS)
+    other = fit(views[:1], [], slices_form.HEADS, steps=1, seed=1, size=2, init=tmp_path / WEIGHTS)
+    for mine, given in zip(other.look.parameters(), network.look.parameters(), strict=True):
+        torch.testing.assert_close(mine, given, atol=1e-3, rtol=0)
+    assert set(other.heads) == set(slices_form.HEADS)
     with torch.inference_mode():
-        names = network(torch.from_numpy(views[0].forms)[None])["VERT"][0].argmax(-1)
+        names = network(*inputs(views[0]))["VERT"][0].argmax(-1)
     assert (names.numpy() == views[0].classes[:, 0]).mean() > 0.9
+
+
+def test_short_sequences_do_not_see_what_pads_them(views) -> None:
+    network = FormNet(FEATURES, slices_form.HEADS).eval()
+    (forms, looks), count = inputs(views[0]), 4
+    sizes = torch.tensor([forms.shape[1], count])
+    with torch.inference_mode():
+        both = network(forms.repeat(2, 1, 1), looks.repeat(2, 1, 1, 1, 1), sizes)["NAME"]
+        alone = network(forms[:, :count], looks[:, :count])["NAME"]
+        whole = network(forms, looks)["NAME"]
+    torch.testing.assert_close(both[1, :count], alone[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(both[0], whole[0], atol=1e-4, rtol=1e-4)
 
 
 def test_onnx_file_gives_the_probabilities_of_the_network(tmp_path, views) -> None:
@@ -81,10 +116,11 @@ def test_onnx_file_gives_the_probabilities_of_the_network(tmp_path, views) -> No
     write_form_onnx(network, tmp_path / "form.onnx")
     runner = OnnxNetwork(tmp_path / "form.onnx")
     for view in views[:2]:
-        x = view.forms[None].astype(np.float32)
+        given = inputs(view)
         with torch.inference_mode():
-            expected = network(torch.from_numpy(x))["NAME"].softmax(-1).numpy()
-        np.testing.assert_allclose(runner.predict(x), expected, atol=2e-3)
+            expected = network(*given)["NAME"].softmax(-1).numpy()
+        found = runner.predict(*(x.numpy() for x in given))
+        np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
 def test_shifts_change_the_copy_alone() -> None:

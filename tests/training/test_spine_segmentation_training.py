@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ pytest.importorskip("onnxruntime")
 
 from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
 from spineps_nipype.phantom import Anomalies, FieldOfView, draw_plan, generate  # noqa: E402
+from spineps_nipype.spine_segmentation.models import Role  # noqa: E402
 from spineps_nipype.spine_segmentation.names import DISC, ID_OF, VERTEBRA  # noqa: E402
 from training import spine_segmentation  # noqa: E402
 from training.real_scans import RealScan  # noqa: E402
@@ -108,7 +111,7 @@ def test_samples_are_functions_of_the_seed() -> None:
 
 def test_unknown_voxels_do_not_count() -> None:
     torch.manual_seed(0)
-    nets = SliceNets()
+    nets = SliceNets(get_args(Role))
     image = torch.rand(1, 3, 32, 64)
     batch = {
         "image": image,
@@ -125,6 +128,8 @@ def test_unknown_voxels_do_not_count() -> None:
     assert torch.isfinite(half)
     assert float(whole.detach()) != pytest.approx(float(half.detach()))
     assert set(parts) == {"entropy", "dice", "names", "right"}
+    for role, names in (("semantic", {"entropy", "dice"}), ("instance", {"names", "right"})):
+        assert set(spine_segmentation.loss(SliceNets([role]), batch)[1]) == names
 
 
 def test_onnx_file_computes_what_the_net_does(tmp_path) -> None:

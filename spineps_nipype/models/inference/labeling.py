@@ -79,18 +79,22 @@ class LabelingNetwork:
 
 
 class FormNetwork:
-    """Names vertebrae by the measures of their parts; see `core.vertebra_form`."""
+    """Names vertebrae by their parts and looks; see `core.vertebra_form`, `core.vertebra_look`."""
 
     def __init__(self, network: FormNet) -> None:
         self._network = network.eval()
 
-    def predict(self, forms: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    def predict(
+        self, forms: NDArray[np.float64], looks: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float32]]:
         """Softmax of every head for the vertebrae of one scan, from top to bottom.
 
         Parameters
         ----------
         forms
             Shape (vertebrae, measures).
+        looks
+            Shape (vertebrae, planes, depth, height).
 
         Returns
         -------
@@ -98,7 +102,9 @@ class FormNetwork:
             Head name to an array of shape (vertebrae, classes).
         """
         with torch.inference_mode():
-            logits = self._network(torch.from_numpy(forms).float()[None])
+            logits = self._network(
+                torch.from_numpy(forms).float()[None], torch.from_numpy(looks).float()[None]
+            )
         return {name: torch.softmax(head[0], dim=1).numpy() for name, head in logits.items()}
 
 

@@ -1,15 +1,61 @@
-"""Recurrent network that names vertebrae from the measures of their parts. Source: ours."""
+"""Recurrent network that names vertebrae from measures of their parts, and from their looks.
+
+Source: ours.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from spineps_nipype.core.vertebra_look import DEPTH, HEIGHT, PLANES
 from spineps_nipype.errors import ModelError
 
 from .instance_unet import load_strictly
+
+LEVELS = (24, 48, 64, 96)
+"""Channels of the encoder of looks; each level halves the pixels."""
+GROUPS = 8
+"""Parts of the channels that are normalised together."""
+PLACES = math.prod(math.ceil(size / 2 ** len(LEVELS)) for size in (DEPTH, HEIGHT))
+"""Pixels of the last level."""
+
+
+class LookEncoder(nn.Sequential):
+    """Numbers of a piece of the image, see `core.vertebra_look`; planes are channels.
+
+    Parameters
+    ----------
+    out
+        Numbers a piece.
+    """
+
+    def __init__(self, out: int) -> None:
+        layers: list[nn.Module] = []
+        before = PLANES
+        for level, after in enumerate(LEVELS):
+            layers += _convolution(before, after, 2)
+            if level:
+                layers += _convolution(after, after, 1)
+            before = after
+        layers += [
+            nn.Flatten(),
+            nn.Dropout(0.2),
+            nn.Linear(before * PLACES, out),
+        ]
+        super().__init__(*layers)
+
+
+def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(before, after, 3, stride, 1, bias=False),
+        nn.GroupNorm(GROUPS, after),
+        nn.ReLU(inplace=True),
+    ]
 
 
 class FormNet(nn.Module):
@@ -33,15 +79,42 @@ class FormNet(nn.Module):
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
         self.enter = nn.Sequential(nn.Linear(features, width), nn.ReLU(), nn.Dropout(0.1))
-        self.along = nn.GRU(width, width, num_layers=2, batch_first=True, bidirectional=True)
+        self.look = LookEncoder(width)
+        self.along = nn.GRU(2 * width, width, num_layers=2, batch_first=True, bidirectional=True)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(2 * width, classes) for name, classes in heads.items()}
         )
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """From (sequences, vertebrae, features) to (sequences, vertebrae, classes) a head."""
-        hidden, _ = self.along(self.enter((x - self.mean) / self.deviation))
+    def forward(self, x: Tensor, looks: Tensor, sizes: Tensor | None = None) -> dict[str, Tensor]:
+        """Logits (sequences, vertebrae, classes) of every head.
+
+        Parameters
+        ----------
+        x
+            Measures (sequences, vertebrae, features).
+        looks
+            Pieces (sequences, vertebrae, planes, depth, height), see `core.vertebra_look`.
+        sizes
+            Vertebrae of each sequence, where some are shorter than the others.
+        """
+        entered = self.enter((x - self.mean) / self.deviation)
+        entered = torch.cat([entered, self._seen(looks, sizes)], -1)
+        if sizes is None:
+            hidden, _ = self.along(entered)
+        else:  # what pads a sequence must not be seen from its lower end
+            packed = pack_padded_sequence(entered, sizes, True, enforce_sorted=False)
+            hidden, _ = pad_packed_sequence(self.along(packed)[0], True)
         return {name: head(hidden) for name, head in self.heads.items()}
+
+    def _seen(self, looks: Tensor, sizes: Tensor | None) -> Tensor:
+        """Numbers of the looks; 0 behind the end of a sequence."""
+        if sizes is None:
+            numbers: Tensor = self.look(looks.flatten(0, 1))
+            return numbers.reshape(*looks.shape[:2], -1)
+        shown = torch.arange(looks.shape[1]) < sizes[:, None]
+        of_shown: Tensor = self.look(looks[shown])
+        out = of_shown.new_zeros(*shown.shape, of_shown.shape[-1])
+        return out.masked_scatter(shown[..., None], of_shown)
 
 
 def build_form_net(state: Mapping[str, Tensor], source: str) -> FormNet:
@@ -52,7 +125,10 @@ def build_form_net(state: Mapping[str, Tensor], source: str) -> FormNet:
     ModelError
         If the weights do not fit.
     """
-    weights = {name: value.float() for name, value in state.items()}
+    weights = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in state.items()
+    }
     try:
         width, features = weights["enter.0.weight"].shape
     except KeyError as err:
