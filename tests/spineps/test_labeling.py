@@ -11,6 +11,7 @@ import pytest
 from scipy import ndimage
 from TPTBox import NII
 
+from spineps_nipype.core.vertebra_look import DEPTH, HEIGHT, PLANES
 from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.labeling import complete_names, label_vertebrae
 from spineps_nipype.spineps.labeling_patches import (
@@ -243,13 +244,14 @@ def test_more_vertebrae_than_names_go_through() -> None:
 
 @dataclass
 class FormOracle:
-    """Knows names by form; keeps the measures that it was shown."""
+    """Knows names by form; keeps the measures and looks that it was shown."""
 
     first: int
     seen: np.ndarray | None = None
+    looks: np.ndarray | None = None
 
-    def predict(self, forms: np.ndarray) -> dict[str, np.ndarray]:
-        self.seen = forms
+    def predict(self, forms: np.ndarray, looks: np.ndarray) -> dict[str, np.ndarray]:
+        self.seen, self.looks = forms, looks
         table = np.full((len(forms), 24), 0.001 / 23, np.float32)
         table[np.arange(len(forms)), self.first + np.arange(len(forms))] = 0.999
         return {"VERT": table}
@@ -266,3 +268,4 @@ def test_the_form_outweighs_an_unsure_image(numerics, shift) -> None:
     assert (form.seen is None) == (shift == 0)
     if form.seen is not None:
         assert len(form.seen) == len(before)
+        assert form.looks.shape == (len(before), PLANES, DEPTH, HEIGHT)
