@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
+from spineps_nipype.core.anatomy import BODY_PARTS
 from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART, vertebra_forms
 from spineps_nipype.models.networks.form_net import FormNet
-from training.labeling_data import BODY
 from training.looks import changed_looks, stored_looks
 
 VIEWS: Final = 12
@@ -64,7 +64,7 @@ class Masks:
 
     def extents(self) -> list[tuple[int, int]]:
         """First row of every body and the first row below it."""
-        body = np.isin(self.spine, BODY)
+        body = np.isin(self.spine, BODY_PARTS)
         found = []
         for label in self.classes:
             rows = np.flatnonzero((body & (self.vert == label)).any(axis=(0, 2)))
@@ -114,12 +114,12 @@ def slab(masks: Masks, rng: np.random.Generator) -> slice:
 def measured(masks: Masks, i: slice, r: slice) -> View | None:
     """Measures of a view; nothing without a vertebra."""
     spine, vert = masks.spine[:, i, r], masks.vert[:, i, r]
-    sizes = np.bincount(vert[np.isin(spine, BODY)], minlength=256) * np.prod(masks.spacing)
+    sizes = np.bincount(vert[np.isin(spine, BODY_PARTS)], minlength=256) * np.prod(masks.spacing)
     shown = [label for label in masks.classes if sizes[label] > MIN_BODY_MM3]
     if not shown:
         return None
     forms = masks.measure(spine, vert, shown, masks.spacing)
-    bodies = np.where(np.isin(spine, BODY), vert, 0)
+    bodies = np.where(np.isin(spine, BODY_PARTS), vert, 0)
     looks = stored_looks(masks.image[:, i, r], bodies, shown, masks.spacing)
     classes = np.array([masks.classes[label] for label in shown])
     return View(forms.astype(np.float32), classes, looks)
@@ -215,7 +215,7 @@ def batches(
     real: Sequence[View],
     share: float,
     rng: np.random.Generator,
-    size: int = BATCH,
+    size: int,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Endless batches: measures, looks, and classes with -1 behind the end of a sequence."""
     while True:
@@ -285,3 +285,24 @@ def fit(
                 f"step {step} loss {float(loss.detach()):.3f} right {float(right):.3f}", flush=True
             )
     return network.eval()
+
+
+def trained(
+    options: argparse.Namespace,
+    views: Sequence[View],
+    made: Sequence[View],
+    heads: Mapping[str, int],
+    share: float,
+) -> FormNet:
+    """Train as the options of a command say, and keep the weights in its folder."""
+    network = fit(
+        views,
+        made,
+        heads,
+        steps=options.steps,
+        seed=options.seed,
+        share=share,
+        init=options.init,
+    )
+    torch.save(network.state_dict(), options.out / WEIGHTS)
+    return network

@@ -32,7 +32,6 @@ MIN_BODY_VOXELS: Final = 12
 VISIBLE_SHARE: Final = 0.97
 
 Array = np.ndarray
-BODY: Final = (anatomy.CORPUS_BORDER, anatomy.CORPUS, anatomy.DENS)
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def named_phantom(
     phantom: Phantom, image: Array, rng: np.random.Generator | None = None
 ) -> NamedSpine:
     """A phantom and its image on the model grid; with a generator a little turned and scaled."""
-    bodies = np.where(np.isin(phantom.spine, BODY), phantom.vert, 0).astype(np.uint8)
+    bodies = np.where(np.isin(phantom.spine, anatomy.BODY_PARTS), phantom.vert, 0).astype(np.uint8)
     grids = to_model_grid(image, bodies, phantom.spine > 0, phantom.spacing, rng)
     shown = {v.label: v.name for v in phantom.plan.vertebrae}
     return NamedSpine(*grids, shown, phantom.plan.levels)

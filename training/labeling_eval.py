@@ -70,7 +70,7 @@ def name_view(
     # the pipeline's MR models do not know C1
     spine[truth == anatomy.C1] = 0
     part = np.isin(spine, anatomy.VERTEBRA_PARTS)
-    bodies = np.isin(spine, (anatomy.CORPUS, anatomy.CORPUS_BORDER, anatomy.DENS))
+    bodies = np.isin(spine, anatomy.BODY_PARTS)
     order = [
         v.label
         for v in phantom.plan.vertebrae

@@ -28,18 +28,17 @@ from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import SemanticModel
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
 from training.form import (
-    WEIGHTS,
     Array,
     Masks,
     View,
     add_form_options,
     called_after,
     drawn_views,
-    fit,
     stored_views,
+    trained,
 )
-from training.labeling_data import BODY, CONTRASTS, targets_of
 from training.labeling_data import CONTRAST_ODDS as CONTRAST_SHARES
+from training.labeling_data import CONTRASTS, targets_of
 from training.labeling_real import LEVELS, RawScan, named_scans
 from training.loop import phantom_seed
 from training.options import add_real_scans
@@ -140,7 +139,7 @@ def real_views(scans: Path, results: Path, seed: int) -> list[View]:
 def _named(scan: RawScan, spine: Array, vert: Array) -> Masks:
     """Masks of the pipeline with the numbers of the bodies that they overlap most."""
     vert = np.where(np.isin(spine, anatomy.VERTEBRA_PARTS), vert, 0)
-    bodies = np.where(np.isin(spine, BODY), scan.bodies, 0)
+    bodies = np.where(np.isin(spine, anatomy.BODY_PARTS), scan.bodies, 0)
     classes = _classes(scan.names, LEVELS)
     return Masks(spine, called_after(vert, bodies), scan.spacing, classes, scan.image)
 
@@ -168,16 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made += stored_views(folder, options.predicted, make, part=PREDICTED_PART)
     if options.results:
         made += real_views(options.real, options.results, options.seed)
-    network = fit(
-        views,
-        made,
-        HEADS,
-        steps=options.steps,
-        seed=options.seed,
-        share=PREDICTED_SHARE,
-        init=options.init,
-    )
-    torch.save(network.state_dict(), options.out / WEIGHTS)
+    network = trained(options, views, made, HEADS, PREDICTED_SHARE)
     write_form(options.package, network)
     return 0
 

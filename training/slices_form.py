@@ -31,13 +31,12 @@ from spineps_nipype.spine_segmentation.slices import upright
 from spineps_nipype.spine_segmentation.split import split_instances
 from training.form import (
     UNKNOWN,
-    WEIGHTS,
     Masks,
     View,
     add_form_options,
     drawn_views,
-    fit,
     stored_views,
+    trained,
 )
 from training.labeling_real import RawScan, named_scans
 from training.loop import phantom_seed
@@ -184,16 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lambda k: real_views(nets, scans[k], options.seed, k),
             part=1,
         )
-    network = fit(
-        views,
-        predicted,
-        HEADS,
-        steps=options.steps,
-        seed=options.seed,
-        share=PREDICTED_SHARE,
-        init=options.init,
-    )
-    torch.save(network.state_dict(), options.out / WEIGHTS)
+    network = trained(options, views, predicted, HEADS, PREDICTED_SHARE)
     write_form_onnx(network, options.package / FORM_FILE)
     return 0
 

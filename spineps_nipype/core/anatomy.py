@@ -71,5 +71,8 @@ ANATOMICAL_ORDER: Final[tuple[int, ...]] = (*range(1, 20), T13, *range(20, 27), 
 VERTEBRA_PARTS: Final = (40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51)
 """Semantic labels whose voxels belong to a vertebra instance."""
 
+BODY_PARTS: Final = (CORPUS_BORDER, CORPUS, DENS)
+"""Those of them that make a vertebral body."""
+
 MR_LABELS: Final = (41, 42, 43, 44, 45, 46, 47, 48, 49, 60, 61, 62, 100, 26)
 """The 14 labels that the MR models of SPINEPS produce, in their class order."""

@@ -18,7 +18,7 @@ from . import anatomy
 FloatArray = NDArray[np.float64]
 
 GROUPS: Final[tuple[tuple[int, ...], ...]] = (
-    (anatomy.CORPUS_BORDER, anatomy.CORPUS, anatomy.DENS),
+    anatomy.BODY_PARTS,
     (anatomy.CANAL, anatomy.CORD),
     (anatomy.DISC,),
 )
@@ -65,11 +65,9 @@ def vertebra_forms(
         In centimetres and their logarithms; parts that are not there are 0 throughout.
     """
     groups = _table(GROUPS)[spine]
-    rows = np.full(int(vert.max()) + 1, -1)
-    rows[list(numbers)] = np.arange(len(numbers))
     where = np.nonzero(groups >= 0)
     part = groups[where]
-    row = rows[vert[where]]
+    row = _row_table(vert, numbers)[vert[where]]
     places = np.stack(where, 1) * (np.asarray(spacing) / 10)
     body = (part == 0) & (row >= 0)
     middles = _middles(row[body], places[body], len(numbers))
@@ -114,11 +112,16 @@ def body_middles(
     bodies: NDArray[Any], numbers: Sequence[int], spacing: Sequence[float]
 ) -> FloatArray:
     """Middles of numbered bodies (P, I, R) in cm, shape (len(numbers), 3)."""
-    rows = np.full(int(bodies.max()) + 1, -1)
-    rows[list(numbers)] = np.arange(len(numbers))
-    row = rows[bodies]
+    row = _row_table(bodies, numbers)[bodies]
     where = np.nonzero(row >= 0)
     return _middles(row[where], np.stack(where, 1) * (np.asarray(spacing) / 10), len(numbers))
+
+
+def _row_table(labels: NDArray[Any], numbers: Sequence[int]) -> NDArray[np.intp]:
+    """Place of every label among the numbers, -1 for others."""
+    rows = np.full(int(labels.max()) + 1, -1)
+    rows[list(numbers)] = np.arange(len(numbers))
+    return rows
 
 
 def _middles(row: NDArray[Any], places: FloatArray, count: int) -> FloatArray:

@@ -129,15 +129,17 @@ def likeliest_names(
     step = _transitions(states, settings)
     start = np.array([_visit(name) for name in states])
     best_to = _forward(evidence, step, start)
-    below = _below_sacrum(evidence, best_to, states.index("S1"))
+    axis, sacrum = states.index("C2"), states.index("S1")
+    below = _beyond(evidence, best_to, sacrum, most=MOST_BELOW, price=BELOW_SACRUM)
     if below:
         evidence, best_to = evidence[:-below], best_to[:-below]
-        evidence[-1, : states.index("S1")] = best_to[-1, : states.index("S1")] = -np.inf
+        evidence[-1, :sacrum] = best_to[-1, :sacrum] = -np.inf
     best_from = _forward(evidence[::-1], step.T, np.zeros(len(states)))[::-1]
-    above = _above_axis(evidence, start + best_from, states.index("C2"))
+    from_top = (start + best_from)[::-1]
+    above = _beyond(evidence[::-1], from_top, axis, most=MOST_ABOVE, price=ABOVE_C2)
     if above:
         evidence, best_from = evidence[above:], best_from[above:]
-        evidence[0, states.index("C2") + 1 :] = -np.inf
+        evidence[0, axis + 1 :] = -np.inf
         best_to = _forward(evidence, step, start)
     # The score of the best sequence through every name, the evidence counted once.
     with np.errstate(invalid="ignore"):
@@ -153,21 +155,29 @@ def likeliest_names(
     return out
 
 
-def _below_sacrum(evidence: NDArray[np.float64], best_to: NDArray[np.float64], sacrum: int) -> int:
-    """How many of the lowest instances are pieces of the sacrum, under one that looks like S1."""
-    scores = {0: float(best_to[-1].max())}
-    for k in range(1, min(MOST_BELOW, len(best_to) - 1) + 1):
-        if evidence[-1 - k].argmax() == sacrum:
-            scores[k] = float(best_to[-1 - k, sacrum]) + k * BELOW_SACRUM
-    return max(scores, key=scores.__getitem__)
+def _beyond(
+    evidence: NDArray[np.float64],
+    best: NDArray[np.float64],
+    end: int,
+    *,
+    most: int,
+    price: float,
+) -> int:
+    """How many of the last instances have no name, behind one that looks like the end.
 
-
-def _above_axis(evidence: NDArray[np.float64], best_from: NDArray[np.float64], axis: int) -> int:
-    """How many of the uppermost instances are no vertebrae, above one that looks like C2."""
-    scores = {0: float(best_from[0].max())}
-    for k in range(1, min(MOST_ABOVE, len(best_from) - 1) + 1):
-        if evidence[k].argmax() == axis:
-            scores[k] = float(best_from[k, axis]) + k * ABOVE_C2
+    Parameters
+    ----------
+    best
+        Score of the best sequence up to each instance, with each name.
+    end
+        Name that the spine ends with.
+    most, price
+        How many at most, and what each costs, as a logarithm of odds.
+    """
+    scores = {0: float(best[-1].max())}
+    for k in range(1, min(most, len(best) - 1) + 1):
+        if evidence[-1 - k].argmax() == end:
+            scores[k] = float(best[-1 - k, end]) + k * price
     return max(scores, key=scores.__getitem__)
 
 

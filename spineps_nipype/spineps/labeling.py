@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from TPTBox import NII
 
-from ..core.anatomy import C1, C2, CORPUS, CORPUS_BORDER, DENS, SACRUM
+from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
 from ..core.upstream import upstream
 from ..core.vertebra_form import vertebra_forms
@@ -28,7 +28,6 @@ from .numbers import number_above, number_below, rank, vertebra_name
 
 logger = logging.getLogger(__name__)
 
-BODY: Final = (CORPUS, CORPUS_BORDER, DENS)
 DENS_MM3: Final = 250.0
 """Dens volume above which an instance must be C2."""
 SACRUM_MM3: Final = 2000.0
@@ -96,7 +95,7 @@ def label_vertebrae(
     if not vert_array.any():
         return Labelled(vert, [])
     spine_box, vert_box = spine.get_array()[crop], vert_array[crop]
-    bodies = np.where(np.isin(spine_box, BODY), vert_box, 0)
+    bodies = np.where(np.isin(spine_box, BODY_PARTS), vert_box, 0)
     instances = [int(n) for n in np.flatnonzero(np.bincount(vert_array.ravel())) if n]
     numbers: list[int] = []
     if bodies.any():
@@ -146,7 +145,7 @@ def _by_form(
     """What the network of the forms says of vertebrae with a body."""
     parts, whole, grey = (nii.reorient(PIR) for nii in (spine, vert, image))
     labels, numbered = parts.get_array(), whole.get_array()
-    bodies = np.where(np.isin(labels, BODY), numbered, 0)
+    bodies = np.where(np.isin(labels, BODY_PARTS), numbered, 0)
     return network.predict(
         vertebra_forms(labels, numbered, numbers, parts.zoom),
         vertebra_looks(grey.get_array(), bodies, numbers, parts.zoom),
