@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +16,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from spineps_nipype.core.anatomy import BODY_PARTS
 from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART, vertebra_forms
-from spineps_nipype.models.networks.form_net import FormNet
+from spineps_nipype.models.networks.form_net import FormNet, Judgement
 from training.looks import changed_looks, stored_looks
+from training.plan_measures import MEASURES
 
 VIEWS: Final = 12
 """Views measured of one spine at a time."""
@@ -31,6 +32,11 @@ UNKNOWN: Final = -1
 """Class of what is no vertebra, or none that the truth shows: no part of the loss."""
 ABSENT: Final = -2
 """Class behind the end of a sequence."""
+UNMEASURED: Final = np.full(MEASURES, np.nan)
+ALONE_SHARE, MEASURES_SHARE = 0.3, 2.0
+"""Weights in the loss of names without neighbours, and of estimated dimensions."""
+SMALL_ERROR: Final = 0.1
+"""Standard deviations below which an error of an estimate counts as its square."""
 WEIGHTS: Final = "network.pt"
 """What a run leaves in its folder."""
 
@@ -47,6 +53,11 @@ class View:
     """(vertebrae, heads), int64."""
     looks: Array
     """(vertebrae, planes, depth, height) with margins, uint8, see `training.looks`."""
+    measures: Array
+    """(vertebrae, MEASURES), NaN where not known, see `training.plan_measures`."""
+
+
+COLUMNS: Final = tuple(column.name for column in fields(View))
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,8 @@ class Masks:
     image: Array
     """Scan on the same grid."""
     measure: Callable[..., Array] = vertebra_forms
+    known: Mapping[int, Array] = field(default_factory=dict)
+    """True dimensions of vertebrae by their label, see `training.plan_measures`."""
 
     def extents(self) -> list[tuple[int, int]]:
         """First row of every body and the first row below it."""
@@ -122,7 +135,8 @@ def measured(masks: Masks, i: slice, r: slice) -> View | None:
     bodies = np.where(np.isin(spine, BODY_PARTS), vert, 0)
     looks = stored_looks(masks.image[:, i, r], bodies, shown, masks.spacing)
     classes = np.array([masks.classes[label] for label in shown])
-    return View(forms.astype(np.float32), classes, looks)
+    known = np.array([masks.known.get(label, UNMEASURED) for label in shown], np.float32)
+    return View(forms.astype(np.float32), classes, looks, known)
 
 
 def called_after(numbers: Array, truth: Array) -> Array:
@@ -154,18 +168,13 @@ def stored_views(
         if not path.exists():
             made = [v for k in range(start, start + part) for v in make(k)]
             unfinished = path.with_suffix(".part.npz")
-            np.savez(
-                unfinished,
-                forms=np.concatenate([v.forms for v in made]),
-                classes=np.concatenate([v.classes for v in made]),
-                sizes=[len(v.forms) for v in made],
-                looks=np.concatenate([v.looks for v in made]),
-            )
+            columns = {key: np.concatenate([getattr(v, key) for v in made]) for key in COLUMNS}
+            np.savez(unfinished, sizes=[len(v.forms) for v in made], **columns)
             unfinished.replace(path)
             print(f"{start + part} of {phantoms} phantoms measured", flush=True)
         with np.load(path) as stored:
             ends = np.cumsum(stored["sizes"])[:-1]
-            parts = (np.split(stored[key], ends) for key in ("forms", "classes", "looks"))
+            parts = (np.split(stored[key], ends) for key in COLUMNS)
             views += [View(*row) for row in zip(*parts, strict=True)]
     return views
 
@@ -210,22 +219,37 @@ def changed(forms: Array, rng: np.random.Generator) -> Array:
     return out
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Sequences, padded to the longest."""
+
+    forms: Tensor
+    looks: Tensor
+    classes: Tensor
+    """`ABSENT` behind the end of a sequence."""
+    measures: Tensor
+    """NaN where not known."""
+
+
 def batches(
     views: Sequence[View],
     real: Sequence[View],
     share: float,
     rng: np.random.Generator,
     size: int,
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Endless batches: measures, looks, and classes with -1 behind the end of a sequence."""
+) -> Iterator[Batch]:
+    """Endless batches."""
     while True:
         picked = []
         for _ in range(size):
             source = real if real and rng.random() < share else views
             picked.append(source[int(rng.integers(len(source)))])
-        x = pad_sequence([torch.from_numpy(changed(v.forms, rng)) for v in picked], True)
-        y = pad_sequence([torch.from_numpy(v.classes) for v in picked], True, ABSENT)
-        yield x.float(), changed_looks([v.looks for v in picked], rng), y
+        yield Batch(
+            pad_sequence([torch.from_numpy(changed(v.forms, rng)) for v in picked], True).float(),
+            changed_looks([v.looks for v in picked], rng),
+            pad_sequence([torch.from_numpy(v.classes) for v in picked], True, ABSENT),
+            pad_sequence([torch.from_numpy(v.measures) for v in picked], True, np.nan),
+        )
 
 
 def fit(
@@ -248,7 +272,7 @@ def fit(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng((seed, 9))
-    network = FormNet(FEATURES, heads)
+    network = FormNet(FEATURES, heads, MEASURES)
     if init is not None:
         own, given = network.state_dict(), torch.load(init, weights_only=True)
         fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
@@ -256,35 +280,61 @@ def fit(
     every = np.concatenate([v.forms for v in views])
     network.mean.copy_(torch.from_numpy(every.mean(0)))
     network.deviation.copy_(torch.from_numpy(every.std(0) + 1e-3))
-    first = next(iter(heads))
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.02)
+    known = np.concatenate([v.measures for v in views])
+    usual = torch.from_numpy(np.stack([np.nanmean(known, 0), np.nanstd(known, 0) + 1e-3]))
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     network.train()
-    for step, (x, looks, y) in enumerate(batches(views, real, share, rng, size)):
+    for step, batch in enumerate(batches(views, real, share, rng, size)):
         if step == steps:
             break
+        shown = (batch.classes[..., 0] != ABSENT).sum(1)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = network(x, looks, (y[..., 0] != ABSENT).sum(1))
-        loss = torch.zeros(())
-        for k, head in enumerate(heads):
-            loss = loss + functional.cross_entropy(
-                logits[head].float().flatten(0, 1),
-                y[..., k].flatten().clamp_min(UNKNOWN),
-                ignore_index=UNKNOWN,
-                label_smoothing=SMOOTHING,
-            )
+            said = network.judged(batch.forms, batch.looks, shown)
+        loss = loss_of(said, batch, usual)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if step % 100 == 0:
-            known = y[..., 0] >= 0
-            right = (logits[first].argmax(-1) == y[..., 0])[known].float().mean()
+            named = batch.classes[..., 0] >= 0
+            first = next(iter(said.heads.values())).argmax(-1)
+            right = (first == batch.classes[..., 0])[named].float().mean()
             print(
                 f"step {step} loss {float(loss.detach()):.3f} right {float(right):.3f}", flush=True
             )
     return network.eval()
+
+
+def loss_of(said: Judgement, batch: Batch, usual: Tensor) -> Tensor:
+    """Loss of all heads, of names without neighbours and of estimated dimensions.
+
+    Parameters
+    ----------
+    usual
+        Mean and standard deviation of the dimensions.
+    """
+    loss = ALONE_SHARE * _name_loss(said.alone, batch.classes[..., 0])
+    for k, logits in enumerate(said.heads.values()):
+        loss = loss + _name_loss(logits, batch.classes[..., k])
+    known = torch.isfinite(batch.measures)
+    if not known.any():
+        return loss
+    target = (torch.nan_to_num(batch.measures) - usual[0]) / usual[1]
+    error = functional.smooth_l1_loss(
+        said.measures.float()[known], target[known].float(), beta=SMALL_ERROR
+    )
+    return loss + MEASURES_SHARE * error
+
+
+def _name_loss(logits: Tensor, classes: Tensor) -> Tensor:
+    return functional.cross_entropy(
+        logits.float().flatten(0, 1),
+        classes.flatten().clamp_min(UNKNOWN),
+        ignore_index=UNKNOWN,
+        label_smoothing=SMOOTHING,
+    )
 
 
 def trained(

@@ -43,6 +43,7 @@ from training.labeling_real import LEVELS, RawScan, named_scans
 from training.loop import phantom_seed
 from training.options import add_real_scans
 from training.packages import write_form
+from training.plan_measures import plan_measures
 from training.real_scans import PIR
 from training.semantic_data import draw_phantom
 from training.semantic_eval import segment
@@ -66,7 +67,10 @@ def of_phantom(phantom: Phantom, image: Array) -> Masks:
     spine[vert == anatomy.C1] = 0
     vert[~np.isin(spine, anatomy.VERTEBRA_PARTS)] = 0
     names = {v.label: v.name for v in phantom.plan.vertebrae}
-    return Masks(spine, vert, phantom.spacing, _classes(names, phantom.plan.levels), image)
+    classes = _classes(names, phantom.plan.levels)
+    measures = plan_measures(phantom.plan)
+    known = {label: measures[name] for label, name in names.items()}
+    return Masks(spine, vert, phantom.spacing, classes, image, known=known)
 
 
 def _classes(names: Mapping[int, str], levels: Sequence[str]) -> dict[int, list[int]]:

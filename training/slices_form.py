@@ -41,6 +41,7 @@ from training.form import (
 from training.labeling_real import RawScan, named_scans
 from training.loop import phantom_seed
 from training.options import add_real_scans
+from training.plan_measures import plan_measures
 from training.slices_data import CONTRAST_SHARES, CONTRASTS
 from training.slices_net import write_form_onnx
 from training.slices_phantom import sacral_body, sagittal, targets
@@ -72,7 +73,9 @@ def of_phantom(phantom: Phantom, image: Array) -> Masks:
     vert[sacral_body(phantom)] = anatomy.SACRUM
     names = {v.label: v.name for v in phantom.plan.vertebrae} | {anatomy.SACRUM: "S1"}
     classes = {label: [ORDER.index(name)] for label, name in names.items()}
-    return Masks(spine, vert, phantom.spacing, classes, image, forms_without_room)
+    measures = plan_measures(phantom.plan)
+    known = {label: measures[name] for label, name in names.items()}
+    return Masks(spine, vert, phantom.spacing, classes, image, forms_without_room, known)
 
 
 def phantom_views(seed: int, group: int) -> list[View]:
@@ -92,32 +95,35 @@ def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[
     image = NII(to_nii(phantom, grey, mask=False), False)
     try:
         mask = segment_image(image, nets, only_2class_segmentation=True)[0].get_array()
+        masks = as_split(np.asarray(mask, np.uint8), of_phantom(phantom, grey))
     except EmptyResultError:
         return []
-    masks = as_split(np.asarray(mask, np.uint8), of_phantom(phantom, grey))
     return drawn_views(masks, rng, THIN, PHANTOM_VIEWS)
 
 
 def as_split(mask: Array, truth: Masks) -> Masks:
-    """Bodies of a mask as the pipeline parts them, each with the class of what it shows.
+    """Bodies of a mask as the pipeline parts them, each with what is known of what it shows.
 
     Parameters
     ----------
     mask
         Classes of the first net (P, I, R).
     truth
-        What there is on the same grid; its `vert` and `classes` count.
+        What there is on the same grid; its `vert`, `classes` and `known` count.
     """
     split = upright(split_instances(sagittal(mask)).vertebrae)
     spine = np.zeros_like(mask)
     spine[mask == DISC] = anatomy.DISC
     spine[split > 0] = anatomy.CORPUS_BORDER
-    shown = {}
+    shown, known = {}, {}
     for number in range(1, int(split.max()) + 1):
         votes = np.bincount(truth.vert[split == number], minlength=2)
         best = int(votes[1:].argmax()) + 1
-        shown[number] = truth.classes[best] if votes[best] >= SHOWN * votes.sum() else (UNKNOWN,)
-    return replace(truth, spine=spine, vert=split.astype(np.uint8), classes=shown)
+        seen = votes[best] >= SHOWN * votes.sum()
+        shown[number] = truth.classes[best] if seen else (UNKNOWN,)
+        if seen and best in truth.known:
+            known[number] = truth.known[best]
+    return replace(truth, spine=spine, vert=split.astype(np.uint8), classes=shown, known=known)
 
 
 def real_views(nets: SegmentationInference, scan: RawScan, seed: int, number: int) -> list[View]:

@@ -7,7 +7,7 @@ Source: spine-segmentation 0.3.2, anatomical labelling, and mended rules of our 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from .planes import below_plane, centroids_of, plane_normals
 from .sequence import NamedVertebra, class_histograms, likeliest_names
 from .settings import USUAL_NAMING, NamingSettings, Numerics
 from .shift import shifted_ids
+from .slivers import unslivered
 from .split import Split, split_instances
 
 FormJudge = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
@@ -92,7 +93,7 @@ def name_spine(
         count = int(split.vertebrae.max())
         histograms = class_histograms(split.vertebrae, classes, count)
         by_form = None if form is None else form(split.vertebrae, semantic == DISC)
-        table = likeliest_names(histograms, settings, by_form)
+        table = _named_pieces(split, histograms, by_form, settings)
         lookup = np.zeros(count + 1, dtype=np.int16)
         lookup[[v.instance for v in table]] = [v.id for v in table]
         ids = lookup[split.vertebrae]
@@ -100,6 +101,18 @@ def name_spine(
     labels = without_small(_with_discs(ids, semantic == DISC))
     present = {int(n) for n in np.unique(ids) if n}
     return NamedSpine(labels, names_by_neighbours(present), [v for v in table if v.id in present])
+
+
+def _named_pieces(
+    split: Split,
+    histograms: NDArray[np.float64],
+    by_form: NDArray[Any] | None,
+    settings: NamingSettings,
+) -> list[NamedVertebra]:
+    """Names of the pieces that are no slivers."""
+    kept = unslivered(split.vertebrae)
+    named = likeliest_names(histograms[kept], settings, None if by_form is None else by_form[kept])
+    return [replace(v, instance=v.instance + kept.start) for v in named]
 
 
 def without_small(labels: NDArray[np.int16]) -> NDArray[np.int16]:

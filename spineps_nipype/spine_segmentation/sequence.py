@@ -9,6 +9,7 @@ Source: ours; frequencies of variants from Gliwa's thesis where stated.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ FREQUENCY_MISSING: Final = {"T12": 0.02, "L5": 0.036}
 follows L4 (sacralisation, 10 833 scans)."""
 FREQUENCY_T13: Final = 0.02
 """Assumed share of scans with a 13th thoracic vertebra."""
+TAUGHT: Final = {"T13": 0.06, "L6": 0.08, "T12": 0.06, "L5": 0.08}
+"""Shares of such spines among the phantoms that taught the network of forms (`phantom.plan`): its
+probabilities hold them already."""
 FREQUENCY_SKIP: Final = 1e-4
 """Assumed chance that a vertebra between two others was not found."""
 OTHER_NAME, EACH_LEVEL, MOST = 0.5, 3.0, 14.0
@@ -126,8 +130,9 @@ def likeliest_names(
         columns = [ORDER.index(name) for name in states]
         by_form = np.asarray(by_form, dtype=float)[:count, columns]
         evidence = VOTES_BESIDE_FORM * evidence + np.log(by_form + FAINTEST)
-    step = _transitions(states, settings)
-    start = np.array([_visit(name) for name in states])
+    taught = {} if by_form is None else TAUGHT
+    step = _transitions(states, settings, taught)
+    start = np.array([_visit(name, taught) for name in states])
     best_to = _forward(evidence, step, start)
     axis, sacrum = states.index("C2"), states.index("S1")
     below = _beyond(evidence, best_to, sacrum, most=MOST_BELOW, price=BELOW_SACRUM)
@@ -204,18 +209,22 @@ def _log_evidence(histograms: NDArray[np.float64], states: list[str]) -> NDArray
     return np.asarray(-histograms @ price.T)
 
 
-def _visit(name: str) -> float:
+def _visit(name: str, taught: Mapping[str, float]) -> float:
     """Logarithm of the odds that a vertebra exists which a usual spine lacks."""
     if name not in OPTIONAL:
         return 0.0
-    return _log_odds(FREQUENCY_T13 if name == "T13" else FREQUENCY_L6)
+    return _log_odds(FREQUENCY_T13 if name == "T13" else FREQUENCY_L6, taught.get(name))
 
 
-def _log_odds(frequency: float) -> float:
-    return math.log(frequency / (1 - frequency))
+def _log_odds(frequency: float, taught: float | None) -> float:
+    """Of a variant; what the evidence holds of it already, being taught so, is taken back."""
+    odds = math.log(frequency / (1 - frequency))
+    return odds if taught is None else odds - math.log(taught / (1 - taught))
 
 
-def _transitions(states: list[str], settings: NamingSettings) -> NDArray[np.float64]:
+def _transitions(
+    states: list[str], settings: NamingSettings, taught: Mapping[str, float]
+) -> NDArray[np.float64]:
     """Logarithm of the odds of one name directly after another; rows are the upper name."""
     step = np.full((len(states), len(states)), -np.inf)
     allowed = {"T12": settings.allow_missing_t12, "L5": settings.allow_missing_l5}
@@ -226,8 +235,8 @@ def _transitions(states: list[str], settings: NamingSettings) -> NDArray[np.floa
             skipped = len(between) * math.log(FREQUENCY_SKIP)
             missing = MISSING.get((upper, lower))
             if missing is not None and allowed[missing]:
-                skipped = _log_odds(FREQUENCY_MISSING[missing])
-            step[i, j] = skipped + _visit(lower)
+                skipped = _log_odds(FREQUENCY_MISSING[missing], taught.get(missing))
+            step[i, j] = skipped + _visit(lower, taught)
     return step
 
 

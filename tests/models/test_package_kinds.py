@@ -171,7 +171,7 @@ def test_labelling_by_form_is_read_where_the_package_has_it(tmp_path: Path) -> N
         score=0.5,
     )
     assert load_labeling(load_package(tmp_path)).form is None
-    form = FormNet(5, heads, width=8).eval()
+    form = FormNet(5, heads, 3, width=8).eval()
     torch.save({"state_dict": form.state_dict()}, tmp_path / FORM_FILE)
     read = load_labeling(load_package(tmp_path)).form
     assert read is not None

@@ -20,7 +20,7 @@ from spineps_nipype.spine_segmentation.sequence import class_histograms, likelie
 from spineps_nipype.spine_segmentation.settings import USUAL_NAMING, NamingSettings
 from spineps_nipype.spine_segmentation.shift import shifted_ids
 
-from .blocks import block_spine, column
+from .blocks import BODY, block_spine, column
 
 USUAL = [n for n in ORDER if n not in {"T13", "L6"}]
 
@@ -351,3 +351,28 @@ def test_a_barred_name_is_barred_for_the_form_too() -> None:
     assert [v.name for v in free] == ["T12", "T13", "L1"]
     barred = likeliest_names(rows, NamingSettings(allow_t13=False), table)
     assert "T13" not in [v.name for v in barred]
+
+
+def test_what_the_form_was_taught_of_variants_is_not_counted_twice() -> None:
+    rows = histograms(["T10", "T11", "T12", "L1"], 0.0) * 0
+    table = np.full((4, len(ORDER)), 1e-4)
+    table[np.arange(3), ORDER.index("T10") + np.arange(3)] = 1
+    table[3, [ORDER.index("T13"), ORDER.index("L1")]] = 0.88, 0.12
+    assert [v.name for v in likeliest_names(rows, by_form=table)][-1] == "T13"
+    table[3, [ORDER.index("T13"), ORDER.index("L1")]] = 0.6, 0.4
+    assert [v.name for v in likeliest_names(rows, by_form=table)][-1] == "L1"
+
+
+def test_a_sliver_at_the_border_has_no_name() -> None:
+    names = ["T11", "T12", "L1", "L2"]
+    semantic, classes = block_spine(names)
+    low = int(np.flatnonzero((semantic == 1).any((0, 1)))[0])
+    cut = slice(low + BODY - 1, None)
+    result = name_spine(semantic[..., cut], classes[..., cut])
+    assert [v.name for v in result.vertebrae] == ["T11", "T12", "L1"]
+    high = int(np.flatnonzero((semantic == 1).any((0, 1)))[-1])
+    cut = slice(None, high - BODY + 2)
+    result = name_spine(semantic[..., cut], classes[..., cut])
+    assert [v.name for v in result.vertebrae] == ["T12", "L1", "L2"]
+    whole = name_spine(semantic, classes)
+    assert [v.name for v in whole.vertebrae] == names

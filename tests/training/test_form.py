@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -11,13 +14,23 @@ pytest.importorskip("onnxruntime")
 
 from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART  # noqa: E402
 from spineps_nipype.core.vertebra_look import CLIPPED, DEPTH, HEIGHT, PLANES  # noqa: E402
-from spineps_nipype.models.networks.form_net import FormNet  # noqa: E402
+from spineps_nipype.models.networks.form_net import FormNet, Judgement  # noqa: E402
 from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
+from spineps_nipype.phantom import generate  # noqa: E402
 from spineps_nipype.spine_segmentation.names import ORDER  # noqa: E402
 from training import labeling_form, slices_form  # noqa: E402
 from training.calibration import with_shifts  # noqa: E402
-from training.form import WEIGHTS, changed, fit, stored_views  # noqa: E402
+from training.form import (  # noqa: E402
+    ALONE_SHARE,
+    WEIGHTS,
+    batches,
+    changed,
+    fit,
+    loss_of,
+    stored_views,
+)
 from training.looks import MARGIN, STEP, changed_looks  # noqa: E402
+from training.plan_measures import MEASURES, plan_measures  # noqa: E402
 from training.slices_net import write_form_onnx  # noqa: E402
 
 
@@ -69,6 +82,36 @@ def test_changes_leave_bodies_and_absent_parts(views) -> None:
         assert (other[:, :-12][forms[:, :-12] == 0] == 0).all()
 
 
+def test_measures_of_a_phantom_are_those_of_its_plan(views) -> None:
+    phantom = generate(3)
+    measures = plan_measures(phantom.plan)
+    assert list(measures) == [*phantom.plan.levels[1:], "S1"]
+    whole = labeling_form.of_phantom(phantom, phantom.spine)
+    vertebra = phantom.plan.vertebrae[10]
+    assert np.exp(whole.known[vertebra.label][0]) == pytest.approx(vertebra.height)
+    assert np.isnan(measures["S1"][3:]).all()
+    assert np.isfinite(np.concatenate([m for n, m in measures.items() if n != "S1"])).all()
+    for view in views:
+        assert view.measures.shape == (len(view.forms), MEASURES)
+        # bodies grow from the neck to the loins, and masks show it
+        if len(view.forms) > 10:
+            assert np.corrcoef(view.measures[:, 1], view.forms[:, 5])[0, 1] > 0.8
+
+
+def test_unknown_dimensions_teach_nothing(views) -> None:
+    (batch,) = islice(batches(views[:1], [], 0.0, np.random.default_rng(0), 2), 1)
+    said = Judgement(
+        {"VERT": torch.zeros(*batch.classes.shape[:2], 24)},
+        torch.zeros(*batch.classes.shape[:2], 24),
+        torch.zeros_like(batch.measures),
+    )
+    usual = torch.tensor([[0.0], [1.0]]).expand(2, MEASURES)
+    unknown = replace(batch, measures=torch.full_like(batch.measures, torch.nan))
+    names = (1 + ALONE_SHARE) * np.log(24)
+    assert loss_of(said, unknown, usual).item() == pytest.approx(names, rel=1e-4)
+    assert loss_of(said, batch, usual).item() > names + 0.1
+
+
 def test_measures_are_made_once(tmp_path, views) -> None:
     calls = []
 
@@ -83,6 +126,7 @@ def test_measures_are_made_once(tmp_path, views) -> None:
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a.forms, b.forms)
         np.testing.assert_array_equal(a.classes, b.classes)
+        np.testing.assert_array_equal(a.measures, b.measures)
 
 
 def test_training_learns_the_spine_it_sees_and_goes_on(tmp_path, views) -> None:
@@ -99,11 +143,12 @@ def test_training_learns_the_spine_it_sees_and_goes_on(tmp_path, views) -> None:
 
 
 def test_short_sequences_do_not_see_what_pads_them(views) -> None:
-    network = FormNet(FEATURES, slices_form.HEADS).eval()
+    network = FormNet(FEATURES, slices_form.HEADS, MEASURES).eval()
     (forms, looks), count = inputs(views[0]), 4
     sizes = torch.tensor([forms.shape[1], count])
     with torch.inference_mode():
-        both = network(forms.repeat(2, 1, 1), looks.repeat(2, 1, 1, 1, 1), sizes)["NAME"]
+        repeated = forms.repeat(2, 1, 1), looks.repeat(2, 1, 1, 1, 1)
+        both = network.judged(*repeated, sizes).heads["NAME"]
         alone = network(forms[:, :count], looks[:, :count])["NAME"]
         whole = network(forms, looks)["NAME"]
     torch.testing.assert_close(both[1, :count], alone[0], atol=1e-4, rtol=1e-4)
@@ -112,7 +157,7 @@ def test_short_sequences_do_not_see_what_pads_them(views) -> None:
 
 def test_onnx_file_gives_the_probabilities_of_the_network(tmp_path, views) -> None:
     torch.manual_seed(0)
-    network = FormNet(FEATURES, slices_form.HEADS).eval()
+    network = FormNet(FEATURES, slices_form.HEADS, MEASURES).eval()
     network.deviation.fill_(2.0)
     write_form_onnx(network, tmp_path / "form.onnx")
     runner = OnnxNetwork(tmp_path / "form.onnx")

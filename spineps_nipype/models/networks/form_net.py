@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,8 @@ LEVELS = (24, 48, 64, 96)
 """Channels of the encoder of looks; each level halves the pixels."""
 GROUPS = 8
 """Parts of the channels that are normalised together."""
+MEASURE_NOISE: Final = 0.1
+"""Standard deviations added to estimated dimensions in training."""
 PLACES = math.prod(math.ceil(size / 2 ** len(LEVELS)) for size in (DEPTH, HEIGHT))
 """Pixels of the last level."""
 
@@ -58,35 +61,66 @@ def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
     ]
 
 
+class Judgement(NamedTuple):
+    """What the network says of vertebrae; all tensors begin with (sequences, vertebrae)."""
+
+    heads: dict[str, Tensor]
+    """Logits (…, classes) of every head, with the whole sequence in view."""
+    alone: Tensor
+    """Logits (…, classes of the first head) of each vertebra by itself."""
+    measures: Tensor
+    """Estimated dimensions (…, measures), in standard deviations from their mean."""
+
+
 class FormNet(nn.Module):
     """Logits by head for sequences of vertebrae, from top to bottom.
+
+    The network first measures each vertebra and names it by itself, then judges the sequence.
+    Dimensions of phantoms are known, and teach it to measure: it learns from far fewer spines
+    than names alone would need.
 
     Parameters
     ----------
     features
-        Measures of a vertebra, see `core.vertebra_form`.
+        Measures of a vertebra in the masks, see `core.vertebra_form`.
     heads
         Head name to number of classes.
+    measures
+        Dimensions that it estimates, see `training.plan_measures`.
     width
-        Units of every layer.
+        Units of most layers.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, features: int, heads: Mapping[str, int], width: int = 64) -> None:
+    def __init__(
+        self, features: int, heads: Mapping[str, int], measures: int, width: int = 64
+    ) -> None:
         super().__init__()
+        classes = next(iter(heads.values()))
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
         self.enter = nn.Sequential(nn.Linear(features, width), nn.ReLU(), nn.Dropout(0.1))
         self.look = LookEncoder(width)
-        self.along = nn.GRU(2 * width, width, num_layers=2, batch_first=True, bidirectional=True)
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(2 * width, classes) for name, classes in heads.items()}
+        self.mix = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.ReLU(), nn.Dropout(0.1))
+        self.measures = nn.Linear(2 * width, measures)
+        self.alone = nn.Linear(2 * width, classes)
+        self.along = nn.GRU(
+            2 * width + measures + classes,
+            width,
+            num_layers=2,
+            batch_first=True,
+            bidirectional=True,
         )
+        self.heads = nn.ModuleDict({name: nn.Linear(2 * width, n) for name, n in heads.items()})
 
-    def forward(self, x: Tensor, looks: Tensor, sizes: Tensor | None = None) -> dict[str, Tensor]:
-        """Logits (sequences, vertebrae, classes) of every head.
+    def forward(self, x: Tensor, looks: Tensor) -> dict[str, Tensor]:
+        """Logits (sequences, vertebrae, classes) of every head, as `judged` gives them."""
+        return self.judged(x, looks).heads
+
+    def judged(self, x: Tensor, looks: Tensor, sizes: Tensor | None = None) -> Judgement:
+        """All that the network says.
 
         Parameters
         ----------
@@ -97,14 +131,19 @@ class FormNet(nn.Module):
         sizes
             Vertebrae of each sequence, where some are shorter than the others.
         """
-        entered = self.enter((x - self.mean) / self.deviation)
-        entered = torch.cat([entered, self._seen(looks, sizes)], -1)
+        seen = [self.enter((x - self.mean) / self.deviation), self._seen(looks, sizes)]
+        mixed = self.mix(torch.cat(seen, -1))
+        measures, alone = self.measures(mixed), self.alone(mixed)
+        given = measures
+        if self.training:  # as unsure as the measures of unknown spines are
+            given = measures + MEASURE_NOISE * torch.randn_like(measures)
+        entered = torch.cat([*seen, given, alone.softmax(-1)], -1)
         if sizes is None:
             hidden, _ = self.along(entered)
         else:  # what pads a sequence must not be seen from its lower end
             packed = pack_padded_sequence(entered, sizes, True, enforce_sorted=False)
             hidden, _ = pad_packed_sequence(self.along(packed)[0], True)
-        return {name: head(hidden) for name, head in self.heads.items()}
+        return Judgement({n: head(hidden) for n, head in self.heads.items()}, alone, measures)
 
     def _seen(self, looks: Tensor, sizes: Tensor | None) -> Tensor:
         """Numbers of the looks; 0 behind the end of a sequence."""
@@ -131,6 +170,7 @@ def build_form_net(state: Mapping[str, Tensor], source: str) -> FormNet:
     }
     try:
         width, features = weights["enter.0.weight"].shape
+        measures = len(weights["measures.bias"])
     except KeyError as err:
         raise ModelError(
             f"The weights of forms lack {err}.",
@@ -142,6 +182,6 @@ def build_form_net(state: Mapping[str, Tensor], source: str) -> FormNet:
         for name, value in weights.items()
         if name.startswith("heads.") and name.endswith(".bias")
     }
-    network = FormNet(features, heads, width)
+    network = FormNet(features, heads, measures, width)
     load_strictly(network, weights, source)
     return network
