@@ -171,7 +171,7 @@ def stored_views(
             columns = {key: np.concatenate([getattr(v, key) for v in made]) for key in COLUMNS}
             np.savez(unfinished, sizes=[len(v.forms) for v in made], **columns)
             unfinished.replace(path)
-            print(f"{start + part} of {phantoms} phantoms measured", flush=True)
+            print(f"{start + part} of {phantoms} spines measured", flush=True)
         with np.load(path) as stored:
             ends = np.cumsum(stored["sizes"])[:-1]
             parts = (np.split(stored[key], ends) for key in COLUMNS)

@@ -151,7 +151,7 @@ def _named(scan: RawScan, spine: Array, vert: Array) -> Masks:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.labeling_form")
-    add_form_options(parser, phantoms=1000, predicted=60, steps=2000)
+    add_form_options(parser, phantoms=1700, predicted=60, steps=5000)
     parser.add_argument("--semantic", type=Path, help="semantic package that sees phantoms too")
     add_real_scans(parser)
     parser.add_argument("--results", type=Path, help="what the pipeline made of these scans")

@@ -38,7 +38,7 @@ Chosen on simulated votes: over spines with variants as frequent as above, the s
 more often than the single shift under four kinds of noise. The shift, which holds L6 and a missing
 L5 to be as likely as a usual spine, finds these two more often when votes are very noisy."""
 
-VOTES_BESIDE_FORM: Final = 0.3
+VOTES_BESIDE_FORM: Final = 0.1
 """Weight of the votes where the form of the bodies is judged as well."""
 BELOW_SACRUM: Final = -2.0
 """Logarithm of odds of a piece below S1: it belongs to the sacrum and has no name."""
