@@ -27,16 +27,8 @@ from spineps_nipype.models.loading import load_semantic
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import SemanticModel
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
-from training.form import (
-    Array,
-    Masks,
-    View,
-    add_form_options,
-    called_after,
-    drawn_views,
-    stored_views,
-    trained,
-)
+from training.form import add_form_options, trained
+from training.form_views import Array, Masks, View, called_after, drawn_views, stored_views
 from training.labeling_data import CONTRAST_ODDS as CONTRAST_SHARES
 from training.labeling_data import CONTRASTS, targets_of
 from training.labeling_real import LEVELS, RawScan, named_scans

@@ -29,15 +29,8 @@ from spineps_nipype.spine_segmentation.models import FORM_FILE
 from spineps_nipype.spine_segmentation.names import DISC, ORDER, VERTEBRA
 from spineps_nipype.spine_segmentation.slices import upright
 from spineps_nipype.spine_segmentation.split import split_instances
-from training.form import (
-    UNKNOWN,
-    Masks,
-    View,
-    add_form_options,
-    drawn_views,
-    stored_views,
-    trained,
-)
+from training.form import add_form_options, trained
+from training.form_views import UNKNOWN, Masks, View, drawn_views, stored_views
 from training.labeling_real import RawScan, named_scans
 from training.loop import phantom_seed
 from training.options import add_real_scans

@@ -27,8 +27,8 @@ from training.form import (  # noqa: E402
     changed,
     fit,
     loss_of,
-    stored_views,
 )
+from training.form_views import stored_views  # noqa: E402
 from training.looks import MARGIN, STEP, changed_looks  # noqa: E402
 from training.plan_measures import MEASURES, plan_measures  # noqa: E402
 from training.slices_net import write_form_onnx  # noqa: E402
