@@ -20,7 +20,7 @@ from benchmarks.accuracy_measures import (
     match_instances,
 )
 from benchmarks.accuracy_truth import Truth
-from benchmarks.label_sets import BODY_LABELS, VERTEBRAE
+from benchmarks.label_sets import VERTEBRAE
 from spineps_nipype.core import anatomy
 from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.core.images import load_image, load_mask
@@ -134,7 +134,7 @@ def find_vertebrae(
     assert truth.vertebrae is not None
     part = np.isin(result.vert, VERTEBRAE)
     if truth.bodies_only:
-        part &= np.isin(result.spine, BODY_LABELS)
+        part &= np.isin(result.spine, anatomy.BODY_PARTS)
     labels = np.where(part, result.vert, 0)
     names = {n: anatomy.VERTEBRA_NAMES[n] for n in VERTEBRAE} if named else {}
     found = Instances(labels, names, cut_off(labels, spacing))

@@ -26,7 +26,6 @@ from spineps_nipype.errors import InputError
 from training.semantic_eval import LABEL_GROUPS, SPIDER_GROUPS, Groups
 
 PARTS: Final = tuple(anatomy.VERTEBRA_PARTS)
-BODY_LABELS: Final = (anatomy.CORPUS_BORDER, anatomy.CORPUS, anatomy.DENS)
 VERTEBRAE: Final = (*range(1, 26), anatomy.T13)
 """C1 to L6 and T13; the sacrum and the coccyx are no single vertebrae."""
 ENDPLATES: Final = (anatomy.ENDPLATE_SUPERIOR, anatomy.ENDPLATE_INFERIOR, anatomy.ENDPLATE)
@@ -128,7 +127,7 @@ SPIDER_INSTANCES: Final = LabelSet(
 SPINEPS_SPINE: Final = LabelSet(
     "spineps-spine",
     {**_JOINED, **LABEL_GROUPS, **_FURTHER},
-    bodies=BODY_LABELS,
+    bodies=anatomy.BODY_PARTS,
     joined_discs=(anatomy.DISC,),
     needs=frozenset((*PARTS, *ENDPLATES, anatomy.CORD, anatomy.CANAL, anatomy.DISC)),
 )

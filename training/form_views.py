@@ -110,12 +110,12 @@ def slab(masks: Masks, rng: np.random.Generator) -> slice:
 def measured(masks: Masks, i: slice, r: slice) -> View | None:
     """Measures of a view; nothing without a vertebra."""
     spine, vert = masks.spine[:, i, r], masks.vert[:, i, r]
-    sizes = np.bincount(vert[np.isin(spine, BODY_PARTS)], minlength=256) * np.prod(masks.spacing)
+    bodies = np.where(np.isin(spine, BODY_PARTS), vert, 0)
+    sizes = np.bincount(bodies.ravel(), minlength=256) * np.prod(masks.spacing)
     shown = [label for label in masks.classes if sizes[label] > MIN_BODY_MM3]
     if not shown:
         return None
     forms = masks.measure(spine, vert, shown, masks.spacing)
-    bodies = np.where(np.isin(spine, BODY_PARTS), vert, 0)
     looks = stored_looks(masks.image[:, i, r], bodies, shown, masks.spacing)
     classes = np.array([masks.classes[label] for label in shown])
     known = np.array([masks.known.get(label, UNMEASURED) for label in shown], np.float32)

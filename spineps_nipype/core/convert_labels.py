@@ -31,8 +31,8 @@ from .canonical import (
 )
 from .nomenclature import SOME_VERTEBRA, canonical_numbers, code_of, structure
 
-BODY_PARTS: Final = (CORPUS_BORDER, CORPUS)
-"""Semantic labels of SPINEPS that make up a vertebral body."""
+CORPUS_PARTS: Final = (CORPUS_BORDER, CORPUS)
+"""Semantic labels of SPINEPS that make up a vertebral body, the dens left out."""
 WHOLE_VERTEBRA: Final = 40
 """Semantic label of SPINEPS for a vertebra whose parts are not known."""
 REMEDY: Final = "Convert without strict mode and read the list of losses."
@@ -154,7 +154,7 @@ def _without_parts(
         return labels, "whole"
     numbers = canonical_numbers()
     bones = [n for name, n in numbers.items() if name.startswith("vertebra_")]
-    keep = np.isin(parts, BODY_PARTS) | ~np.isin(canonical.labels, bones)
+    keep = np.isin(parts, CORPUS_PARTS) | ~np.isin(canonical.labels, bones)
     # The sacrum of SPINEPS has no parts and stays as it is.
     keep |= parts == SACRUM
     cut = int(((labels > 0) & ~keep).sum())

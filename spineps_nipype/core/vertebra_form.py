@@ -112,9 +112,10 @@ def body_middles(
     bodies: NDArray[Any], numbers: Sequence[int], spacing: Sequence[float]
 ) -> FloatArray:
     """Middles of numbered bodies (P, I, R) in cm, shape (len(numbers), 3)."""
-    row = _row_table(bodies, numbers)[bodies]
-    where = np.nonzero(row >= 0)
-    return _middles(row[where], np.stack(where, 1) * (np.asarray(spacing) / 10), len(numbers))
+    where = np.nonzero(bodies)
+    row = _row_table(bodies, numbers)[bodies[where]]
+    places = np.stack(where, 1)[row >= 0] * (np.asarray(spacing) / 10)
+    return _middles(row[row >= 0], places, len(numbers))
 
 
 def _row_table(labels: NDArray[Any], numbers: Sequence[int]) -> NDArray[np.intp]:

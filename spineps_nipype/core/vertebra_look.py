@@ -65,7 +65,7 @@ def vertebra_looks(
     places = np.einsum("...k,nkj->n...j", offset, frames) + middles[:, None, None, None]
     voxels = np.moveaxis(np.round(places / np.asarray(spacing), 6), -1, 0)
     looks = ndimage.map_coordinates(
-        image.astype(np.float32), voxels, order=1, mode="constant", cval=np.nan
+        image.astype(np.float32, copy=False), voxels, order=1, mode="constant", cval=np.nan
     )
     inside = np.isfinite(looks)
     if not inside.any():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spineps_nipype.phantom import plan
 from spineps_nipype.spine_segmentation.names import (
     CLASS_NAMES,
     ID_OF,
@@ -16,7 +17,7 @@ from spineps_nipype.spine_segmentation.names import (
     original_names,
 )
 from spineps_nipype.spine_segmentation.naming import name_spine, vertebra_names, without_small
-from spineps_nipype.spine_segmentation.sequence import class_histograms, likeliest_names
+from spineps_nipype.spine_segmentation.sequence import TAUGHT, class_histograms, likeliest_names
 from spineps_nipype.spine_segmentation.settings import USUAL_NAMING, NamingSettings
 from spineps_nipype.spine_segmentation.shift import shifted_ids
 
@@ -361,6 +362,13 @@ def test_what_the_form_was_taught_of_variants_is_not_counted_twice() -> None:
     assert [v.name for v in likeliest_names(rows, by_form=table)][-1] == "T13"
     table[3, [ORDER.index("T13"), ORDER.index("L1")]] = 0.6, 0.4
     assert [v.name for v in likeliest_names(rows, by_form=table)][-1] == "L1"
+
+
+def test_what_the_form_was_taught_is_what_phantoms_show() -> None:
+    thoracic = dict(zip(plan.THORACIC_COUNTS, plan.THORACIC_ODDS, strict=True))
+    lumbar = dict(zip(plan.LUMBAR_COUNTS, plan.LUMBAR_ODDS, strict=True))
+    shares = {"T12": thoracic[11], "T13": thoracic[13], "L5": lumbar[4], "L6": lumbar[6]}
+    assert shares == TAUGHT
 
 
 def test_a_sliver_at_the_border_has_no_name() -> None:

@@ -18,13 +18,13 @@ from spineps_nipype.errors import ModelError
 
 from .instance_unet import load_strictly
 
-LEVELS = (24, 48, 64, 96)
+LEVELS: Final = (24, 48, 64, 96)
 """Channels of the encoder of looks; each level halves the pixels."""
-GROUPS = 8
+GROUPS: Final = 8
 """Parts of the channels that are normalised together."""
 MEASURE_NOISE: Final = 0.1
 """Standard deviations added to estimated dimensions in training."""
-PLACES = math.prod(math.ceil(size / 2 ** len(LEVELS)) for size in (DEPTH, HEIGHT))
+PLACES: Final = math.prod(math.ceil(size / 2 ** len(LEVELS)) for size in (DEPTH, HEIGHT))
 """Pixels of the last level."""
 
 
@@ -164,10 +164,7 @@ def build_form_net(state: Mapping[str, Tensor], source: str) -> FormNet:
     ModelError
         If the weights do not fit.
     """
-    weights = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in state.items()
-    }
+    weights = {name: value.float() for name, value in state.items()}
     try:
         width, features = weights["enter.0.weight"].shape
         measures = len(weights["measures.bias"])
