@@ -39,6 +39,12 @@ CONTRASTS: Final = ("T2w", "T1w", "random")
 CONTRAST_SHARES: Final = (0.7, 0.2, 0.1)
 FEWEST, MOST = 4, 24
 """Named vertebrae in a window."""
+FRACTURED: Final = 0.35
+"""Share of phantoms with several compressed bodies: low and wide, they look like discs."""
+FRACTURES: Final = (2, 6)
+"""Fewest, and one more than the most of them."""
+TURN: Final = 9.0
+"""Standard deviation of the angle by which slices are turned, degrees."""
 SPREAD: Final = 0.35
 """Slices lie within so much of the width around the middle, as one standard deviation."""
 
@@ -66,6 +72,7 @@ class SliceSamples:
             thick, width = float(rng.uniform(2.0, 5.0)), float(rng.uniform(12, 60))
             spacing = (PIXEL * float(np.exp(rng.normal(0, 0.1))),) * 2
             contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
+            broken = int(rng.integers(*FRACTURES)) if rng.random() < FRACTURED else None
             scan = phantom_scan(
                 number,
                 limits,
@@ -73,6 +80,7 @@ class SliceSamples:
                 spacing=(*spacing, thick),
                 width=max(width, 4 * thick),
                 contrast=contrast,
+                fractures=broken,
             )[1]
         return [sample(scan, rng) for _ in range(SAMPLES)]
 
@@ -107,7 +115,7 @@ def sample(scan: Labelled, rng: np.random.Generator) -> Batch:
 
 def _place(shape: Sequence[int], rng: np.random.Generator) -> tuple[Array, Array, tuple[int, int]]:
     """Matrix, offset and size of a turned and scaled slice."""
-    angle = np.deg2rad(rng.normal(0, 6))
+    angle = np.deg2rad(rng.normal(0, TURN))
     scale, aspect = np.exp(rng.normal(0, 0.1)), np.exp(rng.normal(0, 0.04))
     cos, sin = np.cos(angle), np.sin(angle)
     matrix = np.array([[cos, -sin], [sin, cos]]) @ np.diag([scale * aspect, scale / aspect])

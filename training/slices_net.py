@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,7 +24,7 @@ from spineps_nipype.spine_segmentation.models import CLASSES, Role
 from spineps_nipype.spine_segmentation.slices import HEIGHT, NEIGHBOURS, WIDTH
 
 FEATURES: Final[dict[Role, tuple[int, ...]]] = {
-    "semantic": (16, 32, 48, 64),
+    "semantic": (24, 48, 64, 96, 96),
     "instance": (16, 32, 64, 96, 96),
 }
 AVERAGE: Final[dict[Role, int]] = {"semantic": 1, "instance": 2}
@@ -30,6 +32,9 @@ AVERAGE: Final[dict[Role, int]] = {"semantic": 1, "instance": 2}
 OPSET: Final = 17
 SMALL: Final = 8
 """Numbers in a tensor that is not worth being stored in half precision."""
+SMALL_WEIGHTS: Final = 1024
+"""Numbers in a tensor up to which it is stored in half precision."""
+LARGEST: Final = 127
 
 
 class Block(nn.Sequential):
@@ -101,8 +106,6 @@ class SliceNets(nn.ModuleDict):
 def write_onnx(network: nn.Module, path: Path) -> None:
     """Write a net trained on half the resolution as an ONNX file for whole slices.
 
-    Weights are stored in half precision and widened when the file is loaded, so that the net
-    computes in single precision.
     """
     whole = SmallUNet.__new__(SmallUNet)
     whole.__dict__.update(network.__dict__)
@@ -138,7 +141,7 @@ def _export(
         )
         model = onnx.load(str(raw))
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(_halved(model), str(path))
+    onnx.save(_compressed(model), str(path))
 
 
 def write_form_onnx(network: nn.Module, path: Path) -> None:
@@ -166,19 +169,49 @@ class Probabilities(nn.Module):
         return logits.softmax(-1)
 
 
-def _halved(model):  # type: ignore[no-untyped-def]  # onnx has no types
-    """The same model with large weights in half precision, widened by nodes of their own."""
+def _compressed(model):  # type: ignore[no-untyped-def]  # onnx has no types
+    """The same model with large weights as whole numbers of one byte and a scale for each row.
+
+    Nodes of their own widen them, so that the model computes in single precision. Rows are output
+    channels; small tensors are stored in half precision.
+    """
     from onnx import TensorProto, helper, numpy_helper
 
-    casts = []
-    for tensor in model.graph.initializer:
+    widened = []
+    for tensor in list(model.graph.initializer):
         values = numpy_helper.to_array(tensor)
-        if values.dtype == "float32" and values.size > SMALL:
-            name = tensor.name
+        if values.dtype != "float32" or values.size <= SMALL:
+            continue
+        name = tensor.name
+        if values.size <= SMALL_WEIGHTS:
             half = numpy_helper.from_array(values.astype("float16"), f"{name}_half")
-            casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
+            widened.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
             tensor.CopyFrom(half)
-    nodes = [*casts, *model.graph.node]
+            continue
+        steps, scales = rows_of_bytes(values)
+        whole = numpy_helper.from_array(steps, f"{name}_whole")
+        scale = numpy_helper.from_array(scales, f"{name}_scale")
+        widened += [
+            helper.make_node("Cast", [whole.name], [f"{name}_wide"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{name}_wide", scale.name], [name]),
+        ]
+        tensor.CopyFrom(whole)
+        model.graph.initializer.append(scale)
+    nodes = [*widened, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
+
+
+def rows_of_bytes(
+    values: NDArray[np.float32],
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Whole numbers from -127 to 127, and what they are to be multiplied with.
+
+    Each row has a scale of its own: the last axis of recurrent weights, which have three axes
+    (directions, units, inputs), and all axes but the first of others.
+    """
+    first = 2 if values.ndim == 3 else 1
+    largest = np.abs(values).max(axis=tuple(range(first, values.ndim)), keepdims=True)
+    scales = (np.where(largest > 0, largest, 1) / LARGEST).astype(np.float32)
+    return np.round(values / scales).astype(np.int8), scales

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from spineps_nipype.core import anatomy
-from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate, render
+from spineps_nipype.phantom import Anomalies, FieldOfView, Phantom, draw_plan, generate, render
 from spineps_nipype.phantom.discs import sacral_frame
 from spineps_nipype.phantom.geometry import make_frame
 from spineps_nipype.phantom.measures import SACRAL_DEPTHS, SACRAL_HEIGHTS, SACRAL_WIDTHS
@@ -111,6 +111,7 @@ def phantom_scan(
     spacing: tuple[float, float, float],
     width: float,
     contrast: str = "T2w",
+    fractures: int | None = None,
 ) -> tuple[Phantom, Labelled]:
     """A window on a phantom as a sagittal scan.
 
@@ -122,9 +123,11 @@ def phantom_scan(
         P, I, R in mm.
     width
         Extent across the slices in mm.
+    fractures
+        Number of compressed bodies; None leaves it to the seed.
     """
     fov = FieldOfView(top=limits[0], bottom=limits[1], width=width, offset=float(rng.normal(0, 3)))
-    phantom = generate(seed, spacing=spacing, fov=fov)
+    phantom = generate(seed, spacing=spacing, fov=fov, anomalies=Anomalies(fractures=fractures))
     image = render(phantom, contrast=contrast, seed=int(rng.integers(2**31)))
     semantic, classes = targets(phantom)
     return phantom, Labelled(sagittal(image), sagittal(semantic), sagittal(classes))

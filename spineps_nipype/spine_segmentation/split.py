@@ -21,8 +21,13 @@ from .names import DISC, SMALLEST_STRUCTURE, VERTEBRA
 from .planes import below_plane, plane_normals
 from .settings import Numerics
 
-LONG: Final = 1.9
-"""Multiple of its longest neighbour above which a vertebra is several whose disc was not found."""
+LONG: Final = 1.65
+"""Multiple of the usual length around it above which a vertebra is several whose disc was not
+found."""
+LONG_ON_TOP: Final = 1.9
+"""The same for the uppermost, which may be C2 with its dens."""
+AROUND: Final = 3
+"""Neighbours on either side that give the usual length."""
 DISC_SHARE: Final = 0.3
 """Height of a disc as a part of that of a body."""
 ENDS: Final = (1, 99)
@@ -234,9 +239,9 @@ def _long_parted(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
     lengths = np.array([high - low for low, high in ends])
     part = np.zeros(len(points), dtype=int)
     for n in range(1, count):
-        around = np.r_[lengths[max(n - 3, 0) : n - 1], lengths[n : n + 2]]
-        usual = float(around.max())
-        if lengths[n - 1] > LONG * usual > 0:
+        around = np.r_[lengths[max(n - 1 - AROUND, 0) : n - 1], lengths[n : n + AROUND]]
+        usual = float(np.median(around))
+        if lengths[n - 1] > (LONG_ON_TOP if n == 1 else LONG) * usual > 0:
             own = numbers == n
             pieces = max(2, round((lengths[n - 1] / usual + DISC_SHARE) / (1 + DISC_SHARE)))
             part[own] = np.searchsorted(_thinnest(heights[own], ends[n - 1], pieces), heights[own])

@@ -10,7 +10,7 @@ from spineps_nipype.spine_segmentation.names import CLASS_NAMES
 from spineps_nipype.spine_segmentation.planes import below_plane, plane_normals
 from spineps_nipype.spine_segmentation.split import _slots, _slots_near, split_instances
 
-from .blocks import block_spine, column
+from .blocks import BODY, DISC, block_spine, column
 
 
 def test_vertebrae_and_discs_are_numbered_from_the_top() -> None:
@@ -102,6 +102,24 @@ def test_vertebrae_that_no_disc_parts_are_cut_where_they_are_thin() -> None:
     body = usual > 0
     assert (merged[body] == usual[body]).mean() > 0.98
     assert split_instances(semantic, numerics="original").vertebrae.max() == 5
+
+
+def test_two_long_pieces_beside_each_other_are_both_cut() -> None:
+    semantic, _ = block_spine(list("abcdefghij"))
+    step = BODY + DISC
+    top = semantic.shape[2] - BODY
+    for upper in (2, 4):
+        gap = slice(top - upper * step - step, top - upper * step - BODY)
+        semantic[1:-1, 4:14, gap] = 0
+        semantic[1:-1, 7:11, gap] = 1
+    assert column(split_instances(semantic).vertebrae) == list(range(1, 11))
+
+
+def test_an_axis_with_its_dens_is_one_vertebra() -> None:
+    semantic, _ = block_spine(list("abcdef"))
+    top = semantic.shape[2] - BODY
+    semantic[1:-1, 8:12, top : top + 5] = 1
+    assert column(split_instances(semantic).vertebrae) == list(range(1, 7))
 
 
 def test_what_lies_side_by_side_is_one_vertebra() -> None:

@@ -23,7 +23,7 @@ from training.slices_data import (  # noqa: E402
     real_slices,
     spider_targets,
 )
-from training.slices_net import SliceNets, SmallUNet, write_onnx  # noqa: E402
+from training.slices_net import SliceNets, SmallUNet, rows_of_bytes, write_onnx  # noqa: E402
 from training.slices_phantom import (  # noqa: E402
     CLASS_OF,
     IGNORED,
@@ -143,7 +143,21 @@ def test_onnx_file_computes_what_the_net_does(tmp_path) -> None:
     with torch.no_grad():
         expected = net(torch.from_numpy(slices)).numpy()
     assert scores.shape == (2, 3, 320, 896)
-    assert np.abs(scores - expected).max() < 0.02  # weights are in half precision
+    assert np.abs(scores - expected).max() < 0.02  # weights are in whole numbers
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows"), [((6, 5), (6, 1)), ((6, 5, 3, 3), (6, 1, 1, 1)), ((2, 6, 5), (2, 6, 1))]
+)
+def test_every_row_of_weights_has_its_scale(
+    shape: tuple[int, ...], rows: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=shape).astype(np.float32) * 10.0 ** rng.integers(-3, 3, rows)
+    values[0] = 0
+    whole, scales = rows_of_bytes(values.astype(np.float32))
+    assert scales.shape == rows
+    assert (np.abs(whole * scales - values) <= 0.51 * scales).all()
 
 
 def test_names_are_right_only_if_all_are(phantom) -> None:
