@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART
 from spineps_nipype.models.networks.form_net import FormNet, Judgement
 from training.form_views import UNKNOWN, View
-from training.looks import changed_looks
+from training.looks import SCALE, changed_looks
 from training.plan_measures import MEASURES
 
 BATCH: Final = 32
@@ -33,6 +33,29 @@ WEIGHTS: Final = "network.pt"
 """What a run leaves in its folder."""
 
 Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """How much the samples are changed.
+
+    Masks of networks other than the one that made the samples, as scanners and patients differ,
+    ask for strong changes; these cost precision where the network is known.
+
+    Parameters
+    ----------
+    true, made
+        Factor of what changes measures on true masks, and on masks that a network made.
+    scale
+        Standard deviation of the logarithm by which looks are scaled.
+    """
+
+    true: float = 1.0
+    made: float = 1.0
+    scale: float = SCALE
+
+
+STRONG: Final = Disturbance()
 
 
 def add_form_options(
@@ -52,16 +75,16 @@ def add_form_options(
     parser.add_argument("--package", type=Path, required=True, help="package to add the result to")
 
 
-def changed(forms: Array, rng: np.random.Generator) -> Array:
+def changed(forms: Array, rng: np.random.Generator, strength: float = 1.0) -> Array:
     """As from masks of a network: parts missing, sizes and places a little off."""
     out = forms.copy()
     parts = out[:, : OF_PART * len(GROUPS)].reshape(len(out), len(GROUPS), OF_PART)
     seen = parts[..., :1] > 0
-    scale = np.log(rng.uniform(0.9, 1.1))
+    scale = strength * np.log(rng.uniform(0.9, 1.1))
     # what is off differs from vertebra to vertebra, and in all vertebrae of a scan alike
     noise = rng.normal(0, 1, parts.shape) * rng.uniform(0, 1.5)
     noise += rng.normal(0, 1, parts.shape[1:]) * rng.uniform(0, 4)
-    noise *= np.array([0, 0.08, 0.05, 0.05, 0.05, 0.03, 0.03, 0.05])
+    noise *= strength * np.array([0, 0.08, 0.05, 0.05, 0.05, 0.03, 0.03, 0.05])
     noise[:, 0] *= 0.6
     parts += (noise + np.array([0, 3 * scale, 0, 0, 0, scale, scale, scale])) * seen
     lost = rng.random((len(out), len(GROUPS))) < 0.05 * (rng.random() < 0.5)
@@ -69,8 +92,8 @@ def changed(forms: Array, rng: np.random.Generator) -> Array:
     lost[:, 0] = False
     parts[lost] = 0
     rest = out[:, OF_PART * len(GROUPS) :]
-    rest[:, :2] *= np.exp(scale + rng.normal(0, 0.01, (len(out), 2)))
-    rest[:, 4:8] += rng.normal(0, 0.03, (len(out), 4))
+    rest[:, :2] *= np.exp(scale + strength * rng.normal(0, 0.01, (len(out), 2)))
+    rest[:, 4:8] += strength * rng.normal(0, 0.03, (len(out), 4))
     rest[:, 11] = np.log1p(np.expm1(rest[:, 11]) * rng.uniform(0.03, 1)) * (rng.random() < 0.93)
     return out
 
@@ -89,20 +112,24 @@ class Batch:
 
 def batches(
     views: Sequence[View],
-    real: Sequence[View],
+    made: Sequence[View],
     share: float,
     rng: np.random.Generator,
     size: int,
+    disturbance: Disturbance = STRONG,
 ) -> Iterator[Batch]:
     """Endless batches."""
     while True:
-        picked = []
+        picked, forms = [], []
         for _ in range(size):
-            source = real if real and rng.random() < share else views
+            by_network = bool(made) and rng.random() < share
+            source = made if by_network else views
+            strength = disturbance.made if by_network else disturbance.true
             picked.append(source[int(rng.integers(len(source)))])
+            forms.append(torch.from_numpy(changed(picked[-1].forms, rng, strength)))
         yield Batch(
-            pad_sequence([torch.from_numpy(changed(v.forms, rng)) for v in picked], True).float(),
-            changed_looks([v.looks for v in picked], rng),
+            pad_sequence(forms, True).float(),
+            changed_looks([v.looks for v in picked], rng, disturbance.scale),
             pad_sequence([torch.from_numpy(v.classes) for v in picked], True, ABSENT),
             pad_sequence([torch.from_numpy(v.measures) for v in picked], True, np.nan),
         )
@@ -110,7 +137,7 @@ def batches(
 
 def fit(
     views: Sequence[View],
-    real: Sequence[View],
+    made: Sequence[View],
     heads: Mapping[str, int],
     *,
     steps: int,
@@ -118,6 +145,7 @@ def fit(
     share: float = 0.0,
     size: int = BATCH,
     init: Path | None = None,
+    disturbance: Disturbance = STRONG,
 ) -> FormNet:
     """Train on views of true masks and of masks that a network made, the latter a share.
 
@@ -141,7 +169,7 @@ def fit(
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     network.train()
-    for step, batch in enumerate(batches(views, real, share, rng, size)):
+    for step, batch in enumerate(batches(views, made, share, rng, size, disturbance)):
         if step == steps:
             break
         shown = (batch.classes[..., 0] != ABSENT).sum(1)
@@ -199,6 +227,7 @@ def trained(
     made: Sequence[View],
     heads: Mapping[str, int],
     share: float,
+    disturbance: Disturbance = STRONG,
 ) -> FormNet:
     """Train as the options of a command say, and keep the weights in its folder."""
     network = fit(
@@ -209,6 +238,7 @@ def trained(
         seed=options.seed,
         share=share,
         init=options.init,
+        disturbance=disturbance,
     )
     torch.save(network.state_dict(), options.out / WEIGHTS)
     return network

@@ -32,8 +32,15 @@ def stored_looks(
     return np.round(looks / STEP).astype(np.uint8)
 
 
-def changed_looks(stored: Sequence[Array], rng: np.random.Generator) -> Tensor:
+def changed_looks(
+    stored: Sequence[Array], rng: np.random.Generator, scale: float = SCALE
+) -> Tensor:
     """Looks of several sequences, each changed in its own way, padded to the longest.
+
+    Parameters
+    ----------
+    scale
+        Standard deviation of the logarithm by which a sequence is scaled.
 
     Returns
     -------
@@ -43,26 +50,26 @@ def changed_looks(stored: Sequence[Array], rng: np.random.Generator) -> Tensor:
     out = torch.zeros(len(stored), max(map(len, stored)), PLANES, DEPTH, HEIGHT)
     for place, looks in enumerate(stored):
         if rng.random() >= UNSEEN:
-            out[place, : len(looks)] = _changed(looks, rng)
+            out[place, : len(looks)] = _changed(looks, rng, scale)
     return out
 
 
-def _changed(stored: Array, rng: np.random.Generator) -> Tensor:
+def _changed(stored: Array, rng: np.random.Generator, scale: float) -> Tensor:
     looks = torch.from_numpy(stored).float() * STEP
     if rng.random() < 0.5:
         looks = looks.flip(1)
-    looks = _moved(looks, rng)
+    looks = _moved(looks, rng, scale)
     looks = (looks / CLIPPED) ** float(np.exp(rng.normal(0, 0.25))) * CLIPPED
     looks = looks * float(np.exp(rng.normal(0, 0.15)))
     looks = looks + torch.randn(looks.shape) * (looks > 0) * rng.uniform(0, 0.12)
     return looks.clamp(0, CLIPPED)
 
 
-def _moved(looks: Tensor, rng: np.random.Generator) -> Tensor:
+def _moved(looks: Tensor, rng: np.random.Generator, spread: float) -> Tensor:
     """Turned, scaled and moved within the margin: all of a scan alike, and each a little."""
     count, _, depth, height = looks.shape
     angle = rng.normal(0, TURN, count)
-    scale = np.exp(rng.normal(0, SCALE) + rng.normal(0, SCALE / 3, count))
+    scale = np.exp(rng.normal(0, spread) + rng.normal(0, spread / 3, count))
     shift = rng.normal(0, SHIFT, 2) + rng.normal(0, SHIFT, (count, 2))
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     # from a place in the piece to one in the stored look, both from -1 to 1 (height, then depth)

@@ -29,7 +29,7 @@ from spineps_nipype.spine_segmentation.models import FORM_FILE
 from spineps_nipype.spine_segmentation.names import DISC, ORDER, VERTEBRA
 from spineps_nipype.spine_segmentation.slices import upright
 from spineps_nipype.spine_segmentation.split import split_instances
-from training.form import add_form_options, trained
+from training.form import Disturbance, add_form_options, trained
 from training.form_views import UNKNOWN, Masks, View, drawn_views, stored_views
 from training.labeling_real import RawScan, named_scans
 from training.loop import phantom_seed
@@ -48,6 +48,8 @@ THICK: Final = 0.7
 PHANTOM_VIEWS: Final = 6
 PREDICTED_SHARE: Final = 0.7
 """Share of sequences in training that are measured on masks of the net."""
+DISTURBANCE: Final = Disturbance(true=0.5, made=0.25, scale=0.025)
+"""The masks are those of the net that the package holds: little has to be feared."""
 SHOWN: Final = 0.3
 """Share of a piece that a true vertebra has to fill."""
 REAL_ROUNDS: Final = 4
@@ -182,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lambda k: real_views(nets, scans[k], options.seed, k),
             part=1,
         )
-    network = trained(options, views, predicted, HEADS, PREDICTED_SHARE)
+    network = trained(options, views, predicted, HEADS, PREDICTED_SHARE, DISTURBANCE)
     write_form_onnx(network, options.package / FORM_FILE)
     return 0
 

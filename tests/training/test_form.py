@@ -82,6 +82,15 @@ def test_changes_leave_bodies_and_absent_parts(views) -> None:
         assert (other[:, :-12][forms[:, :-12] == 0] == 0).all()
 
 
+def test_without_strength_only_what_is_lost_changes(views) -> None:
+    forms = views[0].forms[:, :-1]  # the last is the sacrum, of which any part may be in view
+    still = changed(views[0].forms, np.random.default_rng(0), 0.0)[:, :-1]
+    moved = changed(views[0].forms, np.random.default_rng(0))[:, :-1]
+    kept = still != 0
+    np.testing.assert_allclose(still[kept], forms[kept], rtol=1e-6)
+    assert np.abs(moved - forms)[kept].mean() > 0.01
+
+
 def test_measures_of_a_phantom_are_those_of_its_plan(views) -> None:
     phantom = generate(3)
     measures = plan_measures(phantom.plan)
