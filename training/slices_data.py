@@ -46,7 +46,9 @@ FRACTURES: Final = (2, 6)
 TURN: Final = 9.0
 """Standard deviation of the angle by which slices are turned, degrees."""
 SPREAD: Final = 0.35
-"""Slices lie within so much of the width around the middle, as one standard deviation."""
+"""Slices lie within so much of the width around the middle, as two standard deviations."""
+ANYWHERE: Final = 0.3
+"""Share of slices from anywhere: what lies beside the spine must not be taken for it."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def sample(scan: Labelled, rng: np.random.Generator) -> Batch:
     """A slice with its neighbours, turned, scaled and changed in intensity."""
     count = len(scan.image)
     at = int(np.clip(round((count - 1) / 2 + rng.normal(0, SPREAD / 2) * count), 0, count - 1))
+    if rng.random() < ANYWHERE:
+        at = int(rng.integers(count))
     gap = int(rng.integers(1, 3)) if count > 12 else 1
     rows = np.clip([at - gap, at, at + gap], 0, count - 1)
     if rng.random() < 0.5:

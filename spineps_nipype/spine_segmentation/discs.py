@@ -23,6 +23,10 @@ NEAR: Final = 80.0
 CLOSE: Final = ((0.4, 1.0), (0.6, 0.5))
 """Parts of the usual distance of two discs below which the smaller is none, given that it is at
 most such a part of the larger."""
+ENCLOSED: Final = 0.5
+"""Part of the voxels around the middle of a disc above which a body lies there."""
+ARM: Final = 0.25
+"""Smallest share of each of two discs in what they are together."""
 MIN_SPACED: Final = 3
 """Of fewer discs the usual distance is not known."""
 AROUND: Final = 3
@@ -52,6 +56,37 @@ def whole_discs(
     number = np.zeros(len(centres) + 1, dtype=np.int16)
     number[1 + kept] = np.arange(1, len(kept) + 1)
     return number[discs], centres[kept]
+
+
+def parted_forks(
+    discs: NDArray[np.int16], centres: NDArray[np.float64], bone: NDArray[np.bool_]
+) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """Part what encloses a body: the discs above and below a wedged one, which meet at its tip.
+
+    Parameters
+    ----------
+    bone
+        Mask of the vertebrae.
+    """
+    out, count = discs.copy(), len(centres)
+    for number, centre in enumerate(centres, start=1):
+        around = tuple(slice(max(round(c) - 1, 0), round(c) + 2) for c in centre)
+        if bone[around].mean() <= ENCLOSED:
+            continue
+        points = np.argwhere(discs == number)
+        level = np.column_stack([np.ones(len(points)), points[:, :2]])
+        slope = np.linalg.lstsq(level, points[:, 2], rcond=None)[0]
+        lower = points[points[:, 2] < level @ slope]
+        if ARM <= len(lower) / len(points) <= 1 - ARM:
+            count += 1
+            out[tuple(lower.T)] = count
+    if count == len(centres):
+        return discs, centres
+    middles = component_centroids(out)
+    order = np.argsort(-middles[1:, 2])
+    new = np.zeros(count + 1, dtype=np.int16)
+    new[1 + order] = np.arange(1, count + 1)
+    return new[out], middles[1 + order]
 
 
 def _spaced(

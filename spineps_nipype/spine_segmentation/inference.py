@@ -25,6 +25,7 @@ from .naming import FormJudge, name_spine
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
 from .slices import Slices, prepare_slices, upright, with_neighbours
+from .strays import without_strays
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -159,6 +160,8 @@ class SegmentationInference:
         # what the networks see in the padding is nothing; the original takes it for granted
         shown = slices.shown if numerics == "mended" else np.s_[:, :, :]
         semantic = self._classes("semantic", slices.data, shown)
+        if numerics == "mended":
+            semantic[shown] = without_strays(semantic[shown])
         labels = None
         table: list[NamedVertebra] = []
         names = original_names()

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from ..core.components import component_centroids, component_sizes, dilate, label_components
 from ..errors import EmptyResultError, InputError
-from .discs import find_discs, whole_discs
+from .discs import find_discs, parted_forks, whole_discs
 from .names import DISC, SMALLEST_STRUCTURE, VERTEBRA
 from .planes import below_plane, plane_normals
 from .settings import Numerics
@@ -24,14 +24,17 @@ from .settings import Numerics
 LONG: Final = 1.65
 """Multiple of the usual length around it above which a vertebra is several whose disc was not
 found."""
-LONG_ON_TOP: Final = 1.9
+LONG_ON_TOP: Final = 2.5
 """The same for the uppermost, which may be C2 with its dens."""
-AROUND: Final = 3
+AROUND: Final = 4
 """Neighbours on either side that give the usual length."""
 DISC_SHARE: Final = 0.3
 """Height of a disc as a part of that of a body."""
-ENDS: Final = (1, 99)
-"""Percentiles of its voxels between which the length of a vertebra is measured."""
+FULL: Final = 0.4
+"""Part of a full cross-section from which on a row counts for the length of a vertebra; the dens
+and crumbs that touch a body do not."""
+WIDE: Final = 80
+"""Percentile of the cross-sections of a vertebra that is a full one."""
 BESIDE: Final = 0.4
 """Part of the usual distance of two vertebrae below which they are one."""
 CUT_ROOM: Final = 0.25
@@ -96,8 +99,9 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
         )
     if numerics == "original":
         return _split_largest(semantic)
-    discs, centres = whole_discs(*find_discs(semantic))
-    slots = _slots_near(semantic == VERTEBRA, centres, _normals(discs, centres, numerics))
+    bone = semantic == VERTEBRA
+    discs, centres = whole_discs(*parted_forks(*find_discs(semantic), bone))
+    slots = _slots_near(bone, centres, _normals(discs, centres, numerics))
     return Split(_long_parted(_beside_joined(_tidy(slots))), discs)
 
 
@@ -235,20 +239,34 @@ def _long_parted(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
     course = np.gradient(middles, axis=0)
     course /= np.maximum(np.linalg.norm(course, axis=1, keepdims=True), 1e-6)
     heights = ((points[:, 1:] - middles[numbers - 1]) * course[numbers - 1]).sum(axis=1)
-    ends = [np.percentile(heights[numbers == n], ENDS) for n in range(1, count + 1)]
-    lengths = np.array([high - low for low, high in ends])
+    rows = [_full_rows(heights[numbers == n]) for n in range(1, count + 1)]
+    lengths = np.array([len(full) for full in rows])
     part = np.zeros(len(points), dtype=int)
     for n in range(1, count):
         around = np.r_[lengths[max(n - 1 - AROUND, 0) : n - 1], lengths[n : n + AROUND]]
-        usual = float(np.median(around))
+        usual = _usual_length(around)
         if lengths[n - 1] > (LONG_ON_TOP if n == 1 else LONG) * usual > 0:
             own = numbers == n
             pieces = max(2, round((lengths[n - 1] / usual + DISC_SHARE) / (1 + DISC_SHARE)))
-            part[own] = np.searchsorted(_thinnest(heights[own], ends[n - 1], pieces), heights[own])
+            cuts = _thinnest(heights[own], rows[n - 1][[0, -1]], pieces)
+            part[own] = np.searchsorted(cuts, heights[own])
     renumbered = np.unique(np.stack([numbers, part]), axis=1, return_inverse=True)[1]
     out = np.zeros_like(vertebrae)
     out[tuple(points.T)] = renumbered.ravel() + 1
     return out
+
+
+def _usual_length(lengths: NDArray[Any]) -> float:
+    """Median of lengths weighed by themselves: crumbs and halves of vertebrae count little."""
+    ordered = np.sort(lengths)
+    return float(ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)])
+
+
+def _full_rows(heights: NDArray[Any]) -> NDArray[np.intp]:
+    """Rows, whole numbers of voxels, in which a vertebra is about as wide as in most others."""
+    first = int(np.floor(heights.min()))
+    sizes = np.bincount(np.floor(heights).astype(int) - first)
+    return first + np.flatnonzero(sizes >= FULL * np.percentile(sizes, WIDE))
 
 
 def _thinnest(heights: NDArray[Any], ends: NDArray[Any], pieces: int) -> list[float]:

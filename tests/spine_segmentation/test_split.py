@@ -197,3 +197,16 @@ def test_voxel_centres_decide_the_side() -> None:
     points = np.array([[0, 0, 9], [0, 0, 10]])
     below = below_plane(points, np.array([0.0, 0, 10]), np.array([0.0, 0, 1]))
     assert below.tolist() == [True, False]
+
+
+def test_discs_that_meet_at_the_tip_of_a_wedge_are_two() -> None:
+    """The third of five bodies ends before its discs do; in front of it they are one."""
+    semantic, _ = block_spine(list("abcde"))
+    usual = split_instances(semantic)
+    top = semantic.shape[2] - BODY - 2 * (BODY + DISC)
+    semantic[1:-1, 11:14, top - BODY : top] = 2
+    split = split_instances(semantic)
+    assert column(split.vertebrae) == [1, 2, 3, 4, 5]
+    assert column(split.discs) == [1, 2, 3, 4]
+    body = split.vertebrae > 0
+    np.testing.assert_array_equal(split.vertebrae[body], usual.vertebrae[body])

@@ -1,0 +1,53 @@
+"""What a network takes for bodies and discs beside the spine.
+
+Networks that see single slices find bodies in organs far beside the spine. Arrays have the axes
+sagittal slice, posterior to anterior, inferior to superior. Source: ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..core.components import label_components
+
+SHARED: Final = 0.5
+"""Part of its rows that a stray piece shares with the spine."""
+
+
+def without_strays(semantic: NDArray[Any]) -> NDArray[Any]:
+    """Delete what lies beside the largest connected piece, in other slices.
+
+    Pieces above, below, before and behind it stay: a spine may be found in several.
+
+    Parameters
+    ----------
+    semantic
+        0 background, 1 vertebra, 2 disc.
+    """
+    pieces, count = label_components(semantic != 0, 3)
+    if count < 2:
+        return semantic
+    boxes = ndimage.find_objects(pieces)
+    spine = int(np.bincount(pieces.ravel())[1:].argmax()) + 1
+    first, last = _slices_of((pieces == spine).any(axis=1))
+    out = semantic.copy()
+    for piece, (slices, _, rows) in enumerate(boxes, start=1):
+        here = last[rows] >= 0
+        if piece == spine or here.mean() <= SHARED:
+            continue
+        apart = (slices.stop <= first[rows][here]) | (slices.start > last[rows][here])
+        if apart.all():
+            box = boxes[piece - 1]
+            out[box][pieces[box] == piece] = 0
+    return out
+
+
+def _slices_of(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last slice in every row; -1 for the last where there is none."""
+    any_seen = seen.any(axis=0)
+    last = len(seen) - 1 - seen[::-1].argmax(axis=0)
+    return seen.argmax(axis=0), np.where(any_seen, last, -1)

@@ -1,0 +1,49 @@
+"""What lies beside the spine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spineps_nipype.spine_segmentation.strays import without_strays
+
+from .blocks import BODY, DISC, block_spine
+
+STEP = BODY + DISC
+
+
+def wide_spine() -> np.ndarray:
+    """Six vertebrae in the middle of 20 slices."""
+    semantic, _ = block_spine(list("abcdef"))
+    return np.pad(semantic, ((7, 7), (0, 0), (0, 0)))
+
+
+def test_a_body_with_discs_far_beside_the_spine_is_none() -> None:
+    semantic = wide_spine()
+    seen = semantic.copy()
+    seen[1:3, 10:18, 3 * STEP : 4 * STEP] = 1
+    seen[1:3, 10:18, 4 * STEP : 4 * STEP + DISC] = 2
+    np.testing.assert_array_equal(without_strays(seen), semantic)
+    assert (seen != semantic).any()  # the argument is as it was
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+def test_a_spine_in_two_parts_stays(gap: int) -> None:
+    """The lower part lies in other slices, as in scoliosis."""
+    semantic = wide_spine()
+    middle = 4 * STEP
+    semantic[..., middle : middle + DISC] = 0
+    lower = semantic[..., :middle].copy()
+    semantic[..., :middle] = np.roll(lower, 6 + gap, axis=0)
+    np.testing.assert_array_equal(without_strays(semantic), semantic)
+
+
+def test_pieces_before_and_behind_the_spine_stay() -> None:
+    semantic = wide_spine()
+    semantic[9:11, 16:19, 3 * STEP : 4 * STEP] = 1
+    np.testing.assert_array_equal(without_strays(semantic), semantic)
+
+
+def test_nothing_is_left_as_it_is() -> None:
+    empty = np.zeros((4, 5, 6), np.uint8)
+    np.testing.assert_array_equal(without_strays(empty), empty)
