@@ -104,9 +104,7 @@ class SliceNets(nn.ModuleDict):
 
 
 def write_onnx(network: nn.Module, path: Path) -> None:
-    """Write a net trained on half the resolution as an ONNX file for whole slices.
-
-    """
+    """Write a net trained on half the resolution as an ONNX file for whole slices."""
     whole = SmallUNet.__new__(SmallUNet)
     whole.__dict__.update(network.__dict__)
     whole.average = 2 * int(network.average)  # type: ignore[arg-type]

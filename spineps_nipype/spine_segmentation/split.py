@@ -17,28 +17,13 @@ from scipy.spatial import cKDTree
 from ..core.components import component_centroids, component_sizes, dilate, label_components
 from ..errors import EmptyResultError, InputError
 from .discs import find_discs, parted_forks, whole_discs
+from .long_pieces import long_parted
 from .names import DISC, SMALLEST_STRUCTURE, VERTEBRA
 from .planes import below_plane, plane_normals
 from .settings import Numerics
 
-LONG: Final = 1.65
-"""Multiple of the usual length around it above which a vertebra is several whose disc was not
-found."""
-LONG_ON_TOP: Final = 2.5
-"""The same for the uppermost, which may be C2 with its dens."""
-AROUND: Final = 4
-"""Neighbours on either side that give the usual length."""
-DISC_SHARE: Final = 0.3
-"""Height of a disc as a part of that of a body."""
-FULL: Final = 0.4
-"""Part of a full cross-section from which on a row counts for the length of a vertebra; the dens
-and crumbs that touch a body do not."""
-WIDE: Final = 80
-"""Percentile of the cross-sections of a vertebra that is a full one."""
 BESIDE: Final = 0.4
 """Part of the usual distance of two vertebrae below which they are one."""
-CUT_ROOM: Final = 0.25
-"""How far from even parts of a long vertebra it may be cut, in such parts."""
 SAME_HEIGHT, SAME_DEPTH = 0.5, 0.5
 """Two pieces of bone stand apart when they share more than such a part of the height of the lower,
 and more than such a part of the depth of the thinner lies between them."""
@@ -102,7 +87,7 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
     bone = semantic == VERTEBRA
     discs, centres = whole_discs(*parted_forks(*find_discs(semantic), bone))
     slots = _slots_near(bone, centres, _normals(discs, centres, numerics))
-    return Split(_long_parted(_beside_joined(_tidy(slots))), discs)
+    return Split(long_parted(_beside_joined(_tidy(slots))), discs)
 
 
 def _split_largest(semantic: NDArray[Any]) -> Split:
@@ -223,63 +208,6 @@ def _beside_joined(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
         following += not beside
         number[n] = following
     return number[vertebrae]
-
-
-def _long_parted(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Cut vertebrae of several times the usual length where they are thinnest.
-
-    The lowest is left as it is: S1 may be one with what is below it.
-    """
-    count = int(vertebrae.max())
-    if count < 4:
-        return vertebrae
-    points = np.argwhere(vertebrae)
-    numbers = vertebrae[tuple(points.T)]
-    middles = component_centroids(vertebrae)[1:, 1:]
-    course = np.gradient(middles, axis=0)
-    course /= np.maximum(np.linalg.norm(course, axis=1, keepdims=True), 1e-6)
-    heights = ((points[:, 1:] - middles[numbers - 1]) * course[numbers - 1]).sum(axis=1)
-    rows = [_full_rows(heights[numbers == n]) for n in range(1, count + 1)]
-    lengths = np.array([len(full) for full in rows])
-    part = np.zeros(len(points), dtype=int)
-    for n in range(1, count):
-        around = np.r_[lengths[max(n - 1 - AROUND, 0) : n - 1], lengths[n : n + AROUND]]
-        usual = _usual_length(around)
-        if lengths[n - 1] > (LONG_ON_TOP if n == 1 else LONG) * usual > 0:
-            own = numbers == n
-            pieces = max(2, round((lengths[n - 1] / usual + DISC_SHARE) / (1 + DISC_SHARE)))
-            cuts = _thinnest(heights[own], rows[n - 1][[0, -1]], pieces)
-            part[own] = np.searchsorted(cuts, heights[own])
-    renumbered = np.unique(np.stack([numbers, part]), axis=1, return_inverse=True)[1]
-    out = np.zeros_like(vertebrae)
-    out[tuple(points.T)] = renumbered.ravel() + 1
-    return out
-
-
-def _usual_length(lengths: NDArray[Any]) -> float:
-    """Median of lengths weighed by themselves: crumbs and halves of vertebrae count little."""
-    ordered = np.sort(lengths)
-    return float(ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)])
-
-
-def _full_rows(heights: NDArray[Any]) -> NDArray[np.intp]:
-    """Rows, whole numbers of voxels, in which a vertebra is about as wide as in most others."""
-    first = int(np.floor(heights.min()))
-    sizes = np.bincount(np.floor(heights).astype(int) - first)
-    return first + np.flatnonzero(sizes >= FULL * np.percentile(sizes, WIDE))
-
-
-def _thinnest(heights: NDArray[Any], ends: NDArray[Any], pieces: int) -> list[float]:
-    """Heights at which to cut: the smallest cross-section around each even part."""
-    sizes, edges = np.histogram(heights, bins=np.arange(ends[0], ends[1] + 1))
-    sizes = ndimage.uniform_filter1d(sizes.astype(float), 3)
-    step = len(sizes) / pieces
-    cuts = []
-    for k in range(1, pieces):
-        low = int(step * (k - CUT_ROOM))
-        high = max(int(step * (k + CUT_ROOM)), low + 1)
-        cuts.append(float(edges[low + int(sizes[low:high].argmin())] + 0.5))
-    return cuts
 
 
 def _slivers_joined(vertebrae: NDArray[np.int16], bone: NDArray[np.bool_]) -> NDArray[np.int16]:

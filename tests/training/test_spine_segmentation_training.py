@@ -149,9 +149,7 @@ def test_onnx_file_computes_what_the_net_does(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("shape", "rows"), [((6, 5), (6, 1)), ((6, 5, 3, 3), (6, 1, 1, 1)), ((2, 6, 5), (2, 6, 1))]
 )
-def test_every_row_of_weights_has_its_scale(
-    shape: tuple[int, ...], rows: tuple[int, ...]
-) -> None:
+def test_every_row_of_weights_has_its_scale(shape: tuple[int, ...], rows: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=shape).astype(np.float32) * 10.0 ** rng.integers(-3, 3, rows)
     values[0] = 0
