@@ -23,8 +23,8 @@ AROUND: Final = 4
 DISC_SHARE: Final = 0.3
 """Height of a disc as a part of that of a body."""
 FULL: Final = 0.4
-"""Part of a full cross-section from which on a row counts for the length of a vertebra; crumbs that
-touch a body do not."""
+"""Part of a full cross-section from which on a row counts for the length of a vertebra; crumbs
+that touch a body do not."""
 WIDE: Final = 80
 """Percentile of the cross-sections of a vertebra that is a full one."""
 CUT_ROOM: Final = 0.25
