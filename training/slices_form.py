@@ -161,7 +161,7 @@ def _spine(seed: int, group: int, rng: np.random.Generator, spacing: Sequence[fl
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.slices_form")
-    add_form_options(parser, phantoms=1700, predicted=1700, steps=10000)
+    add_form_options(parser, phantoms=2275, predicted=2275, steps=18000)
     add_real_scans(parser)
     return parser.parse_args(arguments)
 
