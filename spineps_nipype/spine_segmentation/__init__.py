@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .inference import SegmentationInference, SegmentationResult
+    from .inference import SegmentationInference
+    from .results import SegmentationResult
 
 __all__ = ["SegmentationInference", "SegmentationResult"]
 

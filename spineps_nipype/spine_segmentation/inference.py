@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.anatomy import CORPUS_BORDER
 from ..core.anatomy import DISC as CORE_DISC
-from ..core.files import file_digest, whole_file
+from ..core.files import file_digest
 from ..core.vertebra_form import forms_without_room
 from ..core.vertebra_look import vertebra_looks
 from ..errors import ModelError, SpinepsError
@@ -22,6 +22,7 @@ from ..models.onnx_network import OnnxNetwork, batches
 from .models import CLASSES, Role, find_form, find_model
 from .names import original_names
 from .naming import FormJudge, name_spine
+from .results import SegmentationResult, read_result, write_result
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
 from .slices import Slices, prepare_slices, upright, with_neighbours
@@ -38,28 +39,6 @@ class SliceNetwork(Protocol):
 
     def predict(self, items: NDArray[np.float32]) -> NDArray[np.float32]:
         """From (slices, 3, 320, 896) to scores (slices, classes, 320, 896)."""
-
-
-@dataclass(frozen=True)
-class SegmentationResult:
-    """Result of one volume.
-
-    Parameters
-    ----------
-    semantic_segmentation
-        0 background, 1 vertebral body, 2 disc.
-    instance_segmentation
-        Ids of vertebrae and discs, None when only two classes were asked for.
-    id_to_label
-        Id to name.
-    vertebrae
-        Share and margin of each name; empty when names were found by one shift.
-    """
-
-    semantic_segmentation: NDArray[np.uint8]
-    instance_segmentation: NDArray[np.int16] | None
-    id_to_label: dict[int, str]
-    vertebrae: list[NamedVertebra] = field(default_factory=list)
 
 
 class SegmentationInference:
@@ -145,10 +124,10 @@ class SegmentationInference:
         two_class = only_2class_segmentation or self.settings.only_2class
         kept = self._cache_file(volume, two_class, cache_dir, spacing)
         if kept is not None and kept.is_file():
-            return _read_result(kept)
+            return read_result(kept)
         result = self._segment(volume, two_class, spacing)
         if kept is not None:
-            _write_result(result, kept)
+            write_result(result, kept)
         return result
 
     def _segment(
@@ -312,32 +291,3 @@ def segment_image(
         None if instances is None else instances.reorient(back),
         result,
     )
-
-
-def _write_result(result: SegmentationResult, path: Path) -> None:
-    rows = [(v.instance, v.name, v.id, v.share, v.margin) for v in result.vertebrae]
-    labels = result.instance_segmentation
-    with whole_file(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(
-            stream,
-            semantic=result.semantic_segmentation,
-            instances=np.zeros(0, np.int16) if labels is None else labels,
-            ids=np.array(list(result.id_to_label), dtype=np.int64),
-            names=np.array(list(result.id_to_label.values())),
-            numbers=np.array([(r[0], r[2], r[3], r[4]) for r in rows], float).reshape(-1, 4),
-            vertebrae=np.array([r[1] for r in rows], dtype=str),
-        )
-
-
-def _read_result(path: Path) -> SegmentationResult:
-    with np.load(path, allow_pickle=False) as stored:
-        instances = stored["instances"]
-        return SegmentationResult(
-            stored["semantic"],
-            instances if instances.ndim == 3 else None,
-            dict(zip(stored["ids"].tolist(), stored["names"].tolist(), strict=True)),
-            [
-                NamedVertebra(int(n[0]), str(name), int(n[1]), float(n[2]), float(n[3]))
-                for n, name in zip(stored["numbers"], stored["vertebrae"], strict=True)
-            ],
-        )

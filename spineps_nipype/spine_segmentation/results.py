@@ -1,0 +1,65 @@
+"""The result of one volume, and its file in a folder of kept results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.files import whole_file
+from .sequence import NamedVertebra
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """Result of one volume.
+
+    Parameters
+    ----------
+    semantic_segmentation
+        0 background, 1 vertebral body, 2 disc.
+    instance_segmentation
+        Ids of vertebrae and discs, None when only two classes were asked for.
+    id_to_label
+        Id to name.
+    vertebrae
+        Share and margin of each name; empty when names were found by one shift.
+    """
+
+    semantic_segmentation: NDArray[np.uint8]
+    instance_segmentation: NDArray[np.int16] | None
+    id_to_label: dict[int, str]
+    vertebrae: list[NamedVertebra] = field(default_factory=list)
+
+
+def write_result(result: SegmentationResult, path: Path) -> None:
+    """Keep a result; the file appears whole."""
+    rows = [(v.instance, v.name, v.id, v.share, v.margin) for v in result.vertebrae]
+    labels = result.instance_segmentation
+    with whole_file(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            semantic=result.semantic_segmentation,
+            instances=np.zeros(0, np.int16) if labels is None else labels,
+            ids=np.array(list(result.id_to_label), dtype=np.int64),
+            names=np.array(list(result.id_to_label.values())),
+            numbers=np.array([(r[0], r[2], r[3], r[4]) for r in rows], float).reshape(-1, 4),
+            vertebrae=np.array([r[1] for r in rows], dtype=str),
+        )
+
+
+def read_result(path: Path) -> SegmentationResult:
+    """Result that `write_result` has kept."""
+    with np.load(path, allow_pickle=False) as stored:
+        instances = stored["instances"]
+        return SegmentationResult(
+            stored["semantic"],
+            instances if instances.ndim == 3 else None,
+            dict(zip(stored["ids"].tolist(), stored["names"].tolist(), strict=True)),
+            [
+                NamedVertebra(int(n[0]), str(name), int(n[1]), float(n[2]), float(n[3]))
+                for n, name in zip(stored["numbers"], stored["vertebrae"], strict=True)
+            ],
+        )
