@@ -41,8 +41,7 @@ FEWEST, MOST = 4, 24
 """Named vertebrae in a window."""
 FRACTURED: Final = 0.35
 """Share of phantoms with several compressed bodies: low and wide, they look like discs."""
-FRACTURES: Final = (2, 6)
-"""Fewest, and one more than the most of them."""
+FEWEST_FRACTURES, MOST_FRACTURES = 2, 5
 TURN: Final = 9.0
 """Standard deviation of the angle by which slices are turned, degrees."""
 SPREAD: Final = 0.35
@@ -74,7 +73,9 @@ class SliceSamples:
             thick, width = float(rng.uniform(2.0, 5.0)), float(rng.uniform(12, 60))
             spacing = (PIXEL * float(np.exp(rng.normal(0, 0.1))),) * 2
             contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
-            broken = int(rng.integers(*FRACTURES)) if rng.random() < FRACTURED else None
+            broken = None
+            if rng.random() < FRACTURED:
+                broken = int(rng.integers(FEWEST_FRACTURES, MOST_FRACTURES + 1))
             scan = phantom_scan(
                 number,
                 limits,

@@ -35,6 +35,7 @@ SMALL: Final = 8
 SMALL_WEIGHTS: Final = 1024
 """Numbers in a tensor up to which it is stored in half precision."""
 LARGEST: Final = 127
+"""Whole number that stands for the largest weight of a row."""
 
 
 class Block(nn.Sequential):

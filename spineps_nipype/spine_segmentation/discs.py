@@ -6,6 +6,7 @@ Source: spine-segmentation 0.3.2 for the smallest disc; what else is none, ours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -40,9 +41,7 @@ def find_discs(semantic: NDArray[Any]) -> tuple[NDArray[np.int16], NDArray[np.fl
     centres = component_centroids(components)
     large = [i for i in range(1, count + 1) if sizes[i] >= SMALLEST_DISC]
     large.sort(key=lambda i: -centres[i][2])
-    number = np.zeros(count + 1, dtype=np.int16)
-    number[large] = np.arange(1, len(large) + 1)
-    return number[components], centres[large].reshape(-1, 3)
+    return _numbered(components, large, count), centres[large].reshape(-1, 3)
 
 
 def whole_discs(
@@ -53,9 +52,7 @@ def whole_discs(
     heights = centres[:, 2]
     whole = ~dwarfed(sizes, heights, NEAR, FRAGMENT)
     kept = _spaced(np.flatnonzero(whole), heights, sizes)
-    number = np.zeros(len(centres) + 1, dtype=np.int16)
-    number[1 + kept] = np.arange(1, len(kept) + 1)
-    return number[discs], centres[kept]
+    return _numbered(discs, 1 + kept, len(centres)), centres[kept]
 
 
 def parted_forks(
@@ -83,10 +80,18 @@ def parted_forks(
     if count == len(centres):
         return discs, centres
     middles = component_centroids(out)
-    order = np.argsort(-middles[1:, 2])
-    new = np.zeros(count + 1, dtype=np.int16)
-    new[1 + order] = np.arange(1, count + 1)
-    return new[out], middles[1 + order]
+    order = 1 + np.argsort(-middles[1:, 2])
+    return _numbered(out, order, count), middles[order]
+
+
+def _numbered(
+    components: NDArray[Any], kept: Sequence[int] | NDArray[np.intp], count: int
+) -> NDArray[np.int16]:
+    """Of `count` components those that are kept, numbered in that order."""
+    number = np.zeros(count + 1, dtype=np.int16)
+    number[kept] = np.arange(1, len(kept) + 1)
+    out: NDArray[np.int16] = number[components]
+    return out
 
 
 def _spaced(

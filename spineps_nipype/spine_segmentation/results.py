@@ -36,7 +36,7 @@ class SegmentationResult:
 
 def write_result(result: SegmentationResult, path: Path) -> None:
     """Keep a result; the file appears whole."""
-    rows = [(v.instance, v.name, v.id, v.share, v.margin) for v in result.vertebrae]
+    numbers = [(v.instance, v.id, v.share, v.margin) for v in result.vertebrae]
     labels = result.instance_segmentation
     with whole_file(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(
@@ -45,8 +45,8 @@ def write_result(result: SegmentationResult, path: Path) -> None:
             instances=np.zeros(0, np.int16) if labels is None else labels,
             ids=np.array(list(result.id_to_label), dtype=np.int64),
             names=np.array(list(result.id_to_label.values())),
-            numbers=np.array([(r[0], r[2], r[3], r[4]) for r in rows], float).reshape(-1, 4),
-            vertebrae=np.array([r[1] for r in rows], dtype=str),
+            numbers=np.array(numbers, float).reshape(-1, 4),
+            vertebrae=np.array([v.name for v in result.vertebrae], dtype=str),
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.components import label_components
+from ..core.components import components_by_size
 
 SHARED: Final = 0.5
 """Part of its rows that a stray piece shares with the spine."""
@@ -28,20 +28,18 @@ def without_strays(semantic: NDArray[Any]) -> NDArray[Any]:
     semantic
         0 background, 1 vertebra, 2 disc.
     """
-    pieces, count = label_components(semantic != 0, 3)
+    pieces, count = components_by_size(semantic != 0, 3)
     if count < 2:
         return semantic
-    boxes = ndimage.find_objects(pieces)
-    spine = int(np.bincount(pieces.ravel())[1:].argmax()) + 1
-    first, last = _slices_of((pieces == spine).any(axis=1))
+    first, last = _slices_of((pieces == 1).any(axis=1))
     out = semantic.copy()
-    for piece, (slices, _, rows) in enumerate(boxes, start=1):
+    for piece, box in enumerate(ndimage.find_objects(pieces)[1:], start=2):
+        slices, _, rows = box
         here = last[rows] >= 0
-        if piece == spine or here.mean() <= SHARED:
+        if here.mean() <= SHARED:
             continue
         apart = (slices.stop <= first[rows][here]) | (slices.start > last[rows][here])
         if apart.all():
-            box = boxes[piece - 1]
             out[box][pieces[box] == piece] = 0
     return out
 
