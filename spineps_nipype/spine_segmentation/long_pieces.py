@@ -31,10 +31,16 @@ CUT_ROOM: Final = 0.25
 """How far from even parts of a long vertebra it may be cut, in such parts."""
 
 
-def long_parted(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
+def long_parted(vertebrae: NDArray[np.int16], *, on_top: float = LONG_ON_TOP) -> NDArray[np.int16]:
     """Cut vertebrae of several times the usual length where they are thinnest.
 
     The lowest is left as it is: S1 may be one with what is below it.
+
+    Parameters
+    ----------
+    on_top
+        Multiple of the usual length above which the uppermost is cut; `LONG` where it cannot
+        be C2.
     """
     count = int(vertebrae.max())
     if count < 4:
@@ -50,8 +56,8 @@ def long_parted(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
     part = np.zeros(len(points), dtype=int)
     for n in range(1, count):
         around = np.r_[lengths[max(n - 1 - AROUND, 0) : n - 1], lengths[n : n + AROUND]]
-        usual = _usual_length(around)
-        if lengths[n - 1] > (LONG_ON_TOP if n == 1 else LONG) * usual > 0:
+        usual = usual_size(around)
+        if lengths[n - 1] > (on_top if n == 1 else LONG) * usual > 0:
             own = numbers == n
             pieces = max(2, round((lengths[n - 1] / usual + DISC_SHARE) / (1 + DISC_SHARE)))
             cuts = _thinnest(heights[own], rows[n - 1][[0, -1]], pieces)
@@ -62,9 +68,9 @@ def long_parted(vertebrae: NDArray[np.int16]) -> NDArray[np.int16]:
     return out
 
 
-def _usual_length(lengths: NDArray[Any]) -> float:
-    """Median of lengths weighed by themselves: crumbs and halves of vertebrae count little."""
-    ordered = np.sort(lengths)
+def usual_size(sizes: NDArray[Any]) -> float:
+    """Median of sizes weighed by themselves: crumbs and halves of vertebrae count little."""
+    ordered = np.sort(sizes)
     return float(ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)])
 
 

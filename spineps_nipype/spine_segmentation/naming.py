@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .long_pieces import LONG, long_parted
 from .names import (
+    CLASS_NAMES,
     DISC,
     ID_OF,
     NAME_OF,
@@ -90,27 +92,47 @@ def name_spine(
     if settings.naming == "shift":
         ids = shifted_ids(_odd(split), classes, split.vertebrae > 0)
     else:
-        count = int(split.vertebrae.max())
-        histograms = class_histograms(split.vertebrae, classes, count)
-        by_form = None if form is None else form(split.vertebrae, semantic == DISC)
-        table = _named_pieces(split, histograms, by_form, settings)
-        lookup = np.zeros(count + 1, dtype=np.int16)
-        lookup[[v.instance for v in table]] = [v.id for v in table]
-        ids = lookup[split.vertebrae]
+        ids, table = _named_in_order(split, classes, semantic == DISC, settings, form)
     ids = without_small(ids)
     labels = without_small(_with_discs(ids, semantic == DISC))
     present = {int(n) for n in np.unique(ids) if n}
     return NamedSpine(labels, names_by_neighbours(present), [v for v in table if v.id in present])
 
 
-def _named_pieces(
+def _named_in_order(
     split: Split,
-    histograms: NDArray[np.float64],
-    by_form: NDArray[Any] | None,
+    classes: NDArray[Any],
+    disc: NDArray[np.bool_],
     settings: NamingSettings,
+    form: FormJudge | None,
+) -> tuple[NDArray[np.int16], list[NamedVertebra]]:
+    """Ids of the voxels and names of the pieces.
+
+    Only C2 with its dens is long; an uppermost piece with another name is cut when it is.
+    """
+    vertebrae = split.vertebrae
+    table = _named_pieces(vertebrae, classes, disc, settings, form)
+    if table and table[0].name != CLASS_NAMES[0]:
+        parted = long_parted(vertebrae, on_top=LONG)
+        if parted.max() > vertebrae.max():
+            vertebrae = parted
+            table = _named_pieces(vertebrae, classes, disc, settings, form)
+    lookup = np.zeros(int(vertebrae.max()) + 1, dtype=np.int16)
+    lookup[[v.instance for v in table]] = [v.id for v in table]
+    return lookup[vertebrae], table
+
+
+def _named_pieces(
+    vertebrae: NDArray[np.int16],
+    classes: NDArray[Any],
+    disc: NDArray[np.bool_],
+    settings: NamingSettings,
+    form: FormJudge | None,
 ) -> list[NamedVertebra]:
     """Names of the pieces that are no slivers."""
-    kept = unslivered(split.vertebrae)
+    histograms = class_histograms(vertebrae, classes, int(vertebrae.max()))
+    by_form = None if form is None else form(vertebrae, disc)
+    kept = unslivered(vertebrae)
     named = likeliest_names(histograms[kept], settings, None if by_form is None else by_form[kept])
     return [replace(v, instance=v.instance + kept.start) for v in named]
 

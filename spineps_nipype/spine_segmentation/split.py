@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from ..core.components import component_centroids, component_sizes, dilate, label_components
 from ..errors import EmptyResultError, InputError
 from .discs import find_discs, parted_forks, whole_discs
-from .long_pieces import long_parted
+from .long_pieces import long_parted, usual_size
 from .names import DISC, SMALLEST_STRUCTURE, VERTEBRA
 from .planes import below_plane, plane_normals
 from .settings import Numerics
@@ -28,7 +28,9 @@ SAME_HEIGHT, SAME_DEPTH = 0.5, 0.5
 """Two pieces of bone stand apart when they share more than such a part of the height of the lower,
 and more than such a part of the depth of the thinner lies between them."""
 REAL_VERTEBRA: Final = 0.5
-"""Share of the median vertebra from which on a separate part is a vertebra of its own."""
+"""Share of the usual vertebra from which on a separate part is a vertebra of its own."""
+NEAR: Final = 3
+"""Vertebrae on either side that give the usual size: those of the neck are small."""
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,12 @@ def _tidy(slots: NDArray[np.int16]) -> NDArray[np.int16]:
     slot_of = np.zeros(count + 1, dtype=int)
     slot_of[components.ravel()] = slots.ravel()
     slot_of[0] = 0
-    members = {s: np.flatnonzero(slot_of == s) for s in np.unique(slot_of[1:])}
-    usual = float(np.median([sizes[parts].max() for parts in members.values()]))
+    members = [np.flatnonzero(slot_of == s) for s in np.unique(slot_of[1:])]
+    largest = np.array([sizes[parts].max() for parts in members])
     number = np.zeros(count + 1, dtype=np.int16)
     following = 1
-    for _, parts in sorted(members.items()):
+    for place, parts in enumerate(members):
+        usual = usual_size(largest[max(place - NEAR, 0) : place + NEAR + 1])
         kept: list[int] = []
         for p in sorted(parts.tolist(), key=lambda p: -sizes[p]):
             large = not kept or sizes[p] >= REAL_VERTEBRA * usual

@@ -19,9 +19,9 @@ SHARED: Final = 0.5
 
 
 def without_strays(semantic: NDArray[Any]) -> NDArray[Any]:
-    """Delete what lies beside the largest connected piece, in other slices.
+    """Delete what lies beside a larger connected piece, in other slices.
 
-    Pieces above, below, before and behind it stay: a spine may be found in several.
+    Pieces above, below, before and behind larger ones stay: a spine may be found in several.
 
     Parameters
     ----------
@@ -31,17 +31,32 @@ def without_strays(semantic: NDArray[Any]) -> NDArray[Any]:
     pieces, count = components_by_size(semantic != 0, 3)
     if count < 2:
         return semantic
-    first, last = _slices_of((pieces == 1).any(axis=1))
+    seen = (pieces == 1).any(axis=1)
     out = semantic.copy()
     for piece, box in enumerate(ndimage.find_objects(pieces)[1:], start=2):
-        slices, _, rows = box
-        here = last[rows] >= 0
-        if here.mean() <= SHARED:
-            continue
-        apart = (slices.stop <= first[rows][here]) | (slices.start > last[rows][here])
-        if apart.all():
-            out[box][pieces[box] == piece] = 0
+        own = pieces[box] == piece
+        if _beside(box, seen):
+            out[box][own] = 0
+        else:
+            seen[box[0], box[2]] |= own.any(axis=1)
     return out
+
+
+def _beside(box: tuple[slice, ...], seen: NDArray[np.bool_]) -> bool:
+    """Whether a piece lies in other slices than what is seen of the spine in its rows.
+
+    Parameters
+    ----------
+    box
+        Of the piece.
+    seen
+        Spine (slices, inferior to superior).
+    """
+    slices, _, rows = box
+    first, last = _slices_of(seen[:, rows])
+    here = last >= 0
+    apart = (slices.stop <= first[here]) | (slices.start > last[here])
+    return bool(here.mean() > SHARED and apart.all())
 
 
 def _slices_of(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -21,7 +21,7 @@ from spineps_nipype.spine_segmentation.sequence import TAUGHT, class_histograms,
 from spineps_nipype.spine_segmentation.settings import USUAL_NAMING, NamingSettings
 from spineps_nipype.spine_segmentation.shift import shifted_ids
 
-from .blocks import BODY, block_spine, column
+from .blocks import BODY, DISC, block_spine, column
 
 USUAL = [n for n in ORDER if n not in {"T13", "L6"}]
 
@@ -369,6 +369,21 @@ def test_what_the_form_was_taught_is_what_phantoms_show() -> None:
     lumbar = dict(zip(plan.LUMBAR_COUNTS, plan.LUMBAR_ODDS, strict=True))
     shares = {"T12": thoracic[11], "T13": thoracic[13], "L5": lumbar[4], "L6": lumbar[6]}
     assert shares == TAUGHT
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["T5", "T6", "T7", "T8", "T9", "T10"], ["T5", "T6", "T7", "T8", "T9", "T10"]),
+        (["C2", "C2", "C3", "C4", "C5", "C6"], ["C2", "C3", "C4", "C5", "C6"]),
+    ],
+)
+def test_only_the_axis_is_long(names: list[str], found: list[str]) -> None:
+    """The uppermost piece is as long as two: it is C2 with its dens, or two vertebrae."""
+    semantic, classes = block_spine(names, missing_discs=(0,))
+    top = semantic.shape[2] - BODY
+    semantic[2:4, 7:11, top - BODY - DISC : top - BODY] = 1
+    assert [v.name for v in name_spine(semantic, classes).vertebrae] == found
 
 
 def test_a_sliver_at_the_border_has_no_name() -> None:

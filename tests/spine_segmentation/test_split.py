@@ -104,6 +104,15 @@ def test_vertebrae_that_no_disc_parts_are_cut_where_they_are_thin() -> None:
     assert split_instances(semantic, numerics="original").vertebrae.max() == 5
 
 
+def test_small_vertebrae_of_the_neck_that_no_disc_parts_are_not_lost() -> None:
+    """The five uppermost are less than half as wide as the others."""
+    semantic, _ = block_spine(list("abcdefghijk"), slices=14, missing_discs=(1,))
+    neck = semantic.shape[2] - BODY - 5 * (BODY + DISC)
+    semantic[:, 4:7, neck:] = 0
+    semantic[:, 11:14, neck:] = 0
+    assert column(split_instances(semantic).vertebrae) == list(range(1, 12))
+
+
 def test_two_long_pieces_beside_each_other_are_both_cut() -> None:
     semantic, _ = block_spine(list("abcdefghij"))
     step = BODY + DISC

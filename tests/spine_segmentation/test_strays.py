@@ -13,9 +13,9 @@ STEP = BODY + DISC
 
 
 def wide_spine() -> np.ndarray:
-    """Six vertebrae in the middle of 20 slices."""
+    """Six vertebrae in the middle of 26 slices."""
     semantic, _ = block_spine(list("abcdef"))
-    return np.pad(semantic, ((7, 7), (0, 0), (0, 0)))
+    return np.pad(semantic, ((10, 10), (0, 0), (0, 0)))
 
 
 def test_a_body_with_discs_far_beside_the_spine_is_none() -> None:
@@ -38,9 +38,18 @@ def test_a_spine_in_two_parts_stays(gap: int) -> None:
     np.testing.assert_array_equal(without_strays(semantic), semantic)
 
 
+def test_a_body_far_beside_the_smaller_part_of_a_spine_is_none() -> None:
+    semantic = wide_spine()
+    semantic[..., 5 * STEP : 5 * STEP + DISC] = 0
+    assert len(np.unique(semantic)) == 3
+    seen = semantic.copy()
+    seen[1:3, 10:18, 6 * STEP : 7 * STEP] = 1
+    np.testing.assert_array_equal(without_strays(seen), semantic)
+
+
 def test_pieces_before_and_behind_the_spine_stay() -> None:
     semantic = wide_spine()
-    semantic[9:11, 16:19, 3 * STEP : 4 * STEP] = 1
+    semantic[12:14, 16:19, 3 * STEP : 4 * STEP] = 1
     np.testing.assert_array_equal(without_strays(semantic), semantic)
 
 
