@@ -37,7 +37,7 @@ from training.options import add_real_scans
 from training.plan_measures import plan_measures
 from training.slices_data import CONTRAST_SHARES, CONTRASTS
 from training.slices_net import write_form_onnx
-from training.slices_phantom import sacral_body, sagittal, targets
+from training.slices_phantom import sacral_body, sagittal, targets, window
 from training.spine_segmentation_eval import load_nets
 
 HEADS: Final = {"NAME": len(ORDER)}
@@ -46,6 +46,12 @@ THIN: Final = 0.3
 THICK: Final = 0.7
 """Share of phantoms whose slices have no gaps."""
 PHANTOM_VIEWS: Final = 6
+WINDOWED: Final = 0.7
+"""Share of phantoms that the net sees through a window, as in a scan: it then draws bodies a few
+per cent smaller than in a whole spine, which alone moves names by a level."""
+WINDOW_VIEWS: Final = 2
+FEWEST, MOST = 4, 16
+"""Vertebrae in a window."""
 PREDICTED_SHARE: Final = 0.7
 """Share of sequences in training that are measured on masks of the net."""
 DISTURBANCE: Final = Disturbance(true=0.5, made=0.25, scale=0.025)
@@ -82,10 +88,14 @@ def phantom_views(seed: int, group: int) -> list[View]:
 
 
 def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[View]:
-    """Views of what the first net makes of one phantom."""
+    """Views of what the first net makes of one phantom, whole or through a window."""
     rng = np.random.default_rng((seed, 11, group))
     spacing = (*[float(rng.uniform(0.8, 1.1))] * 2, float(rng.uniform(2.5, 4.5)))
-    phantom = _spine(seed, group, rng, spacing)
+    windowed = rng.random() < WINDOWED
+    limits = None
+    if windowed:
+        limits = window(phantom_seed(seed, group), int(rng.integers(FEWEST, MOST + 1)), rng)
+    phantom = _spine(seed, group, rng, spacing, limits)
     grey = _rendered(phantom, rng)
     image = NII(to_nii(phantom, grey, mask=False), False)
     try:
@@ -93,7 +103,7 @@ def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[
         masks = as_split(np.asarray(mask, np.uint8), of_phantom(phantom, grey))
     except EmptyResultError:
         return []
-    return drawn_views(masks, rng, THIN, PHANTOM_VIEWS)
+    return drawn_views(masks, rng, THIN, WINDOW_VIEWS if windowed else PHANTOM_VIEWS)
 
 
 def as_split(mask: Array, truth: Masks) -> Masks:
@@ -150,11 +160,18 @@ def _rendered(phantom: Phantom, rng: np.random.Generator) -> Array:
     return render(phantom, contrast=contrast, seed=seed, slice_thickness=thick)
 
 
-def _spine(seed: int, group: int, rng: np.random.Generator, spacing: Sequence[float]) -> Phantom:
+def _spine(
+    seed: int,
+    group: int,
+    rng: np.random.Generator,
+    spacing: Sequence[float],
+    limits: tuple[str, str] | None = None,
+) -> Phantom:
+    top, bottom = limits or (None, None)
     return generate(
         phantom_seed(seed, group),
         spacing=spacing,  # type: ignore[arg-type]
-        fov=FieldOfView(width=float(rng.uniform(50, 70))),
+        fov=FieldOfView(top=top, bottom=bottom, width=float(rng.uniform(50, 70))),
     )
 
 

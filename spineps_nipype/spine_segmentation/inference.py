@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import __version__
 from ..core.anatomy import CORPUS_BORDER
 from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest
@@ -108,7 +109,8 @@ class SegmentationInference:
         only_2class_segmentation
             Stop after vertebra and disc.
         cache_dir
-            Folder in which results are kept; ``auto`` and None keep none.
+            Folder in which results are kept for the same input, networks, settings and version of
+            this package; ``auto`` and None keep none.
         spacing
             Voxel size in mm along the axes; without it slices are not resampled.
 
@@ -235,7 +237,7 @@ class SegmentationInference:
         if folder is None or folder == "auto":
             return None
         roles: tuple[Role, ...] = ("semantic",) if two_class else ("semantic", "instance")
-        parts = [repr((self.settings, two_class, spacing and tuple(spacing)))]
+        parts = [repr((__version__, self.settings, two_class, spacing and tuple(spacing)))]
         for role in roles:
             path = self._path(role)
             if path is None:

@@ -202,6 +202,17 @@ def test_results_are_kept_where_asked(runtime: Any, files: tuple[Path, Path]) ->
     assert kept.exists()
 
 
+def test_kept_results_of_another_version_do_not_count(
+    runtime: Any, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = files[0].parent / "kept"
+    model = inference(semantic_model=files[0], instance_model=files[1])
+    model.segment(picture(), cache_dir=folder)
+    monkeypatch.setattr("spineps_nipype.spine_segmentation.inference.__version__", "0.0.0")
+    model.segment(picture(), cache_dir=folder)
+    assert len(list(folder.iterdir())) == 2
+
+
 def test_cuda(runtime: Any, files: tuple[Path, Path]) -> None:
     with pytest.raises(ResourceError, match="cannot use a CUDA device"):
         OnnxNetwork(files[0], "GPU")
