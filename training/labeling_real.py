@@ -138,9 +138,7 @@ def _part_bridged(parts: Array, count: int, discs: Array, spacing: Sequence[floa
     for places in (np.argwhere(labels == k + 1) * scale for k in range(discs_count)):
         if len(places) * scale.prod() < MIN_DISC_MM3:
             continue
-        middle = places.mean(axis=0)
-        normal = np.linalg.svd(np.cov((places - middle).T))[0][:, 2]
-        normal *= np.sign(normal[1]) or 1.0
+        middle, normal = disc_plane(places)
         beside = np.all(np.abs(np.argwhere(parts) * scale - middle) < NEAR_DISC_MM, axis=1)
         near = parts[parts > 0][beside]
         for part in np.unique(near):
@@ -151,6 +149,19 @@ def _part_bridged(parts: Array, count: int, discs: Array, spacing: Sequence[floa
             count += 1
             parts[tuple(bone[lower].T)] = count
     return count
+
+
+def disc_plane(places: Array) -> tuple[Array, Array]:
+    """Middle of a disc, and the direction in which it is thinnest, downward.
+
+    Parameters
+    ----------
+    places
+        Of its voxels, mm (P, I, R).
+    """
+    middle = places.mean(axis=0)
+    normal = np.linalg.svd(np.cov((places - middle).T))[0][:, 2]
+    return middle, normal * (np.sign(normal[1]) or 1.0)
 
 
 def place_of_sacrum(bodies: Array, spacing: Sequence[float]) -> Array:

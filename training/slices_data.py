@@ -19,6 +19,7 @@ from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH, crop_or_pad,
 from training import labeling_real
 from training.loop import Batch, phantom_seed
 from training.real_scans import RealScan
+from training.sacrum_below import place_below
 from training.slices_phantom import (
     CLASS_OF,
     IGNORED,
@@ -141,18 +142,25 @@ def _changed(image: Array, rng: np.random.Generator) -> Array:
 
 
 def spider_targets(
-    mask: Array, spacing: Sequence[float], vertebrae: int | None = None
+    mask: Array,
+    spacing: Sequence[float],
+    vertebrae: int | None = None,
+    *,
+    with_sacrum: bool = False,
 ) -> tuple[Array, Array]:
     """Semantic target and classes of a SPIDER mask, all axes (P, I, R).
 
     A body is what a vertebra has in front of the canal. The sacrum is not in these masks:
-    background beside and below the lowest disc is not known, and neither is what lies above all
-    vertebrae. Names count from the lowest disc as that between L5 and S1.
+    background below the plane of the lowest disc is not known but for the canal and what lies
+    right before S1, and neither is what lies above or below all vertebrae. Names count from the
+    lowest disc as that between L5 and S1.
 
     Parameters
     ----------
     vertebrae
         Number in the scan; where another number of bodies is found, names are not known.
+    with_sacrum
+        Give the body of S1 below the lowest disc as far as it is sure.
     """
     numbers = labeling_real.number_bodies(mask, spacing)
     semantic = np.where(numbers > 0, VERTEBRA, 0).astype(np.uint8)
@@ -163,7 +171,12 @@ def spider_targets(
     unknown = np.ones(len(rows), bool)
     if len(shown):
         unknown = (rows < shown[0]) | (rows > shown[-1])
-    semantic[(semantic == 0) & unknown[None, :, None]] = IGNORED
+    hidden = np.broadcast_to(unknown[None, :, None], mask.shape)
+    sacrum = place_below(mask, numbers, spacing)
+    if sacrum is not None:
+        hidden = (hidden | sacrum.below) & ~sacrum.before
+    hidden = hidden & (mask != labeling_real.CANAL)
+    semantic[(semantic == 0) & hidden] = IGNORED
     names = labeling_real.lumbar_names(int(numbers.max()))
     sure = bool(names) and len(names) == vertebrae and labeling_real.disc_below(numbers, mask)
     table = np.full(256, IGNORED, np.uint8)
@@ -171,13 +184,16 @@ def spider_targets(
     for number, name in names.items() if sure else ():
         table[number] = CLASS_OF.get(name, IGNORED)
     classes = table[numbers]
-    classes[(classes == 0) & unknown[None, :, None]] = IGNORED
+    classes[(classes == 0) & hidden] = IGNORED
+    if sacrum is not None and with_sacrum:
+        semantic[sacrum.top] = VERTEBRA
+        classes[sacrum.top] = CLASS_OF["S1"] if sure else IGNORED
     return semantic, classes
 
 
 def real_slices(scan: RealScan, spacing: Sequence[float], vertebrae: int | None) -> Labelled:
     """A real scan with its targets on pixels of `PIXEL` mm."""
-    semantic, classes = spider_targets(scan.mask, spacing, vertebrae)
+    semantic, classes = spider_targets(scan.mask, spacing, vertebrae, with_sacrum=True)
     steps = [PIXEL / spacing[0], PIXEL / spacing[1]]
     arrays = []
     for array, order in ((scan.image, 1), (semantic, 0), (classes, 0)):

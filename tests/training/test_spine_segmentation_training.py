@@ -94,6 +94,28 @@ def test_spider_masks_become_bodies_with_names() -> None:
     assert (unsure[10, [15, 35, 55], 5] == IGNORED).all()
 
 
+def test_the_top_of_the_sacrum_is_known_from_the_disc_above_it() -> None:
+    mask = np.pad(spider_mask(), ((9, 0), (0, 0), (0, 0)))
+    semantic, classes = spider_targets(mask, (1.0, 1.0, 2.0), 3, with_sacrum=True)
+    assert (semantic[16:27, 70:76] == VERTEBRA).all()
+    assert (classes[16:27, 70:76] == CLASS_OF["S1"]).all()
+    assert (semantic[:8, 70:76] == 0).all()  # right before it
+    assert (semantic[34, 70:78] == 0).all()  # the canal
+    assert (semantic[44, 70:78] == IGNORED).all()
+    assert (semantic[:, 79:] != VERTEBRA).all()
+
+
+def test_nothing_is_known_of_a_tilted_sacrum_behind_the_lowest_body() -> None:
+    """What lies behind L5 at its height may be below the disc."""
+    tilted = np.stack([np.roll(plane, -p, axis=0) for p, plane in enumerate(spider_mask())])
+    semantic, _ = spider_targets(tilted, (1.0, 1.0, 2.0), 3)
+    front, back = tilted[5], tilted[19]
+    last = int(np.flatnonzero((front == 1).any(axis=1))[-1])
+    below = int(np.flatnonzero((back == 2).any(axis=1))[-1]) + 3
+    assert below < last
+    assert (semantic[19, below:last] == IGNORED).all()
+
+
 def test_samples_are_functions_of_the_seed() -> None:
     mask = spider_mask()
     real = real_slices(RealScan("x", mask.astype(np.float32), mask), (1.0, 1.0, 2.0), 3)
