@@ -14,6 +14,8 @@ from scipy import ndimage
 
 from training.labeling_real import CANAL, DISC, MIN_DISC_MM3, disc_plane
 
+GAP_MM: Final = 1.0
+"""Between the disc and bone, for the endplate."""
 TOP_MM: Final = 10.0
 """So much below the lowest disc is the body of S1 beyond doubt: it is almost 30 mm high."""
 CORE: Final = 0.9
@@ -54,7 +56,9 @@ def place_below(mask: Array, bodies: Array, spacing: Sequence[float]) -> SacrumP
         Numbered from the top, see `labeling_real.number_bodies`.
     """
     disc = _lowest_disc(mask == DISC, spacing)
-    if disc is None or np.nonzero(disc)[1].mean() <= np.nonzero(bodies == bodies.max())[1].mean():
+    if disc is None or not bodies.any():
+        return None
+    if np.nonzero(disc)[1].mean() <= np.nonzero(bodies == bodies.max())[1].mean():
         return None
     scale = np.asarray(spacing)
     middle, normal = disc_plane(np.argwhere(disc) * scale)
@@ -68,7 +72,7 @@ def place_below(mask: Array, bodies: Array, spacing: Sequence[float]) -> SacrumP
     inside = (columns >= 0) & (columns < len(surface))
     np.maximum.at(surface, columns[disc & inside], height[disc & inside])
     floor = np.where(inside, surface[np.clip(columns, 0, len(surface) - 1)], np.inf)
-    top = np.isfinite(floor) & (height > floor) & (height < floor + TOP_MM)
+    top = np.isfinite(floor) & (height > floor + GAP_MM) & (height < floor + TOP_MM)
     top &= disc.any(axis=(0, 1)) & (mask != CANAL)
     before = (height > 0) & (height < TOP_MM) & (depth < front - FREE_MM)
     return SacrumPlace(height > 0, top, before)
