@@ -31,7 +31,7 @@ from training.marginal import (
 )
 from training.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.real_scans import training_scans
-from training.semantic_data import FINEST, PATCH, SPACING, SemanticSamples, taught
+from training.semantic_data import FINEST, PATCH, SPACING, SemanticSamples, with_cauda
 
 FEATURES: Final = (16, 32, 64, 96, 128)
 KERNELS: Final = ((1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     network = train(
         network,
         Loss(),
-        SemanticSamples([taught(scan) for scan in scans], options.phantom_share),
+        SemanticSamples([with_cauda(scan) for scan in scans], options.phantom_share),
         loop_options(options, ema_decay=0.998, log_every=50, save_every=250),
     )
     write_package(options.out / "package", network)

@@ -14,17 +14,16 @@ import numpy as np
 from scipy import ndimage
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from spineps_nipype.core.anatomy import CANAL, SACRUM
+from spineps_nipype.core.anatomy import CANAL
 from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate
 from spineps_nipype.phantom.render import render_tissue, smooth_noise
 from spineps_nipype.phantom.tissues import label_table, mirror_table
 from training.labeling_real import CANAL as CANAL_VALUE
 from training.labeling_real import DISC as DISC_VALUE
-from training.labeling_real import MIN_DISC_MM3, number_bodies
+from training.labeling_real import MIN_DISC_MM3
 from training.loop import Batch, phantom_seed
 from training.marginal import CLASS_OF, CLASSES, SPIDER_SETS
 from training.real_scans import RealScan
-from training.sacrum_below import place_below
 
 SPACING: Final = (1.0, 1.0, 2.0)
 FINEST: Final = (1.0, 1.0, 1.0)
@@ -40,12 +39,9 @@ CONTRAST_SHARES: Final = (0.60, 0.12, 0.14, 0.14)
 OUTSIDE: Final = 255
 CAUDA: Final = 4
 """Value for the canal where no cord can be, see `with_cauda`."""
-SACRUM_TOP: Final = 5
-"""Value for the top of the sacrum, see `with_top_of_sacrum`."""
 SPIDER_CODE: Final = {
     **{value: CLASSES + i for i, value in enumerate(SPIDER_SETS)},
     CAUDA: CLASS_OF[CANAL],
-    SACRUM_TOP: CLASS_OF[SACRUM],
 }
 CAUDA_DISC: Final = 4
 """Disc from below, L2 to L3, under which there are nerve roots and no cord."""
@@ -139,21 +135,6 @@ def with_cauda(scan: RealScan) -> RealScan:
     low = mask[:, round(heights[-CAUDA_DISC]) :]
     low[low == CANAL_VALUE] = CAUDA
     return replace(scan, mask=mask)
-
-
-def with_top_of_sacrum(scan: RealScan) -> RealScan:
-    """The scan with `SACRUM_TOP` for the body of S1 as far as the disc above it tells."""
-    place = place_below(scan.mask, number_bodies(scan.mask, FINEST), FINEST)
-    if place is None:
-        return scan
-    mask = scan.mask.copy()
-    mask[place.top & (mask == 0)] = SACRUM_TOP
-    return replace(scan, mask=mask)
-
-
-def taught(scan: RealScan) -> RealScan:
-    """The scan with all that its mask tells without showing it."""
-    return with_cauda(with_top_of_sacrum(scan))
 
 
 def draw_spacing(rng: np.random.Generator) -> tuple[float, float, float]:

@@ -178,7 +178,7 @@ def _spine(
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.slices_form")
-    add_form_options(parser, phantoms=2275, predicted=2275, steps=18000)
+    add_form_options(parser, phantoms=2275, predicted=5000, steps=23000)
     add_real_scans(parser)
     return parser.parse_args(arguments)
 

@@ -24,8 +24,8 @@ NEAR: Final = 80.0
 CLOSE: Final = ((0.4, 1.0), (0.6, 0.5))
 """Parts of the usual distance of two discs below which the smaller is none, given that it is at
 most such a part of the larger."""
-ENCLOSED: Final = 0.5
-"""Part of the voxels around the middle of a disc above which a body lies there."""
+ENCLOSED: Final = 0.35
+"""Part of the plane through a disc above which a body lies in it."""
 ARM: Final = 0.25
 """Smallest share of each of two discs in what they are together."""
 MIN_SPACED: Final = 3
@@ -66,14 +66,15 @@ def parted_forks(
         Mask of the vertebrae.
     """
     out, count = discs.copy(), len(centres)
-    for number, centre in enumerate(centres, start=1):
-        around = tuple(slice(max(round(c) - 1, 0), round(c) + 2) for c in centre)
-        if bone[around].mean() <= ENCLOSED:
-            continue
+    for number in range(1, count + 1):
         points = np.argwhere(discs == number)
         level = np.column_stack([np.ones(len(points)), points[:, :2]])
-        slope = np.linalg.lstsq(level, points[:, 2], rcond=None)[0]
-        lower = points[points[:, 2] < level @ slope]
+        middle = level @ np.linalg.lstsq(level, points[:, 2], rcond=None)[0]
+        rows = np.clip(np.round(middle).astype(int), 0, bone.shape[2] - 1)
+        columns = np.unique(np.column_stack([points[:, :2], rows]), axis=0)
+        if bone[tuple(columns.T)].mean() <= ENCLOSED:
+            continue
+        lower = points[points[:, 2] < middle]
         if ARM <= len(lower) / len(points) <= 1 - ARM:
             count += 1
             out[tuple(lower.T)] = count

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from TPTBox import NII  # noqa: E402
 
-from spineps_nipype.core.anatomy import CANAL, MR_LABELS, SACRUM  # noqa: E402
+from spineps_nipype.core.anatomy import CANAL, MR_LABELS  # noqa: E402
 from spineps_nipype.core.images import save_nii  # noqa: E402
 from spineps_nipype.models.loading import load_semantic  # noqa: E402
 from spineps_nipype.models.package import load_package  # noqa: E402
@@ -28,12 +28,10 @@ from training.real_scans import (  # noqa: E402
 from training.semantic_data import (  # noqa: E402
     CAUDA,
     FINEST,
-    SACRUM_TOP,
     SPACING,
     SemanticSamples,
     draw_phantom,
     with_cauda,
-    with_top_of_sacrum,
 )
 from training.semantic_eval import SPIDER_GROUPS, overlap, phantom_cases, summary  # noqa: E402
 
@@ -70,28 +68,6 @@ def test_the_canal_below_l2_is_no_cord() -> None:
     assert with_cauda(few) is few
     samples = SemanticSamples([with_cauda(scan)], 0.0)(0, 0)
     assert any((sample["target"] == CLASS_OF[CANAL]).any() for sample in samples)
-
-
-def test_the_disc_above_the_sacrum_tells_its_top() -> None:
-    mask = np.zeros((60, 90, 16), np.uint8)
-    mask[40:48] = 3
-    mask[15:35, 10:35] = 1
-    mask[15:35, 37:41] = 2
-    mask[15:35, 43:68] = 1
-    mask[15:35, 70:74] = 2
-    scan = RealScan("sub-x", mask.astype(np.float32), mask)
-    found = with_top_of_sacrum(scan).mask
-    places = np.argwhere(found == SACRUM_TOP)
-    assert places[:, 1].min() in (75, 76)
-    assert places[:, 1].max() in (82, 83)
-    assert places[:, 0].min() >= 15
-    assert places[:, 0].max() < 35
-    assert len(places) > 15 * 6 * 16
-    np.testing.assert_array_equal(found[found != SACRUM_TOP], mask[found != SACRUM_TOP])
-    samples = SemanticSamples([with_top_of_sacrum(scan)], 0.0)(0, 0)
-    assert any((sample["target"] == CLASS_OF[SACRUM]).any() for sample in samples)
-    without = replace(scan, mask=np.where(mask == 2, 0, mask))
-    assert with_top_of_sacrum(without) is without
 
 
 def test_held_out_subjects_are_never_trained_on(tmp_path) -> None:
