@@ -80,7 +80,7 @@ def write(folder: Path, network: nn.Module) -> None:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.sc_epi", description=__doc__)
-    add_loop_options(parser, steps=1400, batch_size=2, learning_rate=3e-3)
+    add_loop_options(parser, steps=4500, batch_size=2, learning_rate=3e-3)
     return parser.parse_args(arguments)
 
 

@@ -26,7 +26,7 @@ SAMPLES: Final = 16
 """Samples made from one phantom."""
 CONTRASTS: Final = ("EPI", "T2w", "random")
 CONTRAST_SHARES: Final = (0.75, 0.1, 0.15)
-CERVICAL_SHARE: Final = 0.7
+CERVICAL_SHARE: Final = 0.55
 NEAR_THE_CORD: Final = 0.75
 REPEATED: Final = 0.3
 """Share of slabs with gaps between the slices: the grid of the model then repeats them."""
