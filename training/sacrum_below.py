@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 
+from spineps_nipype.core.components import (
+    component_centroids,
+    component_sizes,
+    label_components,
+)
 from training.labeling_real import CANAL, DISC, MIN_DISC_MM3, disc_plane
 
 GAP_MM: Final = 1.0
@@ -79,8 +83,8 @@ def place_below(mask: Array, bodies: Array, spacing: Sequence[float]) -> SacrumP
 
 
 def _lowest_disc(discs: Array, spacing: Sequence[float]) -> Array | None:
-    parts, count = ndimage.label(discs)
-    sizes = np.bincount(parts.ravel(), minlength=1) * float(np.prod(spacing))
-    rows = {k: np.nonzero(parts == k)[1].mean() for k in range(1, count + 1)}
-    large = [k for k in rows if sizes[k] >= MIN_DISC_MM3]
-    return parts == max(large, key=rows.__getitem__) if large else None
+    parts, count = label_components(discs, 1)
+    sizes = component_sizes(parts, count)[1:] * float(np.prod(spacing))
+    rows = component_centroids(parts)[1:, 1]
+    large = np.flatnonzero(sizes >= MIN_DISC_MM3)
+    return parts == 1 + large[rows[large].argmax()] if len(large) else None

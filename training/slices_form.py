@@ -47,8 +47,8 @@ THICK: Final = 0.7
 """Share of phantoms whose slices have no gaps."""
 PHANTOM_VIEWS: Final = 6
 WINDOWED: Final = 0.7
-"""Share of phantoms that the net sees through a window, as in a scan: it then draws bodies a few
-per cent smaller than in a whole spine, which alone moves names by a level."""
+"""Share of phantoms that the net sees through a window, as in a scan: it then draws bodies about
+one per cent smaller than in a whole spine, which alone moves names by a level."""
 WINDOW_VIEWS: Final = 2
 FEWEST, MOST = 4, 16
 """Vertebrae in a window."""
@@ -91,9 +91,8 @@ def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[
     """Views of what the first net makes of one phantom, whole or through a window."""
     rng = np.random.default_rng((seed, 11, group))
     spacing = (*[float(rng.uniform(0.8, 1.1))] * 2, float(rng.uniform(2.5, 4.5)))
-    windowed = rng.random() < WINDOWED
     limits = None
-    if windowed:
+    if rng.random() < WINDOWED:
         limits = window(phantom_seed(seed, group), int(rng.integers(FEWEST, MOST + 1)), rng)
     phantom = _spine(seed, group, rng, spacing, limits)
     grey = _rendered(phantom, rng)
@@ -103,7 +102,7 @@ def predicted_views(nets: SegmentationInference, seed: int, group: int) -> list[
         masks = as_split(np.asarray(mask, np.uint8), of_phantom(phantom, grey))
     except EmptyResultError:
         return []
-    return drawn_views(masks, rng, THIN, WINDOW_VIEWS if windowed else PHANTOM_VIEWS)
+    return drawn_views(masks, rng, THIN, WINDOW_VIEWS if limits else PHANTOM_VIEWS)
 
 
 def as_split(mask: Array, truth: Masks) -> Masks:
