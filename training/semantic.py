@@ -20,7 +20,7 @@ from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
 from training import nnunet
 from training.calibration import with_shifts
-from training.loop import load_average, train
+from training.loop import train
 from training.marginal import (
     CLASS_WEIGHTS,
     CLASSES,
@@ -32,8 +32,9 @@ from training.marginal import (
 from training.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.real_scans import training_scans
 from training.semantic_data import FINEST, PATCH, SPACING, SemanticSamples, with_cauda
+from training.widening import widen
 
-FEATURES: Final = (16, 32, 64, 96, 128)
+FEATURES: Final = (24, 48, 96, 160, 224)
 KERNELS: Final = ((1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
 """Thick slices: the finest levels look within them only. Axes are R, I, P."""
 STRIDES: Final = ((1, 1, 1), (1, 2, 2), (1, 2, 2), (2, 2, 2), (2, 2, 2))
@@ -58,9 +59,9 @@ SHIFTS: Final = {
     **dict.fromkeys((41, 42), -0.7),
     **dict.fromkeys(range(43, 49), -1.2),
     49: -0.7,
-    60: -1.8,
-    61: -1.1,
-    62: -0.4,
+    60: -1.4,
+    61: -0.6,
+    62: -0.6,
     100: -0.7,
 }
 """Added to the scores of labels in the package. The loss weighs them more than the background, so
@@ -114,7 +115,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add_loop_options(parser, steps=20000, batch_size=1, learning_rate=2e-3, workers=1)
     add_real_scans(parser)
     parser.add_argument("--phantom-share", type=float, default=0.5)
-    parser.add_argument("--init", type=Path, help="checkpoint of another run to start from")
+    parser.add_argument(
+        "--init",
+        type=Path,
+        help="checkpoint of another run to start from, as wide as this one or narrower",
+    )
     return parser.parse_args(arguments)
 
 
@@ -124,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up(options)
     network = build_network()
     if options.init:
-        network = load_average(options.init, network).train()
+        start = torch.load(options.init, map_location="cpu", weights_only=True)["ema"]
+        network = widen(network, start).train()
     scans = training_scans(options.real, FINEST, options.out / "cache") if options.real else []
     network = train(
         network,

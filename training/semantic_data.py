@@ -78,14 +78,14 @@ class SemanticSamples:
         rng = np.random.default_rng((seed, 2, group))
         if self.real and rng.random() >= self.phantom_share:
             return [self._real(rng) for _ in range(SAMPLES)]
-        phantom = draw_phantom(phantom_seed(seed, group), rng, draw_spacing(rng))
+        phantom = draw_phantom(phantom_seed(seed, group), rng)
         return [self._phantom(phantom, rng) for _ in range(SAMPLES)]
 
     def _real(self, rng: np.random.Generator) -> Batch:
         scan = self.real[int(rng.integers(len(self.real)))]
         centre = patch_centre(scan.mask, self.patch, rng, NEAR_A_REAL_SPINE)
         places = patch_places(self.patch, centre, rng, widest=1.35)
-        places[2] = centre[2] + (places[2] - centre[2]) * draw_spacing(rng)[2] / FINEST[2]
+        places[2] = centre[2] + (places[2] - centre[2]) * draw_step(rng) / FINEST[2]
         image = map_coordinates(scan.image, places, order=1, cval=-1e3)
         values = map_coordinates(scan.mask, places, order=0, cval=OUTSIDE)
         outside = (values == OUTSIDE) | (image < -1e2)
@@ -100,6 +100,8 @@ class SemanticSamples:
     def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
         centre = patch_centre(phantom.spine, self.patch, rng, NEAR_THE_SPINE)
         places = patch_places(self.patch, centre, rng, widest=1.15)
+        step = draw_step(rng)
+        places[2] = centre[2] + (places[2] - centre[2]) * step / FINEST[2]
         tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
         ones = np.ones(phantom.tissue.shape, np.uint8)
         outside = map_coordinates(ones, places, order=0, cval=0) == 0
@@ -108,7 +110,7 @@ class SemanticSamples:
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
         thick = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.5 else None
         image = render_tissue(
-            tissue, phantom.spacing, rng, contrast=contrast, slice_thickness=thick
+            tissue, (*FINEST[:2], step), rng, contrast=contrast, slice_thickness=thick
         )
         table = np.array([CLASS_OF.get(int(v), 0) for v in range(256)])
         codes = table[label_table()[tissue]]
@@ -137,16 +139,18 @@ def with_cauda(scan: RealScan) -> RealScan:
     return replace(scan, mask=mask)
 
 
-def draw_spacing(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Spacing between the bounds of the model grid."""
-    thick = FINEST[2] if rng.random() < FINEST_SHARE else float(rng.uniform(FINEST[2], SPACING[2]))
-    return (*SPACING[:2], thick)
+def draw_step(rng: np.random.Generator) -> float:
+    """Distance of slices (mm) between the bounds of the model grid."""
+    return FINEST[2] if rng.random() < FINEST_SHARE else float(rng.uniform(FINEST[2], SPACING[2]))
 
 
 def draw_phantom(
-    seed: int, rng: np.random.Generator, spacing: tuple[float, float, float] = SPACING
+    seed: int, rng: np.random.Generator, spacing: tuple[float, float, float] = FINEST
 ) -> Phantom:
-    """A window on a phantom: mostly lumbar, from thin slabs to wide volumes."""
+    """A window on a phantom: mostly lumbar, from thin slabs to wide volumes.
+
+    Bone that is drawn in thick slices is nearly all cortex, hence the fine grid.
+    """
     names = draw_plan(seed).levels
     count = len(names)
     if rng.random() < LUMBAR_SHARE:

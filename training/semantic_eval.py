@@ -27,7 +27,15 @@ from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.models.loading import load_semantic
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import SemanticModel
-from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate, render, to_nii
+from spineps_nipype.phantom import (
+    FieldOfView,
+    Phantom,
+    draw_plan,
+    generate,
+    join_slices,
+    render,
+    to_nii,
+)
 from spineps_nipype.settings import PreprocessSettings, SemanticSettings
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.semantic import segment_semantic
@@ -45,8 +53,10 @@ SPIDER_GROUPS: Final[Groups] = {
 LABEL_GROUPS: Final[Groups] = {
     anatomy.SPINE_NAMES[label]: ((label,), (label,)) for label in anatomy.MR_LABELS
 } | {"Vertebra_Corpus_border": ((49, 50), (49, 50))}
-PHANTOM_SPACING: Final = (1.0, 1.0, 3.3)
-"""A usual sagittal scan: P, I, R in mm."""
+THIN_SPACING: Final = (1.0, 1.0, 1.1)
+"""Grid on which phantoms are drawn: P, I, R in mm."""
+JOINED: Final = 3
+"""Slices of that grid in one of the scan, which is a usual sagittal one: 1 x 1 x 3.3 mm."""
 VIEWS: Final = ("lumbar", "thoracic", "whole")
 
 Array = np.ndarray
@@ -95,19 +105,25 @@ def phantom_cases(
     seeds: Sequence[int],
     view: str,
     contrast: str = "T2w",
-    spacing: tuple[float, float, float] = PHANTOM_SPACING,
+    joined: int = JOINED,
 ) -> Iterable[Case]:
     """Held-out phantoms, each rendered with its own seed."""
     for seed in seeds:
-        if seed not in HELD_OUT_SEEDS:
-            raise ValueError(f"phantom {seed} is not held out")
-        phantom = phantom_view(seed, view, spacing)
-        thick = spacing[2] if contrast != "CT" else None
-        grey = render(phantom, contrast=contrast, seed=seed, slice_thickness=thick)
+        phantom, grey = phantom_scan(seed, view, contrast, joined)
         is_ct = contrast == "CT"
         image = NII(to_nii(phantom, grey, mask=False), False)
         guess = segment(image, model, is_ct=is_ct, floor=-1024.0 if is_ct else 0.0)
         yield Case(f"{view}-{seed:03d}", overlap(phantom.spine, guess, LABEL_GROUPS))
+
+
+def phantom_scan(
+    seed: int, view: str, contrast: str = "T2w", joined: int = JOINED
+) -> tuple[Phantom, Array]:
+    """A held-out phantom in thick slices, and its image."""
+    if seed not in HELD_OUT_SEEDS:
+        raise ValueError(f"phantom {seed} is not held out")
+    thin = phantom_view(seed, view, THIN_SPACING)
+    return join_slices(thin, joined), render(thin, contrast=contrast, seed=seed, joined=joined)
 
 
 def phantom_view(seed: int, view: str, spacing: tuple[float, float, float]) -> Phantom:
@@ -182,6 +198,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--phantoms", type=int, default=0, help="held-out phantoms a view")
     parser.add_argument("--views", nargs="+", choices=VIEWS, default=["lumbar"])
     parser.add_argument("--contrasts", nargs="+", default=["T2w"])
+    parser.add_argument("--joined", type=int, default=JOINED, help="slices of 1.1 mm in one")
     parser.add_argument("--crops", action="store_true", help="the two crops of TPTBox")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
@@ -198,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for view in options.views if options.phantoms else ():
         for contrast in options.contrasts:
             streams[f"phantoms {view} {contrast}"] = phantom_cases(
-                model, range(options.phantoms), view, contrast
+                model, range(options.phantoms), view, contrast, options.joined
             )
     if options.crops:
         streams["TPTBox crops"] = crop_cases(model)

@@ -20,7 +20,7 @@ from TPTBox import NII
 from spineps_nipype.core.images import load_image, load_mask
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.models.inference.semantic import SemanticNetwork
-from spineps_nipype.phantom import render, to_nii
+from spineps_nipype.phantom import to_nii
 from spineps_nipype.totalspineseg.labels import (
     C1,
     CANAL,
@@ -38,10 +38,9 @@ from spineps_nipype.totalspineseg.steps import run_step1, run_step2
 from spineps_nipype.totalspineseg.weights import load_step, load_weights
 from training.real_scans import held_out_subjects, scan_pairs
 from training.semantic_eval import (
-    PHANTOM_SPACING,
     Case,
     overlap,
-    phantom_view,
+    phantom_scan,
     summary,
     write_table,
 )
@@ -127,8 +126,7 @@ def real_cases(networks: Networks, root: Path) -> Iterable[tuple[Case, tuple[int
 def phantom_cases(networks: Networks, seeds: Sequence[int], view: str) -> Iterable[Case]:
     """Held-out phantoms of a view."""
     for seed in seeds:
-        phantom = phantom_view(seed, view, PHANTOM_SPACING)
-        grey = render(phantom, seed=seed, slice_thickness=PHANTOM_SPACING[2])
+        phantom, grey = phantom_scan(seed, view)
         image = NII(to_nii(phantom, grey, mask=False), False)
         guess = segment(image, networks)
         yield Case(f"{view}-{seed:03d}", overlap(phantom_codes(phantom), guess, PHANTOM_GROUPS))

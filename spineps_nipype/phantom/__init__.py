@@ -10,6 +10,7 @@ from .files import to_nii, write_lumbar_demo, write_scan
 from .generate import FieldOfView, Phantom, generate
 from .plan import Anomalies, SpinePlan, draw_plan
 from .render import CONTRASTS, render
+from .slices import join_slices
 
 __all__ = [
     "CONTRASTS",
@@ -19,6 +20,7 @@ __all__ = [
     "SpinePlan",
     "draw_plan",
     "generate",
+    "join_slices",
     "render",
     "to_nii",
     "write_lumbar_demo",

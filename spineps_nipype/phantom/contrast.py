@@ -20,8 +20,8 @@ MEANS: Final[dict[Tissue, tuple[float, float, float, float]]] = {
     # tissue: T2w, T1w, CT, EPI
     _T.AIR: (0.0, 0.0, -1.0, 0.0),
     _T.FAT: (0.72, 0.95, -0.10, 0.10),
-    _T.MUSCLE: (0.14, 0.35, 0.055, 0.35),
-    _T.PSOAS: (0.14, 0.35, 0.055, 0.35),
+    _T.MUSCLE: (0.07, 0.35, 0.055, 0.35),
+    _T.PSOAS: (0.07, 0.35, 0.055, 0.35),
     _T.VESSEL: (0.20, 0.30, 0.06, 0.30),
     _T.ORGAN: (0.35, 0.40, 0.04, 0.45),
     _T.ORGAN_BRIGHT: (0.50, 0.30, 0.03, 0.55),
@@ -55,6 +55,9 @@ MEANS: Final[dict[Tissue, tuple[float, float, float, float]]] = {
     _T.ANNULUS: (0.14, 0.40, 0.09, 0.25),
     _T.NUCLEUS: (0.40, 0.38, 0.08, 0.45),
 }
+"""Muscle in T2w: with a T2 near 35 ms and an echo after 90 ms it keeps 7 % of what fluid gives.
+In 30 scans of SPIDER marrow of the arches is 2.9 to 8.7 times as bright as what lies around them.
+"""
 CORTEX: Final = (0.07, 0.12, 0.65, 0.05)
 """Signal of cortical bone in the same contrasts."""
 FREE: Final = {

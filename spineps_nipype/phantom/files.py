@@ -15,9 +15,12 @@ from .generate import FieldOfView, Phantom, generate
 from .geometry import Array
 from .plan import Anomalies
 from .render import render
+from .slices import join_slices
 
-DEMO_SPACING: Final = (0.9, 0.9, 3.3)
-"""Voxel size of the demo scan in P, I, R (mm): a usual clinical sagittal scan."""
+DEMO_SPACING: Final = (0.9, 0.9, 1.1)
+"""Grid on which the demo scan is drawn: P, I, R in mm."""
+DEMO_JOINED: Final = 3
+"""Slices of that grid in one of the scan, which is a usual clinical one: 0.9 x 0.9 x 3.3 mm."""
 DEMO_SEED: Final = 20240
 DESCRIPTION: Final = {
     "Name": "Synthetic spines",
@@ -113,5 +116,6 @@ def write_lumbar_demo(
         fov=FieldOfView(top="T11", bottom="sacrum", width=76.0, below=75.0),
         anomalies=Anomalies(thoracic=12, lumbar=5, fractures=0, scoliosis_deg=3.0),
     )
-    image = render(phantom, contrast="T2w", seed=seed, noise=0.02)
-    return write_scan(bids_root, subject, phantom, image, masks=masks)["image"]
+    image = render(phantom, contrast="T2w", seed=seed, noise=0.02, joined=DEMO_JOINED)
+    thick = join_slices(phantom, DEMO_JOINED)
+    return write_scan(bids_root, subject, thick, image, masks=masks)["image"]

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d, zoom
 from .contrast import CONTRASTS, draw_intensities
 from .generate import Phantom
 from .geometry import Array
+from .slices import mean_slices
 
 __all__ = ["CONTRASTS", "render", "render_tissue"]
 
@@ -24,6 +25,7 @@ def render(
     seed: int = 0,
     slice_thickness: float | None = None,
     slice_axis: int = 2,
+    joined: int = 1,
     noise: float | None = None,
     displaced: bool = True,
 ) -> Array:
@@ -40,6 +42,9 @@ def render(
         the voxels as they are.
     slice_axis
         Array axis across the slices: 2 is sagittal, 1 axial, 0 coronal.
+    joined
+        Number of slices along R of which the image shows the mean, see `join_slices`; instead of
+        `slice_thickness`, and without a way back to the grid.
     noise
         Standard deviation relative to the brightest tissue; None draws it.
     displaced
@@ -47,7 +52,7 @@ def render(
 
     Returns
     -------
-    ndarray of float32, shape of the phantom
+    ndarray of float32, shape of the phantom, or of the joined one
         CT in Hounsfield units; all other contrasts are not negative, fluid near 1000 in T2w.
     """
     return render_tissue(
@@ -57,6 +62,7 @@ def render(
         contrast=contrast,
         slice_thickness=slice_thickness,
         slice_axis=slice_axis,
+        joined=joined,
         noise=noise,
         displaced=displaced,
     )
@@ -70,6 +76,7 @@ def render_tissue(
     contrast: str = "T2w",
     slice_thickness: float | None = None,
     slice_axis: int = 2,
+    joined: int = 1,
     noise: float | None = None,
     displaced: bool = True,
 ) -> Array:
@@ -83,6 +90,8 @@ def render_tissue(
     image *= 1 + smooth_noise(tissue.shape, (12, 14, 8), rng) * np.float32(rng.uniform(0, 0.12))
     blur = rng.uniform(0.3, 0.7) / np.asarray(spacing)
     image = gaussian_filter(image, blur, truncate=2.5)
+    if joined > 1:
+        image = mean_slices(image, joined)
     loudest = 0.12 if contrast == "CT" else 0.06
     level = rng.uniform(0.008, loudest) if noise is None else noise
     thick = slice_thickness or 0.0
