@@ -18,6 +18,11 @@ import numpy as np
 from scipy import ndimage
 
 from spineps_nipype.core import anatomy
+from spineps_nipype.core.components import (
+    component_centroids,
+    component_sizes,
+    label_components,
+)
 from spineps_nipype.core.images import load_image, load_mask
 from training import labeling_data
 from training.labeling_data import NamedSpine, draw_samples
@@ -129,6 +134,25 @@ def number_bodies(mask: Array, spacing: Sequence[float]) -> Array:
     for number, part in enumerate(sorted(kept, key=heights.__getitem__), start=1):
         table[part] = number
     return table[parts]
+
+
+def large_discs(discs: Array, spacing: Sequence[float]) -> tuple[Array, Array, Array]:
+    """Discs of a mask (P, I, R) without its specks.
+
+    Parameters
+    ----------
+    spacing
+        Voxel size, mm.
+
+    Returns
+    -------
+    parts, numbers, rows
+        All pieces numbered, the numbers of the discs, and the row of the middle of each disc.
+    """
+    parts, count = label_components(discs, 1)
+    sizes = component_sizes(parts, count)[1:] * float(np.prod(spacing))
+    large = np.flatnonzero(sizes >= MIN_DISC_MM3)
+    return parts, 1 + large, component_centroids(parts)[1:, 1][large]
 
 
 def _part_bridged(parts: Array, count: int, discs: Array, spacing: Sequence[float]) -> int:

@@ -181,9 +181,15 @@ def train(
     return ema.network
 
 
+def average_weights(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a checkpoint."""
+    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["ema"]
+    return weights
+
+
 def load_average(path: Path, network: nn.Module) -> nn.Module:
     """Network with the averaged weights of a checkpoint."""
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["ema"])
+    network.load_state_dict(average_weights(path))
     return network.eval()
 
 

@@ -11,12 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from spineps_nipype.core.components import (
-    component_centroids,
-    component_sizes,
-    label_components,
-)
-from training.labeling_real import CANAL, DISC, MIN_DISC_MM3, disc_plane
+from training.labeling_real import CANAL, DISC, disc_plane, large_discs
 
 GAP_MM: Final = 1.0
 """Between the disc and bone, for the endplate."""
@@ -83,8 +78,5 @@ def place_below(mask: Array, bodies: Array, spacing: Sequence[float]) -> SacrumP
 
 
 def _lowest_disc(discs: Array, spacing: Sequence[float]) -> Array | None:
-    parts, count = label_components(discs, 1)
-    sizes = component_sizes(parts, count)[1:] * float(np.prod(spacing))
-    rows = component_centroids(parts)[1:, 1]
-    large = np.flatnonzero(sizes >= MIN_DISC_MM3)
-    return parts == 1 + large[rows[large].argmax()] if len(large) else None
+    parts, numbers, rows = large_discs(discs, spacing)
+    return parts == numbers[rows.argmax()] if len(numbers) else None

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from spineps_nipype.core.anatomy import CANAL
@@ -20,7 +19,7 @@ from spineps_nipype.phantom.render import render_tissue, smooth_noise
 from spineps_nipype.phantom.tissues import label_table, mirror_table
 from training.labeling_real import CANAL as CANAL_VALUE
 from training.labeling_real import DISC as DISC_VALUE
-from training.labeling_real import MIN_DISC_MM3
+from training.labeling_real import large_discs
 from training.loop import Batch, phantom_seed
 from training.marginal import CLASS_OF, CLASSES, SPIDER_SETS
 from training.real_scans import RealScan
@@ -85,7 +84,7 @@ class SemanticSamples:
         scan = self.real[int(rng.integers(len(self.real)))]
         centre = patch_centre(scan.mask, self.patch, rng, NEAR_A_REAL_SPINE)
         places = patch_places(self.patch, centre, rng, widest=1.35)
-        places[2] = centre[2] + (places[2] - centre[2]) * draw_step(rng) / FINEST[2]
+        places = apart(places, centre, draw_step(rng))
         image = map_coordinates(scan.image, places, order=1, cval=-1e3)
         values = map_coordinates(scan.mask, places, order=0, cval=OUTSIDE)
         outside = (values == OUTSIDE) | (image < -1e2)
@@ -101,7 +100,7 @@ class SemanticSamples:
         centre = patch_centre(phantom.spine, self.patch, rng, NEAR_THE_SPINE)
         places = patch_places(self.patch, centre, rng, widest=1.15)
         step = draw_step(rng)
-        places[2] = centre[2] + (places[2] - centre[2]) * step / FINEST[2]
+        places = apart(places, centre, step)
         tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
         ones = np.ones(phantom.tissue.shape, np.uint8)
         outside = map_coordinates(ones, places, order=0, cval=0) == 0
@@ -127,14 +126,11 @@ def with_cauda(scan: RealScan) -> RealScan:
 
     SPIDER's masks join cord and canal, and roots look like a cord; its lowest disc is L5 to S1.
     """
-    parts, count = ndimage.label(scan.mask == DISC_VALUE)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)
-    discs = [k for k in range(1, count + 1) if sizes[k] * np.prod(FINEST) >= MIN_DISC_MM3]
-    if len(discs) <= CAUDA_DISC:
+    _, _, rows = large_discs(scan.mask == DISC_VALUE, FINEST)
+    if len(rows) <= CAUDA_DISC:
         return scan
-    heights = sorted(float(np.nonzero(parts == k)[1].mean()) for k in discs)
     mask = scan.mask.copy()
-    low = mask[:, round(heights[-CAUDA_DISC]) :]
+    low = mask[:, round(np.sort(rows)[-CAUDA_DISC]) :]
     low[low == CANAL_VALUE] = CAUDA
     return replace(scan, mask=mask)
 
@@ -201,6 +197,12 @@ def patch_places(
         (sin * p + cos * i) * scale / aspect + centre[1],
         r * across + tilt * i + centre[2],
     ]
+
+
+def apart(places: Sequence[Array], centre: Sequence[float], step: float) -> list[Array]:
+    """Places of a patch of the finest grid, with slices `step` mm apart."""
+    p, i, r = places
+    return [p, i, centre[2] + (r - centre[2]) * step / FINEST[2]]
 
 
 def finished(image: Array, codes: Array, outside: Array, rng: np.random.Generator) -> Batch:

@@ -122,11 +122,11 @@ def phantom_scan(
     """A held-out phantom in thick slices, and its image."""
     if seed not in HELD_OUT_SEEDS:
         raise ValueError(f"phantom {seed} is not held out")
-    thin = phantom_view(seed, view, THIN_SPACING)
+    thin = phantom_view(seed, view)
     return join_slices(thin, joined), render(thin, contrast=contrast, seed=seed, joined=joined)
 
 
-def phantom_view(seed: int, view: str, spacing: tuple[float, float, float]) -> Phantom:
+def phantom_view(seed: int, view: str) -> Phantom:
     """Lumbar (T11 to sacrum), thoracic (nine vertebrae) or whole spine of a seed."""
     names = draw_plan(seed).levels
     if view == "lumbar":
@@ -135,7 +135,7 @@ def phantom_view(seed: int, view: str, spacing: tuple[float, float, float]) -> P
         fov = FieldOfView(top="T2", bottom="T10", width=70.0)
     else:
         fov = FieldOfView(width=80.0)
-    return generate(seed, spacing=spacing, fov=fov)
+    return generate(seed, spacing=THIN_SPACING, fov=fov)
 
 
 def crop_cases(model: SemanticModel) -> Iterable[Case]:

@@ -44,11 +44,12 @@ def _fill(name: str, wide: Tensor, weight: Tensor) -> None:
     if weight.dim() == 1:
         wide[: len(weight)] = weight
         return
-    if ".transpconvs." in name:  # their first axis is the input
+    transposed = ".transpconvs." in name
+    if transposed:  # its first axis is the input
         wide, weight = wide.transpose(0, 1), weight.transpose(0, 1)
     outputs, inputs = weight.shape[:2]
     columns = list(range(inputs))
-    if ".transpconvs." not in name and "decoder.stages." in name and ".convs.0." in name:
+    if not transposed and "decoder.stages." in name and ".convs.0." in name:
         half = wide.shape[1] // 2  # its input is what comes from below, then what was skipped
         columns = [k if k < inputs // 2 else half + k - inputs // 2 for k in columns]
     wide[:outputs] = 0
