@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import affine_transform, gaussian_filter, map_coordinates
 
 from spineps_nipype.core.anatomy import CANAL
 from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate
 from spineps_nipype.phantom.render import render_tissue, smooth_noise
+from spineps_nipype.phantom.slices import common_slices, take_slices
 from spineps_nipype.phantom.tissues import label_table, mirror_table
 from training.labeling_real import CANAL as CANAL_VALUE
 from training.labeling_real import DISC as DISC_VALUE
@@ -42,12 +43,19 @@ SPIDER_CODE: Final = {
     **{value: CLASSES + i for i, value in enumerate(SPIDER_SETS)},
     CAUDA: CLASS_OF[CANAL],
 }
+CODES: Final = np.array([CLASS_OF.get(value, 0) for value in range(256)])
+"""Code of every SPINEPS label."""
 CAUDA_DISC: Final = 4
 """Disc from below, L2 to L3, under which there are nerve roots and no cord."""
 LUMBAR_SHARE: Final = 0.65
 NEAR_THE_SPINE: Final = 0.6
 NEAR_A_REAL_SPINE: Final = 0.5
 """Shares of patches around the spine; the others lie anywhere, also in the fat of the back."""
+THICK_SHARE: Final = 0.4
+"""Share of phantom patches in slices thicker than those of the model grid, as scanners make them."""
+THICK: Final = (2.2, 4.8)
+"""Their thickness in mm; each is the mean of `JOINED` thin ones."""
+JOINED: Final = 3
 CLUTTERED: Final = 0.5
 """Share of phantom patches whose soft tissue gets streaks and blobs of any brightness."""
 
@@ -98,27 +106,80 @@ class SemanticSamples:
 
     def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
         centre = patch_centre(phantom.spine, self.patch, rng, NEAR_THE_SPINE)
-        places = patch_places(self.patch, centre, rng, widest=1.15)
-        step = draw_step(rng)
-        places = apart(places, centre, step)
-        tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
-        ones = np.ones(phantom.tissue.shape, np.uint8)
-        outside = map_coordinates(ones, places, order=0, cval=0) == 0
-        if rng.random() < 0.5:
-            tissue, outside = mirror_table()[tissue][..., ::-1], outside[..., ::-1]
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
-        thick = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.5 else None
-        image = render_tissue(
-            tissue, (*FINEST[:2], step), rng, contrast=contrast, slice_thickness=thick
-        )
-        table = np.array([CLASS_OF.get(int(v), 0) for v in range(256)])
-        codes = table[label_table()[tissue]]
+        drawn = _thick_patch if rng.random() < THICK_SHARE else _thin_patch
+        image, labels, outside = drawn(phantom, centre, self.patch, contrast, rng)
+        codes = CODES[labels]
         image = (image - image.mean()) / (image.std() + 1e-6)
         if rng.random() < CLUTTERED:
             image = cluttered(image, codes == 0, rng)
         # The network sees a scan normalised as a whole, of which a patch is an uneven part.
         image = image * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 0.3)
-        return finished(image, codes, outside.copy(), rng)
+        return finished(image, codes, outside, rng)
+
+
+def _thin_patch(
+    phantom: Phantom,
+    centre: Sequence[float],
+    patch: tuple[int, int, int],
+    contrast: str,
+    rng: np.random.Generator,
+) -> tuple[Array, Array, Array]:
+    """Image, labels and what lies outside the phantom, on any model grid."""
+    step = draw_step(rng)
+    tissue, outside = _tissue_patch(phantom, centre, patch, step, rng)
+    blurred = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.5 else None
+    image = render_tissue(
+        tissue, (*FINEST[:2], step), rng, contrast=contrast, slice_thickness=blurred
+    )
+    return image, label_table()[tissue], outside
+
+
+def _thick_patch(
+    phantom: Phantom,
+    centre: Sequence[float],
+    patch: tuple[int, int, int],
+    contrast: str,
+    rng: np.random.Generator,
+) -> tuple[Array, Array, Array]:
+    """The same from thick slices, brought to the coarsest model grid as the pipeline does it."""
+    thick = float(rng.uniform(*THICK))
+    step = SPACING[2] / thick
+    count = int(np.ceil(patch[2] * step)) + 1
+    size = (*patch[:2], count * JOINED)
+    tissue, outside = _tissue_patch(phantom, centre, size, thick / JOINED, rng)
+    image = render_tissue(
+        tissue, (*FINEST[:2], thick / JOINED), rng, contrast=contrast, joined=JOINED
+    )
+    labels = label_table()[tissue]
+    chosen = common_slices(labels, JOINED)
+    first = float(rng.uniform(0, count - 1 - (patch[2] - 1) * step))
+
+    def regular(array: Array, order: int) -> Array:
+        return affine_transform(array, (1, 1, step), (0, 0, first), patch, order=order)
+
+    return (
+        regular(image, 3),
+        regular(take_slices(labels, chosen, JOINED), 0),
+        regular(take_slices(outside, chosen, JOINED), 0),
+    )
+
+
+def _tissue_patch(
+    phantom: Phantom,
+    centre: Sequence[float],
+    patch: tuple[int, int, int],
+    step: float,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Tissue of a moved patch, mirrored half the time, and what lies outside the phantom."""
+    places = apart(patch_places(patch, centre, rng, widest=1.15), centre, step)
+    tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
+    ones = np.ones(phantom.tissue.shape, np.uint8)
+    outside = map_coordinates(ones, places, order=0, cval=0) == 0
+    if rng.random() < 0.5:
+        tissue, outside = mirror_table()[tissue][..., ::-1], outside[..., ::-1]
+    return tissue, outside.copy()
 
 
 def with_cauda(scan: RealScan) -> RealScan:

@@ -34,12 +34,12 @@ def join_slices(phantom: Phantom, count: int) -> Phantom:
     """
     p, i, r = phantom.origin
     step = phantom.spacing[2]
-    chosen = _most_common(phantom.spine, count)
+    chosen = common_slices(phantom.spine, count)
     return replace(
         phantom,
-        tissue=_taken(phantom.tissue, chosen, count),
-        spine=_taken(phantom.spine, chosen, count),
-        vert=_taken(phantom.vert, chosen, count),
+        tissue=take_slices(phantom.tissue, chosen, count),
+        spine=take_slices(phantom.spine, chosen, count),
+        vert=take_slices(phantom.vert, chosen, count),
         spacing=(*phantom.spacing[:2], step * count),
         origin=(p, i, r + step * (count - 1) / 2),
     )
@@ -58,14 +58,17 @@ def _grouped(array: Array, count: int) -> Array:
     return array[..., : groups * count].reshape(*array.shape[:2], groups, count)
 
 
-def _most_common(labels: Array, count: int) -> Array:
-    """Which slice of its group shows the label that most of the group have: (P, I, groups)."""
+def common_slices(labels: Array, count: int) -> Array:
+    """Which slice of its group shows the label that most of the group have: int, (P, I, groups).
+
+    Of labels that are equally common, the one nearer the middle of the group.
+    """
     members = _grouped(labels, count)
     from_the_middle = sorted(range(count), key=lambda k: abs(k - (count - 1) / 2))
     votes = [(members == members[..., k : k + 1]).sum(-1) for k in from_the_middle]
     return np.asarray(from_the_middle)[np.argmax(votes, axis=0)]
 
 
-def _taken(array: Array, chosen: Array, count: int) -> Array:
-    """The chosen member of each group."""
+def take_slices(array: Array, chosen: Array, count: int) -> Array:
+    """The member of each group that `common_slices` chose: (P, I, groups)."""
     return np.take_along_axis(_grouped(array, count), chosen[..., None], axis=-1)[..., 0]
