@@ -107,7 +107,7 @@ class SemanticSamples:
     def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
         centre = patch_centre(phantom.spine, self.patch, rng, NEAR_THE_SPINE)
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
-        drawn = _thick_patch if rng.random() < THICK_SHARE else _thin_patch
+        drawn = thick_patch if rng.random() < THICK_SHARE else thin_patch
         image, labels, outside = drawn(phantom, centre, self.patch, contrast, rng)
         codes = CODES[labels]
         image = (image - image.mean()) / (image.std() + 1e-6)
@@ -118,7 +118,7 @@ class SemanticSamples:
         return finished(image, codes, outside, rng)
 
 
-def _thin_patch(
+def thin_patch(
     phantom: Phantom,
     centre: Sequence[float],
     patch: tuple[int, int, int],
@@ -135,7 +135,7 @@ def _thin_patch(
     return image, label_table()[tissue], outside
 
 
-def _thick_patch(
+def thick_patch(
     phantom: Phantom,
     centre: Sequence[float],
     patch: tuple[int, int, int],

@@ -16,7 +16,7 @@ from spineps_nipype.core.anatomy import CANAL, MR_LABELS  # noqa: E402
 from spineps_nipype.core.images import save_nii  # noqa: E402
 from spineps_nipype.models.loading import load_semantic  # noqa: E402
 from spineps_nipype.models.package import load_package  # noqa: E402
-from spineps_nipype.phantom import render, to_nii  # noqa: E402
+from spineps_nipype.phantom import FieldOfView, generate, render, to_nii  # noqa: E402
 from training import semantic  # noqa: E402
 from training.marginal import CLASS_OF, CLASSES  # noqa: E402
 from training.real_scans import (  # noqa: E402
@@ -31,6 +31,8 @@ from training.semantic_data import (  # noqa: E402
     SPACING,
     SemanticSamples,
     draw_phantom,
+    thick_patch,
+    thin_patch,
     with_cauda,
 )
 from training.semantic_eval import SPIDER_GROUPS, overlap, phantom_cases, summary  # noqa: E402
@@ -126,6 +128,27 @@ def test_phantom_samples_know_single_labels_and_sides() -> None:
     seen = set().union(*(np.unique(s["target"]).tolist() for s in samples))
     assert {CLASS_OF[49], CLASS_OF[100], CLASS_OF[61]} <= seen <= set(range(CLASSES))
     assert all(np.isfinite(s["image"]).all() for s in samples)
+
+
+@pytest.mark.parametrize("drawn", [thin_patch, thick_patch])
+def test_labels_of_a_phantom_patch_lie_on_its_image(drawn) -> None:
+    """Bone of a CT is bright where the labels say so, and less so when they are moved."""
+    rng = np.random.default_rng(4)
+    phantom = generate(5, spacing=FINEST, fov=FieldOfView(top="L3", bottom="L5", width=60))
+    shape = np.array(phantom.spine.shape)
+    patch = (72, 64, 20)
+    image, labels, outside = drawn(phantom, shape / 2, patch, "CT", rng)
+    assert image.shape == labels.shape == outside.shape == patch
+    seen = ~outside
+    body = np.isin(labels, (49, 50))
+    assert (body & seen).sum() > 1000
+
+    def contrast(axis: int, by: int) -> float:
+        bone = np.roll(body, by, axis)
+        return image[bone & seen].mean() - image[~bone & seen].mean()
+
+    for axis in range(3):
+        assert contrast(axis, 0) > max(contrast(axis, 4), contrast(axis, -4))
 
 
 def test_package_of_a_fresh_network_segments_a_phantom(tmp_path) -> None:
