@@ -54,6 +54,11 @@ def render(
     -------
     ndarray of float32, shape of the phantom, or of the joined one
         CT in Hounsfield units; all other contrasts are not negative, fluid near 1000 in T2w.
+
+    Raises
+    ------
+    ValueError
+        For an unknown contrast, or both `joined` and `slice_thickness`.
     """
     return render_tissue(
         phantom.tissue,
@@ -84,6 +89,8 @@ def render_tissue(
 
     This is the function for training, where the array is a turned and scaled patch.
     """
+    if joined > 1 and slice_thickness is not None:
+        raise ValueError("thick slices are either joined or blurred: joined or slice_thickness")
     mean, spread = draw_intensities(contrast, rng)
     image = mean[tissue]
     image += spread[tissue] * _texture(tissue.shape, rng)

@@ -68,3 +68,8 @@ def test_noise_does_not_fade_with_the_number_of_slices(thin: Phantom) -> None:
 def test_impossible_counts_are_refused(thin: Phantom, count: int) -> None:
     with pytest.raises(ValueError, match="cannot be joined"):
         join_slices(thin, count)
+
+
+def test_slices_are_not_both_joined_and_blurred(thin: Phantom) -> None:
+    with pytest.raises(ValueError, match="joined or slice_thickness"):
+        render(thin, joined=COUNT, slice_thickness=5.0)
