@@ -52,7 +52,7 @@ NEAR_THE_SPINE: Final = 0.6
 NEAR_A_REAL_SPINE: Final = 0.5
 """Shares of patches around the spine; the others lie anywhere, also in the fat of the back."""
 THICK_SHARE: Final = 0.4
-"""Share of phantom patches in slices thicker than those of the model grid, as scanners make them."""
+"""Share of phantom patches in slices thicker than the model grid, as scanners make them."""
 THICK: Final = (2.2, 4.8)
 """Their thickness in mm; each is the mean of `JOINED` thin ones."""
 JOINED: Final = 3
