@@ -30,6 +30,8 @@ PARTIAL: Final = 0.6
 """A body with less than this share of the volume of the one above it is no whole body."""
 CONTACT: Final = 0.3
 """Share of a body's cross-section that must touch the sacrum, where a disc should be."""
+LOW_BODY: Final = 0.3
+"""What lies lowest is a body, not a part of the sacrum, from this share of the largest body on."""
 SPECK: Final = 0.1
 """Pieces smaller than this share of the largest body are neither body nor sacrum."""
 
@@ -71,7 +73,8 @@ def drop_far_islands(mask: NII) -> NII:
 def drop_false_sacrum(mask: NII) -> NII:
     """Delete pieces of sacrum that are specks, or lie above the middle of the lowest body.
 
-    A speck has less than a tenth of the volume of the largest body.
+    A speck has less than a tenth of the volume of the largest body. A body with less than 30 %
+    of it may be a part of the sacrum or coccyx, and says nothing of what lies above it.
 
     Parameters
     ----------
@@ -89,9 +92,10 @@ def drop_false_sacrum(mask: NII) -> NII:
     pieces, count = label_components(array == SACRUM, 3)
     if not levels or count == 0:
         return mask
-    smallest = SPECK * np.count_nonzero(bodies == 1)
-    false = component_centroids(pieces)[:, 1] < max(levels.values())
-    false |= component_sizes(pieces, count) < smallest
+    sizes = np.bincount(bodies.ravel())
+    lowest = max(row for n, row in levels.items() if sizes[n] >= LOW_BODY * sizes[1])
+    false = component_centroids(pieces)[:, 1] < lowest
+    false |= component_sizes(pieces, count) < SPECK * sizes[1]
     false[0] = False
     array[false[pieces]] = 0
     return turned.set_array(array, seg=True).reorient(mask.orientation)

@@ -91,6 +91,16 @@ def test_sacrum_above_the_middle_of_the_lowest_body_and_specks_go(
     np.testing.assert_array_equal(after, array if stays else spine())
 
 
+@pytest.mark.parametrize(("depth", "stays"), [(10, True), (20, False)])
+def test_a_small_body_below_is_a_part_of_the_sacrum(depth: int, stays: bool) -> None:
+    """Else a coccyx that is called a body would cost the whole sacrum."""
+    array = spine()
+    array[10 : 10 + depth, 84:90, 2:10] = 49  # 19 or 38 % of a body
+    out = drop_false_sacrum(as_nii(array)).get_array()
+    assert (out == 26).any() == stays
+    np.testing.assert_array_equal(out[array != 26], array[array != 26])
+
+
 def test_a_mask_of_sacrum_alone_stays() -> None:
     array = np.where(spine() == 26, 26, 0).astype(np.uint8)
     np.testing.assert_array_equal(drop_false_sacrum(as_nii(array)).get_array(), array)
