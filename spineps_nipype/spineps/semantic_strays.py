@@ -88,11 +88,10 @@ def drop_false_sacrum(mask: NII) -> NII:
     """
     turned = mask.reorient(PIR)
     array = turned.get_array()
-    bodies, levels = _bodies(array)
+    bodies, sizes, levels = _bodies(array)
     pieces, count = label_components(array == SACRUM, 3)
     if not levels or count == 0:
         return mask
-    sizes = np.bincount(bodies.ravel())
     lowest = max(row for n, row in levels.items() if sizes[n] >= LOW_BODY * sizes[1])
     false = component_centroids(pieces)[:, 1] < lowest
     false |= component_sizes(pieces, count) < SPECK * sizes[1]
@@ -119,10 +118,9 @@ def return_top_of_sacrum(mask: NII) -> NII:
     turned = mask.reorient(PIR)
     array = turned.get_array()
     sacrum = array == SACRUM
-    bodies, levels = _bodies(array)
+    bodies, sizes, levels = _bodies(array)
     if len(levels) < 2 or not sacrum.any():
         return mask
-    sizes = np.bincount(bodies.ravel())
     above, last = sorted(levels, key=levels.__getitem__)[-2:]
     if sizes[last] >= PARTIAL * sizes[above]:
         return mask
@@ -134,9 +132,9 @@ def return_top_of_sacrum(mask: NII) -> NII:
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 
 
-def _bodies(array: NDArray[Any]) -> tuple[NDArray[Any], dict[int, float]]:
-    """Numbered bodies of an array (P, I, R), and the row I of the middle of each real one."""
+def _bodies(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], dict[int, float]]:
+    """Numbered bodies of an array (P, I, R), their sizes, and the row of each real one."""
     bodies, count = components_by_size(np.isin(array, (CORPUS, CORPUS_BORDER)), 1)
     sizes, middles = np.bincount(bodies.ravel()), component_centroids(bodies)[:, 1]
     real = [n for n in range(1, count + 1) if sizes[n] >= SPECK * sizes[1]]
-    return bodies, {n: float(middles[n]) for n in real}
+    return bodies, sizes, {n: float(middles[n]) for n in real}
