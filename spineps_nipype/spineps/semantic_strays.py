@@ -88,7 +88,7 @@ def drop_false_sacrum(mask: NII) -> NII:
     """
     turned = mask.reorient(PIR)
     array = turned.get_array()
-    bodies, sizes, levels = _bodies(array)
+    _, sizes, levels = _bodies(array)
     pieces, count = label_components(array == SACRUM, 3)
     if not levels or count == 0:
         return mask
