@@ -41,6 +41,9 @@ NEAR_DISC_MM: Final = 40.0
 DIVIDED: Final = 0.15
 """A disc parts a piece of which such a share lies on either side of its plane."""
 CANAL_MARGIN_MM: Final = 2.0
+CANAL_PART: Final = 0.02
+"""Pieces below this share of the largest are no canal: interpolated masks of SPIDER have specks
+of its value where discs end, half-way between background and the value of a disc."""
 SACRUM_MM: Final = (30.0, 50.0)
 """How far the sacrum reaches behind and below the lowest body."""
 REAL_SHARE: Final = 0.35
@@ -118,7 +121,7 @@ def number_bodies(mask: Array, spacing: Sequence[float]) -> Array:
     Bodies are what stands in front of the canal; discs part them, also where a bridge of bone
     around the disc joins two.
     """
-    canal = mask == CANAL
+    canal = _without_specks(mask == CANAL)
     rows = np.flatnonzero(canal.any(axis=(0, 2)))
     if not len(rows):
         return np.zeros(mask.shape, np.uint8)
@@ -134,6 +137,13 @@ def number_bodies(mask: Array, spacing: Sequence[float]) -> Array:
     for number, part in enumerate(sorted(kept, key=heights.__getitem__), start=1):
         table[part] = number
     return table[parts]
+
+
+def _without_specks(canal: Array) -> Array:
+    pieces, count = label_components(canal, 3)
+    sizes = component_sizes(pieces, count)
+    sizes[0] = 0
+    return (sizes > CANAL_PART * sizes.max())[pieces]
 
 
 def large_discs(discs: Array, spacing: Sequence[float]) -> tuple[Array, Array, Array]:

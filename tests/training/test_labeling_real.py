@@ -69,6 +69,22 @@ def test_specks_are_no_bodies() -> None:
     assert number_bodies(mask, SPACING).max() == 3
 
 
+def test_specks_of_canal_where_discs_end_cut_no_body() -> None:
+    mask = spider_mask()
+    mask[4, 20, 2] = mask[25, 30:33, 3] = CANAL
+    np.testing.assert_array_equal(
+        number_bodies(mask, SPACING), number_bodies(spider_mask(), SPACING)
+    )
+
+
+def test_a_canal_in_two_parts_counts_whole() -> None:
+    mask = spider_mask()
+    mask[30:40, 40:60] = 0
+    mask[20:30, 60:] = CANAL
+    below = number_bodies(mask, SPACING)[:, 60:]
+    assert np.nonzero(below == BODIES)[0].max() == 17
+
+
 def test_a_mask_without_canal_has_no_bodies() -> None:
     assert not number_bodies(np.full((4, 4, 4), VERTEBRA, np.uint8), SPACING).any()
 
