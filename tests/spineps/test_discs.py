@@ -70,6 +70,21 @@ def test_a_disc_above_the_first_vertebra_is_not_lost(numerics: str, kept: int) -
     assert got[6, FIRST - 3, 4] == kept
 
 
+@pytest.mark.parametrize(
+    ("numerics", "voxels", "number"),
+    [("mended", 27, 0), ("mended", 28, 119), ("spineps-2.1.3", 27, 126)],
+)
+def test_a_few_voxels_of_disc_at_the_border_are_no_disc(
+    numerics: str, voxels: int, number: int
+) -> None:
+    spine, vert = spine_of_blocks(2)
+    places = np.argwhere(spine[:, :1] == 0)[:voxels]
+    spine[tuple(places.T)] = 100
+    done, got = finish(spine, named(vert, 20, 21), numerics)
+    assert np.unique(got[tuple(places.T)]).tolist() == [number]
+    assert np.unique(done[tuple(places.T)]).tolist() == [100 if number else 0]
+
+
 def test_above_t13_stands_t12() -> None:
     spine, vert = spine_of_blocks(2, disc_on_top=True)
     _, got = finish(spine, named(vert, 28, 20))
