@@ -100,8 +100,8 @@ class Upstream:
     sacrum_at_height_zero: bool = _of(BOTH)
     """The sacrum, and vertebrae without a body, count as lying at the top: discs and endplates
     above the top vertebra become 126 and 226, or are lost above vertebra 1."""
-    disc_crumbs_kept: bool = _of(BOTH)
-    """A few voxels that the border of the image leaves of a disc count as a disc."""
+    cut_discs_kept: bool = _of(BOTH)
+    """What the border of the image leaves of a disc has a number, however little it is."""
     split_plates_ignored: bool = _of(SEED)
     """Endplates that the network has told apart already (52, 53) get no number."""
     plates_in_numeric_order: bool = _of(BOTH)

@@ -24,16 +24,10 @@ from ..core.anatomy import (
     SACRUM,
     T13,
 )
-from ..core.components import (
-    Box,
-    bounding_box,
-    component_centroids,
-    component_sizes,
-    label_components,
-)
-from ..core.geometry import volume_voxels
+from ..core.components import Box, bounding_box, component_centroids, label_components
 from ..core.upstream import upstream
 from ..settings import Numerics
+from .cut_discs import drop_cut_discs
 from .endplates import split_endplates
 from .frames import HEIGHT_AXIS, mean_positions, pir_view
 from .numbers import in_order, is_vertebra, number_above
@@ -42,9 +36,6 @@ logger = logging.getLogger(__name__)
 
 SPLIT_PLATES: Final = (ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR)
 """Labels of networks that tell the endplates apart themselves (CT)."""
-LEAST_DISC_MM3: Final = 27.84375
-"""What the border of the image leaves of a disc is deleted below this volume, that of the
-smallest component which the clean-up of the semantic mask keeps."""
 
 
 def finalize_masks(
@@ -72,7 +63,8 @@ def finalize_masks(
     spine : NII
         Endplates (62) have become superior (52) and inferior (53) ones.
     vert : NII
-        Discs carry 100 and endplates 200 plus the number of the vertebra above them.
+        Discs carry 100 and endplates 200 plus the number of the vertebra above them. Discs of
+        which less than a quarter is in view have none.
     """
     spine_array = spine.get_array().copy()
     vert_array = vert.get_array().astype(np.uint16)
@@ -82,9 +74,10 @@ def finalize_masks(
         spine.orientation,
         sacrum_ids=sacrum_ids,
         metal=metal,
-        least_disc=volume_voxels(LEAST_DISC_MM3, spine.zoom),
         numerics=numerics,
     )
+    if not upstream(numerics).cut_discs_kept:
+        drop_cut_discs(pir_view(vert_array, vert.orientation))
     return (
         spine.set_array(spine_array, seg=True, verbose=False),
         vert.set_array(vert_array, seg=True, verbose=False),
@@ -98,13 +91,9 @@ def finalize_arrays(
     *,
     sacrum_ids: Collection[int] = (SACRUM,),
     metal: Collection[int] = (METAL,),
-    least_disc: int = 0,
     numerics: Numerics = "mended",
 ) -> None:
-    """Finish two masks of the same box in place; see `finalize_masks`.
-
-    Discs of fewer than `least_disc` voxels are deleted.
-    """
+    """Finish two masks of the same box in place; see `finalize_masks`."""
     if upstream(numerics).metal_unpainted:
         metal = ()
     for labels, number in ((sacrum_ids, SACRUM), (metal, METAL), ((DENS,), C2)):
@@ -112,17 +101,14 @@ def finalize_arrays(
     spine_pir, vert_pir = pir_view(spine, orientation), pir_view(vert, orientation)
     known = () if upstream(numerics).split_plates_ignored else SPLIT_PLATES
     split_before = bool(np.isin(spine, known).any())
-    number_discs_and_endplates(vert_pir, spine_pir, numerics, least_disc)
+    number_discs_and_endplates(vert_pir, spine_pir, numerics)
     if not split_before:
         plates = np.nonzero(spine_pir == ENDPLATE)
         spine_pir[plates] = split_endplates(vert_pir, plates, numerics)
 
 
 def number_discs_and_endplates(
-    vert: NDArray[Any],
-    spine: NDArray[Any],
-    numerics: Numerics = "mended",
-    least_disc: int = 0,
+    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "mended"
 ) -> None:
     """Number the components of discs and endplates by the vertebra above them, in place.
 
@@ -134,9 +120,6 @@ def number_discs_and_endplates(
         Under ``spineps-2.1.3`` the sacrum counts as a vertebra at height 0, so that whatever
         lies above the top vertebra becomes 126 or 226; and what lies above vertebra 1 is lost.
         ``seed`` does not number endplates that are told apart already.
-    least_disc
-        Discs with fewer voxels, of all components that get the same number, are deleted from
-        both masks, but not under other numerics than ``mended``.
     """
     ignored = upstream(numerics).split_plates_ignored
     targets = (DISC, ENDPLATE, *(() if ignored else SPLIT_PLATES))
@@ -172,11 +155,6 @@ def number_discs_and_endplates(
     part = vert[box]
     inside = components > 0
     part[inside] = number[components[inside]]
-    if not upstream(numerics).disc_crumbs_kept:
-        sizes = np.where(kind == DISC, component_sizes(components, count), 0)
-        totals = np.bincount(number, weights=sizes)
-        crumbs = ((kind == DISC) & (totals[number] < least_disc))[components]
-        part[crumbs] = spine[box][crumbs] = 0
 
 
 def _heights(vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics) -> dict[int, float]:
