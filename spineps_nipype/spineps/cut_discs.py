@@ -24,13 +24,18 @@ def drop_cut_discs(vert: NDArray[Any]) -> None:
     vert
         Vertebra mask of the whole image, in PIR, discs numbered.
     """
-    discs = (vert > DISC_OFFSET) & (vert < ENDPLATE_OFFSET)
+    if not _of_discs(vert[:, [0, -1]]).any():
+        return
+    discs = _of_discs(vert)
     heights = mean_positions(vert, discs, HEIGHT_AXIS)
     if len(heights) < 2:
         return
+    sizes = np.bincount(vert[discs])
     order = sorted(heights, key=heights.__getitem__)
     for row, last, next_one in ((0, order[0], order[1]), (-1, order[-1], order[-2])):
-        cut: NDArray[np.bool_] = vert == last
-        rest = np.count_nonzero(vert == next_one)
-        if cut[:, row].any() and np.count_nonzero(cut) < LEAST_SHARE * rest:
-            vert[cut] = 0
+        if (vert[:, row] == last).any() and sizes[last] < LEAST_SHARE * sizes[next_one]:
+            vert[vert == last] = 0
+
+
+def _of_discs(numbers: NDArray[Any]) -> NDArray[np.bool_]:
+    return (numbers > DISC_OFFSET) & (numbers < ENDPLATE_OFFSET)
