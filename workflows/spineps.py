@@ -31,11 +31,11 @@ from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.models.lookup import find_package
 from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.spineps.poi_header import poi_header
 
-from .memory import node_memory
-from .poi_header import poi_header
-from .reuse import StoredResults
+from .engine.memory_estimates import node_memory
 
 NODE_CONFIG: Final = {
     "execution": {

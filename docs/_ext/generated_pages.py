@@ -13,10 +13,10 @@ from messages import KINDS, UNSEEN, messages
 
 from spineps_nipype import interfaces
 from spineps_nipype.models.registry import registry
-from spineps_nipype.workflows import failures
+from spineps_nipype.workflows.engine import failures
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COMMANDS = ("cli", "models_cli", "sc_epi_cli", "convert_cli")
+COMMANDS = ("cli", "commands.models", "commands.sc_epi", "commands.convert")
 """Modules of the commands; each has a function `build_parser`."""
 CODES: Final = {
     "COMPATIBILITY": "The image does not fit the model: modality, plane, or what it is for.",
@@ -73,10 +73,7 @@ def _usage() -> Iterator[str]:
     yield "# Commands and flags\n"
     yield "This page is made from the parsers of the commands.\n"
     for name in COMMANDS:
-        try:
-            module = importlib.import_module(f"spineps_nipype.workflows.{name}")
-        except ModuleNotFoundError:
-            continue
+        module = importlib.import_module(f"spineps_nipype.workflows.{name}")
         yield from _parser(module.build_parser(), level=2)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..settings import Numerics
 from ..spineps.centroids import compute_centroids
-from ..workflows.poi_header import NO_MODEL, SOURCE
+from ..spineps.poi_header import NO_MODEL, SOURCE
 from .models import SegmentationModel
 
 if TYPE_CHECKING:

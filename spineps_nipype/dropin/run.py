@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..core.images import load_image, load_mask
 from ..errors import CompatibilityError, EmptyResultError, ErrCode, NoSeedError, SpinepsError
+from ..results.plan import ScanPlan, plan_scan
 from ..settings import Numerics, OverrideSettings, PipelineSettings
-from ..workflows.reuse import ScanPlan, plan_scan
 from .compatibility import check_input_model_compatibility
 from .models import SegmentationModel
 from .paths import input_image_path, output_paths_from_input
@@ -22,6 +22,8 @@ from .storing import Store
 if TYPE_CHECKING:
     import numpy as np
     from TPTBox import BIDS_FILE, NII, POI
+
+    from ..models.package import ModelPackage
 
 logger = logging.getLogger("spineps_nipype.dropin")
 
@@ -146,7 +148,9 @@ def process_img_nii(
         "instance": model_instance,
         "labeling": model_labeling,
     }
-    packages = {kind: model and model.package for kind, model in models.items()}
+    packages: dict[str, ModelPackage | None] = {
+        kind: None if model is None else model.package for kind, model in models.items()
+    }
     override = OverrideSettings(
         override_semantic, override_instance, override_postpair, override_ctd
     )

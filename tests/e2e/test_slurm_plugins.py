@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from spineps_nipype.workflows.engine import EXECUTION, make_plugin
-from spineps_nipype.workflows.slurm import options
-from spineps_nipype.workflows.slurm.plugins import RobustSLURMGraphPlugin
+from spineps_nipype.workflows.engine.plugins import EXECUTION, make_plugin
+from spineps_nipype.workflows.engine.slurm import options
+from spineps_nipype.workflows.engine.slurm.plugins import RobustSLURMGraphPlugin
 
 # isort: split
 from nipype.interfaces.utility import Function, IdentityInterface
 from nipype.pipeline import engine as pe
 
-from ..workflows.test_engine import add, fail, node, scan
+from ..workflows.engine.test_plugins import add, fail, node, scan
 from .slurm_cluster import SlurmCluster
 from .slurm_lab import (
     MEMORY_GB,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from spineps_nipype.results.plan import ScanPlan, plan_scan, sidecar_of
+from spineps_nipype.results.record import PHASES
 from spineps_nipype.settings import (
     CentroidSettings,
     InstanceSettings,
@@ -17,8 +19,6 @@ from spineps_nipype.settings import (
     PreprocessSettings,
     SaveSettings,
 )
-from spineps_nipype.workflows.provenance import PHASES
-from spineps_nipype.workflows.reuse import ScanPlan, plan_scan, sidecar_of
 
 from .scan_files import MODELS, Package, output_paths, store_all
 

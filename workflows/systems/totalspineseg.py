@@ -19,10 +19,10 @@ from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import RuleSettings
 from spineps_nipype.totalspineseg.weights import find_weights
 
-from ..options import RunOptions
-from ..sister_options import TOTALSPINESEG
-from ..units import Unit
-from .sister import SisterSystem, digest_or_none, run_anyway
+from ..options.other_systems import TOTALSPINESEG
+from ..options.run_options import RunOptions
+from .common import SisterSystem, digest_or_none, run_anyway
+from .scan_jobs import Unit
 
 BASE_GB: Final = 0.9
 """Interpreter with torch [GB]."""
