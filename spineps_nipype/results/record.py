@@ -50,9 +50,17 @@ NO_MODEL: Final = "none"
 class Package(Protocol):
     """What a record keeps of a model package."""
 
-    id: str
-    digest: str
-    folder: Path
+    @property
+    def id(self) -> str:
+        """Name that users give."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides about its results."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
 
 
 Models = Mapping[str, "Package | None"]
