@@ -93,7 +93,7 @@ def init_spine_segmentation_wf(
     if in_file is not None:
         inputnode.inputs.in_file = str(in_file)
     conform = _node(
-        Conform(average_4d=average_4d, numerics="spineps-2.1.3" if original else "mended"),
+        Conform(average_4d=average_4d, numerics="spineps-2.1.3" if original else "corrected"),
         "conform",
         memory["light"],
     )

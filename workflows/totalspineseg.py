@@ -219,7 +219,7 @@ class _Builder:
         """Check the scan and bring it to 1 mm."""
         original = self.settings.numerics == "original"
         conform = self._node(
-            Conform(average_4d=True, numerics="spineps-2.1.3" if original else "mended"),
+            Conform(average_4d=True, numerics="spineps-2.1.3" if original else "corrected"),
             "conform",
         )
         if max_gib is not None:

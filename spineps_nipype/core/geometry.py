@@ -62,7 +62,7 @@ def rescale(nii: NII, spacing: Sequence[float]) -> NII:
 
 
 def to_input_grid(
-    mask: NII, reference: NII, numerics: Numerics = "mended", *, smooth: bool = False
+    mask: NII, reference: NII, numerics: Numerics = "corrected", *, smooth: bool = False
 ) -> NII:
     """Resample a label map onto the grid of an image.
 

@@ -46,7 +46,7 @@ def load_image(
     *,
     average_4d: bool = False,
     max_gib: float | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NII:
     """Load and check a grey image.
 

@@ -1,7 +1,7 @@
 """What SPINEPS does otherwise than this package: one named switch each, and who has it.
 
 This table is the only place that tells the numerics apart: phases ask
-``upstream(numerics).name``. True means "as SPINEPS does it"; the default, ``mended``, has none.
+``upstream(numerics).name``. True means "as SPINEPS does it"; the default, ``corrected``, has none.
 ``seed`` is the version before 2.1.3 whose names and arguments users know.
 """
 

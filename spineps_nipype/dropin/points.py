@@ -21,7 +21,7 @@ def predict_centroids_from_both(
     seg_nii: NII,
     models: Sequence[SegmentationModel | None],
     parameter: Mapping[str, Any],
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> POI:
     """Points in the vertebral bodies and the sacrum.
 

@@ -83,7 +83,7 @@ def process_img_nii(
     proc_inst_amp: bool = False,
     _nii: NII | None = None,
     _dataset_id_ct_crop: int = 100,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> tuple[Paths, ErrCode] | tuple[NII, NII, POI, ErrCode]:
     """Segment one scan; results that are stored already are kept unless overridden.
 
@@ -115,7 +115,7 @@ def process_img_nii(
     return_output_instead_of_save
         Write nothing and return the results.
     numerics
-        ``mended`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
+        ``corrected`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
     **others
         See `spineps_nipype.settings`; names with ``proc_`` are the same.
 

@@ -55,7 +55,7 @@ class SemanticModel(Protocol):
         tta: bool | None = None,
         probabilities: bool = False,
         region: NII | None = None,
-        numerics: Numerics = "mended",
+        numerics: Numerics = "corrected",
         progress: Progress | None = None,
     ) -> SemanticPrediction:
         """Label an image that lies on the model grid, near a region if one is given."""

@@ -130,7 +130,7 @@ def _paragraphs(methods: Methods) -> list[str]:
         readers.append(f"Names of vertebrae in {methods.named} scan(s) were fixed by a reader.")
     if readers:
         out.append(" ".join(readers))
-    if settings.numerics != "mended":
+    if settings.numerics != "corrected":
         out.append(f"The numerics of {settings.numerics} were kept.")
     used = [name for kind in methods.models.values() for name in kind]
     if any(name.startswith(EMBEDDED_PREFIX) for name in used):

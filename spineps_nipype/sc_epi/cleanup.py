@@ -25,7 +25,7 @@ def threshold(
     probability: NDArray[np.float32] | None,
     thr: float | None,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """Mask of a class, or its probability.
 
@@ -34,7 +34,7 @@ def threshold(
     labels
         1 where the network prefers the class, else 0.
     probability
-        Probability of the class; needed for a mended threshold.
+        Probability of the class; needed for a corrected threshold.
     thr
         None: the preferred class. 0: the probability itself. Otherwise where the probability
         exceeds it.
@@ -45,7 +45,7 @@ def threshold(
     Raises
     ------
     InputError
-        If a mended threshold is not between 0 and 1.
+        If a corrected threshold is not between 0 and 1.
     """
     if numerics == "original":
         return (labels > thr).astype(np.uint8) if thr else labels.astype(np.uint8)
@@ -72,7 +72,7 @@ def keep_largest(data: NDArray[Any]) -> NDArray[Any]:
     return np.where(objects == sizes.argmax(), out, 0).astype(data.dtype)
 
 
-def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
+def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "corrected") -> NDArray[Any]:
     """Fill background that is closed in, corners counting as open.
 
     Parameters
@@ -125,7 +125,7 @@ def clean_up(
     *,
     min_voxels: float = 0,
     slice_axis: int = 2,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """All steps in their order: threshold, largest object, holes, small objects.
 

@@ -38,7 +38,7 @@ def mosaic(
     centres: NDArray[np.float64],
     radius: Radius,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """Tiles side by side, empty ones at the end of the last row.
 
@@ -99,7 +99,7 @@ def letter_places(plane: Plane, radius: Radius) -> dict[str, tuple[int, int]]:
     }
 
 
-def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "mended") -> list[Path]:
+def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "corrected") -> list[Path]:
     """Write background and overlay of an entry; equal input gives equal bytes.
 
     Returns

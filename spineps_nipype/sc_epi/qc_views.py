@@ -80,7 +80,7 @@ def view_of(
     *,
     crop: NII | None = None,
     resolution: float = 0.6,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> View:
     """Choose slices, centres and size of the tiles.
 
@@ -95,7 +95,7 @@ def view_of(
     resolution
         Pixel size of the picture in mm.
     numerics
-        Mended: tiles have whole sizes that hold the masks, and rows and columns do not change
+        Corrected: tiles have whole sizes that hold the masks, and rows and columns do not change
         places. Under ``original`` axial tiles without crop mask always have 15 pixels around
         their centre, and sagittal rows follow the number of columns. Sizes of tiles that stop
         the original with an error are rounded down.

@@ -57,7 +57,7 @@ def segment_epi(
         If options do not fit each other or the model.
     """
     chosen = settings.clean_up
-    mended = settings.numerics == "mended"
+    corrected = settings.numerics == "corrected"
     sizes = [0.0] * len(outputs)
     if chosen.remove_small:
         volume = math.prod(float(z) for z in image.zoom)
@@ -68,7 +68,7 @@ def segment_epi(
     found = network.predict(
         turned,
         tta=settings.tta,
-        probabilities=mended and chosen.thr is not None,
+        probabilities=corrected and chosen.thr is not None,
         progress=progress,
     )
     labels = found.labels.get_array()

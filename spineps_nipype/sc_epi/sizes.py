@@ -16,7 +16,7 @@ EXAMPLES: Final = "Write for example 1mm3 or 5vox."
 
 
 def smallest_voxels(
-    text: str, classes: int, voxel_mm3: float, *, numerics: Numerics = "mended"
+    text: str, classes: int, voxel_mm3: float, *, numerics: Numerics = "corrected"
 ) -> list[float]:
     """Voxels below which objects of each class are deleted.
 
@@ -68,6 +68,6 @@ def _original(items: list[str], voxel_mm3: float) -> float:
         raise InputError(
             "Length mismatch for remove small object postprocessing step: threshold length of "
             f"{len(sizes)} while the number of predicted class is 1.",
-            remedy="The mended rules accept one size for each class.",
+            remedy="The corrected rules accept one size for each class.",
         )
     return float(round(sizes[0] / voxel_mm3) if unit == "mm3" else sizes[0])

@@ -22,7 +22,7 @@ SERIES_REMEDY: Final = "Segment the mean of its volumes (on-4d mean), or each on
 
 
 def load_epi(
-    path: str | Path, on_4d: On4D = "error", *, numerics: Numerics = "mended"
+    path: str | Path, on_4d: On4D = "error", *, numerics: Numerics = "corrected"
 ) -> list[NII]:
     """Load the volumes that are to be segmented.
 
@@ -38,9 +38,9 @@ def load_epi(
     InputError, EmptyResultError
         As `load_image`.
     """
-    if on_4d == "each" and numerics == "mended":
+    if on_4d == "each" and numerics == "corrected":
         return load_volumes(path)
-    mean = on_4d == "mean" and numerics == "mended"
+    mean = on_4d == "mean" and numerics == "corrected"
     try:
         return [load_image(path, average_4d=mean)]
     except InputError as fault:

@@ -139,9 +139,9 @@ class SegmentationInference:
         numerics = settings.numerics
         slices = prepare_slices(volume, settings.slices, spacing=spacing, numerics=numerics)
         # what the networks see in the padding is nothing; the original takes it for granted
-        shown = slices.shown if numerics == "mended" else np.s_[:, :, :]
+        shown = slices.shown if numerics == "corrected" else np.s_[:, :, :]
         semantic = self._classes("semantic", slices.data, shown)
-        if numerics == "mended":
+        if numerics == "corrected":
             semantic[shown] = without_strays(semantic[shown])
         labels = None
         table: list[NamedVertebra] = []

@@ -1,7 +1,7 @@
 """Anatomical numbers for vertebrae and discs.
 
 Arrays have the axes sagittal slice, posterior to anterior, inferior to superior.
-Source: spine-segmentation 0.3.2, anatomical labelling, and mended rules of our own.
+Source: spine-segmentation 0.3.2, anatomical labelling, and corrected rules of our own.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def name_spine(
     settings: NamingSettings = USUAL_NAMING,
     *,
     form: FormJudge | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NamedSpine:
     """Split and name vertebrae, then number the discs between them.
 
@@ -162,7 +162,7 @@ def _with_discs(ids: NDArray[np.int16], disc: NDArray[np.bool_]) -> NDArray[np.i
     if not numbers:
         return ids
     below = [0 if n == SACRUM_ID else n + 1 for n in numbers]
-    return _painted(ids, disc, numbers, [disc_id_above(numbers[0]) or 0, *below], "mended")
+    return _painted(ids, disc, numbers, [disc_id_above(numbers[0]) or 0, *below], "corrected")
 
 
 def _painted(

@@ -23,7 +23,7 @@ UP: Final = (0.0, 0.0, 1.0)
 Points = NDArray[np.float64]
 
 
-def plane_normals(centroids: Points, numerics: Numerics = "mended") -> Points:
+def plane_normals(centroids: Points, numerics: Numerics = "corrected") -> Points:
     """Upward unit normals of planes through points along the spine.
 
     The normal at a point is the direction from its lower to its upper neighbour; at both ends

@@ -53,7 +53,7 @@ class Split:
         return np.where(vertebrae > 0, 2 * vertebrae - 1, 2 * discs).astype(np.int16)
 
 
-def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") -> Split:
+def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "corrected") -> Split:
     """Part the vertebrae by planes through the discs.
 
     Parameters
@@ -61,7 +61,7 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
     semantic
         0 background, 1 vertebra, 2 disc.
     numerics
-        Mended: pieces of discs part nothing, and a plane parts only what its own disc is the
+        Corrected: pieces of discs part nothing, and a plane parts only what its own disc is the
         nearest to, so that one plane askew cuts no distant body; every vertebra is one piece; what
         a plane cuts off a neighbour returns to it, loose fragments are deleted, and parts of the
         spine that do not touch stay. Under ``original`` every plane cuts everything,
@@ -101,7 +101,7 @@ def _split_largest(semantic: NDArray[Any]) -> Split:
     if not len(centres):
         raise EmptyResultError(
             "No disc was found, so vertebrae cannot be told apart.",
-            remedy="The mended rules accept such an image.",
+            remedy="The corrected rules accept such an image.",
         )
     slots = _slots(kept == VERTEBRA, centres, _normals(discs, centres, "original"))
     return Split(slots, discs)

@@ -32,7 +32,7 @@ def correct_bias(
     zoom: Sequence[float],
     affine: NDArray[Any] | None = None,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[np.float32]:
     """Divide an image by its bias field.
 
@@ -45,7 +45,7 @@ def correct_bias(
     zoom
         Spacing of its axes in mm.
     affine
-        From voxels to the world; needed unless `numerics` is ``mended``.
+        From voxels to the world; needed unless `numerics` is ``corrected``.
     numerics
         Under that of SPINEPS an image without bright voxels fails, the field ends at the box of
         the bright voxels, and rounding of world positions decides which voxels stand in the

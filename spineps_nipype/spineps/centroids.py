@@ -40,7 +40,7 @@ PLATES: Final = (ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR, ENDPLATE)
 
 
 def compute_centroids(
-    spine: NII, vert: NII, *, points: PoiPoints = "all", numerics: Numerics = "mended"
+    spine: NII, vert: NII, *, points: PoiPoints = "all", numerics: Numerics = "corrected"
 ) -> POI:
     """Mean voxel position of every vertebral body, disc and endplate.
 

@@ -45,7 +45,7 @@ def finalize_masks(
     *,
     sacrum_ids: Collection[int] = (SACRUM,),
     metal: Collection[int] = (METAL,),
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> tuple[NII, NII]:
     """Paint sacrum, metal and dens, number discs and endplates, tell the endplates apart.
 
@@ -91,7 +91,7 @@ def finalize_arrays(
     *,
     sacrum_ids: Collection[int] = (SACRUM,),
     metal: Collection[int] = (METAL,),
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> None:
     """Finish two masks of the same box in place; see `finalize_masks`."""
     if upstream(numerics).metal_unpainted:
@@ -108,7 +108,7 @@ def finalize_arrays(
 
 
 def number_discs_and_endplates(
-    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "mended"
+    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "corrected"
 ) -> None:
     """Number the components of discs and endplates by the vertebra above them, in place.
 

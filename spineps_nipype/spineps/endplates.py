@@ -24,7 +24,7 @@ Indices = tuple[NDArray[np.intp], ...]
 
 
 def split_endplates(
-    vert: NDArray[Any], plates: Indices, numerics: Numerics = "mended"
+    vert: NDArray[Any], plates: Indices, numerics: Numerics = "corrected"
 ) -> NDArray[np.int64]:
     """Semantic label of each endplate voxel: 52 superior, 53 inferior, 62 not reached.
 

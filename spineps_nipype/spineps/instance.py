@@ -43,7 +43,7 @@ def segment_instances(
     network: InstanceModel,
     settings: InstanceSettings,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
     debug: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> NII:

@@ -30,7 +30,7 @@ Couple = tuple[Key, ...]
 
 
 def couple_predictions(
-    predictions: Mapping[Key, Prediction], numerics: Numerics = "mended"
+    predictions: Mapping[Key, Prediction], numerics: Numerics = "corrected"
 ) -> dict[Couple, float]:
     """Groups of predictions that show the same vertebra, with their mean agreement (Dice).
 

@@ -39,7 +39,7 @@ def join_split_top(
     vert: NDArray[Any],
     spine: NDArray[Any],
     zoom: Sequence[float],
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> bool:
     """Join a small instance at the top with the next one when no disc lies between them.
 
@@ -128,7 +128,7 @@ def join_slivers(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float])
 
 
 def move_posterior_fragments(
-    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "mended"
+    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "corrected"
 ) -> int:
     """Give detached pieces of arch or spinous process to the only other vertebra near them.
 
@@ -172,7 +172,7 @@ def move_posterior_fragments(
 
 
 def number_from_top(
-    vert: NDArray[Any], first: int, numerics: Numerics = "mended"
+    vert: NDArray[Any], first: int, numerics: Numerics = "corrected"
 ) -> dict[int, int]:
     """Number instances from cranial to caudal by the height of their centroids.
 

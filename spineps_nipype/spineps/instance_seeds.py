@@ -53,7 +53,7 @@ def find_seeds(
     clean_voxels: int,
     settings: InstanceSettings,
     erosion: int = SEED_EROSION,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> list[Point]:
     """Centre of every vertebral body, from caudal to cranial.
 

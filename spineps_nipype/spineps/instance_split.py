@@ -24,7 +24,7 @@ class CannotSplitError(ValueError):
     """The component does not come apart."""
 
 
-def split_component(body: BoolArray, numerics: Numerics = "mended") -> BoolArray:
+def split_component(body: BoolArray, numerics: Numerics = "corrected") -> BoolArray:
     """The lower (inferior) part of a component.
 
     Parameters
@@ -133,7 +133,7 @@ def _below_plane(
 
 
 def split_labelled(
-    components: NDArray[np.integer], number: int, numerics: Numerics = "mended"
+    components: NDArray[np.integer], number: int, numerics: Numerics = "corrected"
 ) -> NDArray[np.integer]:
     """Give the inferior part of component `number` the next free number.
 

@@ -75,7 +75,7 @@ def label_vertebrae(
     settings: LabelingSettings,
     *,
     c1_enabled: bool,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> Labelled:
     """Name each vertebra: the network judges every body, and the likeliest sequence wins.
 

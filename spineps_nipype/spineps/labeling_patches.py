@@ -29,7 +29,7 @@ SPLINE_ORDER: Final = 3
 
 
 def cut_patches(
-    image: NII, bodies: NII, network: LabelingModel, numerics: Numerics = "mended"
+    image: NII, bodies: NII, network: LabelingModel, numerics: Numerics = "corrected"
 ) -> tuple[list[int], NDArray[np.float32]]:
     """Cut a normalised patch around each vertebral body.
 

@@ -63,7 +63,7 @@ def find_path(
     c1_enabled: bool,
     settings: LabelingSettings,
     anomaly_cost: float = 0.0,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> LabelPath:
     """Find the names with the highest total score.
 

@@ -107,7 +107,7 @@ def score_vertebrae(
     heads: Mapping[str, NDArray[Any]],
     *,
     forced: Mapping[int, int] | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> Scores:
     """Combine the softmax of all heads into one score for each vertebra and name.
 

@@ -58,7 +58,7 @@ def assign_missing_parts(
     *,
     assign: bool,
     fast: bool,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> int:
     """Give vertebra tissue without a number to a neighbouring instance, in place.
 

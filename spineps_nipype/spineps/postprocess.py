@@ -52,7 +52,7 @@ def reconcile(
     *,
     has_c1: bool,
     is_ct: bool,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> Reconciled:
     """Bring both raw masks to the grid of the image and make them agree.
 
@@ -111,7 +111,7 @@ def reconcile_arrays(
     settings: PostSettings,
     *,
     first: int,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> None:
     """Make two masks of the same box agree, in place.
 

@@ -55,7 +55,7 @@ def segment_semantic(
     settings: SemanticSettings,
     *,
     scout: SemanticModel | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
     probabilities: bool = False,
     progress: Progress | None = None,
 ) -> SemanticResult:

@@ -31,7 +31,7 @@ Extent = tuple[int, int]
 BoxExtents = tuple[Extent, Extent, Extent]
 
 
-def clean_semantic(mask: NII, settings: SemanticSettings, numerics: Numerics = "mended") -> NII:
+def clean_semantic(mask: NII, settings: SemanticSettings, numerics: Numerics = "corrected") -> NII:
     """All clean-up steps in their order.
 
     Parameters
@@ -89,7 +89,7 @@ def clean_small_components(mask: NII) -> NII:
     return mask.set_array(remove_small_components(array, CLEANED_LABELS, smallest), seg=True)
 
 
-def clean_far_components(mask: NII, numerics: Numerics = "mended") -> NII:
+def clean_far_components(mask: NII, numerics: Numerics = "corrected") -> NII:
     """Keep the largest component and those whose boxes chain up with it.
 
     Parameters

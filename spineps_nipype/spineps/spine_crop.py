@@ -41,7 +41,7 @@ def wants_crop(image: NII, settings: CropSettings, config: ModelConfig) -> bool:
     return fine and math.prod(image.shape) > settings.auto_crop_req_crop_min_dim**3
 
 
-def crop_to_box(image: NII, box: str, numerics: Numerics = "mended") -> NII:
+def crop_to_box(image: NII, box: str, numerics: Numerics = "corrected") -> NII:
     """The part of the image in a box that the user gave.
 
     Parameters

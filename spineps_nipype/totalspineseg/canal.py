@@ -24,7 +24,7 @@ def fill_canal(
     cord: int = CORD,
     largest_canal: bool = True,
     largest_cord: bool = True,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """Clean and fill the canal.
 
@@ -60,7 +60,7 @@ def fill_canal(
         part[both & ~kept] = 0
         both = kept
     gap = spanned(both, 0) & spanned(both, 1) & (part != cord)
-    if numerics == "mended":
+    if numerics == "corrected":
         gap &= part == 0
     part[gap] = canal
     return out

@@ -36,7 +36,7 @@ def label_spine(
     *,
     localizer: NDArray[Any] | None = None,
     profile: Profile = SEED,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[np.uint8]:
     """Number discs and vertebrae and paint all structures with their output labels.
 
@@ -51,7 +51,7 @@ def label_spine(
     profile
         Rules of the weight release.
     numerics
-        ``original`` keeps the order of components and the use of landmarks of 20251028; mended,
+        ``original`` keeps the order of components and the use of landmarks of 20251028; corrected,
         all landmarks and the distances of the discs decide together, and fragments get no number.
 
     Raises
@@ -85,12 +85,14 @@ def label_spine(
     heights = Heights(label_mask(part, canal_labels), [side.start for side in box], numerics)
     near = None if localizer is None else localizer[box]
     discs = heights.sorted(parts, parts.discs)
-    if numerics == "mended":
+    if numerics == "corrected":
         discs = drop_small_discs(parts, discs)
     disc_labels = _name_discs(discs, parts, part, near, settings, profile, numerics)
     names = dict(disc_labels)
     if settings.vertebrae_labels:
-        bones = _vertebrae(parts, heights, part, settings, discs if numerics == "mended" else ())
+        bones = _vertebrae(
+            parts, heights, part, settings, discs if numerics == "corrected" else ()
+        )
         order = spine_list(discs, bones, min(parts.raw, default=1))
         spine = SpineOrder.of(settings)
         names.update(number_vertebrae(order, disc_labels, spine, numerics=numerics))

@@ -27,7 +27,7 @@ def selected_landmarks(
     run_has_localizers: bool | None = None,
     *,
     selected: Labels = SELECTED,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> Labels:
     """Landmarks to use for one image.
 

@@ -38,7 +38,7 @@ def extract_levels(
     c1_label: int = C1,
     c2_label: int = SACRUM,
     profile: Profile = SEED,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[np.uint8]:
     """Point map of the levels: 3 for C2-C3, 4 for C3-C4, ... 25 for L5-S.
 

@@ -27,7 +27,7 @@ def number_discs(
     landmarks: Mapping[int, int],
     spine: SpineOrder,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> dict[int, int]:
     """Label discs upward and downward from the landmarks, as the original does.
 
@@ -54,7 +54,7 @@ def number_discs(
     known = [number for number in order if number in landmarks]
     first = known[0]
     usual = spine.usual_discs
-    if landmarks[first] not in usual and numerics == "mended":
+    if landmarks[first] not in usual and numerics == "corrected":
         usual = spine.discs
     if landmarks[first] not in usual:
         raise EmptyResultError(
@@ -131,7 +131,7 @@ def number_vertebrae(
     discs: Mapping[int, int],
     spine: SpineOrder,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> dict[int, int]:
     """Label each vertebra by the disc above it.
 
@@ -145,7 +145,7 @@ def number_vertebrae(
         Labels in order.
     numerics
         A first disc that a normal spine does not have is an error under ``original``, and all
-        components between two discs share a label. Mended, they are counted where the labels
+        components between two discs share a label. Corrected, they are counted where the labels
         of the discs leave room for just as many vertebrae: a disc between them was missed.
 
     Returns
@@ -167,7 +167,7 @@ def number_vertebrae(
         elif current is not None:
             out[part.number] = current
     _name_last(parts, out, current, spine)
-    if numerics == "mended":
+    if numerics == "corrected":
         out.update(_counted_between(parts, discs, spine))
     return out
 
@@ -202,7 +202,7 @@ def _upward(current: int, spine: SpineOrder, numerics: Numerics) -> Sequence[int
         if numerics == "original":
             raise EmptyResultError(
                 f"Vertebrae cannot be counted upward from label {current}.",
-                remedy='Use numerics="mended".',
+                remedy='Use numerics="corrected".',
             )
         labels = spine.vertebrae
     return labels[: labels.index(current)][::-1]

@@ -119,7 +119,7 @@ class Heights:
     """
 
     def __init__(
-        self, canal: BoolArray, origin: Sequence[int], numerics: Numerics = "mended"
+        self, canal: BoolArray, origin: Sequence[int], numerics: Numerics = "corrected"
     ) -> None:
         line, middle = slice_centres(canal)
         self._origin = np.asarray(origin)
@@ -140,7 +140,7 @@ class Heights:
         any_front = any(front is not None for _, front in centres.values())
         keys = []
         for number, (centre, front) in centres.items():
-            if self._numerics == "mended":
+            if self._numerics == "corrected":
                 place = centre if front is None else front
             elif parts.own_number(number) == 1 and any_front:
                 place = np.full(3, np.nan) if front is None else front

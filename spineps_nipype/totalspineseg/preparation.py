@@ -70,7 +70,7 @@ def resample_iso(
 
 
 def prepare(
-    image: NDArray[Any], affine: NDArray[Any], *, numerics: Numerics = "mended"
+    image: NDArray[Any], affine: NDArray[Any], *, numerics: Numerics = "corrected"
 ) -> tuple[NDArray[Any], Affine]:
     """Whole preparation: average, canonical axes, 1 mm.
 
@@ -96,7 +96,7 @@ def prepare(
     return resampled.astype(kind), target
 
 
-def prepare_image(image: NII, *, numerics: Numerics = "mended") -> NII:
+def prepare_image(image: NII, *, numerics: Numerics = "corrected") -> NII:
     """`prepare` for a loaded 3-D image."""
     array, affine = prepare(image.get_array(), image.affine, numerics=numerics)
     return NII(nib.Nifti1Image(array, affine), False)

@@ -125,9 +125,9 @@ def test_border_labels_are_continued_only_as_in_spineps(fraction: float) -> None
     affine = AFFINE_PIR.copy()
     affine[:3, 3] -= affine[:3, :3] @ np.array([3 + fraction, 0, 0])
     reference = as_image((10, 4, 4), affine)
-    mended = to_input_grid(mask, reference).get_array()
-    assert (mended[:, 0, 0] == 26).sum() == 4
-    np.testing.assert_array_equal(mended[3:7], 26)
+    corrected = to_input_grid(mask, reference).get_array()
+    assert (corrected[:, 0, 0] == 26).sum() == 4
+    np.testing.assert_array_equal(corrected[3:7], 26)
     smeared = to_input_grid(mask, reference, "spineps-2.1.3").get_array()
     np.testing.assert_array_equal(smeared, 26)
 

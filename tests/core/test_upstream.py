@@ -13,15 +13,15 @@ from spineps_nipype.core.upstream import Upstream, upstream
 
 LIBRARY = Path(spineps_nipype.__file__).parent
 NAMES = {f.name for f in fields(Upstream)}
-NUMERICS = {"mended", "spineps-2.1.3", "seed"}
+NUMERICS = {"corrected", "spineps-2.1.3", "seed"}
 
 
 def test_the_default_has_no_fault() -> None:
-    assert upstream("mended") == Upstream()
+    assert upstream("corrected") == Upstream()
     assert not any(vars(Upstream()).values())
 
 
-def test_the_seed_differs_where_its_successor_was_mended() -> None:
+def test_the_seed_differs_where_its_successor_was_corrected() -> None:
     newer, seed = vars(upstream("spineps-2.1.3")), vars(upstream("seed"))
     differ = {name for name in NAMES if newer[name] != seed[name]}
     assert differ == {
@@ -40,7 +40,7 @@ def test_the_seed_differs_where_its_successor_was_mended() -> None:
 
 
 def test_another_word_is_refused() -> None:
-    with pytest.raises(ValueError, match="known are mended"):
+    with pytest.raises(ValueError, match="known are corrected"):
         upstream("spineps-2")  # type: ignore[arg-type]
 
 

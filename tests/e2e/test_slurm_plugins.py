@@ -135,9 +135,9 @@ def test_jobs_that_die_are_failed_nodes(tmp_path: Path, slurm: SlurmPrograms, pl
     assert {"well.first", "well.node0", "well.node1"} <= set(result.kinds("done"))
     assert not {"killed.node1", "cancelled.node1"} & set(result.kinds("start"))
     assert left_in_queue() == []
-    mended = run(tmp_path, scan("killed", add, add), scan("cancelled", add, add), plugin=plugin)
-    assert mended.error is None
-    assert set(mended.kinds("cached")) == {"killed.first", "cancelled.first"}
+    corrected = run(tmp_path, scan("killed", add, add), scan("cancelled", add, add), plugin=plugin)
+    assert corrected.error is None
+    assert set(corrected.kinds("cached")) == {"killed.first", "cancelled.first"}
 
 
 @BOTH

@@ -24,7 +24,7 @@ def test_tile_starts() -> None:
 
 
 def test_weights_peak_in_the_middle_and_are_never_zero() -> None:
-    for numerics, peak in (("mended", 1.0), ("spineps-2.1.3", 1000.0)):
+    for numerics, peak in (("corrected", 1.0), ("spineps-2.1.3", 1000.0)):
         weights = tile_weights((8, 16, 12), numerics)
         assert weights.max() == peak
         assert weights[4, 8, 6] == peak

@@ -23,7 +23,7 @@ ORIENTATIONS = [codes for axes in permutations(("PA", "IS", "RL")) for codes in 
 
 
 def run(spine: NII, vert: NII, image: NII | None = None, **options: object):
-    numerics = options.pop("numerics", "mended")
+    numerics = options.pop("numerics", "corrected")
     return reconcile(
         spine,
         vert,
@@ -76,7 +76,7 @@ def test_the_crop_box_holds_the_spine() -> None:
     assert [(s.start, s.stop) for s in result.crop] == [(2, 21), (7, 53), (1, 8)]
 
 
-@pytest.mark.parametrize(("numerics", "smeared"), [("mended", False), ("spineps-2.1.3", True)])
+@pytest.mark.parametrize(("numerics", "smeared"), [("corrected", False), ("spineps-2.1.3", True)])
 def test_masks_of_a_cropped_image_are_not_continued_beyond_it(
     numerics: str, smeared: bool
 ) -> None:
@@ -92,14 +92,14 @@ def test_masks_of_a_cropped_image_are_not_continued_beyond_it(
 
 
 @pytest.mark.parametrize("codes", [("P", "I", "R"), ("R", "A", "S"), ("L", "P", "S")])
-@pytest.mark.parametrize("numerics", ["mended", "spineps-2.1.3"])
+@pytest.mark.parametrize("numerics", ["corrected", "spineps-2.1.3"])
 def test_a_split_top_vertebra_is_joined(codes: tuple[str, ...], numerics: str) -> None:
     spine, vert = spine_of_blocks(3)
     vert[vert > 0] += 1
     vert[:, : 8 + 2][vert[:, : 8 + 2] == 2] = 1
     result = run(as_nii(spine, codes), as_nii(vert, codes), numerics=numerics)
     numbers = np.unique(result.vert.get_array())
-    joined = numerics == "mended" or codes == ("P", "I", "R")
+    joined = numerics == "corrected" or codes == ("P", "I", "R")
     assert numbers.tolist() == ([0, 2, 3, 4] if joined else [0, 2, 3, 4, 5])
 
 
@@ -162,7 +162,7 @@ def test_without_assignment_gaps_stay() -> None:
     assert vert.ravel().tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize(("numerics", "middle"), [("mended", 1), ("spineps-2.1.3", 2)])
+@pytest.mark.parametrize(("numerics", "middle"), [("corrected", 1), ("spineps-2.1.3", 2)])
 def test_the_fast_option_spreads_all_the_way(numerics: str, middle: int) -> None:
     vert = line(2, 0, 0, 0, 0, 0, 0, 0, 1)
     spine = np.full(vert.shape, 49, np.uint8)

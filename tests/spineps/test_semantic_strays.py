@@ -114,9 +114,9 @@ def test_cleaning_applies_both_and_spineps_neither() -> None:
     array[30:96, 20:22, 2:3] = 41
     mask = as_nii(array)
     settings = SemanticSettings()
-    mended = clean_semantic(mask.copy(), settings).get_array()
+    corrected = clean_semantic(mask.copy(), settings).get_array()
     kept = clean_semantic(mask.copy(), settings, "spineps-2.1.3").get_array()
-    assert not mended[100:].any()
-    assert (mended[10:30, 64:70, 2:10] == 26).all()
+    assert not corrected[100:].any()
+    assert (corrected[10:30, 64:70, 2:10] == 26).all()
     assert (kept[100:] == 49).any()
     assert (kept[10:30, 64:70, 2:10] == 49).all()

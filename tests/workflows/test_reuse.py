@@ -141,7 +141,7 @@ def test_stored_files_enter_only_for_phases_that_do_not_run(
         pytest.param(
             {"numerics": "spineps-2.1.3"},
             "rrrrrr",
-            "numerics was mended, is spineps-2.1.3",
+            "numerics was corrected, is spineps-2.1.3",
             id="numerics",
         ),
         pytest.param(

@@ -110,7 +110,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="images with several volumes: refuse, segment the mean, or each (default: error)",
     )
     add("-test-time-aug", action="store_true", help="average over mirrored inputs")
-    add("-numerics", choices=("mended", "original"), default="mended", help="rules of the seed")
+    add(
+        "-numerics",
+        choices=("corrected", "original"),
+        default="corrected",
+        help="rules of the seed",
+    )
     add(
         "-device",
         type=device,

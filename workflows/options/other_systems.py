@@ -27,7 +27,7 @@ SC_EPI: Final = "sc-epi"
 SPINE_SEGMENTATION: Final = "spine-segmentation"
 PIPELINES: Final = (SPINEPS, TOTALSPINESEG, SC_EPI, SPINE_SEGMENTATION)
 
-Numerics = Literal["mended", "original"]
+Numerics = Literal["corrected", "original"]
 Family = Literal["resnet152", "mitb5"]
 AddOption = Callable[[Any, Any, Any], None]
 """Adds the flag of one option: group, dataclass field, annotation."""
@@ -111,9 +111,9 @@ def add_sister_flags(parser: argparse.ArgumentParser, add_option: AddOption) -> 
     group.add_argument(
         "--sister-numerics",
         choices=get_args(Numerics),
-        default="mended",
-        help="for the systems beside SPINEPS: mended rules, or those of the originals with "
-        "their faults (default: mended)",
+        default="corrected",
+        help="for the systems beside SPINEPS: corrected rules, or those of the originals with "
+        "their faults (default: corrected)",
     )
     group.add_argument(
         "--override-sister",

@@ -37,7 +37,7 @@ class TSSPrepare(SimpleInterface):
     output_spec = _PrepareOutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
-        rules = "spineps-2.1.3" if self.inputs.numerics == "original" else "mended"
+        rules = "spineps-2.1.3" if self.inputs.numerics == "original" else "corrected"
         image = load_image(self.inputs.in_file, numerics=rules)
         out_file = node_file(runtime, "prepared.nii.gz")
         save_nii(prepare_image(image, numerics=self.inputs.numerics), out_file)

@@ -111,7 +111,7 @@ class SemanticNetwork:
         tta: bool | None = None,
         probabilities: bool = False,
         region: NII | None = None,
-        numerics: Numerics = "mended",
+        numerics: Numerics = "corrected",
         progress: Progress | None = None,
     ) -> SemanticPrediction:
         """Label an image that lies on the model grid.

@@ -69,7 +69,7 @@ def sliding_window_logits(
     mirror_axes: Sequence[int] = (),
     region: Tensor | None = None,
     outside: Tensor | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
     progress: Progress | None = None,
 ) -> Tensor:
     """Weighted mean of the logits of all tiles.
