@@ -20,9 +20,9 @@ from ..core.canonical import to_canonical
 from ..core.consensus import Agreement, Disagreement, Reading, compare
 from ..core.geometry import to_input_grid
 from ..core.images import load_mask
+from ..core.tables import write_table
 from ..errors import InputError
 from .spineps.common import node_file
-from .spineps.tables import write_table
 
 MAPS = ("totalspineseg", "totalspineseg_step1", "spine_segmentation")
 """Systems with one label map."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..models.protocols import Progress, SemanticModel
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
+from .soft import near_canal
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -34,6 +35,15 @@ class RawStep1:
     labels: NII
     canal: NDArray[np.float32]
     cord: NDArray[np.float32]
+
+    def near_canal(self, dilation: int) -> RawStep1:
+        """The same with probabilities where rules can ask for them only; see `soft.near_canal`."""
+        raw, labels = self.labels.get_array(), (RAW_CANAL_STEP1, RAW_CORD_STEP1)
+        return RawStep1(
+            self.labels,
+            near_canal(self.canal, raw, labels, dilation=dilation),
+            near_canal(self.cord, raw, labels, dilation=dilation),
+        )
 
 
 def segment_step1(

@@ -83,7 +83,7 @@ def _convert(arguments: argparse.Namespace) -> None:
     from spineps_nipype.core.convert_labels import convert_labels
     from spineps_nipype.core.geometry import to_input_grid
     from spineps_nipype.core.images import load_mask, save_nii
-    from spineps_nipype.interfaces.spineps.tables import write_table
+    from spineps_nipype.core.tables import write_table
 
     if arguments.output is None and arguments.spine is not None:  # only a semantic mask
         arguments.input, arguments.output = None, arguments.input

@@ -43,8 +43,18 @@ def required_package(inputs: Any) -> ModelPackage:
     ModelError
         If the files of the package are not those whose digest was given.
     """
-    package = load_package(Path(inputs.model_dir))
-    if isdefined(inputs.model_digest) and package.digest != inputs.model_digest:
+    return checked_package(load_package(Path(inputs.model_dir)), inputs.model_digest)
+
+
+def checked_package(package: ModelPackage, digest: Any) -> ModelPackage:
+    """The same package, if it has the digest that a workflow was built with, if any.
+
+    Raises
+    ------
+    ModelError
+        If its files have changed since.
+    """
+    if isdefined(digest) and package.digest != digest:
         raise ModelError(
             "The model package has changed since this workflow was built.",
             file=package.folder,
