@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from ..core import anatomy
+from .body import half_height
 from .geometry import Canvas, Frame, Region, make_frame
 from .plan import SpinePlan, Vertebra
 from .tissues import Tissue
-from .vertebra import half_height
 
 ENDPLATE_MM: Final = (0.6, 0.65)
 """How far an end plate reaches into the body and into the disc."""
