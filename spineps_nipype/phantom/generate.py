@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from .canal import canal_course, draw_canal
+from .canal import canal_course
+from .canal_contents import draw_canal
 from .discs import draw_disc
 from .geometry import Array, Canvas, SmoothField
 from .plan import LABEL_OF, Anomalies, SpinePlan, draw_plan

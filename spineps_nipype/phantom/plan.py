@@ -7,6 +7,7 @@ is a view of it.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from enum import IntEnum
 from typing import Final, Literal
 
 import numpy as np
@@ -46,6 +47,20 @@ CONUS: Final = (-1.0, 0.9)
 """End of the cord, in vertebrae from the centre of the first lumbar one: the last thoracic to the
 second lumbar one. Saifuddin et al. (Spine 23, 1998) found the middle of T12 to the top of L3."""
 LABEL_OF: Final = {name: label for label, name in anatomy.VERTEBRA_NAMES.items()}
+
+
+class Stream(IntEnum):
+    """Streams of random numbers, one a part, so that a change of one part leaves the others."""
+
+    PLAN = 0
+    VERTEBRA = 1
+    DISC = 2
+    SACRUM = 3
+    CANAL = 4
+    SOFT_TISSUE = 5
+    WOBBLE = 6
+    WINDOW = 7
+    ROOTS = 9
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,7 @@ class SpinePlan:
         return ("C1", *(v.name for v in self.vertebrae))
 
     def rng(self, *stream: int) -> np.random.Generator:
-        """Generator for one part of the phantom, independent of all other parts."""
+        """Generator for one part of the phantom, independent of all other parts: see `Stream`."""
         return np.random.default_rng((self.seed, *stream))
 
     def on_line(self, arc: float) -> tuple[Array, Array]:
@@ -169,7 +184,7 @@ def draw_plan(seed: int, anomalies: Anomalies | None = None) -> SpinePlan:
         World coordinates are mm, (P, I, R), with C2's centre at I = 0.
     """
     anomalies = anomalies or Anomalies()
-    rng = np.random.default_rng((seed, 0))
+    rng = np.random.default_rng((seed, Stream.PLAN))
     names = draw_levels(rng, anomalies)
     size = float(rng.uniform(*SIZE))
     sizes = draw_sizes(

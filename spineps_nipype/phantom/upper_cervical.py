@@ -6,7 +6,7 @@ import numpy as np
 
 from .body import draw_body
 from .geometry import Canvas
-from .plan import LABEL_OF, SpinePlan
+from .plan import LABEL_OF, SpinePlan, Stream
 from .tissues import SHELL, Tissue
 from .upper_cervical_shapes import (
     ATLAS,
@@ -35,7 +35,7 @@ def draw_axis(canvas: Canvas, plan: SpinePlan) -> None:
     region = vertebra_region(canvas, plan, axis)
     if region.box is None:
         return
-    rng = plan.rng(1, 0)
+    rng = plan.rng(Stream.VERTEBRA, 0)
     draw_posterior_elements(region, plan, axis, AXIS, rng)
     draw_body(region, plan, axis, rng)
     paint_parts(region, DENS, vertebra_measures(plan, axis), axis.label)

@@ -14,7 +14,7 @@ from .body import draw_body
 from .geometry import Array, Canvas, Region
 from .lengths import Measures, as_length
 from .measures import MEAN
-from .plan import SpinePlan, Vertebra
+from .plan import SpinePlan, Stream, Vertebra
 from .vertebra_shapes import (
     LEAST_SPINOUS_MM,
     RIB_ODDS,
@@ -45,7 +45,7 @@ def draw_vertebra(canvas: Canvas, plan: SpinePlan, index: int) -> None:
     region = vertebra_region(canvas, plan, vertebra)
     if region.box is None:
         return
-    rng = plan.rng(1, index)
+    rng = plan.rng(Stream.VERTEBRA, index)
     draw_posterior_elements(region, plan, vertebra, SHAPES[vertebra.region], rng)
     draw_body(region, plan, vertebra, rng)
 
