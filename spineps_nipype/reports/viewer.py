@@ -54,7 +54,7 @@ def write_volumes(image: NII, spine: NII, vert: NII, key: str, path: Path) -> Pa
 
 def colour_tables() -> dict[str, dict[str, list[Any]]]:
     """Label colours as the viewer wants them, for both masks."""
-    out = {}
+    out: dict[str, dict[str, list[Any]]] = {}
     for kind, table in (("vert", vertebra_colours()), ("spine", structure_colours())):
         rows = {0: ("", (0, 0, 0)), **{n: c for n, c in sorted(table.items()) if n < 256}}
         out[kind] = {

@@ -104,7 +104,7 @@ class FixNames(SimpleInterface):
             for row in rows:
                 row["label"] = int(float(row["label"]))
         fixed = [
-            FixedName(label, found or None, tuple(point) or None)  # type: ignore[arg-type]
+            FixedName(label, found or None, tuple(point) or None)
             for label, found, point in zip(inputs.labels, inputs.found, inputs.points, strict=True)
         ]
         result = fix_names(load_mask(inputs.vert), rows, fixed)

@@ -82,8 +82,9 @@ class PostProcess(SimpleInterface):
         return runtime
 
 
-class _LabelInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(LabelingSettings, EngineSettings)
+class _LabelInputSpec(
+    ModelInputSpec,
+    settings_spec(LabelingSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="the checked image")
     spine = File(exists=True, mandatory=True, desc="semantic mask on the grid of the image")

@@ -20,8 +20,9 @@ SCOUT = "compact_semantic"
 """Package whose network finds the spine for ``tiles = spine``."""
 
 
-class _SemanticInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(SemanticSettings, EngineSettings)
+class _SemanticInputSpec(
+    ModelInputSpec,
+    settings_spec(SemanticSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="the pre-processed image")
     numerics = numerics_trait()
@@ -72,10 +73,12 @@ class SemanticSegmentation(SimpleInterface):
         save_nii(result.mask, out_file)
         self._results["out_file"] = str(out_file)
         if inputs.save_softmax:
+            assert result.probabilities is not None
             path = node_file(runtime, "softmax.npz")
             save_softmax(result.probabilities, result.class_labels, path)
             self._results["softmax"] = str(path)
         if inputs.save_probseg:
+            assert result.probabilities is not None
             path = node_file(runtime, "probseg.nii.gz")
             save_probability_image(result.probabilities, result.mask, path)
             self._results["probseg"] = str(path)
@@ -86,8 +89,9 @@ class SemanticSegmentation(SimpleInterface):
         return runtime
 
 
-class _InstanceInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(InstanceSettings, EngineSettings)
+class _InstanceInputSpec(
+    ModelInputSpec,
+    settings_spec(InstanceSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="raw semantic mask")
     numerics = numerics_trait()

@@ -80,14 +80,15 @@ def _labeler_spec() -> type[BaseInterfaceInputSpec]:
     hints = get_type_hints(LabelerSettings)
     namespace: dict[str, Any] = {}
     for option in fields(LabelerSettings):
+        default: Any = option.default
         help_text = option.metadata["help"]
         if hints[option.name] == Labels:
-            kind = traits.List(traits.Int, list(option.default), usedefault=True, desc=help_text)
+            kind = traits.List(traits.Int, list(default), usedefault=True, desc=help_text)
         elif hints[option.name] == Pairs:
             pair = traits.Tuple(traits.Int, traits.Int)
-            kind = traits.List(pair, list(option.default), usedefault=True, desc=help_text)
+            kind = traits.List(pair, list(default), usedefault=True, desc=help_text)
         else:
-            kind = traits.Int(option.default, usedefault=True, desc=help_text)
+            kind = traits.Int(default, usedefault=True, desc=help_text)
         namespace[option.name] = kind
     return type("_LabelerSpec", (_SegInputSpec,), namespace)
 
@@ -105,10 +106,11 @@ class TSSLabel(_Rule):
 
     def _result(self) -> Any:
         inputs = self.inputs
-        stated = {f.name: getattr(inputs, f.name) for f in fields(LabelerSettings)}
-        settings = LabelerSettings(
-            **{n: tuple(v) if isinstance(v, list) else v for n, v in stated.items()}
-        )
+        stated: dict[str, Any] = {}
+        for option in fields(LabelerSettings):
+            value = getattr(inputs, option.name)
+            stated[option.name] = tuple(value) if isinstance(value, list) else value
+        settings = LabelerSettings(**stated)
         seg = load_mask(inputs.in_file)
         near = None
         if isdefined(inputs.localizer):

@@ -15,6 +15,7 @@ from nipype.interfaces.base import (
 from TPTBox import NII
 
 from ...core.images import load_image, load_mask, save_nii
+from ...settings import Numerics
 from ...totalspineseg.native import to_grid
 from ...totalspineseg.preparation import prepare_image
 from ..spineps.common import node_file
@@ -37,7 +38,7 @@ class TSSPrepare(SimpleInterface):
     output_spec = _PrepareOutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
-        rules = "spineps-2.1.3" if self.inputs.numerics == "original" else "mended"
+        rules: Numerics = "spineps-2.1.3" if self.inputs.numerics == "original" else "mended"
         image = load_image(self.inputs.in_file, numerics=rules)
         out_file = node_file(runtime, "prepared.nii.gz")
         save_nii(prepare_image(image, numerics=self.inputs.numerics), out_file)
