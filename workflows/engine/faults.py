@@ -110,10 +110,8 @@ def fault_in_text(text: str) -> Fault:
         if isinstance(kind, type) and issubclass(kind, SpinepsError):
             return Fault(name, message.strip(), kind.code, is_ours=True)
     last = lines[-1] if lines else ""
-    path, colon, message = last.partition(": ")
-    if colon and " " not in path:
-        return Fault(path.rpartition(".")[2], message)
-    return Fault("", last)
+    path, _, message = last.partition(": ")
+    return Fault("", last) if " " in path else Fault(path.rpartition(".")[2], message)
 
 
 def failed_answer(raised: BaseException, output: str = "") -> dict[str, Any]:
