@@ -21,8 +21,8 @@ from ..stored.group_table import (
     GroupScan,
     all_spreads,
     level_rows,
-    look_at_scan,
     outliers_of,
+    read_group_scan,
     table_rows,
 )
 from ..stored.methods_text import stored_methods
@@ -104,7 +104,7 @@ def _scans(options: RunOptions) -> list[GroupScan]:
         ratings = read_ratings(root)
         stored = stored_scans(root, options.bids_dir)
         found += [
-            look_at_scan(scan, options.bids_dir, ratings)
+            read_group_scan(scan, options.bids_dir, ratings)
             for scan in stored
             if wanted(scan, options)
         ]
