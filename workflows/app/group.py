@@ -132,12 +132,12 @@ def _write(folder: Path, scans: Sequence[GroupScan]) -> list[Path]:
     columns = table_columns(rows)
     written = _table(folder / f"{TABLE}.tsv", rows, columns)
     levels = [
-        {**rows[row["scan"]], **row, "scan": rows[row["scan"]]["scan"]}
-        for row in level_rows(scans)
+        {**rows[level["scan"]], **level, "scan": rows[level["scan"]]["scan"]}
+        for level in level_rows(scans)
     ]
     if levels:
-        told = {key: columns[key] for key in WHERE if key in columns}
-        written += _table(folder / f"{LEVELS}.tsv", levels, {**told, **COLUMNS})
+        where: dict[str, Mapping[str, Any]] = {k: columns[k] for k in WHERE if k in columns}
+        written += _table(folder / f"{LEVELS}.tsv", levels, {**where, **COLUMNS})
     entries = [
         _entry(folder, scan, row, outliers.get(i, ()))
         for i, (scan, row) in enumerate(zip(scans, rows, strict=True))

@@ -91,12 +91,24 @@ class _NotingMethod:
             raise
 
 
-def fault_of_node(raised: BaseException, noted: Sequence[Fault]) -> Fault:
-    """Why a node failed: what its interface raised, or else what Nipype says."""
+def fault_of_node(
+    raised: BaseException | None, noted: Sequence[Fault] = (), text: str = ""
+) -> Fault:
+    """Why a node failed: what its interface raised, else what Nipype says.
+
+    Parameters
+    ----------
+    raised
+        Exception that reached the plugin, None if only its text did.
+    noted
+        What `note_faults` has noted.
+    text
+        Traceback of the node.
+    """
     if noted:
         return noted[-1]
-    if type(raised).__name__ == NIPYPE_WRAPPER:  # the cause is in its text alone
-        return fault_in_text(str(raised))
+    if raised is None or type(raised).__name__ == NIPYPE_WRAPPER:  # the cause is in a text alone
+        return fault_in_text(text or str(raised))
     return fault_of(raised)
 
 

@@ -19,7 +19,7 @@ os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
 from nipype.pipeline.plugins.base import DistributedPluginBase
 from nipype.pipeline.plugins.tools import report_crash
 
-from .faults import Fault, failed_answer, fault_in_text, fault_of_node, note_faults
+from .faults import Fault, failed_answer, fault_of_node, note_faults
 
 logger = logging.getLogger("spineps_nipype.engine")
 
@@ -113,10 +113,8 @@ class ObservedPlugin(DistributedPluginBase):
         answer, raised = result or {}, sys.exc_info()[1]
         lines = answer.get("traceback") or format_exception(raised)
         lines = [lines] if isinstance(lines, str) else list(lines)
-        noted = self._noted.get(name, [])
-        fault = answer.get("fault") or (
-            fault_of_node(raised, noted) if raised or noted else fault_in_text("".join(lines))
-        )
+        noted, text = self._noted.get(name, []), "".join(lines)
+        fault = answer.get("fault") or fault_of_node(raised, noted, text)
         node._result = answer.get("result")
         node._traceback = lines
         crash_file = write_crash_file(node, lines)
@@ -125,7 +123,7 @@ class ObservedPlugin(DistributedPluginBase):
             "failed",
             self._seconds(name),
             self._peaks.get(name),
-            "".join(lines),
+            text,
             crash_file,
             fault=fault,
         )

@@ -199,11 +199,12 @@ def _end_with_the_run() -> None:
     # still lives. As long as one of them holds it, the server outlives the run. CPython has no
     # public name for it; where it is renamed, the two measures below still hold.
     with suppress(Exception):
-        from multiprocessing.forkserver import _forkserver  # type: ignore[attr-defined]
+        from multiprocessing import forkserver
 
-        if _forkserver._forkserver_alive_fd is not None:
-            os.close(_forkserver._forkserver_alive_fd)
-            _forkserver._forkserver_alive_fd = None
+        server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+        if server._forkserver_alive_fd is not None:
+            os.close(server._forkserver_alive_fd)
+            server._forkserver_alive_fd = None
     # The server is the parent of this process: when it ends, Linux kills its children.
     if sys.platform == "linux":
         with suppress(Exception):

@@ -106,6 +106,9 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
     forkserver, which neither inherits threads nor a used GPU).
     """
 
+    pool: Any
+    _taskid: int
+
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
         self.pool.shutdown(wait=False)  # it has started no process yet

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from spineps_nipype.bids.names import parse_name
 from spineps_nipype.core.anatomy import ANATOMICAL_ORDER, VERTEBRA_NAMES
-from spineps_nipype.metrics.checks import OVERALL, VERDICTS
+from spineps_nipype.core.verdicts import VERDICTS
+from spineps_nipype.metrics.checks import OVERALL
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
 from spineps_nipype.reports.outliers import Spread, number, spreads
 from spineps_nipype.reports.ratings import Rating, comments, joint_verdict
