@@ -9,7 +9,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-PIR: Final = ("P", "I", "R")
+from ..core.geometry import PIR
+
 HEIGHT_AXIS: Final = 1
 """Axis of a PIR array that runs from cranial to caudal."""
 

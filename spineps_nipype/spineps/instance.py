@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from TPTBox import NII
 
 from ..core.components import bounding_box, fill_holes, remove_small_components
-from ..core.geometry import margin_voxels, rescale
+from ..core.geometry import PIR, margin_voxels, rescale
 from ..core.upstream import upstream
 from ..errors import EmptyResultError
 from ..models.protocols import InstanceModel, Progress
 from ..settings import InstanceSettings, Numerics
 from .instance_cutouts import (
-    PIR,
     Key,
     Prediction,
     collect_predictions,

@@ -18,7 +18,6 @@ from .instance_seeds import Point
 
 SEED_STEP: Final = 5
 """Voxels by which a seed that lies on background moves down."""
-PIR: Final = ("P", "I", "R")
 
 Key = tuple[int, int]
 """Number of the seed and position of the vertebra: 0 above, 1 centre, 2 below."""

@@ -15,12 +15,12 @@ from TPTBox import NII
 
 from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
+from ..core.geometry import PIR
 from ..core.upstream import upstream
 from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
 from ..models.protocols import FormModel, LabelingModel
 from ..settings import LabelingSettings, Numerics
-from .frames import PIR
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
 from .labeling_scores import Scores, above_sacrum, joined, score_vertebrae

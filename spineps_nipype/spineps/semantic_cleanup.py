@@ -14,7 +14,7 @@ from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS_BORDER, DISC, SACRUM
 from ..core.components import components_by_size, fill_holes, remove_small_components
-from ..core.geometry import distance_voxels, margin_voxels, volume_voxels
+from ..core.geometry import PIR, distance_voxels, margin_voxels, volume_voxels
 from ..core.upstream import upstream
 from ..settings import Numerics, SemanticSettings
 from .semantic_strays import drop_false_sacrum, drop_far_islands, return_top_of_sacrum
@@ -25,7 +25,6 @@ CLEANED_LABELS: Final = (41, 42, 43, 44, 45, 46, 47, 48, 49, 61, 100)
 FILLED_LABELS: Final = (CORPUS_BORDER, CANAL, DISC, CORD)
 BOX_MARGIN_MM: Final = 3.0
 CANAL_MARGIN_MM: Final = 64.0
-PIR: Final = ("P", "I", "R")
 
 Extent = tuple[int, int]
 BoxExtents = tuple[Extent, Extent, Extent]

@@ -20,8 +20,8 @@ from ..core.components import (
     components_by_size,
     label_components,
 )
+from ..core.geometry import PIR
 
-PIR: Final = ("P", "I", "R")
 REACH_MM: Final = 50.0
 """No part of a vertebra lies farther from the canal; tips of processes come close to it."""
 CANAL_PART: Final = 0.2

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spineps_nipype.core.geometry import PIR
 from spineps_nipype.errors import ModelError
 from spineps_nipype.settings import Numerics
 from spineps_nipype.spineps.discs import finalize_arrays
@@ -23,7 +24,6 @@ from .test_instance_split import dumbbell
 from .test_labeling import Oracle, image_of
 
 OTHERS: tuple[Numerics, ...] = ("corrected", "spineps-2.1.3")
-PIR = ("P", "I", "R")
 
 
 def spread_out() -> np.ndarray:
