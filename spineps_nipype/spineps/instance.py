@@ -22,10 +22,10 @@ from .instance_cutouts import (
     Key,
     Prediction,
     collect_predictions,
-    drawn,
+    draw_predictions,
     map_labels,
     place_seed,
-    turn,
+    reorient_array,
     window_at,
 )
 from .instance_debug import Recorder
@@ -159,18 +159,20 @@ def predict_seeds(
     step = max(settings.proc_inst_batch_size, 1)
     for start in range(0, len(windows), step):
         part = windows[start : start + step]
-        cuts = [turn(window.cut(volume), PIR, orientation) for window in part]
+        cuts = [reorient_array(window.cut(volume), PIR, orientation) for window in part]
         results = network.predict(cuts, batch_size=step, amp=settings.proc_inst_amp)
         for offset, (window, result) in enumerate(zip(part, results, strict=True)):
             number = start + offset
-            own = turn(result, orientation, PIR)
+            own = reorient_array(result, orientation, PIR)
             if record is not None:
                 record.keep(f"inst_cutout_vert_nii_{number}_cut", window.cut(volume), window.start)
                 record.keep(f"inst_cutout_vert_nii_{number}_pred", own, window.start)
             kept = collect_predictions(number, window, own, settings.proc_inst_largest_k_cc)
             if record is not None:
                 name = f"inst_cutout_vert_nii_{number}_proc"
-                record.keep(name, drawn(kept, window.box), [side.start for side in window.box])
+                record.keep(
+                    name, draw_predictions(kept, window.box), [side.start for side in window.box]
+                )
             found.update(kept)
         if progress is not None:
             progress(min(start + step, len(windows)), len(windows))

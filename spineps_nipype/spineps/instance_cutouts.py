@@ -94,7 +94,9 @@ def window_at(centre: Sequence[int], size: Sequence[int], shape: Sequence[int]) 
     )
 
 
-def turn(array: NDArray[Any], source: Sequence[str], target: Sequence[str]) -> NDArray[Any]:
+def reorient_array(
+    array: NDArray[Any], source: Sequence[str], target: Sequence[str]
+) -> NDArray[Any]:
     """Array with its axes turned from one orientation to another."""
     if tuple(source) == tuple(target):
         return array
@@ -133,7 +135,7 @@ def collect_predictions(
     return found
 
 
-def drawn(predictions: Mapping[Key, Prediction], box: Box) -> NDArray[np.uint8]:
+def draw_predictions(predictions: Mapping[Key, Prediction], box: Box) -> NDArray[np.uint8]:
     """Predictions of one cut-out as labels (1 above, 2 centre, 3 below) in a box of the volume."""
     out = np.zeros([side.stop - side.start for side in box], dtype=np.uint8)
     for (_, position), found in predictions.items():
