@@ -35,6 +35,7 @@ from .instance_seeds import SEED_EROSION, Point, find_seeds
 logger = logging.getLogger(__name__)
 
 CROP_MARGIN_MM: Final = 3.75
+"""Margin around the semantic mask in which instances are looked for."""
 
 
 def segment_instances(
@@ -57,12 +58,12 @@ def segment_instances(
     settings
         Options of this phase.
     numerics
-        SPINEPS erodes bodies by two voxels whatever the model says; ``seed`` also splits merged
-        bodies and couples predictions in its own way.
+        SPINEPS erodes bodies by two voxels whatever the model package says; ``seed`` also splits
+        merged bodies and couples predictions differently.
     debug
-        Takes intermediate masks by name, as images on their own grids.
+        Receives intermediate masks by name, as images on their own grids.
     progress
-        Called with the number of finished and of all cut-outs.
+        Called with the numbers of finished and of all cut-outs.
 
     Returns
     -------
@@ -148,7 +149,7 @@ def predict_seeds(
     record: Recorder | None = None,
     progress: Progress | None = None,
 ) -> dict[Key, Prediction]:
-    """Predictions of all cut-outs; they are made in batches, so that few lie in memory."""
+    """Predictions of all cut-outs, made in batches so that few of them are in memory at once."""
     volume = map_labels(labels, network.config.mapping)
     windows = [
         window_at(place_seed(volume, seed), network.config.cutout_size, volume.shape)
@@ -182,7 +183,7 @@ def predict_seeds(
 def finish_instances(
     merged: NDArray[Any], min_voxels: int, settings: InstanceSettings
 ) -> NDArray[Any]:
-    """Delete small components, fill holes, and number 1..n without gaps."""
+    """Delete small components, fill holes, and number the instances 1..n without gaps."""
     out = merged
     labels = [int(v) for v in np.unique(merged) if v]
     if settings.proc_inst_clean_small_cc_artifacts:
