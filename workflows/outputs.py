@@ -18,7 +18,7 @@ from spineps_nipype.metrics.columns import COLUMNS as METRICS_COLUMNS
 from spineps_nipype.results.plan import OUTPUT_KEYS, SOURCES, sidecar_of
 from spineps_nipype.results.record import PHASES, Models, phase_record
 from spineps_nipype.settings import PipelineSettings, SaveSettings
-from spineps_nipype.spineps.labeling import COLUMNS as LABELS_COLUMNS
+from spineps_nipype.spineps.labeling import LABEL_COLUMNS
 
 from .spineps import NODE_CONFIG, OUTPUTS
 
@@ -39,7 +39,7 @@ DICTIONARIES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "metrics": METRICS_COLUMNS,
     "checks": CHECKS_COLUMNS,
-    "labels_table": LABELS_COLUMNS,
+    "labels_table": LABEL_COLUMNS,
 }
 """Entries of the sidecars of single results; those of tables explain the columns."""
 TARGETS: Final[Mapping[str, str]] = {**OUTPUT_KEYS, **EXTRA_KEYS}

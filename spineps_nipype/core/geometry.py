@@ -1,6 +1,6 @@
-"""Physical thresholds in voxels, and the ways between grids.
+"""Physical thresholds in voxels, and conversions between grids.
 
-Volumes of SPINEPS are in mm; its reference voxel is 0.75 x 0.75 x 1.65 mm.
+Thresholds of SPINEPS are given in mm here; its reference voxel is 0.75 x 0.75 x 1.65 mm.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ..settings import Numerics
 from .label_sampling import heaviest_labels
 from .upstream import upstream
 
+PIR: Final = ("P", "I", "R")
+"""Orientation in which the rules of SPINEPS work: axis 1 runs from cranial to caudal."""
 SAME_GRID: Final = 1e-6
 SAME_GRID_TURNED: Final = 1e-5
 SAME_ORIGIN_MM: Final = 1e-4
@@ -26,22 +28,22 @@ SPACING_RTOL: Final = 1e-5
 
 
 def volume_voxels(mm3: float, zoom: Sequence[float]) -> int:
-    """Voxels in a volume, at least 1."""
+    """Number of voxels in a volume, at least 1."""
     return max(round(mm3 / math.prod(zoom)), 1)
 
 
 def distance_voxels(mm: float, zoom: Sequence[float]) -> int:
-    """Voxels in a distance, by the finest axis."""
+    """Number of voxels in a distance along the finest axis."""
     return max(round(mm / min(zoom)), 0)
 
 
 def area_voxels(mm2: float, zoom: Sequence[float]) -> int:
-    """Voxel faces in an area, at least 1."""
+    """Number of voxel faces in an area, at least 1."""
     return max(round(mm2 / math.prod(zoom) ** (2 / 3)), 1)
 
 
 def margin_voxels(mm: float, zoom: Sequence[float]) -> int:
-    """Margin of a crop box, the same on all axes, cut to whole voxels."""
+    """Margin of a crop box in voxels of the finest axis, rounded down; the same on all axes."""
     return int(mm / min(zoom))
 
 
@@ -53,7 +55,7 @@ def rescale(nii: NII, spacing: Sequence[float]) -> NII:
     Parameters
     ----------
     spacing
-        mm for each array axis; no change if every axis agrees within 0.001 mm.
+        mm along each array axis; nothing changes if every axis agrees within 0.001 mm.
     """
     zoom = np.asarray(nii.zoom, dtype=float)
     if np.allclose(zoom, spacing, atol=SAME_SPACING_MM, rtol=SPACING_RTOL):
@@ -71,13 +73,14 @@ def to_input_grid(
     mask
         Label map with any orientation, spacing and field of view.
     reference
-        Image whose grid is wanted.
+        Image that defines the target grid.
     numerics
-        Outside the mask's field of view stands 0; under ``spineps-2.1.3`` its border labels
-        are continued.
+        The result is 0 outside the mask's field of view; under ``spineps-2.1.3`` the labels at
+        the border are continued.
     smooth
-        Labels by trilinear weight, which keeps borders smooth; else, and always as in SPINEPS, by
-        the nearest voxel. Grids that differ by whole voxels need neither.
+        Choose labels by trilinear weight, which keeps borders smooth; otherwise, and always under
+        the numerics of SPINEPS, by the nearest voxel. Grids that differ by whole voxels need
+        neither.
     """
     if _same_grid(mask, reference, SAME_GRID):
         return mask

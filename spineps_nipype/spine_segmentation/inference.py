@@ -16,7 +16,7 @@ from .. import __version__
 from ..core.anatomy import CORPUS_BORDER
 from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest
-from ..core.vertebra_form import forms_without_room
+from ..core.vertebra_form import forms_without_border_distance
 from ..core.vertebra_look import vertebra_looks
 from ..errors import ModelError, SpinepsError
 from ..models.onnx_network import OnnxNetwork, batches
@@ -196,7 +196,7 @@ class SegmentationInference:
             vert, disc = upright(bodies), upright(discs)
             spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
             numbers = range(1, int(bodies.max()) + 1)
-            forms = forms_without_room(spine, vert, numbers, steps).astype(np.float32)
+            forms = forms_without_border_distance(spine, vert, numbers, steps).astype(np.float32)
             looks = vertebra_looks(image, vert, numbers, steps)
             return np.asarray(network.predict(forms[None], looks[None])[0])
 
