@@ -28,9 +28,9 @@ from ..core.anatomy import (
 )
 from ..core.components import bounding_box
 from ..core.files import whole_file
-from ..core.upstream import upstream
 from ..settings import Numerics, PoiPoints
 from .numbers import in_order, rank
+from .upstream import upstream
 
 UPSTREAM_DECIMALS: Final = 2
 DECIMALS: Final = 4

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.anatomy import ENDPLATE, ENDPLATE_INFERIOR, ENDPLATE_OFFSET, ENDPLATE_SUPERIOR
-from ..core.upstream import upstream
 from ..settings import Numerics
 from .frames import pad_box
 from .numbers import in_order, rank
+from .upstream import upstream
 
 ROUNDS: Final = 14
 """Reach of a vertebra towards its endplates, in voxels."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import Box
-from ..core.upstream import upstream
 from ..errors import EmptyResultError
 from ..settings import Numerics
 from .instance_cutouts import Key, Prediction
+from .upstream import upstream
 
 MIN_DICE: Final = 0.3
 SEED_REACH: Final = 2

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import BoolArray, components_by_size, dilate, erode
-from ..core.upstream import upstream
 from ..settings import Numerics
+from .upstream import upstream
 
 MAX_EROSIONS: Final = 10
 CORE_FRACTION: Final = 0.5
