@@ -70,8 +70,13 @@ def models_dir(stated: Path | None = None) -> Path | None:
 class Described(Protocol):
     """Id and folder of a package."""
 
-    id: str
-    folder: Path
+    @property
+    def id(self) -> str:
+        """Name that users give."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
 
 
 def embedded_dir() -> Path:
