@@ -14,12 +14,12 @@ from nipype.interfaces.base import (
     TraitedSpec,
     isdefined,
 )
-from TPTBox import NII
 
 from ..core.canonical import System, to_canonical
 from ..core.consensus import Agreement, Disagreement, Reading, compare
 from ..core.geometry import to_input_grid
 from ..core.images import load_mask
+from ..core.volume import Volume
 from ..errors import InputError
 from .spineps.common import node_file
 from .spineps.tables import write_table
@@ -91,11 +91,11 @@ class Consensus(SimpleInterface):
         self._results.update(summary=str(path), line=consensus.line)
         return runtime
 
-    def _masks(self) -> dict[str, NII]:
+    def _masks(self) -> dict[str, Volume]:
         names = ("spineps_vert", "spineps_spine", *TITLES)
         stated = {name: getattr(self.inputs, name) for name in names}
         return {name: load_mask(path) for name, path in stated.items() if isdefined(path)}
 
 
-def _on(grid: NII, mask: NII) -> Any:
+def _on(grid: Volume, mask: Volume) -> Any:
     return to_input_grid(mask, grid).get_array()

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, DISC
 from ..core.files import whole_file
+from ..core.volume import Volume
 from .mosaic_panel import Cut, disc_names, draw_panel
 
 OFFSETS_MM: Final = (-12.0, -6.0, 0.0, 6.0, 12.0)
@@ -24,7 +24,7 @@ GAP: Final = 6
 WINDOW: Final = (1.0, 99.5)
 
 
-def draw_mosaic(image: NII, spine: NII, vert: NII, path: str | Path) -> Path:
+def draw_mosaic(image: Volume, spine: Volume, vert: Volume, path: str | Path) -> Path:
     """Draw each cut twice: vertebrae, discs and endplates by name, and tissues.
 
     The right column is a coronal cut that follows the bodies, so that it bends with the spine;

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest
 from ..core.vertebra_form import forms_without_border_distance
 from ..core.vertebra_look import vertebra_looks
+from ..core.volume import Volume
 from ..errors import ModelError, SpinepsError
 from ..models.onnx_network import OnnxNetwork, batches
 from .models import CLASSES, Role, find_form, find_model
@@ -29,9 +30,6 @@ from .settings import SpineSegmentationSettings
 from .slices import Slices, prepare_slices, upright, with_neighbours
 from .strays import without_strays
 from .upstream import upstream
-
-if TYPE_CHECKING:
-    from TPTBox import NII
 
 logger = logging.getLogger(__name__)
 
@@ -254,11 +252,11 @@ class SegmentationInference:
 
 
 def segment_image(
-    image: NII,
+    image: Volume,
     inference: SegmentationInference,
     *,
     only_2class_segmentation: bool = False,
-) -> tuple[NII, NII | None, SegmentationResult]:
+) -> tuple[Volume, Volume | None, SegmentationResult]:
     """Segment an image in any orientation; masks come back on its grid.
 
     Parameters

@@ -9,11 +9,11 @@ import math
 from typing import Final
 
 import numpy as np
-from TPTBox import NII
 
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale, to_input_grid
 from ..core.image_checks import MIN_SLICES
+from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
@@ -31,7 +31,7 @@ PAD_VOXELS: Final = 5
 """Mirrored border around the input of VIBESeg."""
 
 
-def wants_crop(image: NII, settings: CropSettings, config: ModelConfig) -> bool:
+def wants_crop(image: Volume, settings: CropSettings, config: ModelConfig) -> bool:
     """Whether to crop an image to the spine before the network runs.
 
     By default only large images are cropped for which the network computes on a fine grid.
@@ -46,7 +46,7 @@ def wants_crop(image: NII, settings: CropSettings, config: ModelConfig) -> bool:
     return fine and math.prod(image.shape) > settings.auto_crop_req_crop_min_dim**3
 
 
-def crop_to_box(image: NII, box: str, numerics: Numerics = "corrected") -> NII:
+def crop_to_box(image: Volume, box: str, numerics: Numerics = "corrected") -> Volume:
     """Part of an image within a box given by the user.
 
     Parameters
@@ -75,7 +75,9 @@ def crop_to_box(image: NII, box: str, numerics: Numerics = "corrected") -> NII:
     return image
 
 
-def crop_to_spine(image: NII, *, device: str = "cpu", network: SemanticModel | None = None) -> NII:
+def crop_to_spine(
+    image: Volume, *, device: str = "cpu", network: SemanticModel | None = None
+) -> Volume:
     """Part of an image around the spine.
 
     Parameters
@@ -108,14 +110,14 @@ def crop_to_spine(image: NII, *, device: str = "cpu", network: SemanticModel | N
     return image.apply_crop(bounding_box(found, margin_voxels(CROP_MARGIN_MM, image.zoom)))
 
 
-def spine_mask(image: NII, network: SemanticModel) -> NII:
+def spine_mask(image: Volume, network: SemanticModel) -> Volume:
     """Labels of VIBESeg on the grid of the image."""
     array = image.get_array().astype(np.float32)
     if array.max() > RANGE_LIMIT:
         array = array * (RANGE_TOP / array.max())
-    turned = NII.from_numpy(array, image.affine, False).reorient(network.config.orientation)
+    turned = make_volume(array, image.affine, seg=False).reorient(network.config.orientation)
     grid = rescale(turned, network.config.target_spacing([float(z) for z in turned.zoom]))
     padded = pad(grid, PAD_VOXELS, 0.0)
     mirrored = np.pad(grid.get_array(), PAD_VOXELS, mode="reflect")
-    labels = network.predict(NII.from_numpy(mirrored, padded.affine, False), tta=False).labels
+    labels = network.predict(make_volume(mirrored, padded.affine, seg=False), tta=False).labels
     return to_input_grid(labels, image)

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import nibabel as nib
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.components import bounding_box
+from ..core.volume import Volume, make_volume
 from .grid import shifted
 
 
-def crop_to_seg(image: NII, seg: NDArray[Any], *, margin: int = 10) -> NII:
+def crop_to_seg(image: Volume, seg: NDArray[Any], *, margin: int = 10) -> Volume:
     """Crop an image to the box of the labels, widened by a margin in voxels and clipped.
 
     Parameters
@@ -29,4 +28,4 @@ def crop_to_seg(image: NII, seg: NDArray[Any], *, margin: int = 10) -> NII:
         return image
     box = bounding_box(seg != 0, margin)
     affine = shifted(image.affine, [side.start for side in box])
-    return NII(nib.Nifti1Image(image.get_array()[box], affine), image.seg)
+    return make_volume(image.get_array()[box], affine, seg=image.seg)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, Str, isdefined, traits
-from TPTBox import NII
 
 from ...core.images import load_image
+from ...core.volume import Volume
 from ...errors import ModelError
 from ...models.package import ModelPackage, load_package
 from ...spineps.upstream import upstream
@@ -38,7 +38,7 @@ def node_file(runtime: Any, name: str) -> Path:
     return Path(runtime.cwd) / name
 
 
-def checked_image(inputs: Any) -> NII:
+def checked_image(inputs: Any) -> Volume:
     """The image that `Conform` has checked, with voxels of the type that the numerics ask for."""
     integer_voxels = upstream(inputs.numerics).integer_voxels
     return load_image(inputs.in_file, integer_voxels=integer_voxels)

@@ -83,6 +83,7 @@ class SemanticSegmentation(SimpleInterface):
             save_probability_image(result.probabilities, result.mask, path)
             self._results["probseg"] = str(path)
         if inputs.save_uncertainty:
+            assert result.uncertainty is not None
             path = node_file(runtime, "uncertainty.nii.gz")
             save_nii(result.uncertainty, path)
             self._results["uncertainty"] = str(path)
