@@ -15,6 +15,7 @@ from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.spine_segmentation.models import Family, find_form, find_model
 from spineps_nipype.spine_segmentation.recipe import recipe
 from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
+from spineps_nipype.spine_segmentation.upstream import upstream
 
 from .nodes import Graph, force, network_node, node
 
@@ -94,10 +95,10 @@ def init_spine_segmentation_wf(
     graph = Graph(name, rows.results, stored)
     if graph.take_stored(*rows["slices"].makes):
         return graph.workflow
-    original = settings.numerics == "original"
+    whole = upstream(settings.numerics).integer_voxels
     conform = graph.add(
         node(
-            Conform(average_4d=average_4d, numerics="spineps-2.1.3" if original else "corrected"),
+            Conform(average_4d=average_4d, integer_voxels=whole),
             "conform",
             mem_gb=memory["light"],
         )

@@ -35,6 +35,7 @@ from spineps_nipype.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.helper_networks import possible_networks
 from spineps_nipype.spineps.poi_header import poi_header
 from spineps_nipype.spineps.recipe import RECIPE, SCOUT, VIBESEG
+from spineps_nipype.spineps.upstream import upstream
 
 from .engine.memory_estimates import node_memory
 from .nodes import Graph, force, network_node, node
@@ -211,7 +212,8 @@ class _Builder:
         """Check the scan, unless nothing is left that reads it."""
         if self.graph.stored.has("spine", "vert", "snapshot"):
             return
-        conform = self._node(Conform(average_4d=average_4d), "conform")
+        whole = upstream(self.settings.numerics).integer_voxels
+        conform = self._node(Conform(average_4d=average_4d, integer_voxels=whole), "conform")
         if max_gib is not None:
             conform.inputs.max_gib = max_gib
         self.workflow.connect(self.graph.inputnode, "in_file", conform, "in_file")

@@ -28,6 +28,7 @@ from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.recipe import picture_result, pictures, recipe
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
+from spineps_nipype.totalspineseg.upstream import upstream
 from spineps_nipype.totalspineseg.weights import Step, find_weights, load_weights
 
 from .nodes import Graph, force, network_node, node
@@ -189,7 +190,7 @@ class _Builder:
         self.rules = RuleSettings(
             **{f.name: getattr(settings, f.name) for f in fields(RuleSettings)}
         )
-        self.original = settings.numerics == "original"
+        self.faults = upstream(settings.numerics)
 
     def _node(self, interface: Any, name: str, memory: str = "light") -> pe.Node:
         return self.graph.add(node(interface, name, mem_gb=self.mem_gb[memory]))
@@ -209,8 +210,8 @@ class _Builder:
     def _scan(self) -> str:
         """Name of the checked scan, which only some phases read."""
         if "scan" not in self.graph.sources:
-            numerics = "spineps-2.1.3" if self.original else "corrected"
-            conform = self._node(Conform(average_4d=True, numerics=numerics), "conform")
+            whole = self.faults.integer_voxels
+            conform = self._node(Conform(average_4d=True, integer_voxels=whole), "conform")
             if self.max_gib is not None:
                 conform.inputs.max_gib = self.max_gib
             self.graph.connect(self.graph.inputnode, "in_file", conform, "in_file")
@@ -251,7 +252,8 @@ class _Builder:
         if corrected is not None:
             self._take_corrected("step1_output", corrected)
             fine = self._node(
-                TSSToNative(mode="nearest" if self.original else "smooth"), "corrected_at_1mm"
+                TSSToNative(mode="nearest" if self.faults.stepped_borders else "smooth"),
+                "corrected_at_1mm",
             )
             self.graph.feed(fine, in_file="step1_output", reference="input")
             self.graph.connect(fine, "out_file", rules, "corrected")
@@ -306,9 +308,9 @@ class _Builder:
             self.graph.gives(result, made, output)
         elif result in self.settings.kept():
             mode = MODES[result]
-            nearest = self.original and mode == "smooth"
+            stepped = mode == "smooth" and self.faults.stepped_borders
             native = self._node(
-                TSSToNative(mode="nearest" if nearest else mode), f"native_{result}"
+                TSSToNative(mode="nearest" if stepped else mode), f"native_{result}"
             )
             self.graph.feed(native, in_file=result + FINE, reference=self._scan())
             self.graph.gives(result, native, "out_file")

@@ -15,6 +15,7 @@ from ..results.plan import ScanPlan, plan_scan
 from ..settings import Numerics, PipelineSettings
 from ..spineps.helper_networks import helper_networks
 from ..spineps.recipe import asked_for, provenance, result_files
+from ..spineps.upstream import upstream
 from .compatibility import check_input_model_compatibility
 from .models import SegmentationModel
 from .paths import input_image_path, output_paths_from_input
@@ -169,7 +170,11 @@ def process_img_nii(
         return paths, ErrCode.ALL_DONE
     start = time.perf_counter()
     try:
-        image = _nii if _nii is not None else load_image(path, numerics=numerics)
+        image = (
+            _nii
+            if _nii is not None
+            else load_image(path, integer_voxels=upstream(numerics).integer_voxels)
+        )
         _check_fit(img_ref, image, models, ignore_compatibility_issues)
         scan = Scan(image, path, models, settings, plan.stored.files, lambda_semantic)
         store = None

@@ -11,16 +11,15 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..core.volume import Volume
 from .settings import Numerics, Plane
-
-if TYPE_CHECKING:
-    from TPTBox import NII
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +73,11 @@ class View:
 
 
 def view_of(
-    image: NII,
-    mask: NII,
+    image: Volume,
+    mask: Volume,
     plane: Plane,
     *,
-    crop: NII | None = None,
+    crop: Volume | None = None,
     resolution: float = 0.6,
     numerics: Numerics = "corrected",
 ) -> View:
@@ -151,7 +150,7 @@ def extents(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _axial_radius(
     seg: NDArray[np.bool_], crop: NDArray[np.bool_] | None, numerics: Numerics
 ) -> Radius:
-    if numerics == "original":
+    if upstream(numerics).axial_tiles_fixed:
         if crop is None:
             return AXIAL_RADIUS, AXIAL_RADIUS
         span = extents(crop)
@@ -168,7 +167,7 @@ def _sagittal_radius(crop: NDArray[np.bool_], numerics: Numerics) -> Radius:
     rows, columns = crop.shape[1:]
     width = extents(crop)[:, 1] + 1
     wanted = int((width // 2 + (SAGITTAL_WIDENING * width) // 2).max())
-    if numerics == "original":
+    if upstream(numerics).sagittal_sides_swapped:
         return _half(columns), max(rows // SAGITTAL_SHARE, wanted)
     return _half(rows), max(columns // SAGITTAL_SHARE, wanted, 1)
 
@@ -193,11 +192,11 @@ def _slices(seg: NDArray[np.bool_], crop: NDArray[np.bool_] | None, plane: Plane
     return slice(start, start + MOST_SAGITTAL)
 
 
-def _mask_in_plane(nii: NII, plane: Plane, resolution: float) -> NDArray[np.bool_]:
+def _mask_in_plane(nii: Volume, plane: Plane, resolution: float) -> NDArray[np.bool_]:
     return np.asarray(_in_plane(nii, plane, resolution, MASK_ORDER) > HALF)
 
 
-def _in_plane(nii: NII, plane: Plane, resolution: float, order: int) -> NDArray[Any]:
+def _in_plane(nii: Volume, plane: Plane, resolution: float, order: int) -> NDArray[Any]:
     """Turned volume with square pixels of a size in mm; the distance of slices stays."""
     turned = nii.reorient(AXES[plane])
     data = turned.get_array().astype(np.float32)

@@ -7,32 +7,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.volume import Volume
 from ..models.protocols import Progress, SemanticModel, SemanticPrediction
 from .cleanup import clean_up, keep_largest
 from .model import EpiOutput
 from .settings import EpiSegSettings
 from .sizes import smallest_voxels
-
-if TYPE_CHECKING:
-    from TPTBox import NII
+from .upstream import upstream
 
 CANAL_SUFFIX: Final = "_canal_seg"
 AXIAL: Final = frozenset("SI")
 
 
 def segment_epi(
-    image: NII,
+    image: Volume,
     network: SemanticModel,
     outputs: Sequence[EpiOutput],
     settings: EpiSegSettings,
     *,
     progress: Progress | None = None,
-) -> dict[str, NII]:
+) -> dict[str, Volume]:
     """Segment one volume.
 
     Parameters
@@ -57,7 +56,7 @@ def segment_epi(
         If options do not fit each other or the model.
     """
     chosen = settings.clean_up
-    corrected = settings.numerics == "corrected"
+    judged = chosen.thr is not None and not upstream(settings.numerics).mask_thresholded
     sizes = [0.0] * len(outputs)
     if chosen.remove_small:
         volume = math.prod(float(z) for z in image.zoom)
@@ -68,7 +67,7 @@ def segment_epi(
     found = network.predict(
         turned,
         tta=settings.tta,
-        probabilities=corrected and chosen.thr is not None,
+        probabilities=judged,
         progress=progress,
     )
     labels = found.labels.get_array()

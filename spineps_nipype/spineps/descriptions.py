@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..metrics.checks import COLUMNS as CHECKS_COLUMNS
 from ..metrics.columns import COLUMNS as METRICS_COLUMNS
-from .labeling import COLUMNS as LABELS_COLUMNS
+from .labeling import LABEL_COLUMNS
 
 ENTRIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "spine": {
@@ -19,7 +19,7 @@ ENTRIES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "metrics": METRICS_COLUMNS,
     "checks": CHECKS_COLUMNS,
-    "labels_table": LABELS_COLUMNS,
+    "labels_table": LABEL_COLUMNS,
 }
 """Entries of single results; those of tables explain the columns."""
 CONFIDENCES: Final = {"vert": "labels_table"}

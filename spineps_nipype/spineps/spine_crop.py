@@ -1,4 +1,4 @@
-"""Crop of images to a given box, and of large, fine ones to the spine.
+"""Cropping of images to a given box or to the spine.
 
 Source: SPINEPS 2.1.3, automatic crop with VIBESeg (TPTBox).
 """
@@ -10,28 +10,30 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-from TPTBox import NII
 
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale, to_input_grid
 from ..core.image_checks import MIN_SLICES
-from ..core.upstream import upstream
+from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
 from ..settings import CropSettings, Numerics, parse_box
 from .preprocess import pad
+from .upstream import upstream
 
 SPINE_LABELS: Final = (68, 69, 70, 23)
-"""VIBESeg numbers of disc, body, posterior elements and sacrum."""
+"""Labels of VIBESeg for disc, body, posterior elements and sacrum."""
 CROP_MARGIN_MM: Final = 18.75
+"""Margin around the spine."""
 RANGE_LIMIT, RANGE_TOP = 10_000.0, 1_000.0
-"""Images that reach beyond the first value are shrunk to the second."""
+"""Images with values above the first are scaled so that the second is their largest one."""
 PAD_VOXELS: Final = 5
+"""Mirrored border around the input of VIBESeg."""
 
 
-def wants_crop(image: NII, settings: CropSettings, config: ModelConfig) -> bool:
-    """Whether the image is to be cropped to the spine before the network runs."""
+def wants_crop(image: Volume, settings: CropSettings, config: ModelConfig) -> bool:
+    """Whether to crop an image to the spine before the network runs; see `crop_wanted`."""
     return crop_wanted(image.shape, image.zoom, image.orientation, settings, config)
 
 
@@ -42,7 +44,9 @@ def crop_wanted(
     settings: CropSettings,
     config: ModelConfig,
 ) -> bool:
-    """Whether an image on a grid is to be cropped to the spine before the network runs.
+    """Whether to crop an image on a grid to the spine before the network runs.
+
+    By default only large images are cropped for which the network computes on a fine grid.
 
     Parameters
     ----------
@@ -66,17 +70,17 @@ def _line(code: str) -> str:
     return next(axis for axis in ("LR", "AP", "SI") if code in axis)
 
 
-def crop_to_box(image: NII, box: str, numerics: Numerics = "corrected") -> NII:
-    """The part of the image in a box that the user gave.
+def crop_to_box(image: Volume, box: str, numerics: Numerics = "corrected") -> Volume:
+    """Part of an image within a box given by the user.
 
     Parameters
     ----------
     image
         Grey image; the box counts its voxels along its own axes.
     box
-        Start and stop of each axis, as ``0:200,30:,:``.
+        Start and stop of each axis, such as ``0:200,30:,:``.
     numerics
-        Under ``spineps-2.1.3`` the box is cut twice, the second time out of the first part.
+        Under ``spineps-2.1.3`` the box is applied twice, the second time to its own result.
 
     Raises
     ------
@@ -110,15 +114,17 @@ def _cuts(shape: Sequence[int], box: str, numerics: Numerics) -> Iterator[tuple[
         shape = [stop - start for start, stop, _ in ends]
 
 
-def crop_to_spine(image: NII, *, device: str = "cpu", network: SemanticModel | None = None) -> NII:
-    """The part of the image around the spine.
+def crop_to_spine(
+    image: Volume, *, device: str = "cpu", network: SemanticModel | None = None
+) -> Volume:
+    """Part of an image around the spine.
 
     Parameters
     ----------
     image
         Grey image.
     device
-        torch device for VIBESeg.
+        Device of torch for VIBESeg.
     network
         Network to use instead of the installed VIBESeg.
 
@@ -143,14 +149,14 @@ def crop_to_spine(image: NII, *, device: str = "cpu", network: SemanticModel | N
     return image.apply_crop(bounding_box(found, margin_voxels(CROP_MARGIN_MM, image.zoom)))
 
 
-def spine_mask(image: NII, network: SemanticModel) -> NII:
+def spine_mask(image: Volume, network: SemanticModel) -> Volume:
     """Labels of VIBESeg on the grid of the image."""
     array = image.get_array().astype(np.float32)
     if array.max() > RANGE_LIMIT:
         array = array * (RANGE_TOP / array.max())
-    turned = NII.from_numpy(array, image.affine, False).reorient(network.config.orientation)
+    turned = make_volume(array, image.affine, seg=False).reorient(network.config.orientation)
     grid = rescale(turned, network.config.target_spacing([float(z) for z in turned.zoom]))
     padded = pad(grid, PAD_VOXELS, 0.0)
     mirrored = np.pad(grid.get_array(), PAD_VOXELS, mode="reflect")
-    labels = network.predict(NII.from_numpy(mirrored, padded.affine, False), tta=False).labels
+    labels = network.predict(make_volume(mirrored, padded.affine, seg=False), tta=False).labels
     return to_input_grid(labels, image)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.components import bounding_box
+from ..core.volume import Volume, make_volume
 from ..errors import InputError
 from .grid import between, shifted
 
@@ -20,7 +19,7 @@ SAME_GRID = 1e-3
 """Rounding of affines, as a fraction of a voxel."""
 
 
-def crop_to_seg(image: NII, seg: NDArray[Any], *, margin: int = 10) -> NII:
+def crop_to_seg(image: Volume, seg: NDArray[Any], *, margin: int = 10) -> Volume:
     """Crop an image to the box of the labels, widened by a margin in voxels and clipped.
 
     Parameters
@@ -34,10 +33,10 @@ def crop_to_seg(image: NII, seg: NDArray[Any], *, margin: int = 10) -> NII:
         return image
     box = bounding_box(seg != 0, margin)
     affine = shifted(image.affine, [side.start for side in box])
-    return NII(nib.Nifti1Image(image.get_array()[box], affine), image.seg)
+    return make_volume(image.get_array()[box], affine, seg=image.seg)
 
 
-def crop_to_grid(image: NII, part: NII) -> NII:
+def crop_to_grid(image: Volume, part: Volume) -> Volume:
     """The part of an image on the grid of another one that was cropped from it.
 
     Raises
@@ -54,4 +53,4 @@ def crop_to_grid(image: NII, part: NII) -> NII:
             "The second channel of step 2 does not lie on the grid of the prepared image.",
             remedy="Make it again (--override-totalspineseg).",
         )
-    return NII(nib.Nifti1Image(image.get_array()[box], part.affine), image.seg)
+    return make_volume(image.get_array()[box], part.affine, seg=image.seg)

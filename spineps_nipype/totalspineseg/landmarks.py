@@ -16,6 +16,7 @@ from .labels import DISC_C2_C3, DISC_L5_S
 from .parts import Parts
 from .profiles import SEED, Profile
 from .settings import LabelerSettings, Labels, Numerics
+from .upstream import upstream
 
 SELECTED: Final = LabelerSettings().selected_disc_landmarks
 SIZE_OF_A_REAL_DISC: Final = 0.1
@@ -34,8 +35,9 @@ def selected_landmarks(
     With a localizer only C2-C3 and L5-S count. The original leaves the other two out for every
     image of a run with localizers, also for one without a localizer of its own.
     """
-    asked = run_has_localizers if run_has_localizers is not None else has_localizer
-    reduced = asked if numerics == "original" else has_localizer
+    reduced = has_localizer
+    if upstream(numerics).landmarks_by_run and run_has_localizers is not None:
+        reduced = run_has_localizers
     return selected[:2] if reduced else selected
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..results.recipe import SCAN, Phase, Recipe
 from .settings import RuleSettings, TotalSpineSegSettings
+from .upstream import upstream
 
 SYSTEM: Final = "totalspineseg"
 LOCALIZER: Final = "localizer"
@@ -123,7 +124,7 @@ def recipe(settings: TotalSpineSegSettings) -> Recipe:
     return Recipe(
         SYSTEM,
         tuple(phases),
-        finished=(made & kept_results(settings)) or None,
+        finished=frozenset(made & kept_results(settings)) or None,
         overrides=OVERRIDES,
         corrections={kind: words for kind, words in CORRECTIONS.items() if kind in made},
         words=WORDS,
@@ -133,7 +134,7 @@ def recipe(settings: TotalSpineSegSettings) -> Recipe:
 def _previews(settings: TotalSpineSegSettings) -> Phase:
     """All pictures; the last one has the record, the others are stored once they are drawn."""
     *others, last = map(picture_result, pictures(settings))
-    shown = {result for result, _ in pictures(settings).values() if result in WORDS}
+    shown = {r for r, _ in pictures(settings).values() if r is not None and r in WORDS}
     return Phase(
         name="previews",
         makes=(last,),
@@ -179,5 +180,5 @@ def recorded_settings(
         Whether any scan of the run has one; it decides under the original's numerics only.
     """
     rules = {name: getattr(settings, name) for name in RuleSettings.__dataclass_fields__}
-    of_run = run_has_localizers if settings.numerics == "original" else False
+    of_run = run_has_localizers and upstream(settings.numerics).landmarks_by_run
     return {**rules, "iso": settings.iso, LOCALIZER: localizer, RUN_HAS_LOCALIZERS: of_run}

@@ -30,7 +30,6 @@ OPTIONAL = {
     ("SpineSegmentation", "form_model"),
     ("SpineSegmentation", "corrected_semantic"),
     ("SpineSegmentation", "corrected_instances"),
-    ("TSSLabel", "localizer"),
     ("TSSNetwork2", "kept_file"),
     ("TSSPreview", "seg_file"),
     ("TSSRules1", "corrected"),
@@ -54,7 +53,7 @@ def cases(side: str) -> list[Any]:
 
 def test_all_interfaces_are_listed_in_order() -> None:
     assert interfaces.__all__ == sorted(interfaces.__all__)
-    assert len(INTERFACES) == 38
+    assert len(INTERFACES) == 30
 
 
 @pytest.mark.parametrize("face", INTERFACES, ids=lambda f: f.__name__)

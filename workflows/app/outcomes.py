@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -57,21 +58,16 @@ def _outcome(scan: PlannedScan, seen: ScanProgress | None, interrupted: bool) ->
         return Outcome(scan, ErrCode.ALL_DONE, "all results were there already")
     if seen is None:
         return Outcome(scan, ErrCode.UNKNOWN, UNFINISHED)
-    spent = {"seconds": round(seen.seconds, 1), "peak_gb": seen.peak_gb}
+    ended = partial(Outcome, scan, seconds=round(seen.seconds, 1), peak_gb=seen.peak_gb)
     if seen.failure is not None:
         failure = seen.failure
-        return Outcome(
-            scan,
-            failure.code,
-            failure.reason,
-            node=failure.where,
-            crash_file=failure.crash_file,
-            **spent,
+        return ended(
+            failure.code, failure.reason, node=failure.where, crash_file=failure.crash_file
         )
     complete = seen.finished and all(scan.files[key].is_file() for key in scan.results)
     if not complete:
-        return Outcome(scan, ErrCode.UNKNOWN, INTERRUPTED if interrupted else UNFINISHED, **spent)
-    return Outcome(scan, ErrCode.OK, "; ".join(scan.models.notes), **spent)
+        return ended(ErrCode.UNKNOWN, INTERRUPTED if interrupted else UNFINISHED)
+    return ended(ErrCode.OK, "; ".join(scan.models.notes))
 
 
 def exit_status(results: Sequence[Outcome]) -> int:

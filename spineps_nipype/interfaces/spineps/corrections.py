@@ -67,7 +67,7 @@ class CorrectedMask(SimpleInterface):
                 "The corrected mask is empty.", file=path, remedy="Correct it, or take it away."
             )
         out_file = node_file(runtime, "corrected.nii.gz")
-        save_nii(mask.set_array(array, seg=True, verbose=False), out_file)
+        save_nii(mask.set_array(array, seg=True), out_file)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -104,7 +104,7 @@ class FixNames(SimpleInterface):
             for row in rows:
                 row["label"] = int(float(row["label"]))
         fixed = [
-            FixedName(label, found or None, tuple(point) or None)  # type: ignore[arg-type]
+            FixedName(label, found or None, tuple(point) or None)
             for label, found, point in zip(inputs.labels, inputs.found, inputs.points, strict=True)
         ]
         result = fix_names(load_mask(inputs.vert), rows, fixed)

@@ -16,7 +16,7 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ...core.images import load_image, load_mask, save_nii
+from ...core.images import load_mask, save_nii
 from ...models.lookup import find_package
 from ...models.package import ModelPackage, load_package
 from ...settings import EngineSettings, InstanceSettings, SemanticSettings
@@ -27,6 +27,7 @@ from ...spineps.semantic import segment_semantic
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import (
     ModelInputSpec,
+    checked_image,
     checked_package,
     node_file,
     required_package,
@@ -35,8 +36,9 @@ from .common import (
 from .debug import save_steps
 
 
-class _SemanticInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(SemanticSettings, EngineSettings)
+class _SemanticInputSpec(
+    ModelInputSpec,
+    settings_spec(SemanticSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="the pre-processed image")
     scout_dir = Directory(
@@ -74,7 +76,7 @@ class SemanticSegmentation(SimpleInterface):
                 package = checked_package(_scout(inputs), inputs.scout_digest)
                 scout = load_semantic(package, device=inputs.device, engine=engine)
             result = segment_semantic(
-                load_image(inputs.in_file, numerics=inputs.numerics),
+                checked_image(inputs),
                 load_semantic(
                     required_package(inputs),
                     device=inputs.device,
@@ -91,14 +93,17 @@ class SemanticSegmentation(SimpleInterface):
         save_nii(result.mask, out_file)
         self._results["out_file"] = str(out_file)
         if inputs.save_softmax:
+            assert result.probabilities is not None
             path = node_file(runtime, "softmax.npz")
             save_softmax(result.probabilities, result.class_labels, path)
             self._results["softmax"] = str(path)
         if inputs.save_probseg:
+            assert result.probabilities is not None
             path = node_file(runtime, "probseg.nii.gz")
             save_probability_image(result.probabilities, result.mask, path)
             self._results["probseg"] = str(path)
         if inputs.save_uncertainty:
+            assert result.uncertainty is not None
             path = node_file(runtime, "uncertainty.nii.gz")
             save_nii(result.uncertainty, path)
             self._results["uncertainty"] = str(path)
@@ -112,8 +117,9 @@ def _scout(inputs: Any) -> ModelPackage:
     return find_package(SCOUT_ID, "semantic")
 
 
-class _InstanceInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(InstanceSettings, EngineSettings)
+class _InstanceInputSpec(
+    ModelInputSpec,
+    settings_spec(InstanceSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="raw semantic mask")
     numerics = numerics_trait()
