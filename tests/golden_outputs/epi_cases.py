@@ -11,7 +11,7 @@ import numpy as np
 from ..sc_epi.tiny_epi import write_archive
 from .lab import Lab
 from .record import Case
-from .words import OTHER_NUMERICS, OTHER_OVERRIDE
+from .words import OTHER_NUMERICS, OVERRIDES
 
 SCAN: Final = "sub-a/func/sub-a_task-rest_bold.nii.gz"
 HOME: Final = "sc-epi"
@@ -36,7 +36,7 @@ def make_lab(root: Path) -> Lab:
 CASES: Final = (
     Case("fresh", MEAN),
     Case("again", MEAN, "fresh"),
-    Case("override", (*MEAN, OTHER_OVERRIDE), "fresh", with_work=True),
+    Case("override", (*MEAN, OVERRIDES[HOME]), "fresh", with_work=True),
     Case("lost-mask", MEAN, "fresh", lose=(f"{MASK}.nii.gz",)),
     Case("lost-sidecar", MEAN, "fresh", lose=(f"{MASK}.json",)),
     Case("lost-page", MEAN, "fresh", lose=(f"{HOME}/qc/index.html",)),

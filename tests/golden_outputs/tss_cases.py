@@ -13,7 +13,7 @@ from ..totalspineseg.block_spine import DISCS, raw_spine
 from ..totalspineseg.tiny_weights import scan_of, write_release
 from .lab import Lab
 from .record import Case
-from .words import OTHER_NUMERICS, OTHER_OVERRIDE
+from .words import OTHER_NUMERICS, OVERRIDES
 
 AFFINE: Final = np.array([[1, 0, 0, -10], [0, 1, 0, 20], [0, 0, 1, -300], [0, 0, 0, 1.0]])
 LUMBAR: Final = DISCS[-5:]
@@ -66,7 +66,7 @@ def _unnamed(lab: Lab, *flags: str) -> tuple[int, str]:
 CASES: Final = (
     Case("fresh"),
     Case("again", start="fresh"),
-    Case("override", (OTHER_OVERRIDE,), "fresh", with_work=True),
+    Case("override", (OVERRIDES[HOME],), "fresh", with_work=True),
     *(Case(f"lost-{f}", start="fresh", lose=(f"{HOME}/{f}/*",)) for f in FOLDERS),
     Case("lost-sidecar-of-step2", start="fresh", lose=(f"{HOME}/step2_output/*.json",)),
     Case("lost-step1-with-work", start="fresh", with_work=True, lose=(f"{HOME}/step1_raw/*",)),
