@@ -18,6 +18,7 @@ from ..core.upstream import upstream
 from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
+from ..models.systems import VIBESEG
 from ..settings import CropSettings, Numerics, parse_box
 from .preprocess import pad
 
@@ -90,10 +91,10 @@ def crop_to_spine(image: NII, *, device: str = "cpu", network: SemanticModel | N
         If no spine is found.
     """
     if network is None:
+        from ..models.finding import find_package
         from ..models.loading import load_semantic
-        from ..models.vibeseg import find_vibeseg
 
-        network = load_semantic(find_vibeseg(), device)
+        network = load_semantic(find_package(VIBESEG, "semantic"), device)
     found = np.isin(spine_mask(image, network).get_array(), SPINE_LABELS)
     if not found.any():
         raise EmptyResultError(

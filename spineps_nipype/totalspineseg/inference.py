@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..models.package import ModelPackage
 from ..models.protocols import Progress, SemanticModel
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
+from .profiles import SEED, Profile
 
 if TYPE_CHECKING:
     from TPTBox import NII
+
+    from ..models.inference.semantic import SemanticNetwork
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,15 @@ class RawStep1:
     labels: NII
     canal: NDArray[np.float32]
     cord: NDArray[np.float32]
+
+
+def load_step(
+    package: ModelPackage, *, profile: Profile = SEED, device: str = "cpu"
+) -> SemanticNetwork:
+    """Load the network of a step, from the checkpoint that the release prefers."""
+    from ..models.inference.semantic import load_semantic
+
+    return load_semantic(package, device=device, checkpoints=profile.checkpoints)
 
 
 def segment_step1(
