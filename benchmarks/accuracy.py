@@ -51,9 +51,9 @@ from benchmarks.label_sets import FAMILIES, LabelSet, find_sets
 from spineps_nipype.bids.names import output_paths, split_extension
 from spineps_nipype.bids.query import MODALITIES, find_scans, read_filter_file
 from spineps_nipype.errors import InputError, SpinepsError
+from spineps_nipype.workflows.app.participant import run_participants
 from spineps_nipype.workflows.cli import build_parser, options_from
-from spineps_nipype.workflows.options import RunOptions
-from spineps_nipype.workflows.participant import run_participants
+from spineps_nipype.workflows.options.run_options import RunOptions
 from training.real_scans import held_out_subjects
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spineps_nipype.workflows.options import RunOptions
-from spineps_nipype.workflows.participant import run_participants
+from spineps_nipype.workflows.app.participant import run_participants
+from spineps_nipype.workflows.options.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
 

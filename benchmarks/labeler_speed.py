@@ -115,7 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(temporary)
         source = str(folder / "raw.nii")
         nib.save(nib.Nifti1Image(whole_spine(arguments.shape), np.eye(4)), source)
-        runs = [(numerics, sys.executable, OURS, numerics) for numerics in ("mended", "original")]
+        runs = [
+            (numerics, sys.executable, OURS, numerics) for numerics in ("corrected", "original")
+        ]
         if arguments.original_python:
             words = json.dumps(STEP2)
             runs.append(("totalspineseg", arguments.original_python, ORIGINAL, words))

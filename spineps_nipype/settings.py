@@ -12,7 +12,7 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_type_hints
 
-Numerics = Literal["mended", "spineps-2.1.3", "seed"]
+Numerics = Literal["corrected", "spineps-2.1.3", "seed"]
 AutoCrop = Literal["auto", "yes", "no"]
 PoiPoints = Literal["all", "bodies"]
 Engine = Literal["auto", "torch", "openvino"]
@@ -235,8 +235,8 @@ class PipelineSettings:
     engine: EngineSettings = EngineSettings()
     save: SaveSettings = SaveSettings()
     numerics: Numerics = option(
-        "mended",
-        "mended anatomy, or with the faults of SPINEPS 2.1.3 or of the version before (seed)",
+        "corrected",
+        "corrected anatomy, or with the faults of SPINEPS 2.1.3 or of the version before (seed)",
     )
 
     @classmethod
@@ -252,7 +252,7 @@ class PipelineSettings:
         unknown = sorted(set(values) - known)
         if unknown:
             raise TypeError(f"unknown settings: {', '.join(unknown)}")
-        return cls(**groups, numerics=values.get("numerics", "mended"))
+        return cls(**groups, numerics=values.get("numerics", "corrected"))
 
     def flat(self) -> dict[str, Any]:
         """All options by name, as a sidecar records them."""

@@ -26,11 +26,12 @@ ALLOWED = {
     "bids": BASE | {"bids"},
     "metrics": BASE | {"metrics"},
     "reports": BASE | {"reports"},
+    "results": BASE | {"models", "results"},
     "data": set(),
     "interfaces": BASE | SYSTEMS | {"models", "bids", "metrics", "reports", "interfaces"},
     "workflows": BASE
     | SYSTEMS
-    | {"models", "bids", "metrics", "reports", "interfaces", "workflows"},
+    | {"models", "results", "bids", "metrics", "reports", "interfaces", "workflows"},
 }
 ALLOWED["dropin"] = ALLOWED["workflows"] | {"dropin"}
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}

@@ -17,12 +17,12 @@ from spineps_nipype.bids.query import canonical_modality
 from spineps_nipype.bids.sidecars import RAW_LINK
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 
-from .cli_flags import add_models, add_reports, add_resources, add_reuse, add_selection
-from .cli_settings import add_option, add_settings, check_ranges, pipeline_options
-from .cli_types import Parser, told_with
-from .config_file import parse_with_config
-from .options import RunOptions
-from .sister_options import add_sister_flags, number_options, sister_options
+from .options.config_file import parse_with_config
+from .options.other_systems import add_sister_flags, number_options, sister_options
+from .options.run_flags import add_models, add_reports, add_resources, add_reuse, add_selection
+from .options.run_options import RunOptions
+from .options.setting_flags import add_option, add_settings, check_ranges, pipeline_options
+from .options.value_types import Parser, told_with
 
 EPILOG: Final = """\
 Exit status: 0 all scans are done; 1 nothing could run; 2 wrong usage; 3 some scans failed.
@@ -137,14 +137,14 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
 def _run(options: RunOptions) -> int:
     """Run the level that is asked for; returns the exit status."""
     if options.level == "group":
-        from .group import run_group
+        from .app.group import run_group
 
         return run_group(options)
     if options.reports_only:
-        from .group import run_reports
+        from .app.group import run_reports
 
         return run_reports(options)
-    from .pipelines import run_pipelines
+    from .app.pipelines import run_pipelines
 
     return run_pipelines(options)
 

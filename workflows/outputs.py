@@ -15,11 +15,11 @@ from spineps_nipype.interfaces import PrepareDerivatives, SaveDerivatives
 from spineps_nipype.interfaces.derivatives import has_sidecar
 from spineps_nipype.metrics.checks import COLUMNS as CHECKS_COLUMNS
 from spineps_nipype.metrics.columns import COLUMNS as METRICS_COLUMNS
+from spineps_nipype.results.plan import OUTPUT_KEYS, SOURCES, sidecar_of
+from spineps_nipype.results.record import PHASES, Models, phase_record
 from spineps_nipype.settings import PipelineSettings, SaveSettings
-from spineps_nipype.spineps.labeling import COLUMNS as LABELS_COLUMNS
+from spineps_nipype.spineps.labeling import LABEL_COLUMNS
 
-from .provenance import PHASES, Models, phase_record
-from .reuse import OUTPUT_KEYS, SOURCES, sidecar_of
 from .spineps import NODE_CONFIG, OUTPUTS
 
 EXTRA_KEYS: Final[Mapping[str, str]] = {
@@ -39,7 +39,7 @@ DICTIONARIES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "metrics": METRICS_COLUMNS,
     "checks": CHECKS_COLUMNS,
-    "labels_table": LABELS_COLUMNS,
+    "labels_table": LABEL_COLUMNS,
 }
 """Entries of the sidecars of single results; those of tables explain the columns."""
 TARGETS: Final[Mapping[str, str]] = {**OUTPUT_KEYS, **EXTRA_KEYS}
@@ -68,7 +68,7 @@ def init_outputs_wf(
             from pathlib import Path
             from spineps_nipype.settings import PipelineSettings
             from spineps_nipype.workflows.outputs import init_outputs_wf
-            from spineps_nipype.workflows.reuse import OUTPUT_KEYS
+            from spineps_nipype.results.plan import OUTPUT_KEYS
             wf = init_outputs_wf(
                 paths={key: Path(f"/out/{key}.nii.gz") for key in OUTPUT_KEYS.values()},
                 phases=("semantic", "instance", "final", "poi", "snapshot"),

@@ -13,11 +13,11 @@ from nipype.pipeline import engine as pe
 
 from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.models.engine_choice import choose_engine
+from spineps_nipype.results.plan import ScanPlan
+from spineps_nipype.results.record import PHASES, Models
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 
 from .outputs import init_outputs_wf
-from .provenance import PHASES, Models
-from .reuse import ScanPlan
 from .spineps import OUTPUTS, init_spineps_wf
 
 logger = logging.getLogger(__name__)
@@ -53,8 +53,8 @@ def init_scan_wf(
 
             from pathlib import Path
             from spineps_nipype.models.finding import find_packages
-            from spineps_nipype.workflows.provenance import PHASES
-            from spineps_nipype.workflows.reuse import OUTPUT_KEYS, ScanPlan, Step, StoredResults
+            from spineps_nipype.results.record import PHASES
+            from spineps_nipype.results.plan import OUTPUT_KEYS, ScanPlan, Step, StoredResults
             from spineps_nipype.workflows.scan import init_scan_wf
             wf = init_scan_wf(
                 in_file="/bids/sub-01/anat/sub-01_T2w.nii.gz",

@@ -32,11 +32,12 @@ from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import SPINEPS
+from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.spineps.poi_header import poi_header
+from spineps_nipype.spineps.upstream import upstream
 
-from .memory import node_memory
-from .poi_header import poi_header
-from .reuse import StoredResults
+from .engine.memory_estimates import node_memory
 
 NODE_CONFIG: Final = {
     "execution": {
@@ -252,7 +253,8 @@ class _Builder:
         """Check the scan, unless nothing is left that reads it."""
         if self.stored.has("final") and self.stored.has("snapshot"):
             return
-        conform = self._node(Conform(average_4d=average_4d), "conform")
+        whole = upstream(self.settings.numerics).integer_voxels
+        conform = self._node(Conform(average_4d=average_4d, integer_voxels=whole), "conform")
         if max_gib is not None:
             conform.inputs.max_gib = max_gib
         self.workflow.connect(self.inputnode, "in_file", conform, "in_file")

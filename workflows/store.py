@@ -11,8 +11,8 @@ from nipype.pipeline import engine as pe
 
 from spineps_nipype.interfaces import PrepareDerivatives, SaveDerivatives
 from spineps_nipype.interfaces.derivatives import has_sidecar
+from spineps_nipype.results.plan import sidecar_of
 
-from .reuse import sidecar_of
 from .spineps import NODE_CONFIG
 
 Source = tuple[pe.Node, str] | str

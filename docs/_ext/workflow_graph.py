@@ -12,7 +12,7 @@ import networkx as nx
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
-from spineps_nipype.workflows.graph import edges
+from spineps_nipype.workflows.app.graph_picture import edges
 
 CHARACTER, PAD, HEIGHT, ROW, GAP = 7.2, 16, 30, 62, 18
 """Width of a letter, room in a box, height of a box, distance of rows and of boxes [px]."""

@@ -1,4 +1,4 @@
-"""Tables as BIDS writes them: tab-separated, with ``n/a`` for what is not known."""
+"""Tables in the format of BIDS: tab-separated, with ``n/a`` for missing values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MISSING: Final = "n/a"
 
 
 def read_rows(path: str | Path) -> list[dict[str, str | None]]:
-    """Rows of a table; what is not known is None."""
+    """Rows of a table; missing values are None."""
     with Path(path).open(encoding="utf-8", newline="") as stream:
         return [
             {key: None if value == MISSING else value for key, value in row.items()}

@@ -78,7 +78,7 @@ class SpinepsPipeline:
     engine
         What computes the networks, and how precisely; models that are loaded keep theirs.
     numerics
-        ``mended`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
+        ``corrected`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class SpinepsPipeline:
         *,
         use_cpu: bool = False,
         engine: EngineSettings = AUTO,
-        numerics: Numerics = "mended",
+        numerics: Numerics = "corrected",
     ) -> None:
         semantic = _loaded(model_semantic, "semantic", use_cpu, engine)
         instance = _loaded(model_instance, "instance", use_cpu, engine)
@@ -161,7 +161,7 @@ def segment(
     post: PostConfig | None = None,
     verbose: bool = False,
     engine: EngineSettings = AUTO,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> SpinepsResult:
     """Segment one image.
 

@@ -76,7 +76,7 @@ def process_dataset(
     proc_inst_batch_size: int = 4,
     proc_inst_amp: bool = False,
     tta: bool | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> dict[str, Any]:
     """Segment the scans of a dataset; one that fails does not stop the others.
 

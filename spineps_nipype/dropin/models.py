@@ -126,7 +126,7 @@ class SegmentationModel:
 
     def dict_representation(self) -> dict[str, str]:
         """Description of the model, as it stands in the header of point files."""
-        from ..workflows.poi_header import model_entry
+        from ..spineps.poi_header import model_entry
 
         return {**model_entry(self.package), "model_path": str(self.model_folder)}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..settings import Numerics
 from ..spineps.centroids import compute_centroids
-from ..workflows.poi_header import NO_MODEL, SOURCE
+from ..spineps.poi_header import NO_MODEL_ENTRY, SOURCE
 from .models import SegmentationModel
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def predict_centroids_from_both(
     seg_nii: NII,
     models: Sequence[SegmentationModel | None],
     parameter: Mapping[str, Any],
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> POI:
     """Points in the vertebral bodies and the sacrum.
 
@@ -43,7 +43,9 @@ def predict_centroids_from_both(
     points.info.update(
         source=SOURCE,
         version=pipeline_version(),
-        models={str(i): m.dict_representation() if m else NO_MODEL for i, m in enumerate(models)},
+        models={
+            str(i): m.dict_representation() if m else NO_MODEL_ENTRY for i, m in enumerate(models)
+        },
         revision=pipeline_revision(),
         timestamp=time.strftime("date-%Y-%m-%d_time-%H-%M-%S"),
     )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..core.images import load_image, load_mask
 from ..errors import CompatibilityError, EmptyResultError, ErrCode, NoSeedError, SpinepsError
+from ..results.plan import ScanPlan, plan_scan
 from ..settings import Numerics, OverrideSettings, PipelineSettings
-from ..workflows.reuse import ScanPlan, plan_scan
+from ..spineps.upstream import upstream
 from .compatibility import check_input_model_compatibility
 from .models import SegmentationModel
 from .paths import input_image_path, output_paths_from_input
@@ -22,6 +23,8 @@ from .storing import Store
 if TYPE_CHECKING:
     import numpy as np
     from TPTBox import BIDS_FILE, NII, POI
+
+    from ..models.package import ModelPackage
 
 logger = logging.getLogger("spineps_nipype.dropin")
 
@@ -81,7 +84,7 @@ def process_img_nii(
     proc_inst_amp: bool = False,
     _nii: NII | None = None,
     _dataset_id_ct_crop: int = 100,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> tuple[Paths, ErrCode] | tuple[NII, NII, POI, ErrCode]:
     """Segment one scan; results that are stored already are kept unless overridden.
 
@@ -113,7 +116,7 @@ def process_img_nii(
     return_output_instead_of_save
         Write nothing and return the results.
     numerics
-        ``mended`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
+        ``corrected`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
     **others
         See `spineps_nipype.settings`; names with ``proc_`` are the same.
 
@@ -146,7 +149,9 @@ def process_img_nii(
         "instance": model_instance,
         "labeling": model_labeling,
     }
-    packages = {kind: model and model.package for kind, model in models.items()}
+    packages: dict[str, ModelPackage | None] = {
+        kind: None if model is None else model.package for kind, model in models.items()
+    }
     override = OverrideSettings(
         override_semantic, override_instance, override_postpair, override_ctd
     )
@@ -158,7 +163,11 @@ def process_img_nii(
         return paths, ErrCode.ALL_DONE
     start = time.perf_counter()
     try:
-        image = _nii if _nii is not None else load_image(path, numerics=numerics)
+        image = (
+            _nii
+            if _nii is not None
+            else load_image(path, integer_voxels=upstream(numerics).integer_voxels)
+        )
         _check_fit(img_ref, image, models, ignore_compatibility_issues)
         scan = Scan(image, path, models, settings, plan.stored.files, lambda_semantic)
         store = None

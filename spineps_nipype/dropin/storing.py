@@ -14,10 +14,10 @@ from .. import __version__
 from ..bids.sidecars import scan_metadata
 from ..core.files import copy_whole, file_digest, whole_file
 from ..core.images import save_nii
+from ..results.plan import OUTPUT_KEYS, PROVENANCE, SOURCES, sidecar_of
+from ..results.record import Models, phase_record
 from ..settings import PipelineSettings
 from ..spineps.centroids import save_poi
-from ..workflows.provenance import Models, phase_record
-from ..workflows.reuse import OUTPUT_KEYS, PROVENANCE, SOURCES, sidecar_of
 
 if TYPE_CHECKING:
     from TPTBox import NII, POI

@@ -14,6 +14,7 @@ from scipy import ndimage
 from ..core.components import structure
 from ..errors import InputError
 from .settings import CleanUpSettings, Numerics
+from .upstream import upstream
 
 FAINT: Final = 0.001
 """Values below this count as background when objects are looked for."""
@@ -25,7 +26,7 @@ def threshold(
     probability: NDArray[np.float32] | None,
     thr: float | None,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """Mask of a class, or its probability.
 
@@ -34,7 +35,7 @@ def threshold(
     labels
         1 where the network prefers the class, else 0.
     probability
-        Probability of the class; needed for a mended threshold.
+        Probability of the class; needed for a corrected threshold.
     thr
         None: the preferred class. 0: the probability itself. Otherwise where the probability
         exceeds it.
@@ -45,9 +46,9 @@ def threshold(
     Raises
     ------
     InputError
-        If a mended threshold is not between 0 and 1.
+        If a corrected threshold is not between 0 and 1.
     """
-    if numerics == "original":
+    if upstream(numerics).mask_thresholded:
         return (labels > thr).astype(np.uint8) if thr else labels.astype(np.uint8)
     if thr is None:
         return labels.astype(np.uint8)
@@ -72,7 +73,7 @@ def keep_largest(data: NDArray[Any]) -> NDArray[Any]:
     return np.where(objects == sizes.argmax(), out, 0).astype(data.dtype)
 
 
-def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
+def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "corrected") -> NDArray[Any]:
     """Fill background that is closed in, corners counting as open.
 
     Parameters
@@ -89,7 +90,9 @@ def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "mended") -> NDArr
     """
     _check_binary(mask)
     filled = ndimage.binary_fill_holes(mask, structure(3))
-    return np.asarray(filled).astype(np.int64 if numerics == "original" else np.uint8)
+    return np.asarray(filled).astype(
+        np.int64 if upstream(numerics).int64_after_filling else np.uint8
+    )
 
 
 def fill_in_slices(mask: NDArray[Any], axis: int = 2) -> NDArray[np.uint8]:
@@ -125,7 +128,7 @@ def clean_up(
     *,
     min_voxels: float = 0,
     slice_axis: int = 2,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """All steps in their order: threshold, largest object, holes, small objects.
 

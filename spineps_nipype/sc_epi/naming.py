@@ -12,6 +12,7 @@ from typing import Final
 
 from ..errors import InputError
 from .settings import Numerics
+from .upstream import upstream
 
 SUFFIXES: Final = (".nii.gz", ".nii")
 
@@ -21,7 +22,7 @@ def output_paths(
     suffixes: Sequence[str],
     stated: str | Path | None = None,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> list[list[Path]]:
     """Where results go: for each image, one path for each output.
 
@@ -34,30 +35,30 @@ def output_paths(
     stated
         Name that the user wants, with or without extension.
     numerics
-        Mended: each image has names of its own, and an extension is added where there is none.
+        Corrected: each image has names of its own, and an extension is added where there is none.
         Under ``original`` all images share the names of the first, and no extension is added.
 
     Raises
     ------
     InputError
-        If two mended names are equal.
+        If two corrected names are equal.
     """
-    mended = numerics == "mended"
+    corrected = not upstream(numerics).first_name_for_all
     several = len(inputs) * len(suffixes) > 1
     out = []
     for image in inputs:
         row = []
         for suffix in suffixes:
             if stated is None:
-                source = image if mended else inputs[0]
+                source = image if corrected else inputs[0]
                 row.append(source.with_name(f"{stem_of(source)}{suffix}.nii.gz"))
             else:
                 alone = not several
                 name = "" if alone else suffix
-                row.append(_stated(Path(stated), image, name, mended, len(inputs) > 1))
+                row.append(_stated(Path(stated), image, name, corrected, len(inputs) > 1))
         out.append(row)
     flat = [path for row in out for path in row]
-    if mended and len(set(flat)) != len(flat):
+    if corrected and len(set(flat)) != len(flat):
         raise InputError(
             "Several results would have the same name.",
             file=next(p for p in flat if flat.count(p) > 1),
@@ -66,10 +67,10 @@ def output_paths(
     return out
 
 
-def _stated(stated: Path, image: Path, suffix: str, mended: bool, several_images: bool) -> Path:
+def _stated(stated: Path, image: Path, suffix: str, corrected: bool, several_images: bool) -> Path:
     extension = next((e for e in SUFFIXES if stated.name.endswith(e)), "")
     stem = stated.name.removesuffix(extension)
-    if mended:
+    if corrected:
         extension = extension or ".nii.gz"
         if several_images:
             stem = f"{stem}_{stem_of(image)}"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..core.files import whole_file
 from .qc_views import Radius, View
 from .settings import Numerics, Plane
+from .upstream import upstream
 
 MOSAIC_WIDTH: Final = 600
 """Pixels of a row of tiles."""
@@ -38,7 +39,7 @@ def mosaic(
     centres: NDArray[np.float64],
     radius: Radius,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """Tiles side by side, empty ones at the end of the last row.
 
@@ -55,7 +56,7 @@ def mosaic(
         The number of tiles in a row follows their width; under ``original`` their height.
     """
     rows, columns = 2 * radius[0], 2 * radius[1]
-    across = rows if numerics == "original" else columns
+    across = rows if upstream(numerics).row_by_height else columns
     per_row = max(1, MOSAIC_WIDTH // across)
     tiles = [_tile(part, centre, radius) for part, centre in zip(slices, centres, strict=True)]
     tiles += [np.zeros((rows, columns), slices.dtype)] * (-len(tiles) % per_row)
@@ -99,7 +100,7 @@ def letter_places(plane: Plane, radius: Radius) -> dict[str, tuple[int, int]]:
     }
 
 
-def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "mended") -> list[Path]:
+def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "corrected") -> list[Path]:
     """Write background and overlay of an entry; equal input gives equal bytes.
 
     Returns

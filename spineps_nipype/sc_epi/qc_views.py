@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .settings import Numerics, Plane
+from .upstream import upstream
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -80,7 +81,7 @@ def view_of(
     *,
     crop: NII | None = None,
     resolution: float = 0.6,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> View:
     """Choose slices, centres and size of the tiles.
 
@@ -95,7 +96,7 @@ def view_of(
     resolution
         Pixel size of the picture in mm.
     numerics
-        Mended: tiles have whole sizes that hold the masks, and rows and columns do not change
+        Corrected: tiles have whole sizes that hold the masks, and rows and columns do not change
         places. Under ``original`` axial tiles without crop mask always have 15 pixels around
         their centre, and sagittal rows follow the number of columns. Sizes of tiles that stop
         the original with an error are rounded down.
@@ -151,7 +152,7 @@ def extents(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _axial_radius(
     seg: NDArray[np.bool_], crop: NDArray[np.bool_] | None, numerics: Numerics
 ) -> Radius:
-    if numerics == "original":
+    if upstream(numerics).axial_tiles_fixed:
         if crop is None:
             return AXIAL_RADIUS, AXIAL_RADIUS
         span = extents(crop)
@@ -168,7 +169,7 @@ def _sagittal_radius(crop: NDArray[np.bool_], numerics: Numerics) -> Radius:
     rows, columns = crop.shape[1:]
     width = extents(crop)[:, 1] + 1
     wanted = int((width // 2 + (SAGITTAL_WIDENING * width) // 2).max())
-    if numerics == "original":
+    if upstream(numerics).sagittal_sides_swapped:
         return _half(columns), max(rows // SAGITTAL_SHARE, wanted)
     return _half(rows), max(columns // SAGITTAL_SHARE, wanted, 1)
 

@@ -17,6 +17,7 @@ from .cleanup import clean_up, keep_largest
 from .model import EpiOutput
 from .settings import EpiSegSettings
 from .sizes import smallest_voxels
+from .upstream import upstream
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -57,7 +58,7 @@ def segment_epi(
         If options do not fit each other or the model.
     """
     chosen = settings.clean_up
-    mended = settings.numerics == "mended"
+    judged = chosen.thr is not None and not upstream(settings.numerics).mask_thresholded
     sizes = [0.0] * len(outputs)
     if chosen.remove_small:
         volume = math.prod(float(z) for z in image.zoom)
@@ -68,7 +69,7 @@ def segment_epi(
     found = network.predict(
         turned,
         tta=settings.tta,
-        probabilities=mended and chosen.thr is not None,
+        probabilities=judged,
         progress=progress,
     )
     labels = found.labels.get_array()

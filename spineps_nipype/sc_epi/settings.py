@@ -7,8 +7,8 @@ from typing import Literal
 
 from ..settings import option
 
-Numerics = Literal["mended", "original"]
-"""Rules with their faults mended, or those of the Spinal Cord Toolbox 7.0 as they are."""
+Numerics = Literal["corrected", "original"]
+"""Rules with their faults corrected, or those of the Spinal Cord Toolbox 7.0 as they are."""
 On4D = Literal["error", "mean", "each"]
 Plane = Literal["Axial", "Sagittal"]
 
@@ -50,5 +50,5 @@ class EpiSegSettings:
     )
     tta: bool = option(False, "average over mirrored inputs, if the model allows it")
     numerics: Numerics = option(
-        "mended", "mended rules, or those of the Spinal Cord Toolbox 7.0 (original)"
+        "corrected", "corrected rules, or those of the Spinal Cord Toolbox 7.0 (original)"
     )

@@ -10,13 +10,14 @@ from typing import Final
 
 from ..errors import InputError
 from .settings import Numerics
+from .upstream import upstream
 
 _SIZE: Final = re.compile(r"([0-9]*\.?[0-9]+)\s*(mm3|mm³|vox)?", re.IGNORECASE)
 EXAMPLES: Final = "Write for example 1mm3 or 5vox."
 
 
 def smallest_voxels(
-    text: str, classes: int, voxel_mm3: float, *, numerics: Numerics = "mended"
+    text: str, classes: int, voxel_mm3: float, *, numerics: Numerics = "corrected"
 ) -> list[float]:
     """Voxels below which objects of each class are deleted.
 
@@ -36,7 +37,7 @@ def smallest_voxels(
     InputError
         If a size cannot be read or their number does not fit.
     """
-    if numerics == "original":
+    if upstream(numerics).one_whole_size:
         return [_original(text.split(), voxel_mm3)] * classes
     rest = _SIZE.sub("", text).strip(" ,")
     found = _SIZE.findall(text)
@@ -68,6 +69,6 @@ def _original(items: list[str], voxel_mm3: float) -> float:
         raise InputError(
             "Length mismatch for remove small object postprocessing step: threshold length of "
             f"{len(sizes)} while the number of predicted class is 1.",
-            remedy="The mended rules accept one size for each class.",
+            remedy="The corrected rules accept one size for each class.",
         )
     return float(round(sizes[0] / voxel_mm3) if unit == "mm3" else sizes[0])

@@ -14,6 +14,7 @@ from ..core.files import whole_file
 from ..core.images import GZIP_LEVEL, load_image, load_volumes, save_nii
 from ..errors import InputError
 from .settings import Numerics, On4D
+from .upstream import upstream
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -22,7 +23,7 @@ SERIES_REMEDY: Final = "Segment the mean of its volumes (on-4d mean), or each on
 
 
 def load_epi(
-    path: str | Path, on_4d: On4D = "error", *, numerics: Numerics = "mended"
+    path: str | Path, on_4d: On4D = "error", *, numerics: Numerics = "corrected"
 ) -> list[NII]:
     """Load the volumes that are to be segmented.
 
@@ -38,9 +39,10 @@ def load_epi(
     InputError, EmptyResultError
         As `load_image`.
     """
-    if on_4d == "each" and numerics == "mended":
+    refused = upstream(numerics).series_refused
+    if on_4d == "each" and not refused:
         return load_volumes(path)
-    mean = on_4d == "mean" and numerics == "mended"
+    mean = on_4d == "mean" and not refused
     try:
         return [load_image(path, average_4d=mean)]
     except InputError as fault:

@@ -16,7 +16,7 @@ from .. import __version__
 from ..core.anatomy import CORPUS_BORDER
 from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest
-from ..core.vertebra_form import forms_without_room
+from ..core.vertebra_form import forms_without_border_distance
 from ..core.vertebra_look import vertebra_looks
 from ..errors import ModelError, SpinepsError
 from ..models.finding import find_package, form_beside
@@ -30,6 +30,7 @@ from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
 from .slices import Slices, prepare_slices, upright, with_neighbours
 from .strays import without_strays
+from .upstream import upstream
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -140,10 +141,10 @@ class SegmentationInference:
         settings = self.settings
         numerics = settings.numerics
         slices = prepare_slices(volume, settings.slices, spacing=spacing, numerics=numerics)
-        # what the networks see in the padding is nothing; the original takes it for granted
-        shown = slices.shown if numerics == "mended" else np.s_[:, :, :]
+        rules = upstream(numerics)
+        shown = np.s_[:, :, :] if rules.padding_believed else slices.shown
         semantic = self._classes("semantic", slices.data, shown)
-        if numerics == "mended":
+        if not rules.strays_kept:
             semantic[shown] = without_strays(semantic[shown])
         labels = None
         table: list[NamedVertebra] = []
@@ -186,7 +187,7 @@ class SegmentationInference:
     def _form(self, slices: Slices) -> FormJudge | None:
         """Names by form and look of bodies: where our network is beside the others, and in mm."""
         path, spacing = self._form_path(), slices.spacing
-        if path is None or spacing is None or self.settings.numerics == "original":
+        if path is None or spacing is None or upstream(self.settings.numerics).shift_only:
             return None
         steps = (*spacing[1:], spacing[0])
         image = upright(slices.data[slices.shown])
@@ -198,7 +199,7 @@ class SegmentationInference:
             vert, disc = upright(bodies), upright(discs)
             spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
             numbers = range(1, int(bodies.max()) + 1)
-            forms = forms_without_room(spine, vert, numbers, steps).astype(np.float32)
+            forms = forms_without_border_distance(spine, vert, numbers, steps).astype(np.float32)
             looks = vertebra_looks(image, vert, numbers, steps)
             return np.asarray(network.predict(forms[None], looks[None])[0])
 

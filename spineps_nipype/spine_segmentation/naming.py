@@ -1,7 +1,7 @@
 """Anatomical numbers for vertebrae and discs.
 
 Arrays have the axes sagittal slice, posterior to anterior, inferior to superior.
-Source: spine-segmentation 0.3.2, anatomical labelling, and mended rules of our own.
+Source: spine-segmentation 0.3.2, anatomical labelling, and corrected rules of our own.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from .settings import USUAL_NAMING, NamingSettings, Numerics
 from .shift import shifted_ids
 from .slivers import unslivered
 from .split import Split, split_instances
+from .upstream import upstream
 
 FormJudge = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
 
@@ -62,7 +63,7 @@ def name_spine(
     settings: NamingSettings = USUAL_NAMING,
     *,
     form: FormJudge | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NamedSpine:
     """Split and name vertebrae, then number the discs between them.
 
@@ -85,16 +86,17 @@ def name_spine(
     """
     split = split_instances(semantic, numerics=numerics)
     bone = semantic == VERTEBRA
-    if numerics == "original":
+    if upstream(numerics).shift_only:
         ids = shifted_ids(_odd(split), classes, bone)
-        return NamedSpine(without_small(_with_all_discs(ids, semantic == DISC)), original_names())
+        labels = without_small(_with_all_discs(ids, semantic == DISC, numerics))
+        return NamedSpine(labels, original_names())
     table: list[NamedVertebra] = []
     if settings.naming == "shift":
         ids = shifted_ids(_odd(split), classes, split.vertebrae > 0)
     else:
         ids, table = _named_in_order(split, classes, semantic == DISC, settings, form)
     ids = without_small(ids)
-    labels = without_small(_with_discs(ids, semantic == DISC))
+    labels = without_small(_with_discs(ids, semantic == DISC, numerics))
     present = {int(n) for n in np.unique(ids) if n}
     return NamedSpine(labels, names_by_neighbours(present), [v for v in table if v.id in present])
 
@@ -148,21 +150,25 @@ def _odd(split: Split) -> NDArray[np.int16]:
     return np.where(split.vertebrae > 0, 2 * split.vertebrae - 1, 0).astype(np.int16)
 
 
-def _with_all_discs(ids: NDArray[np.int16], disc: NDArray[np.bool_]) -> NDArray[np.int16]:
+def _with_all_discs(
+    ids: NDArray[np.int16], disc: NDArray[np.bool_], numerics: Numerics
+) -> NDArray[np.int16]:
     """Discs by the planes of whatever numbers there are, as the original does it."""
     numbers = [int(n) for n in np.unique(ids) if n]
     below = [n + 1 for n in numbers]
-    return _painted(ids, disc, numbers, [numbers[0] - 1, *below], "original")
+    return _painted(ids, disc, numbers, [numbers[0] - 1, *below], numerics)
 
 
-def _with_discs(ids: NDArray[np.int16], disc: NDArray[np.bool_]) -> NDArray[np.int16]:
+def _with_discs(
+    ids: NDArray[np.int16], disc: NDArray[np.bool_], numerics: Numerics
+) -> NDArray[np.int16]:
     """Discs after the vertebra above them; none below the sacrum and none above C2."""
     present = set(np.unique(ids).tolist())
     numbers = [ID_OF[name] for name in ORDER if ID_OF[name] in present]
     if not numbers:
         return ids
     below = [0 if n == SACRUM_ID else n + 1 for n in numbers]
-    return _painted(ids, disc, numbers, [disc_id_above(numbers[0]) or 0, *below], "mended")
+    return _painted(ids, disc, numbers, [disc_id_above(numbers[0]) or 0, *below], numerics)
 
 
 def _painted(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .settings import Numerics
+from .upstream import upstream
 
 FIT_POINTS: Final = 4
 """Centroids at each end through which the curve is continued."""
@@ -23,7 +24,7 @@ UP: Final = (0.0, 0.0, 1.0)
 Points = NDArray[np.float64]
 
 
-def plane_normals(centroids: Points, numerics: Numerics = "mended") -> Points:
+def plane_normals(centroids: Points, numerics: Numerics = "corrected") -> Points:
     """Upward unit normals of planes through points along the spine.
 
     The normal at a point is the direction from its lower to its upper neighbour; at both ends
@@ -72,7 +73,8 @@ def centroids_of(labels: NDArray[Any], numbers: NDArray[Any] | list[int]) -> Poi
 def _continued(points: Points, numerics: Numerics) -> Points:
     """One point before the first of up to four points."""
     steps = np.arange(len(points), dtype=float)
-    degree = FIT_DEGREE if numerics == "original" else min(FIT_DEGREE, len(points) - 1)
+    forced = upstream(numerics).parabola_through_two
+    degree = FIT_DEGREE if forced else min(FIT_DEGREE, len(points) - 1)
     # Least squares of smallest norm: two points leave a parabola undetermined.
     powers = np.vander(steps, degree + 1)
     scale = np.sqrt((powers * powers).sum(axis=0))

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from ..settings import option
 
-Numerics = Literal["mended", "original"]
-"""Rules with their faults mended, or those of version 0.3.2 as they are."""
+Numerics = Literal["corrected", "original"]
+"""Rules with their faults corrected, or those of version 0.3.2 as they are."""
 Naming = Literal["sequence", "shift"]
 
 
@@ -55,4 +55,6 @@ class SpineSegmentationSettings:
     output_same_shape_as_input: bool = option(
         False, "results on the grid of the input instead of that of the network"
     )
-    numerics: Numerics = option("mended", "mended rules, or those of version 0.3.2 (original)")
+    numerics: Numerics = option(
+        "corrected", "corrected rules, or those of version 0.3.2 (original)"
+    )

@@ -18,6 +18,7 @@ from scipy import ndimage
 from ..core.label_sampling import heaviest_labels
 from ..errors import InputError
 from .settings import Numerics, SliceSettings
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def crop_or_pad(volume: NDArray[Any], width: int = WIDTH, height: int = HEIGHT) 
 
 
 def restore_size(
-    labels: NDArray[Any], width: int, height: int, *, numerics: Numerics = "mended"
+    labels: NDArray[Any], width: int, height: int, *, numerics: Numerics = "corrected"
 ) -> NDArray[Any]:
     """Undo `crop_or_pad`; what was cut off comes back as zeros.
 
@@ -62,7 +63,7 @@ def restore_size(
     numerics
         ``original`` applies `crop_or_pad` again, which moves odd widths by one pixel.
     """
-    if numerics == "original":
+    if upstream(numerics).odd_widths_moved:
         return crop_or_pad(labels, width, height)
     shown = labels[_filled(labels.shape[1:], (width, height))]
     cut = max(0, width // 2 - labels.shape[1] // 2)
@@ -133,7 +134,7 @@ class Slices:
         """Box of `data` that is no padding."""
         return _filled(self.data.shape[1:], self.resampled_shape[1:])
 
-    def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
+    def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "corrected") -> NDArray[Any]:
         """Labels of the size of `data` on the grid of the input, with smooth borders."""
         sized = restore_size(labels, *self.resampled_shape[1:], numerics=numerics)
         if self.resampled_shape == self.input_shape:
@@ -154,7 +155,7 @@ def prepare_slices(
     settings: SliceSettings,
     *,
     spacing: Sequence[float] | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> Slices:
     """Check, resample, normalise and crop a volume.
 
@@ -176,13 +177,14 @@ def prepare_slices(
     if data.ndim != 3:
         hint = "Repeat a single slice three times." if data.ndim < 3 else "Give one volume."
         raise InputError(f"The image has {data.ndim} dimensions, not 3.", remedy=hint)
-    if numerics == "original" and len(data) == 1:
+    rules = upstream(numerics)
+    if rules.single_slice_refused and len(data) == 1:
         raise InputError(
-            "The image has a single slice.", remedy="The mended rules accept such an image."
+            "The image has a single slice.", remedy="The corrected rules accept such an image."
         )
     shape = (data.shape[0], data.shape[1], data.shape[2])
     data = data.astype(np.float32)
-    if numerics == "mended":
+    if not rules.voxels_as_stored:
         if settings.resample and spacing is not None:
             data = _to_pixel_size(data, spacing, settings.pixel_size)
         if settings.normalise:

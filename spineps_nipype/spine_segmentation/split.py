@@ -21,6 +21,7 @@ from .long_pieces import long_parted, usual_size
 from .names import DISC, SMALLEST_STRUCTURE, VERTEBRA
 from .planes import below_plane, plane_normals
 from .settings import Numerics
+from .upstream import upstream
 
 BESIDE: Final = 0.4
 """Part of the usual distance of two vertebrae below which they are one."""
@@ -53,7 +54,7 @@ class Split:
         return np.where(vertebrae > 0, 2 * vertebrae - 1, 2 * discs).astype(np.int16)
 
 
-def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") -> Split:
+def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "corrected") -> Split:
     """Part the vertebrae by planes through the discs.
 
     Parameters
@@ -61,7 +62,7 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
     semantic
         0 background, 1 vertebra, 2 disc.
     numerics
-        Mended: pieces of discs part nothing, and a plane parts only what its own disc is the
+        Corrected: pieces of discs part nothing, and a plane parts only what its own disc is the
         nearest to, so that one plane askew cuts no distant body; every vertebra is one piece; what
         a plane cuts off a neighbour returns to it, loose fragments are deleted, and parts of the
         spine that do not touch stay. Under ``original`` every plane cuts everything,
@@ -84,15 +85,15 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "mended") ->
         raise EmptyResultError(
             "No vertebra was found.", remedy="Check orientation and contrast of the image."
         )
-    if numerics == "original":
-        return _split_largest(semantic)
+    if upstream(numerics).every_plane_cuts_all:
+        return _split_largest(semantic, numerics)
     bone = semantic == VERTEBRA
     discs, centres = whole_discs(*parted_forks(*find_discs(semantic), bone))
     slots = _slots_near(bone, centres, _normals(discs, centres, numerics))
     return Split(long_parted(_beside_joined(_tidy(slots))), discs)
 
 
-def _split_largest(semantic: NDArray[Any]) -> Split:
+def _split_largest(semantic: NDArray[Any], numerics: Numerics) -> Split:
     components, count = label_components(semantic != 0, 3)
     sizes = component_sizes(components, count)
     sizes[0] = 0
@@ -101,9 +102,9 @@ def _split_largest(semantic: NDArray[Any]) -> Split:
     if not len(centres):
         raise EmptyResultError(
             "No disc was found, so vertebrae cannot be told apart.",
-            remedy="The mended rules accept such an image.",
+            remedy="The corrected rules accept such an image.",
         )
-    slots = _slots(kept == VERTEBRA, centres, _normals(discs, centres, "original"))
+    slots = _slots(kept == VERTEBRA, centres, _normals(discs, centres, numerics))
     return Split(slots, discs)
 
 

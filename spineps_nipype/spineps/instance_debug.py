@@ -1,4 +1,4 @@
-"""Intermediate results of the instance phase, kept as images in their place."""
+"""Intermediate results of the instance phase as images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from TPTBox import NII
 
 @dataclass(frozen=True)
 class Recorder:
-    """Puts arrays of a crop into a dictionary, each as an image with its own position.
+    """Collects arrays of a crop as images, each with its position in space.
 
     Parameters
     ----------
     steps
-        Takes the images by name; None to keep nothing.
+        Receives the images by name; None to keep nothing.
     affine
         Affine of the crop.
     """

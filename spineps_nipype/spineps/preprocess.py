@@ -25,7 +25,7 @@ def preprocess_input(
     *,
     is_ct: bool,
     background: float = 0.0,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NII:
     """Prepare an image for the semantic network.
 

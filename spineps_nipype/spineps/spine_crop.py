@@ -1,4 +1,4 @@
-"""Crop of images to a given box, and of large, fine ones to the spine.
+"""Cropping of images to a given box or to the spine.
 
 Source: SPINEPS 2.1.3, automatic crop with VIBESeg (TPTBox).
 """
@@ -14,24 +14,29 @@ from TPTBox import NII
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale, to_input_grid
 from ..core.image_checks import MIN_SLICES
-from ..core.upstream import upstream
 from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
 from ..models.systems import VIBESEG
 from ..settings import CropSettings, Numerics, parse_box
 from .preprocess import pad
+from .upstream import upstream
 
 SPINE_LABELS: Final = (68, 69, 70, 23)
-"""VIBESeg numbers of disc, body, posterior elements and sacrum."""
+"""Labels of VIBESeg for disc, body, posterior elements and sacrum."""
 CROP_MARGIN_MM: Final = 18.75
+"""Margin around the spine."""
 RANGE_LIMIT, RANGE_TOP = 10_000.0, 1_000.0
-"""Images that reach beyond the first value are shrunk to the second."""
+"""Images with values above the first are scaled so that the second is their largest one."""
 PAD_VOXELS: Final = 5
+"""Mirrored border around the input of VIBESeg."""
 
 
 def wants_crop(image: NII, settings: CropSettings, config: ModelConfig) -> bool:
-    """Whether the image is to be cropped to the spine before the network runs."""
+    """Whether to crop an image to the spine before the network runs.
+
+    By default only large images are cropped for which the network computes on a fine grid.
+    """
     if settings.auto_crop_to_spine == "no":
         return False
     if settings.auto_crop_to_spine == "yes" or config.needs_corp:
@@ -42,17 +47,17 @@ def wants_crop(image: NII, settings: CropSettings, config: ModelConfig) -> bool:
     return fine and math.prod(image.shape) > settings.auto_crop_req_crop_min_dim**3
 
 
-def crop_to_box(image: NII, box: str, numerics: Numerics = "mended") -> NII:
-    """The part of the image in a box that the user gave.
+def crop_to_box(image: NII, box: str, numerics: Numerics = "corrected") -> NII:
+    """Part of an image within a box given by the user.
 
     Parameters
     ----------
     image
         Grey image; the box counts its voxels along its own axes.
     box
-        Start and stop of each axis, as ``0:200,30:,:``.
+        Start and stop of each axis, such as ``0:200,30:,:``.
     numerics
-        Under ``spineps-2.1.3`` the box is cut twice, the second time out of the first part.
+        Under ``spineps-2.1.3`` the box is applied twice, the second time to its own result.
 
     Raises
     ------
@@ -72,14 +77,14 @@ def crop_to_box(image: NII, box: str, numerics: Numerics = "mended") -> NII:
 
 
 def crop_to_spine(image: NII, *, device: str = "cpu", network: SemanticModel | None = None) -> NII:
-    """The part of the image around the spine.
+    """Part of an image around the spine.
 
     Parameters
     ----------
     image
         Grey image.
     device
-        torch device for VIBESeg.
+        Device of torch for VIBESeg.
     network
         Network to use instead of the installed VIBESeg.
 

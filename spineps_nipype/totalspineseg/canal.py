@@ -15,6 +15,7 @@ from .components import largest_of_mask
 from .labels import CANAL, CORD
 from .masks import joint_box, label_boxes, label_mask
 from .settings import Numerics
+from .upstream import upstream
 
 
 def fill_canal(
@@ -24,7 +25,7 @@ def fill_canal(
     cord: int = CORD,
     largest_canal: bool = True,
     largest_cord: bool = True,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """Clean and fill the canal.
 
@@ -60,7 +61,7 @@ def fill_canal(
         part[both & ~kept] = 0
         both = kept
     gap = spanned(both, 0) & spanned(both, 1) & (part != cord)
-    if numerics == "mended":
+    if not upstream(numerics).canal_over_others:
         gap &= part == 0
     part[gap] = canal
     return out

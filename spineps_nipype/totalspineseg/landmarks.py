@@ -16,6 +16,7 @@ from .labels import DISC_C2_C3, DISC_L5_S
 from .parts import Parts
 from .profiles import SEED, Profile
 from .settings import LabelerSettings, Labels, Numerics
+from .upstream import upstream
 
 SELECTED: Final = LabelerSettings().selected_disc_landmarks
 SIZE_OF_A_REAL_DISC: Final = 0.1
@@ -27,15 +28,16 @@ def selected_landmarks(
     run_has_localizers: bool | None = None,
     *,
     selected: Labels = SELECTED,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> Labels:
     """Landmarks to use for one image.
 
     With a localizer only C2-C3 and L5-S count. The original leaves the other two out for every
     image of a run with localizers, also for one without a localizer of its own.
     """
-    asked = run_has_localizers if run_has_localizers is not None else has_localizer
-    reduced = asked if numerics == "original" else has_localizer
+    reduced = has_localizer
+    if upstream(numerics).landmarks_by_run and run_has_localizers is not None:
+        reduced = run_has_localizers
     return selected[:2] if reduced else selected
 
 

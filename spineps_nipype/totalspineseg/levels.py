@@ -21,6 +21,7 @@ from .labels import C1, DISCS, LEVEL_C1, LEVEL_C1_C2, LEVEL_C2_C3, SACRUM
 from .masks import label_boxes, label_mask
 from .profiles import SEED, Profile
 from .settings import Numerics
+from .upstream import upstream
 
 SMOOTHING: Final = 8000.0
 """Smoothing of the line through the canal; divided by 3 for voxels of 1 mm."""
@@ -38,7 +39,7 @@ def extract_levels(
     c1_label: int = C1,
     c2_label: int = SACRUM,
     profile: Profile = SEED,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[np.uint8]:
     """Point map of the levels: 3 for C2-C3, 4 for C3-C4, ... 25 for L5-S.
 
@@ -78,8 +79,9 @@ def extract_levels(
     line = smooth_line(canal) if posterior else front_line(canal)
     place = _posterior_tip if posterior else _on_line
     points: dict[int, Voxel] = {}
+    counted = upstream(numerics).levels_counted
     for count, label in enumerate(present):
-        index = table[present[0]] + count if numerics == "original" else table[label]
+        index = table[present[0]] + count if counted else table[label]
         points[LEVEL_C2_C3 + index] = place(_voxels(seg, label, boxes[label]), line)
     if LEVEL_C2_C3 in points:
         upper = _upper_levels(seg, points[LEVEL_C2_C3], line, c1_label, c2_label, profile)

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from ..errors import EmptyResultError
 from .regions import SpineOrder
 from .settings import Numerics
+from .upstream import upstream
 
 Kind = Literal["disc", "vertebra"]
 
@@ -27,7 +28,7 @@ def number_discs(
     landmarks: Mapping[int, int],
     spine: SpineOrder,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> dict[int, int]:
     """Label discs upward and downward from the landmarks, as the original does.
 
@@ -54,7 +55,7 @@ def number_discs(
     known = [number for number in order if number in landmarks]
     first = known[0]
     usual = spine.usual_discs
-    if landmarks[first] not in usual and numerics == "mended":
+    if landmarks[first] not in usual and not upstream(numerics).unusual_top_refused:
         usual = spine.discs
     if landmarks[first] not in usual:
         raise EmptyResultError(
@@ -131,7 +132,7 @@ def number_vertebrae(
     discs: Mapping[int, int],
     spine: SpineOrder,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> dict[int, int]:
     """Label each vertebra by the disc above it.
 
@@ -145,7 +146,7 @@ def number_vertebrae(
         Labels in order.
     numerics
         A first disc that a normal spine does not have is an error under ``original``, and all
-        components between two discs share a label. Mended, they are counted where the labels
+        components between two discs share a label. Corrected, they are counted where the labels
         of the discs leave room for just as many vertebrae: a disc between them was missed.
 
     Returns
@@ -167,7 +168,7 @@ def number_vertebrae(
         elif current is not None:
             out[part.number] = current
     _name_last(parts, out, current, spine)
-    if numerics == "mended":
+    if not upstream(numerics).missed_discs_ignored:
         out.update(_counted_between(parts, discs, spine))
     return out
 
@@ -199,10 +200,10 @@ def _upward(current: int, spine: SpineOrder, numerics: Numerics) -> Sequence[int
     """Labels of the vertebrae above one, nearest first."""
     labels = spine.usual_vertebrae
     if current not in labels:
-        if numerics == "original":
+        if upstream(numerics).unusual_top_refused:
             raise EmptyResultError(
                 f"Vertebrae cannot be counted upward from label {current}.",
-                remedy='Use numerics="mended".',
+                remedy='Use numerics="corrected".',
             )
         labels = spine.vertebrae
     return labels[: labels.index(current)][::-1]

@@ -15,6 +15,7 @@ from TPTBox import NII
 
 from .grid import Affine, sample_linear, spacing
 from .settings import Numerics
+from .upstream import upstream
 
 TARGET_MM: Final = 1.0
 LOST_VOXEL: Final = 1e-4
@@ -70,7 +71,7 @@ def resample_iso(
 
 
 def prepare(
-    image: NDArray[Any], affine: NDArray[Any], *, numerics: Numerics = "mended"
+    image: NDArray[Any], affine: NDArray[Any], *, numerics: Numerics = "corrected"
 ) -> tuple[NDArray[Any], Affine]:
     """Whole preparation: average, canonical axes, 1 mm.
 
@@ -89,14 +90,15 @@ def prepare(
     array, affine
         RAS+, 1 mm; float32, or the type of the image under ``original``.
     """
-    original = numerics == "original"
-    kind = image.dtype if original else np.dtype(np.float32)
+    rules = upstream(numerics)
+    kind = image.dtype if rules.integer_voxels else np.dtype(np.float32)
+    slack = 0.0 if rules.border_voxel_lost else LOST_VOXEL
     volume, turned = to_canonical(average_4d(image).astype(kind, copy=False), affine)
-    resampled, target = resample_iso(volume, turned, slack=0.0 if original else LOST_VOXEL)
+    resampled, target = resample_iso(volume, turned, slack=slack)
     return resampled.astype(kind), target
 
 
-def prepare_image(image: NII, *, numerics: Numerics = "mended") -> NII:
+def prepare_image(image: NII, *, numerics: Numerics = "corrected") -> NII:
     """`prepare` for a loaded 3-D image."""
     array, affine = prepare(image.get_array(), image.affine, numerics=numerics)
     return NII(nib.Nifti1Image(array, affine), False)

@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 from ..settings import option
 
-Numerics = Literal["mended", "original"]
-"""Rules with their faults mended, or those of version 20251028 as they are."""
+Numerics = Literal["corrected", "original"]
+"""Rules with their faults corrected, or those of version 20251028 as they are."""
 Release = Literal["r20241115", "r20251124", "r20260730"]
 Labels = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -105,7 +105,8 @@ class RuleSettings:
         0, "label of the uppermost disc when no landmark is found (0: the scan fails)", least=0
     )
     numerics: Numerics = option(
-        "mended", "mended rules, or those of TotalSpineSeg 20251028 with their faults (original)"
+        "corrected",
+        "corrected rules, or those of TotalSpineSeg 20251028 with their faults (original)",
     )
 
 

@@ -21,8 +21,8 @@ from spineps_nipype.dropin import (
     process_img_nii,
     segment_image,
 )
+from spineps_nipype.results.plan import plan_scan
 from spineps_nipype.settings import PipelineSettings
-from spineps_nipype.workflows.reuse import plan_scan
 
 from ..tiny_packages import N_VERTEBRAE, write_scan
 from .conftest import Models

@@ -194,7 +194,7 @@ def test_a_killed_process_is_one_failed_scan(
 ) -> None:
     from nipype.interfaces.utility import Function
 
-    from spineps_nipype.workflows.participant import run_participants
+    from spineps_nipype.workflows.app.participant import run_participants
     from spineps_nipype.workflows.scan import init_scan_wf
 
     def build(**options: Any) -> Any:
@@ -272,7 +272,7 @@ def test_a_disk_that_fills_up(
     app: App, golden: dict[str, bytes], small_disk: Path, capsys: Capsys, plugin: str
 ) -> None:
     """The scan that was finished before stays whole; the other says what is wrong."""
-    from spineps_nipype.workflows.participant import run_participants
+    from spineps_nipype.workflows.app.participant import run_participants
     from spineps_nipype.workflows.scan import init_scan_wf
 
     app.out = small_disk / "out"

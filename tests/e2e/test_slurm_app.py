@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from spineps_nipype.workflows.app.participant import run_participants
 from spineps_nipype.workflows.cli import main
-from spineps_nipype.workflows.participant import run_participants
 from spineps_nipype.workflows.scan import init_scan_wf
 
 from .conftest import App, only, write_dataset

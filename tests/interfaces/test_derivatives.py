@@ -14,7 +14,7 @@ from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import OutputError
 from spineps_nipype.interfaces import PrepareDerivatives, SaveDerivatives
 
-RECORD = {"Phase": "final", "Settings": {"numerics": "mended"}}
+RECORD = {"Phase": "final", "Settings": {"numerics": "corrected"}}
 
 
 @pytest.fixture

@@ -181,4 +181,4 @@ def test_options_have_the_defaults_of_the_settings() -> None:
     ):
         for group in groups:
             assert read_settings(shell.inputs, group) == group()
-        assert shell.inputs.numerics == "mended"
+        assert shell.inputs.numerics == "corrected"

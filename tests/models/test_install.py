@@ -24,7 +24,7 @@ from spineps_nipype.models.download import CHUNK
 from spineps_nipype.models.install import fetch, import_files, installed_folder, verify
 from spineps_nipype.models.pins import DOWNLOADS, PINS, pin
 from spineps_nipype.models.registry import registry
-from spineps_nipype.workflows.models_cli import main
+from spineps_nipype.workflows.commands.models import main
 
 from .file_server import FileServer, serve
 
@@ -92,7 +92,7 @@ def test_a_later_run_goes_on_too_unless_the_file_has_changed(
 def test_a_killed_run_is_gone_on_with(server: FileServer, models: Path) -> None:
     """Killed in the middle of a transfer; the next run asks for the rest only."""
     server.stall_after = 3 * CHUNK
-    command = [sys.executable, "-m", "spineps_nipype.workflows.models_cli", "fetch", "t2w"]
+    command = [sys.executable, "-m", "spineps_nipype.workflows.commands.models", "fetch", "t2w"]
     running = subprocess.Popen([*command, "--mirror", server.url, "--models-dir", str(models)])
     try:
         part = models / ".downloads/t2w/t2w.zip.part"
@@ -179,7 +179,7 @@ def test_archives_that_are_refused(
 def test_two_processes_at_once(server: FileServer, models: Path) -> None:
     """Both say where the package is; one of them has fetched it."""
     code = (
-        "import sys\nfrom spineps_nipype.workflows.models_cli import main\n"
+        "import sys\nfrom spineps_nipype.workflows.commands.models import main\n"
         f"sys.exit(main(['fetch', 't2w', '--mirror', {server.url!r}, "
         f"'--models-dir', {str(models)!r}]))"
     )

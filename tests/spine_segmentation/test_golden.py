@@ -36,7 +36,7 @@ def test_names_like_the_original(shared_dir: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_mended_rules_find_the_same_vertebrae(shared_dir: Path, case: str) -> None:
+def test_corrected_rules_find_the_same_vertebrae(shared_dir: Path, case: str) -> None:
     golden = vector(shared_dir, f"ss_post_{case}")
     named = name_spine(golden["in_seg"], golden["in_vert_class"])
     plain = vector(shared_dir, "ss_post_T5_T9")["out"] if "fragment" in case else golden["out"]

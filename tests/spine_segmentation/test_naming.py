@@ -241,7 +241,7 @@ def test_a_fragment_breaks_discs_under_the_original_only() -> None:
 
 def test_the_disc_above_the_sacrum_is_misnamed_under_the_original_only() -> None:
     semantic, classes = block_spine(["L3", "L4", "L5", "S1"])
-    for numerics, name in (("mended", "L5-S1"), ("original", "L5-L6")):
+    for numerics, name in (("corrected", "L5-S1"), ("original", "L5-L6")):
         result = name_spine(semantic, classes, numerics=numerics)
         assert column(result.labels) == [41, 42, 43, 44, 45, 46, 49]
         assert result.id_to_label[46] == name

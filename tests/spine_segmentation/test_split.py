@@ -32,7 +32,7 @@ def test_a_disc_above_the_top_vertebra_leaves_number_one_unused_in_the_original(
 def test_small_disc_parts_mark_no_disc() -> None:
     semantic, _ = block_spine(["T5", "T6", "T7"])
     semantic[1, 15:19, 2:10] = 2
-    for numerics in ("mended", "original"):
+    for numerics in ("corrected", "original"):
         assert split_instances(semantic, numerics=numerics).discs.max() == 2
 
 

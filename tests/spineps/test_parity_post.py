@@ -186,8 +186,8 @@ def test_labelling_with_the_network(case: Case, rotate: bool) -> None:
 
 
 @every_case
-def test_mended_anatomy(case: Case) -> None:
-    """What is mended: nothing is numbered by the sacrum, and every endplate has a side."""
+def test_corrected_anatomy(case: Case) -> None:
+    """What is corrected: nothing is numbered by the sacrum, and every endplate has a side."""
     vert = _numbered(case)
     spine = case.array("23_maskclean_seg")
     array = vert.get_array().astype(np.uint16)

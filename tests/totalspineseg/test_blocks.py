@@ -124,12 +124,12 @@ def test_stray_cord_becomes_canal_and_stray_canal_goes() -> None:
 
 
 @settings(deadline=None)
-@given(maps, st.sampled_from(["mended", "original"]))
+@given(maps, st.sampled_from(["corrected", "original"]))
 def test_filling_changes_nothing_but_canal_and_cord(seg: np.ndarray, numerics: str) -> None:
     out = fill_canal(seg, numerics=numerics)  # type: ignore[arg-type]
     changed = out != seg
     assert set(np.unique(out[changed]).tolist()) <= {0, 2}
-    if numerics == "mended":
+    if numerics == "corrected":
         assert not np.isin(seg[changed], [7]).any()
 
 

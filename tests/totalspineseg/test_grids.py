@@ -120,7 +120,7 @@ def test_edges_of_voxels() -> None:
     assert near.tolist() == [0, 10, 10, 10, 10, 20, 20, 20, 20, 0, 0]
 
 
-@pytest.mark.parametrize("numerics", ["mended", "original"])
+@pytest.mark.parametrize("numerics", ["corrected", "original"])
 def test_prepare(numerics: str) -> None:
     image = np.zeros((5, 6, 4, 2), dtype=np.int16)
     image[..., 0] = 3
@@ -128,7 +128,7 @@ def test_prepare(numerics: str) -> None:
     out, affine = prepare(image, affine_of((1, 1, 2), "PIR"), numerics=numerics)  # type: ignore[arg-type]
     assert out.shape == (8, 5, 6)
     assert orientations.aff2axcodes(affine) == ("R", "A", "S")
-    if numerics == "mended":
+    if numerics == "corrected":
         assert out.dtype == np.float32
         assert np.allclose(out, 3.5)
     else:

@@ -14,10 +14,10 @@ from spineps_nipype.bids.bids_layout import bids_paths
 from spineps_nipype.bids.names import output_paths
 from spineps_nipype.core.tables import write_rows
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
+from spineps_nipype.results.plan import sidecar_of
+from spineps_nipype.results.record import phase_record
 from spineps_nipype.settings import PipelineSettings
-from spineps_nipype.workflows.options import OutputLayout
-from spineps_nipype.workflows.provenance import phase_record
-from spineps_nipype.workflows.reuse import sidecar_of
+from spineps_nipype.workflows.options.run_options import OutputLayout
 
 LEVELS = ("L1", "L2", "L3")
 USUAL, ODD = 10.0, 30.0

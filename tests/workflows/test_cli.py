@@ -9,7 +9,7 @@ import pytest
 from spineps_nipype import __version__
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.workflows.cli import build_parser, main, options_from
-from spineps_nipype.workflows.options import RunOptions
+from spineps_nipype.workflows.options.run_options import RunOptions
 
 PLACES = ["/bids", "/out", "participant"]
 
@@ -106,7 +106,7 @@ def test_options_of_sbatch_look_like_options(
 ) -> None:
     taken: list[RunOptions] = []
     monkeypatch.setattr(
-        "spineps_nipype.workflows.pipelines.run_pipelines", lambda o: taken.append(o) or 0
+        "spineps_nipype.workflows.app.pipelines.run_pipelines", lambda o: taken.append(o) or 0
     )
     words = ["--sbatch-args", value] if apart else [f"--sbatch-args={value}"]
     assert main([str(tmp_path), str(tmp_path / "out"), "participant", *words]) == 0
@@ -163,6 +163,6 @@ def test_stopped_before_anything_ran(
     def stop(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spineps_nipype.workflows.pipelines.run_pipelines", stop)
+    monkeypatch.setattr("spineps_nipype.workflows.app.pipelines.run_pipelines", stop)
     assert main([str(tmp_path), str(tmp_path / "out"), "participant"]) == 1
     assert capsys.readouterr().out.strip() == "Nothing was run: it was stopped."

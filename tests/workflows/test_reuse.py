@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from spineps_nipype.results.plan import ScanPlan, plan_scan, sidecar_of
+from spineps_nipype.results.record import PHASES
 from spineps_nipype.settings import (
     CentroidSettings,
     InstanceSettings,
@@ -17,8 +19,6 @@ from spineps_nipype.settings import (
     PreprocessSettings,
     SaveSettings,
 )
-from spineps_nipype.workflows.provenance import PHASES
-from spineps_nipype.workflows.reuse import ScanPlan, plan_scan, sidecar_of
 
 from .scan_files import MODELS, Package, output_paths, store_all
 
@@ -141,7 +141,7 @@ def test_stored_files_enter_only_for_phases_that_do_not_run(
         pytest.param(
             {"numerics": "spineps-2.1.3"},
             "rrrrrr",
-            "numerics was mended, is spineps-2.1.3",
+            "numerics was corrected, is spineps-2.1.3",
             id="numerics",
         ),
         pytest.param(

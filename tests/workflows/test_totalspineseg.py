@@ -112,7 +112,7 @@ def test_weights_that_are_not_installed(
         init_totalspineseg_wf()
 
 
-@pytest.mark.parametrize(("numerics", "mode"), [("mended", "smooth"), ("original", "nearest")])
+@pytest.mark.parametrize(("numerics", "mode"), [("corrected", "smooth"), ("original", "nearest")])
 def test_the_original_brings_labels_back_by_the_nearest_voxel(
     data: Path, numerics: Any, mode: str
 ) -> None:

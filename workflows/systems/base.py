@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from spineps_nipype.bids.query import Query, Scan
 
-from ..units import Unit
+from .scan_jobs import Unit
 
 
 class System(Protocol):

@@ -18,14 +18,14 @@ from spineps_nipype.bids.names import (
 )
 from spineps_nipype.bids.query import Query
 from spineps_nipype.core.files import file_digest
+from spineps_nipype.results.plan import read_record
+from spineps_nipype.results.record import NO_MODEL
 
-from ..options import RunOptions
-from ..provenance import NO_MODEL
-from ..reuse import read_record
-from ..sister_options import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
-from ..stored_files import stored_files
-from ..units import Unit
-from .sister import SisterSystem, run_anyway
+from ..options.other_systems import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
+from ..options.run_options import RunOptions
+from ..stored.result_files import stored_files
+from .common import SisterSystem, run_anyway
+from .scan_jobs import Unit
 
 COMPARED: Final = (SPINEPS, TOTALSPINESEG, SPINE_SEGMENTATION)
 """Systems that name vertebrae or discs."""

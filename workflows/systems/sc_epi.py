@@ -16,10 +16,10 @@ from spineps_nipype.models.finding import find_package
 from spineps_nipype.sc_epi.model import epi_package
 from spineps_nipype.sc_epi.naming import QcNames, stem_of
 
-from ..options import RunOptions
-from ..sister_options import SC_EPI
-from ..units import Unit
-from .sister import SisterSystem, digest_or_none, run_anyway
+from ..options.other_systems import SC_EPI
+from ..options.run_options import RunOptions
+from .common import SisterSystem, digest_or_none, run_anyway
+from .scan_jobs import Unit
 
 BASE_GB: Final = 0.9
 """Interpreter with torch [GB]."""

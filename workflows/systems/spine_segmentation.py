@@ -16,9 +16,9 @@ from spineps_nipype.spine_segmentation.models import CLASSES
 from spineps_nipype.spine_segmentation.names import names_by_neighbours
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
 
-from ..sister_options import SPINE_SEGMENTATION
-from ..units import Unit
-from .sister import SisterSystem, run_anyway
+from ..options.other_systems import SPINE_SEGMENTATION
+from .common import SisterSystem, run_anyway
+from .scan_jobs import Unit
 
 BASE_GB: Final = 0.7
 """Interpreter with onnxruntime [GB]."""

@@ -13,12 +13,12 @@ from spineps_nipype.bids.names import SNAPSHOT_FOLDER
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from spineps_nipype.models.engine_choice import choose_engine
 
-from ..model_choice import ModelChooser
-from ..options import RunOptions
-from ..query_words import say_unused_names
-from ..records import write_methods
-from ..resources import choose_device
-from ..units import Unit, make_units
+from ..app.messages import say_unused_names
+from ..app.run_records import write_methods
+from ..engine.available_resources import choose_device
+from ..options.run_options import RunOptions
+from .model_choice import ModelChooser
+from .scan_jobs import Unit, make_units
 
 ScanWorkflow = Callable[..., Any]
 

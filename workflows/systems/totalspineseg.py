@@ -17,11 +17,12 @@ from spineps_nipype.models.finding import find_packages
 from spineps_nipype.totalspineseg.folders import RESULTS, result_paths
 from spineps_nipype.totalspineseg.localizers import match_localizers
 from spineps_nipype.totalspineseg.settings import RuleSettings
+from spineps_nipype.totalspineseg.upstream import upstream
 
-from ..options import RunOptions
-from ..sister_options import TOTALSPINESEG
-from ..units import Unit
-from .sister import SisterSystem, digest_or_none, run_anyway
+from ..options.other_systems import TOTALSPINESEG
+from ..options.run_options import RunOptions
+from .common import SisterSystem, digest_or_none, run_anyway
+from .scan_jobs import Unit
 
 BASE_GB: Final = 0.9
 """Interpreter with torch [GB]."""
@@ -83,7 +84,7 @@ class TotalSpineSegSystem(SisterSystem):
         rules = {f.name: getattr(settings, f.name) for f in fields(RuleSettings)}
         rules["iso"] = settings.iso
         rules["localizer"] = digest_or_none(localizer)
-        if settings.numerics == "original":
+        if upstream(settings.numerics).landmarks_by_run:
             rules["run_has_localizers"] = bool(self._localizers)
         return rules
 

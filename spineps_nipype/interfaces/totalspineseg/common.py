@@ -18,7 +18,7 @@ def _option(name: str, words: Any) -> Any:
 
 
 def numerics_trait() -> Any:
-    """Trait that chooses between mended rules and those of the original."""
+    """Trait that chooses between corrected rules and those of the original."""
     return _option("numerics", Numerics)
 
 

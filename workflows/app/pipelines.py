@@ -1,0 +1,114 @@
+"""Several systems in one run, each into its own folder, and their comparison."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from spineps_nipype.errors import SpinepsError
+
+from ..options.other_systems import SC_EPI, SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
+from ..options.run_options import RunOptions
+from ..stored.scans import CONSENSUS, roots_of
+from .outcomes import ALL_DONE, NOTHING_RAN, SOME_FAILED, WRONG_USAGE, fault_line
+from .participant import RunEnd, run_participants, run_system
+
+SYSTEMS: Final[Mapping[str, tuple[str, str]]] = {
+    SPINEPS: ("spineps", "SpinepsSystem"),
+    TOTALSPINESEG: ("totalspineseg", "TotalSpineSegSystem"),
+    SC_EPI: ("sc_epi", "ScEpiSystem"),
+    SPINE_SEGMENTATION: ("spine_segmentation", "SpineSegmentationSystem"),
+}
+"""Module and class of each system."""
+
+
+def run_pipelines(options: RunOptions) -> int:
+    """Run what ``--pipeline`` asks for, one system after another; returns the exit status.
+
+    Scans of one system run side by side. A system that fails does not stop the others.
+    """
+    if not options.pipelines:
+        return run_participants(options)
+    ends: dict[str, RunEnd] = {}
+    for name in options.pipelines:
+        print(f"--- {name} ---", flush=True)
+        own = options_of(options, name)
+        ends[name] = run_system(own, lambda name=name, own=own: _system(name, own))
+        stopped = ends[name].interrupted or (
+            options.stop_on_first_crash and ends[name].status != ALL_DONE
+        )
+        if stopped or ends[name].status == WRONG_USAGE:
+            break
+    else:
+        _compare(options, ends)
+    status = joint_status([end.status for name, end in ends.items() if name != CONSENSUS])
+    if status == ALL_DONE and CONSENSUS in ends:
+        status = ends[CONSENSUS].status and SOME_FAILED
+    if len(options.pipelines) > 1:
+        print(_last_line(options.pipelines, ends))
+    return status
+
+
+def options_of(options: RunOptions, name: str) -> RunOptions:
+    """Options of one system: results and work in folders of its own."""
+    return replace(
+        options,
+        output_dir=options.output_dir / name,
+        work_dir=options.work_folder / name,
+        pipelines=(name,),
+    )
+
+
+def joint_status(statuses: Sequence[int]) -> int:
+    """Exit status of several systems."""
+    if WRONG_USAGE in statuses:
+        return WRONG_USAGE
+    if all(status == NOTHING_RAN for status in statuses):
+        return NOTHING_RAN
+    return ALL_DONE if all(status == ALL_DONE for status in statuses) else SOME_FAILED
+
+
+def _system(name: str, options: RunOptions) -> Any:
+    module, kind = SYSTEMS[name]
+    return getattr(importlib.import_module(f"..systems.{module}", __package__), kind)(options)
+
+
+def _compare(options: RunOptions, ends: dict[str, RunEnd]) -> None:
+    """Compare the systems where two or more of them have named vertebrae."""
+    from ..systems.consensus import ConsensusSystem, comparable
+
+    if options.dry_run or not comparable(options):
+        return
+    print(f"--- {CONSENSUS} ---", flush=True)
+    own = options_of(options, CONSENSUS)
+    system = ConsensusSystem(own, options.output_dir)
+    try:
+        scans = [scan.path for scan in system.find().scans]
+    except SpinepsError as fault:
+        print(fault_line(fault))
+        return
+    if not scans:
+        print("No scan has results of two systems.")
+        return
+    ends[CONSENSUS] = run_system(own, lambda: system)
+    for line in system.lines(scans):
+        print(line)
+    _tell_pages(options, scans)
+
+
+def _tell_pages(options: RunOptions, scans: Sequence[Path]) -> None:
+    """Write the pages of compared scans again, with what the comparison says."""
+    from ..stored.subject_pages import write_pages
+
+    for root in roots_of(options.output_dir):
+        write_pages(root, options.bids_dir, scans)
+
+
+def _last_line(asked: Sequence[str], ends: Mapping[str, RunEnd]) -> str:
+    words = {ALL_DONE: "done", NOTHING_RAN: "nothing could run", SOME_FAILED: "some scans failed"}
+    said = [f"{n}: {words.get(end.status, 'wrong usage')}" for n, end in ends.items()]
+    said += [f"{n}: not started" for n in asked if n not in ends]
+    return "; ".join(said) + "."
