@@ -254,7 +254,7 @@ def _augmented(sample: dict[str, Array], rng: np.random.Generator) -> dict[str, 
     if rng.random() < 0.5:
         x = x[:, :, ::-1]
     shift = np.round(rng.normal(0, (0.8, 0.8, 0.5))).astype(int)
-    x = window(x, (np.array(PATCH) // 2 + shift).tolist(), PATCH)
+    x = cut_window(x, (np.array(PATCH) // 2 + shift).tolist(), PATCH)
     seen = x != 0
     gain, add = rng.uniform(0.85, 1.15), rng.normal(0, 0.1)
     x = np.where(seen, x * gain + add, 0)
