@@ -23,9 +23,9 @@ from TPTBox import NII
 from spineps_nipype.core import anatomy
 from spineps_nipype.core.vertebra_form import forms_without_border_distance
 from spineps_nipype.errors import EmptyResultError
+from spineps_nipype.models.places import FORM_FILE
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
-from spineps_nipype.spine_segmentation.models import FORM_FILE
 from spineps_nipype.spine_segmentation.names import DISC, ORDER, VERTEBRA
 from spineps_nipype.spine_segmentation.slices import upright
 from spineps_nipype.spine_segmentation.split import split_instances

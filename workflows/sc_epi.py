@@ -11,8 +11,9 @@ from nipype.pipeline import engine as pe
 
 from spineps_nipype.interfaces import EPISeg, EPISegQC, EPISegReport
 from spineps_nipype.interfaces.settings_traits import write_settings
-from spineps_nipype.sc_epi.lookup import find_epi_package
-from spineps_nipype.sc_epi.model import EpiPackage
+from spineps_nipype.models.finding import find_package
+from spineps_nipype.models.systems import SC_EPI
+from spineps_nipype.sc_epi.model import EpiPackage, epi_package
 from spineps_nipype.sc_epi.naming import QcNames
 from spineps_nipype.sc_epi.settings import EpiSegSettings
 
@@ -84,7 +85,10 @@ def init_sc_epi_wf(
         Pictures of the image and of the mask.
     """
     settings = settings or EpiSegSettings()
-    package = model if isinstance(model, EpiPackage) else find_epi_package(model)
+    if isinstance(model, EpiPackage):
+        package = model
+    else:
+        package = epi_package(find_package(SC_EPI, "cord", model))
     memory = {**MEMORY_GB, **(mem_gb or {})}
     workflow = pe.Workflow(name=name)
     inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")

@@ -52,7 +52,7 @@ def init_scan_wf(
             :simple_form: yes
 
             from pathlib import Path
-            from spineps_nipype.models.lookup import find_package
+            from spineps_nipype.models.finding import find_packages
             from spineps_nipype.results.record import PHASES
             from spineps_nipype.results.plan import OUTPUT_KEYS, ScanPlan, Step, StoredResults
             from spineps_nipype.workflows.scan import init_scan_wf
@@ -60,7 +60,7 @@ def init_scan_wf(
                 in_file="/bids/sub-01/anat/sub-01_T2w.nii.gz",
                 paths={key: Path(f"/out/{key}.nii.gz") for key in OUTPUT_KEYS.values()},
                 plan=ScanPlan(tuple(Step(p, "run", "new") for p in PHASES), StoredResults()),
-                models={k: find_package("auto", k) for k in ("semantic", "instance", "labeling")},
+                models=find_packages("spineps", ("semantic", "instance", "labeling")),
             )
 
     Parameters

@@ -11,7 +11,9 @@ from nipype.pipeline import engine as pe
 
 from spineps_nipype.interfaces import Conform, SpineSegmentation
 from spineps_nipype.interfaces.settings_traits import write_settings
-from spineps_nipype.spine_segmentation.models import Family, find_form, find_model
+from spineps_nipype.models.finding import find_package, form_beside
+from spineps_nipype.models.systems import SPINE_SEGMENTATION
+from spineps_nipype.spine_segmentation.models import Family
 from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
 from spineps_nipype.spine_segmentation.upstream import upstream
 
@@ -102,7 +104,7 @@ def init_spine_segmentation_wf(
     )
     write_settings(slices.inputs, settings.slices, settings.naming)
     slices.inputs.trait_set(
-        semantic_model=str(semantic_model or find_model("semantic", family)),
+        semantic_model=str(semantic_model or _installed("semantic", family)),
         only_2class=settings.only_2class,
         numerics=settings.numerics,
         device=device,
@@ -110,10 +112,10 @@ def init_spine_segmentation_wf(
         use_gpu=on_gpu,
     )
     if not settings.only_2class:
-        names = Path(instance_model or find_model("instance", family))
+        names = Path(instance_model or _installed("instance", family))
         slices.inputs.instance_model = str(names)
-        if (form := find_form(names)) is not None:
-            slices.inputs.form_model = str(form)
+        if (form := form_beside(names)) is not None:
+            slices.inputs.form_model = str(form.file)
     workflow.connect(inputnode, "in_file", conform, "in_file")
     workflow.connect(conform, "out_file", slices, "in_file")
     made = SEMANTIC_ONLY if settings.only_2class else RESULTS
@@ -130,6 +132,10 @@ def init_spine_segmentation_wf(
             name="masks",
         )
     return workflow
+
+
+def _installed(kind: str, family: Family) -> Path:
+    return find_package(SPINE_SEGMENTATION, kind, release=family).file
 
 
 def _node(interface: Any, name: str, memory: float, **options: Any) -> pe.Node:

@@ -22,12 +22,12 @@ from spineps_nipype.interfaces import (
     TSSToNative,
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
+from spineps_nipype.models.finding import find_package, package_in
 from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.systems import TOTALSPINESEG
 from spineps_nipype.totalspineseg.folders import FIRST_PREVIEW, RESULTS
-from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.upstream import upstream
-from spineps_nipype.totalspineseg.weights import Step, find_weights, load_weights
 
 from .spineps import NODE_CONFIG
 from .store import Description, Source, add_store, connect
@@ -150,9 +150,9 @@ def init_totalspineseg_wf(
     builder.prepare(max_gib)
     builder.add_localizer(localizer)
     loc = None if localizer is None else str(localizer)
-    builder.step1(_weights(1, step1_model, settings, data_dir), loc, run_has_localizers)
+    builder.step1(_weights("step1", step1_model, settings, data_dir), loc, run_has_localizers)
     if settings.runs_step2:
-        builder.step2(_weights(2, step2_model, settings, data_dir), loc, run_has_localizers)
+        builder.step2(_weights("step2", step2_model, settings, data_dir), loc, run_has_localizers)
     pictures = builder.finish()
     if paths is not None:
         builder.store(paths, description or Description(), pictures)
@@ -160,14 +160,13 @@ def init_totalspineseg_wf(
 
 
 def _weights(
-    step: Step, model: Model | None, settings: TotalSpineSegSettings, data: str | Path | None
+    step: str, model: Model | None, settings: TotalSpineSegSettings, data: str | Path | None
 ) -> ModelPackage:
-    profile = PROFILES[settings.release]
     if isinstance(model, ModelPackage):
         return model
     if model is not None:
-        return load_weights(model, profile=profile)
-    return find_weights(step, profile=profile, data=data)
+        return package_in(model, TOTALSPINESEG, release=settings.release)
+    return find_package(TOTALSPINESEG, step, data, release=settings.release)
 
 
 class _Builder:

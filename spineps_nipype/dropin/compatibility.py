@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..bids.compatibility import find_best_matching_model as best_package
-from ..bids.compatibility import image_plane, misfits
+from ..bids.compatibility import misfits
 from ..bids.header import read_header
+from ..core.planes import image_plane
 from ..errors import CompatibilityError
-from ..models.lookup import list_packages
+from ..models.matching import best_models
+from ..models.spineps_packages import list_packages
 from .enums import Acquisition, Modality
 from .models import SegmentationModel
 from .paths import input_image_path
@@ -112,16 +113,16 @@ def find_best_matching_model(
     wanted, plane = modality_pair
     names = {m.name for m in (wanted if isinstance(wanted, list) else [wanted])}
     there = list_packages("semantic")
-    package = best_package(
+    fitting = best_models(
         [p for p in there if names <= set(p.config.modality)],
         modality=None,
         plane=plane.name,
         spacing=expected_resolution,
     )
-    if package is None:
+    if not fitting:
         known = ", ".join(f"{p.id} ({'/'.join(p.config.modality)})" for p in there)
         raise CompatibilityError(
             f"No semantic model is for {'/'.join(sorted(names))} in plane {plane.name}.",
             remedy=f"Installed: {known}. Install one that fits, or name one.",
         )
-    return SegmentationModel(package)
+    return SegmentationModel(fitting[0])

@@ -10,9 +10,10 @@ from typing import Any, Final, Self
 from ..errors import ModelError
 from ..models.config import Kind, ModelConfig
 from ..models.engine_choice import choose_engine
+from ..models.finding import find_package
 from ..models.loading import load_instance, load_labeling, load_semantic
-from ..models.lookup import find_package
 from ..models.package import ModelPackage
+from ..models.systems import SPINEPS
 from ..settings import EngineSettings
 from .enums import Acquisition, Modality
 
@@ -194,7 +195,7 @@ def get_actual_model(
 
 def _found(name: str, kind: Kind) -> ModelPackage:
     try:
-        return find_package(name, kind)
+        return find_package(SPINEPS, kind, name)
     except ModelError as fault:
         if fault.file is not None:  # there is one, but it cannot be used
             raise

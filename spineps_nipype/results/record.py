@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from spineps_nipype.models.engine_choice import choose_engine
-from spineps_nipype.models.lookup import licence_of
+from spineps_nipype.models.package import Package
+from spineps_nipype.models.spineps_packages import licence_of
 from spineps_nipype.settings import SPEED_ONLY, PipelineSettings
 
 PHASES: Final = ("semantic", "instance", "final", "poi", "snapshot", "metrics")
@@ -47,23 +47,7 @@ _CORRECTION_WORDS: Final = {
 NO_MODEL: Final = "none"
 
 
-class Package(Protocol):
-    """What a record keeps of a model package."""
-
-    @property
-    def id(self) -> str:
-        """Name that users give."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of everything that decides about its results."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies."""
-
-
-Models = Mapping[str, "Package | None"]
+Models = Mapping[str, Package | None]
 """Model packages by kind: semantic, instance, labeling (None: names are not given)."""
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,10 @@ from ..core.vertebra_form import forms_without_border_distance
 from ..core.vertebra_look import vertebra_looks
 from ..core.volume import Volume
 from ..errors import ModelError, SpinepsError
+from ..models.finding import find_package, form_beside
 from ..models.onnx_network import OnnxNetwork, batches
-from .models import CLASSES, Role, find_form, find_model
+from ..models.systems import SPINE_SEGMENTATION
+from .models import CLASSES, Role
 from .names import original_names
 from .naming import FormJudge, name_spine
 from .results import SegmentationResult, read_result, write_result
@@ -205,23 +207,23 @@ class SegmentationInference:
         instance = self._path("instance")
         if self._given_form is not None or instance is None:
             return self._given_form
-        return find_form(instance)
+        form = form_beside(instance)
+        return None if form is None else form.file
 
     def _path(self, role: Role) -> Path | None:
         """File of a network, None for an object that was given in its place."""
+        if self._given[role] is None:
+            self._given[role] = find_package(SPINE_SEGMENTATION, role).file
         given = self._given[role]
-        given = find_model(role) if given is None else given
         return Path(given) if isinstance(given, str | Path) else None
 
     def _network(self, role: Role) -> SliceNetwork:
         if role not in self._loaded:
-            given = self._given[role]
-            if given is None:
-                given = find_model(role)
+            path = self._path(role)
             self._loaded[role] = (
-                OnnxNetwork(given, self._devices[role], self._threads)
-                if isinstance(given, str | Path)
-                else given
+                cast(SliceNetwork, self._given[role])
+                if path is None
+                else OnnxNetwork(path, self._devices[role], self._threads)
             )
         return self._loaded[role]
 

@@ -7,13 +7,19 @@ probability exceeds one half; later classes overwrite earlier ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.volume import Volume
+from ..models.package import ModelPackage
 from ..models.protocols import Progress, SemanticModel
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
+from .profiles import SEED, Profile
+
+if TYPE_CHECKING:
+    from ..models.inference.semantic import SemanticNetwork
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,15 @@ class RawStep1:
     labels: Volume
     canal: NDArray[np.float32]
     cord: NDArray[np.float32]
+
+
+def load_step(
+    package: ModelPackage, *, profile: Profile = SEED, device: str = "cpu"
+) -> SemanticNetwork:
+    """Load the network of a step, from the checkpoint that the release prefers."""
+    from ..models.inference.semantic import load_semantic
+
+    return load_semantic(package, device=device, checkpoints=profile.checkpoints)
 
 
 def segment_step1(

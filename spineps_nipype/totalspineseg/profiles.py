@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-DATASETS: Final = ("Dataset101_TotalSpineSeg_step1", "Dataset102_TotalSpineSeg_step2")
-DOWNLOADS: Final = "https://github.com/neuropoly/totalspineseg/releases/download"
+from ..models.places import TSS_DATASETS, TSS_RELEASE
+
+DATASETS: Final = tuple(TSS_DATASETS.values())
+"""Folders of the two steps, by which nnU-Net knows them."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,6 @@ class Profile:
     ----------
     release
         Name of the release.
-    trainer_folder
-        Folder with plans and folds inside the folder of a data set.
     checkpoints
         Checkpoint names, the preferred one first.
     min_component_voxels
@@ -41,7 +41,6 @@ class Profile:
     """
 
     release: str
-    trainer_folder: str
     checkpoints: tuple[str, str]
     min_component_voxels: int = 0
     min_landmark_voxels: int = 0
@@ -50,25 +49,18 @@ class Profile:
     levels: Literal["canal", "posterior"] = "canal"
     min_c1_voxels: int = 0
 
-    def url(self, step: Literal[1, 2]) -> str:
-        """Address of the weights of a step."""
-        return f"{DOWNLOADS}/{self.release}/{DATASETS[step - 1]}_{self.release}.zip"
-
 
 _FINAL, _BEST = "checkpoint_final.pth", "checkpoint_best.pth"
-_RESIDUAL: Final = "nnUNetTrainerDAExtGPU__nnUNetPlans__3d_fullres"
 
 PROFILES: Final[Mapping[str, Profile]] = {
     profile.release: profile
     for profile in (
         Profile(
             "r20241115",
-            "nnUNetTrainer_DASegOrd0_NoMirroring__nnUNetPlans_small__3d_fullres",
             (_FINAL, _BEST),
         ),
         Profile(
             "r20251124",
-            _RESIDUAL,
             (_BEST, _FINAL),
             min_component_voxels=10,
             min_landmark_voxels=200,
@@ -79,7 +71,6 @@ PROFILES: Final[Mapping[str, Profile]] = {
         ),
         Profile(
             "r20260730",
-            _RESIDUAL,
             (_BEST, _FINAL),
             min_component_voxels=200,
             min_landmark_voxels=200,
@@ -89,4 +80,4 @@ PROFILES: Final[Mapping[str, Profile]] = {
         ),
     )
 }
-SEED: Final = PROFILES["r20241115"]
+SEED: Final = PROFILES[TSS_RELEASE]

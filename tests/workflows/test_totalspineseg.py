@@ -12,9 +12,9 @@ from nibabel import orientations
 
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import ModelError
+from spineps_nipype.models.places import TSS_VARIABLE
 from spineps_nipype.totalspineseg.folders import result_paths
 from spineps_nipype.totalspineseg.settings import FOLDERS, TotalSpineSegSettings
-from spineps_nipype.totalspineseg.weights import DATA_VARIABLE
 from spineps_nipype.workflows.totalspineseg import init_totalspineseg_wf
 
 from ..totalspineseg.block_spine import DISCS, found_discs, found_vertebrae, raw_spine
@@ -107,7 +107,7 @@ def test_localizer_is_drawn_and_kept(scan: Path, data: Path, tmp_path: Path) -> 
 def test_weights_that_are_not_installed(
     scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(TSS_VARIABLE, str(tmp_path))
     with pytest.raises(ModelError, match="Model weights are missing"):
         init_totalspineseg_wf()
 

@@ -19,10 +19,10 @@ from spineps_nipype import __version__
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.core.images import load_mask, save_nii
 from spineps_nipype.errors import SpinepsError
+from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.protocols import SemanticPrediction
-from spineps_nipype.sc_epi.install import model_url
-from spineps_nipype.sc_epi.lookup import find_epi_package
-from spineps_nipype.sc_epi.model import EpiPackage, with_mirroring
+from spineps_nipype.models.systems import SC_EPI
+from spineps_nipype.sc_epi.model import EpiPackage, epi_package, model_url, with_mirroring
 from spineps_nipype.sc_epi.naming import output_paths, qc_names, stem_of
 from spineps_nipype.sc_epi.qc_mosaic import draw_entry
 from spineps_nipype.sc_epi.qc_report import add_entry
@@ -57,7 +57,7 @@ def segment_images(arguments: argparse.Namespace, command: str) -> int:
     import torch
 
     settings = _settings(arguments)
-    package = find_epi_package(arguments.model)
+    package = epi_package(find_package(SC_EPI, "cord", arguments.model))
     if settings.tta:
         package = with_mirroring(package)
     targets = output_paths(

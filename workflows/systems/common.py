@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from spineps_nipype.bids.system_description import SOURCES, describe_system
 from spineps_nipype.core.files import file_digest, whole_file
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.errors import InputError
-from spineps_nipype.models.lookup import comes_with_us
+from spineps_nipype.models.folders import is_embedded
 from spineps_nipype.reports.boilerplate import system_text
 from spineps_nipype.results.plan import ScanPlan, Step, StoredResults, read_record
 from spineps_nipype.results.record import differences
@@ -31,15 +30,6 @@ ALGORITHM = 1
 
 DESCRIBED = (".nii.gz", ".json")
 """Kinds of results that say how they were made."""
-
-
-@dataclass(frozen=True)
-class Package:
-    """Networks of a system as a record names them."""
-
-    id: str
-    digest: str
-    folder: Path
 
 
 class SisterSystem(ABC):
@@ -94,7 +84,7 @@ class SisterSystem(ABC):
     def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
         """Stored results and memory of each scan."""
         notes = ()
-        own = sorted({p.id for p in self.packages.values() if comes_with_us(p.folder)})
+        own = sorted({p.id for p in self.packages.values() if is_embedded(p)})
         if own:
             notes = (f"Made with compact networks ({', '.join(own)}), not with released weights.",)
         models = ChosenModels(dict(self.packages), notes)

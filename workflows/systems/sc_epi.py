@@ -12,7 +12,8 @@ from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, parse_name
 from spineps_nipype.bids.query import FUNCTIONAL, Query
 from spineps_nipype.errors import InputError
-from spineps_nipype.sc_epi.lookup import find_epi_package
+from spineps_nipype.models.finding import find_package
+from spineps_nipype.sc_epi.model import epi_package
 from spineps_nipype.sc_epi.naming import QcNames, stem_of
 
 from ..options.other_systems import SC_EPI
@@ -34,7 +35,8 @@ class ScEpiSystem(SisterSystem):
     remedy_4d: ClassVar[str] = "Segment the mean of its volumes (--on-4d mean), or each (each)."
 
     def __init__(self, options: RunOptions) -> None:
-        self._epi = find_epi_package(options.sister.epi_model, models=options.models_dir)
+        package = find_package(SC_EPI, "cord", options.sister.epi_model, models=options.models_dir)
+        self._epi = epi_package(package)
         super().__init__(options)
         crop = options.sister.qc_seg
         if crop is not None and not crop.is_file():

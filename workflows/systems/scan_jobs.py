@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.bids.bids_layout import bids_paths
-from spineps_nipype.bids.compatibility import check_compatibility, image_plane
+from spineps_nipype.bids.compatibility import check_compatibility
 from spineps_nipype.bids.corrections import Corrections, Name, find_corrections
 from spineps_nipype.bids.header import ScanHeader, read_header
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths, split_extension
 from spineps_nipype.bids.query import Scan
 from spineps_nipype.bids.sidecars import scan_metadata
 from spineps_nipype.core.image_checks import check_shape, memory_estimate_gib, volume_shape
+from spineps_nipype.core.planes import image_plane
 from spineps_nipype.errors import (
     CompatibilityError,
     InputError,

@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Final
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
 from spineps_nipype.bids.query import Query
-from spineps_nipype.core.files import file_digest
-from spineps_nipype.spine_segmentation.models import CLASSES, Role, find_model
+from spineps_nipype.models.finding import find_packages
+from spineps_nipype.spine_segmentation.models import CLASSES
 from spineps_nipype.spine_segmentation.names import names_by_neighbours
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
 
 from ..options.other_systems import SPINE_SEGMENTATION
-from .common import Package, SisterSystem, run_anyway
+from .common import SisterSystem, run_anyway
 from .scan_jobs import Unit
 
 BASE_GB: Final = 0.7
@@ -97,8 +97,8 @@ class SpineSegmentationSystem(SisterSystem):
 
         instance = self.packages.get("instance")
         workflow = init_spine_segmentation_wf(
-            semantic_model=self.packages["semantic"].folder,
-            instance_model=None if instance is None else instance.folder,
+            semantic_model=self.packages["semantic"].file,
+            instance_model=None if instance is None else instance.file,
             settings=self.options.sister.slices,
             in_file=unit.scan.path,
             paths=unit.paths,
@@ -115,11 +115,10 @@ class SpineSegmentationSystem(SisterSystem):
 
     def _packages(self) -> dict[str, Any]:
         sister = self.options.sister
-        roles: tuple[Role, ...] = ("semantic", "instance")
-        found = {
-            role: find_model(
-                role, sister.family, sister.slice_models, models=self.options.models_dir
-            )
-            for role in (roles[:1] if sister.slices.only_2class else roles)
-        }
-        return {role: Package(p.stem, file_digest(p), p) for role, p in found.items()}
+        return find_packages(
+            SPINE_SEGMENTATION,
+            ("semantic",) if sister.slices.only_2class else ("semantic", "instance"),
+            sister.slice_models,
+            release=sister.family,
+            models=self.options.models_dir,
+        )

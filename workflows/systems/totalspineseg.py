@@ -13,12 +13,11 @@ from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Scan
 from spineps_nipype.core.nomenclature import plain_meaning
 from spineps_nipype.errors import InputError
+from spineps_nipype.models.finding import find_packages
 from spineps_nipype.totalspineseg.folders import RESULTS, result_paths
 from spineps_nipype.totalspineseg.localizers import match_localizers
-from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import RuleSettings
 from spineps_nipype.totalspineseg.upstream import upstream
-from spineps_nipype.totalspineseg.weights import find_weights
 
 from ..options.other_systems import TOTALSPINESEG
 from ..options.run_options import RunOptions
@@ -65,14 +64,13 @@ class TotalSpineSegSystem(SisterSystem):
 
     def _packages(self) -> dict[str, Any]:
         sister = self.options.sister
-        profile = PROFILES[sister.totalspineseg.release]
-        wanted = (1, 2) if sister.totalspineseg.runs_step2 else (1,)
-        return {
-            f"step{step}": find_weights(
-                step, profile=profile, data=sister.tss_data, models=self.options.models_dir
-            )
-            for step in wanted
-        }
+        return find_packages(
+            TOTALSPINESEG,
+            ("step1", "step2") if sister.totalspineseg.runs_step2 else ("step1",),
+            sister.tss_data,
+            release=sister.totalspineseg.release,
+            models=self.options.models_dir,
+        )
 
     def paths(self, scan: Path) -> dict[str, Path]:
         """The folders of the original, files under the name of the scan."""

@@ -11,8 +11,8 @@ from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, Str, isdef
 
 from ...core.images import load_image
 from ...core.volume import Volume
-from ...errors import ModelError
-from ...models.package import ModelPackage, load_package
+from ...models.finding import NnunetSystem, package_in
+from ...models.package import ModelPackage, unchanged
 from ...spineps.upstream import upstream
 
 
@@ -44,22 +44,25 @@ def checked_image(inputs: Any) -> Volume:
     return load_image(inputs.in_file, integer_voxels=integer_voxels)
 
 
-def required_package(inputs: Any) -> ModelPackage:
+def required_package(inputs: Any, system: NnunetSystem = "spineps") -> ModelPackage:
     """Model package of an interface, checked against the digest that the cache key holds.
+
+    Parameters
+    ----------
+    inputs
+        Those of `ModelInputSpec`; ``release`` counts where there is one.
+    system
+        System that the network is of.
 
     Raises
     ------
     ModelError
         If the files of the package are not those whose digest was given.
     """
-    package = load_package(Path(inputs.model_dir))
-    if isdefined(inputs.model_digest) and package.digest != inputs.model_digest:
-        raise ModelError(
-            "The model package has changed since this workflow was built.",
-            file=package.folder,
-            remedy="Build the workflow again, so that its results name the right model.",
-        )
-    return package
+    release = getattr(inputs, "release", None)
+    package = package_in(inputs.model_dir, system, release=release)
+    digest = inputs.model_digest
+    return unchanged(package, digest) if isdefined(digest) else package
 
 
 @contextmanager

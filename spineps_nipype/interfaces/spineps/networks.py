@@ -7,7 +7,8 @@ from typing import Any
 from nipype.interfaces.base import File, OutputMultiObject, SimpleInterface, TraitedSpec, traits
 
 from ...core.images import load_mask, save_nii
-from ...models.lookup import find_package
+from ...models.finding import find_package
+from ...models.systems import SPINEPS
 from ...settings import EngineSettings, InstanceSettings, SemanticSettings
 from ...spineps.instance import segment_instances
 from ...spineps.semantic import segment_semantic
@@ -53,7 +54,7 @@ class SemanticSegmentation(SimpleInterface):
         scout = None
         with torch_resources(inputs):
             if settings.tiles == "spine":
-                package = find_package(SCOUT, "semantic")
+                package = find_package(SPINEPS, "semantic", SCOUT)
                 scout = load_semantic(package, device=inputs.device, engine=engine)
             result = segment_semantic(
                 checked_image(inputs),

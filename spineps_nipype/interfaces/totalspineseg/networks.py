@@ -7,11 +7,11 @@ from typing import Any
 from nipype.interfaces.base import File, SimpleInterface, TraitedSpec
 
 from ...core.images import load_image, load_mask, save_nii
-from ...totalspineseg.inference import segment_step1, segment_step2
+from ...models.systems import TOTALSPINESEG
+from ...totalspineseg.inference import load_step, segment_step1, segment_step2
 from ...totalspineseg.profiles import PROFILES
-from ...totalspineseg.weights import load_step
-from ..spineps.common import ModelInputSpec, node_file, torch_resources
-from .common import release_trait, required_weights
+from ..spineps.common import ModelInputSpec, node_file, required_package, torch_resources
+from .common import release_trait
 
 
 class _Network1InputSpec(ModelInputSpec):
@@ -36,7 +36,9 @@ class TSSNetwork1(SimpleInterface):
         image = load_image(inputs.in_file)
         with torch_resources(inputs):
             network = load_step(
-                required_weights(inputs), profile=PROFILES[inputs.release], device=inputs.device
+                required_package(inputs, TOTALSPINESEG),
+                profile=PROFILES[inputs.release],
+                device=inputs.device,
             )
             raw = segment_step1(image, network)
         results = {
@@ -71,7 +73,9 @@ class TSSNetwork2(SimpleInterface):
         inputs = self.inputs
         with torch_resources(inputs):
             network = load_step(
-                required_weights(inputs), profile=PROFILES[inputs.release], device=inputs.device
+                required_package(inputs, TOTALSPINESEG),
+                profile=PROFILES[inputs.release],
+                device=inputs.device,
             )
             image = load_image(inputs.in_file)
             labels = segment_step2(image, load_mask(inputs.channel), network)

@@ -1,0 +1,55 @@
+"""Cases of EPISeg: a short functional series with a bright cord."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import nibabel as nib
+import numpy as np
+
+from ..sc_epi.tiny_epi import write_archive
+from .lab import Lab
+from .record import Case
+from .words import OTHER_NUMERICS, OTHER_OVERRIDE
+
+SCAN: Final = "sub-a/func/sub-a_task-rest_bold.nii.gz"
+HOME: Final = "sc-epi"
+MASK: Final = f"{HOME}/sub-a/func/sub-a_task-rest_bold_seg"
+MEAN: Final = ("--on-4d", "mean")
+
+
+def make_lab(root: Path) -> Lab:
+    """A dataset of one series, and the network."""
+    lab = Lab(root, ("--pipeline", "sc-epi", "--epi-model", "{lab}/models/epi"))
+    write_archive(lab.models / "epi")
+    series = np.full((32, 32, 6, 3), 20, np.float32)
+    series[14:18, 14:18] = 160
+    series[15:17, 15:17, 2] = 20  # a hole in one slice
+    series[2:4, 2:4, 3] = 160  # a second object
+    path = lab.bids / SCAN
+    path.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(series, np.diag([1, 1, 5, 1.0])), path)
+    return lab
+
+
+CASES: Final = (
+    Case("fresh", MEAN),
+    Case("again", MEAN, "fresh"),
+    Case("override", (*MEAN, OTHER_OVERRIDE), "fresh", with_work=True),
+    Case("lost-mask", MEAN, "fresh", lose=(f"{MASK}.nii.gz",)),
+    Case("lost-sidecar", MEAN, "fresh", lose=(f"{MASK}.json",)),
+    Case("lost-page", MEAN, "fresh", lose=(f"{HOME}/qc/index.html",)),
+    Case("each-volume", ("--on-4d", "each"), "fresh"),
+    Case("refused"),
+    Case(
+        "cleaned",
+        (*MEAN, "--largest", "--fill-holes-slices", "--remove-small", "5vox"),
+        "fresh",
+    ),
+    Case("probabilities", (*MEAN, "--thr", "0"), "fresh"),
+    Case("original-rules", (*MEAN, OTHER_NUMERICS, "original"), "fresh"),
+    Case("original-rules-each", ("--on-4d", "each", OTHER_NUMERICS, "original"), "fresh"),
+    Case("without-pages", (*MEAN, "--no-qc")),
+    Case("group", start="fresh", run=Lab.group),
+)

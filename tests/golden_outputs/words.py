@@ -1,0 +1,23 @@
+"""Words of the command line that the golden table depends on, each spelled in one place.
+
+Where a flag or a word of the sidecars gets another name, it changes here and nowhere else: the
+stored table holds the neutral words of `NEUTRAL`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+OUR_RULES: Final = "mended"
+"""Value of the numerics options for corrected rules; the default."""
+OTHER_NUMERICS: Final = "--sister-numerics"
+OTHER_OVERRIDE: Final = "--override-sister"
+CORRECTED_MASKS: Final = "-d"
+FIXED_NAMES: Final = "--manual-labels"
+
+NEUTRAL: Final = (
+    (re.compile(rf"\b{OUR_RULES}\b"), "<our rules>"),
+    (re.compile(rf"\b{OTHER_OVERRIDE[2:].replace('-', '[-_]')}\b"), "<override>"),
+)
+"""What stands in the table for words that may be renamed."""
