@@ -16,8 +16,16 @@ from spineps_nipype.spine_segmentation.names import (
     names_by_neighbours,
     original_names,
 )
-from spineps_nipype.spine_segmentation.naming import name_spine, vertebra_names, without_small
-from spineps_nipype.spine_segmentation.sequence import TAUGHT, class_histograms, likeliest_names
+from spineps_nipype.spine_segmentation.naming import (
+    name_spine,
+    remove_small_structures,
+    vertebra_names,
+)
+from spineps_nipype.spine_segmentation.sequence import (
+    TRAINING_FREQUENCY,
+    class_histograms,
+    likeliest_names,
+)
 from spineps_nipype.spine_segmentation.settings import USUAL_NAMING, NamingSettings
 from spineps_nipype.spine_segmentation.shift import shifted_ids
 
@@ -252,7 +260,7 @@ def test_small_structures_vanish() -> None:
     labels[:5] = 3
     labels[5:, 0] = -2
     labels[9, 1:10] = 4
-    cleaned = without_small(labels)
+    cleaned = remove_small_structures(labels)
     assert np.unique(cleaned).tolist() == [0, 3]
 
 
@@ -368,7 +376,7 @@ def test_what_the_form_was_taught_is_what_phantoms_show() -> None:
     thoracic = dict(zip(plan.THORACIC_COUNTS, plan.THORACIC_ODDS, strict=True))
     lumbar = dict(zip(plan.LUMBAR_COUNTS, plan.LUMBAR_ODDS, strict=True))
     shares = {"T12": thoracic[11], "T13": thoracic[13], "L5": lumbar[4], "L6": lumbar[6]}
-    assert shares == TAUGHT
+    assert shares == TRAINING_FREQUENCY
 
 
 @pytest.mark.parametrize(
