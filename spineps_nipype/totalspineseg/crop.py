@@ -1,4 +1,4 @@
-"""Crop of an image to what step 1 has found.
+"""Cropping of an image to the result of step 1.
 
 Source: TotalSpineSeg 20251028, crop of the image to the segmentation.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from TPTBox import NII
 
 from ..core.components import bounding_box
-from .grid import shifted
+from .grid import cropped_affine
 
 
 def crop_to_seg(image: NII, seg: NDArray[Any], *, margin: int = 10) -> NII:
@@ -23,10 +23,10 @@ def crop_to_seg(image: NII, seg: NDArray[Any], *, margin: int = 10) -> NII:
     image
         Image on the grid of `seg`.
     seg
-        Label map; when it is empty the image stays whole.
+        Label map; if it is empty, the image is not cropped.
     """
     if not seg.any():
         return image
     box = bounding_box(seg != 0, margin)
-    affine = shifted(image.affine, [side.start for side in box])
+    affine = cropped_affine(image.affine, [side.start for side in box])
     return NII(nib.Nifti1Image(image.get_array()[box], affine), image.seg)

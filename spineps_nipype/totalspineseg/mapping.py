@@ -1,4 +1,4 @@
-"""Labels exchanged for others, and label maps laid over each other.
+"""Replacing labels by others, and combining label maps.
 
 Source: TotalSpineSeg 20251028, mapping of labels.
 """
@@ -25,7 +25,7 @@ def map_labels(
     update: NDArray[Any] | None = None,
     update_from: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Exchange labels.
+    """Replace labels by others.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def map_labels(
     keep_unmapped
         Keep labels that the mapping does not name; otherwise they are deleted.
     update
-        Label map that counts where the result is 0.
+        Label map that is used where the result is 0.
     update_from
-        Label map that counts wherever it is not 0.
+        Label map that is used wherever it is not 0.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def map_labels(
 
 
 def read_mapping(items: str | Path | Sequence[str]) -> dict[int, int]:
-    """Mapping from a JSON file, or from items of the form ``old:new``.
+    """Read a mapping from a JSON file, or from items of the form ``old:new``.
 
     Raises
     ------
