@@ -1,4 +1,4 @@
-"""Packages of EPISeg: an nnU-Net result folder, and what its files say about outputs.
+"""Model packages of EPISeg: a result folder of nnU-Net, and the outputs that it defines.
 
 Source: Spinal Cord Toolbox 7.0, inference with nnU-Net models.
 """
@@ -31,14 +31,14 @@ _OPPOSITE: Final = str.maketrans("LRAPSI", "RLPAIS")
 
 @dataclass(frozen=True)
 class EpiOutput:
-    """One file that the network's result becomes.
+    """An output file made from the result of the network.
 
     Parameters
     ----------
     suffix
-        What is added to the name of the image.
+        Text that is added to the name of the image.
     labels
-        Network labels inside it; None keeps the label map as it is.
+        Labels of the network that belong to it; None for the whole label map.
     """
 
     suffix: str
@@ -47,19 +47,19 @@ class EpiOutput:
 
 @dataclass(frozen=True)
 class EpiPackage:
-    """A package with the outputs that its `dataset.json` names."""
+    """A model package with the outputs that its `dataset.json` defines."""
 
     package: ModelPackage
     outputs: tuple[EpiOutput, ...]
 
     @property
     def orientation(self) -> tuple[str, str, str]:
-        """Axis codes of nibabel that the network expects."""
+        """Orientation that the network expects, in axis codes of nibabel."""
         return self.package.config.orientation
 
 
 def load_epi_package(folder: str | Path) -> EpiPackage:
-    """Describe the weights in a folder: an unpacked archive of EPISeg, or a package of ours.
+    """Read the weights in a folder: an unpacked archive of EPISeg, or a package of ours.
 
     Raises
     ------
@@ -102,7 +102,9 @@ def with_mirroring(package: EpiPackage) -> EpiPackage:
 def model_orientation(
     dataset: Mapping[str, Any], plans: Mapping[str, Any]
 ) -> tuple[str, str, str]:
-    """Axis codes of nibabel; the toolbox writes where an axis comes from, nibabel where it goes.
+    """Orientation in axis codes of nibabel.
+
+    The toolbox names the side at which an axis starts, nibabel the side to which it runs.
 
     Raises
     ------
@@ -124,10 +126,10 @@ def model_orientation(
 
 
 def outputs_of(dataset: Mapping[str, Any]) -> tuple[EpiOutput, ...]:
-    """Files that a result becomes, by the labels of `dataset.json`.
+    """Output files that the labels in `dataset.json` define.
 
-    A single label ``sc`` becomes ``_seg``, levels ``lvl1`` and so on one file ``_rootlets``, and
-    every other label a file of its own.
+    A single label ``sc`` becomes the file ``_seg``, levels ``lvl1`` and so on become one file
+    ``_rootlets``, and every other label becomes a file of its own.
     """
     labels = {
         name: tuple(int(v) for v in value) if isinstance(value, Sequence) else (int(value),)
@@ -146,7 +148,7 @@ def outputs_of(dataset: Mapping[str, Any]) -> tuple[EpiOutput, ...]:
 
 
 def _trainer_folder(folder: Path) -> Path:
-    """The one folder of a trainer, the folder itself included."""
+    """The only folder of a trainer, which may be the given folder itself."""
     homes = sorted({p.parent for p in (folder, *folder.glob("**/")) if _is_fold(p)})
     found = [home for home in homes if home.name.startswith(TRAINER)]
     if len(found) != 1:

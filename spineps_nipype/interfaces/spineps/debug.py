@@ -1,4 +1,4 @@
-"""Files of the intermediate masks that the instance phase hands out."""
+"""Files of the intermediate masks of the instance phase."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def save_steps(steps: Mapping[str, NII], folder: str | Path) -> list[Path]:
-    """Write one file a step, named after it."""
+    """Write one file for each step, named after it."""
     return [save_nii(image, Path(folder) / f"{name}.nii.gz") for name, image in steps.items()]
