@@ -73,7 +73,7 @@ def _tile(part: NDArray[Any], centre: NDArray[np.float64], radius: Radius) -> ND
     return padded[tuple(slice(s, s + 2 * r) for s, r in zip(starts, radius, strict=True))]
 
 
-def even_contrast(picture: NDArray[Any]) -> NDArray[np.float64]:
+def equalise_contrast(picture: NDArray[Any]) -> NDArray[np.float64]:
     """Equalise the contrast in windows of 16 pixels (CLAHE); values from 0 to 1."""
     from skimage.exposure import equalize_adapthist
 
@@ -108,7 +108,7 @@ def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "correcte
         Paths of background and overlay.
     """
     folder = Path(folder)
-    grey = even_contrast(mosaic(view.image, view.centres, view.radius, numerics=numerics))
+    grey = equalise_contrast(mosaic(view.image, view.centres, view.radius, numerics=numerics))
     mask = mosaic(view.mask, view.centres, view.radius, numerics=numerics)
     cover = np.zeros((*mask.shape, 4))
     cover[mask] = (*MASK_COLOUR, 1.0)

@@ -26,7 +26,7 @@ from .naming import FormJudge, name_spine
 from .results import SegmentationResult, read_result, write_result
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
-from .slices import Slices, prepare_slices, upright, with_neighbours
+from .slices import Slices, prepare_slices, view_as_pir, with_neighbours
 from .strays import remove_strays
 
 if TYPE_CHECKING:
@@ -187,13 +187,13 @@ class SegmentationInference:
         if path is None or spacing is None or self.settings.numerics == "original":
             return None
         steps = (*spacing[1:], spacing[0])
-        image = upright(slices.data[slices.shown])
+        image = view_as_pir(slices.data[slices.shown])
         if self._form_network is None:
             self._form_network = OnnxNetwork(path, self._devices["instance"], self._threads)
         network = self._form_network
 
         def judge(bodies: NDArray[Any], discs: NDArray[np.bool_]) -> NDArray[Any]:
-            vert, disc = upright(bodies), upright(discs)
+            vert, disc = view_as_pir(bodies), view_as_pir(discs)
             spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
             numbers = range(1, int(bodies.max()) + 1)
             forms = forms_without_border_distance(spine, vert, numbers, steps).astype(np.float32)

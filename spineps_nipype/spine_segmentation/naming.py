@@ -19,7 +19,6 @@ from .names import (
     DISC,
     ID_OF,
     MIN_STRUCTURE_VOXELS,
-    NAME_OF,
     ORDER,
     SACRUM_ID,
     VERTEBRA,
@@ -30,7 +29,7 @@ from .names import (
 from .planes import below_plane, centroids_of, plane_normals
 from .sequence import NamedVertebra, class_histograms, likeliest_names
 from .settings import USUAL_NAMING, NamingSettings, Numerics
-from .shift import shifted_ids
+from .shift import ids_by_shift
 from .slivers import instances_without_slivers
 from .split import Split, split_instances
 
@@ -87,13 +86,13 @@ def name_spine(
     split = split_instances(semantic, numerics=numerics)
     bone = semantic == VERTEBRA
     if numerics == "original":
-        ids = shifted_ids(_odd_ids(split), classes, bone)
+        ids = ids_by_shift(_odd_ids(split), classes, bone)
         return NamedSpine(
             remove_small_structures(_with_all_discs(ids, semantic == DISC)), original_names()
         )
     table: list[NamedVertebra] = []
     if settings.naming == "shift":
-        ids = shifted_ids(_odd_ids(split), classes, split.vertebrae > 0)
+        ids = ids_by_shift(_odd_ids(split), classes, split.vertebrae > 0)
     else:
         ids, table = _name_by_sequence(split, classes, semantic == DISC, settings, form)
     ids = remove_small_structures(ids)
@@ -196,9 +195,3 @@ def _painted(
     out = ids.copy()
     out[tuple(points.T)] = painted
     return out
-
-
-def vertebra_names(labels: NDArray[Any]) -> list[str]:
-    """Names of the vertebrae in a map of ids, from the top."""
-    present = {NAME_OF[n] for n in np.unique(labels).tolist() if n in NAME_OF}
-    return [name for name in ORDER if name in present]

@@ -15,7 +15,7 @@ EXTRA_OF_LAST: Final = (0, 2, 4)
 """Ids that the lowest vertebra may skip: none, that of L6, or those of L5 and L6."""
 
 
-def shifted_ids(
+def ids_by_shift(
     instances: NDArray[Any], classes: NDArray[Any], bone: NDArray[np.bool_]
 ) -> NDArray[np.int16]:
     """Shift the numbers of vertebrae so that they differ least from the classes of the network.

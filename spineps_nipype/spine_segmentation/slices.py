@@ -103,7 +103,7 @@ def normalised(volume: NDArray[Any]) -> NDArray[np.float32]:
     return (data - np.float32(low)) / np.float32(high - low)
 
 
-def upright(slices: NDArray[Any]) -> NDArray[Any]:
+def view_as_pir(slices: NDArray[Any]) -> NDArray[Any]:
     """View of a volume of slices with the axes P, I, R."""
     return slices.transpose(1, 2, 0)[::-1, ::-1]
 

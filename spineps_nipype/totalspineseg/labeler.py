@@ -20,7 +20,7 @@ from .landmarks import (
     drop_by_size,
     landmarks_of_labels,
     landmarks_of_localizer,
-    no_landmark,
+    no_landmark_error,
 )
 from .masks import joint_box, label_boxes, label_mask
 from .numbering import number_discs, number_vertebrae, spine_list
@@ -148,7 +148,7 @@ def _name_discs(
             found = drop_by_size(found, order, {n: int(sizes[n]) for n in order})
     if not found:
         if not order or settings.default_superior_disc <= 0:
-            raise no_landmark(settings, localizer is not None)
+            raise no_landmark_error(settings, localizer is not None)
         found = {order[0]: settings.default_superior_disc}
     if numerics == "original" or not set(found.values()) <= set(spine.discs):
         return number_discs(order, found, spine, numerics=numerics)

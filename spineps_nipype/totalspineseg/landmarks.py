@@ -154,7 +154,7 @@ def drop_by_size(
     return out
 
 
-def no_landmark(settings: LabelerSettings, with_localizer: bool) -> EmptyResultError:
+def no_landmark_error(settings: LabelerSettings, with_localizer: bool) -> EmptyResultError:
     """Error for a scan in which no disc can be named."""
     hint = "Give a localizer, or say which disc is the uppermost one (default_superior_disc)."
     if with_localizer:

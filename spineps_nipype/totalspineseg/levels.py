@@ -188,10 +188,3 @@ def _upper_levels(
         LEVEL_C1: _voxel(_nearest(tip, line)),
         LEVEL_C1_C2: _voxel(_nearest(middle, line)),
     }
-
-
-def level_points(levels: NDArray[Any]) -> dict[int, Voxel]:
-    """Level to its voxel, lowest level first."""
-    return {
-        label: _voxel(_voxels(levels, label, box)[0]) for label, box in label_boxes(levels).items()
-    }

@@ -19,7 +19,6 @@ from spineps_nipype.spine_segmentation.names import (
 from spineps_nipype.spine_segmentation.naming import (
     name_spine,
     remove_small_structures,
-    vertebra_names,
 )
 from spineps_nipype.spine_segmentation.sequence import (
     TRAINING_FREQUENCY,
@@ -27,9 +26,9 @@ from spineps_nipype.spine_segmentation.sequence import (
     likeliest_names,
 )
 from spineps_nipype.spine_segmentation.settings import USUAL_NAMING, NamingSettings
-from spineps_nipype.spine_segmentation.shift import shifted_ids
+from spineps_nipype.spine_segmentation.shift import ids_by_shift
 
-from .blocks import BODY, DISC, block_spine, column
+from .blocks import BODY, DISC, block_spine, column, vertebra_names
 
 USUAL = [n for n in ORDER if n not in {"T13", "L6"}]
 
@@ -268,7 +267,7 @@ def test_cost_of_a_shift_counts_distance_and_difference() -> None:
     # Two of three voxels say T5 and T6; the third says C2, far away.
     instances = np.array([1, 1, 1, 3, 3, 3])[None, None]
     classes = np.array([10, 10, 1, 11, 11, 11])[None, None]
-    ids = shifted_ids(instances, classes, instances > 0)
+    ids = ids_by_shift(instances, classes, instances > 0)
     assert ids[0, 0].tolist() == [19, 19, 19, 21, 21, 21]
 
 
@@ -293,7 +292,7 @@ def by_sequence(seen: np.ndarray) -> list[str]:
 
 def by_shift(seen: np.ndarray) -> list[str]:
     numbers = np.repeat(2 * np.arange(1, len(seen) + 1) - 1, seen.shape[1])[None, None]
-    ids = shifted_ids(numbers, seen.reshape(1, 1, -1), numbers > 0)[0, 0, :: seen.shape[1]]
+    ids = ids_by_shift(numbers, seen.reshape(1, 1, -1), numbers > 0)[0, 0, :: seen.shape[1]]
     return [next((n for n, i in ID_OF.items() if i == number), "") for number in ids]
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,13 +10,12 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 from TPTBox import NII
 
-from spineps_nipype.errors import InputError
 from spineps_nipype.totalspineseg.alternate import extract_alternate
 from spineps_nipype.totalspineseg.canal import fill_canal
 from spineps_nipype.totalspineseg.components import bridged_components, largest_component
 from spineps_nipype.totalspineseg.crop import crop_to_seg
 from spineps_nipype.totalspineseg.labels import LEVEL_OF_DISC
-from spineps_nipype.totalspineseg.mapping import map_labels, read_mapping
+from spineps_nipype.totalspineseg.mapping import map_labels
 from spineps_nipype.totalspineseg.masks import grow_through_faces, label_mask
 from spineps_nipype.totalspineseg.soft import extract_soft
 
@@ -196,19 +192,6 @@ def test_map_labels() -> None:
     wide = map_labels(seg, {3: 300})
     assert wide.dtype == np.uint16
     assert wide.max() == 300
-
-
-def test_read_mapping(tmp_path: Path) -> None:
-    file = tmp_path / "map.json"
-    file.write_text(json.dumps({"7": 11, "8": "2"}))
-    assert read_mapping(file) == {7: 11, 8: 2}
-    assert read_mapping(["7:11", "8:2"]) == {7: 11, 8: 2}
-    for wrong in (["7"], ["a:b"], tmp_path / "none.json"):
-        with pytest.raises(InputError, match="mapping"):
-            read_mapping(wrong)
-    file.write_text("[1]")
-    with pytest.raises(InputError, match="mapping"):
-        read_mapping(file)
 
 
 def test_levels_follow_the_convention_of_the_spinal_cord_toolbox() -> None:
