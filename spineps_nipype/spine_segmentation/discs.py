@@ -1,9 +1,9 @@
 """Which components of disc voxels are intervertebral discs.
 
-Problem: vertebrae are parted by one plane through each disc, so a component that is no disc cuts a
-vertebra in two, and one component for two discs joins two vertebrae. The two-class network leaves
-fragments of discs, finds discs within bodies, and lets two discs run together around the tip of a
-wedged vertebra.
+Problem: vertebrae are separated by a plane through each disc, so a component that is not a disc
+cuts a vertebra in two, and one component for two discs joins two vertebrae. The two-class network
+leaves fragments of discs, finds discs within bodies, and lets two discs run together around the
+tip of a wedged vertebra.
 
 Rules, in this order; each is a test of one feature that discs have:
 
@@ -13,8 +13,8 @@ Rules, in this order; each is a test of one feature that discs have:
 3. Size beside neighbours: discs grow steadily down the spine, so a component that is far smaller
    than one near it is a fragment (`drop_disc_fragments`, ours).
 4. Spacing: neighbouring discs have similar distances, so the smaller one of a pair that is too
-   close is none (`_drop_crowding`, ours). The closest pair is judged first, because each removal
-   changes the distances around it.
+   close is not one (`_drop_crowding`, ours). The closest pair is judged first, because each
+   removal changes the distances around it.
 
 Effort: linear in voxels; O(discs^2) for rules 3 and 4.
 
@@ -40,7 +40,7 @@ from ..core.components import (
 from .names import DISC
 
 MIN_DISC_VOXELS: Final = 100
-"""Voxels below which a component of disc voxels is no disc (spine-segmentation)."""
+"""Voxels below which a component of disc voxels is not a disc (spine-segmentation)."""
 FRAGMENT_SHARE: Final = 0.25
 """Share of the largest disc near by below which a component is a fragment."""
 NEAR_PIXELS: Final = 80.0

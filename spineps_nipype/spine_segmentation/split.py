@@ -166,7 +166,7 @@ def _number_pieces(levels: NDArray[np.int16]) -> NDArray[np.int16]:
 
     Of each level, the largest connected piece is a vertebra. Another large piece above or below it
     is a vertebra, too, because a disc was missed between them; if both stand apart at the same
-    height, it is none.
+    height, it is not.
     """
     components, count = label_components(levels, 3)
     boxes = ndimage.find_objects(components)
