@@ -107,7 +107,7 @@ class Case:
     def image(self) -> NII:
         """Input image."""
         path = self.root / "inputs" / f"{self.packages.image}_img.nii.gz"
-        return load_image(path, numerics=ORIGINAL)
+        return load_image(path, integer_voxels=True)
 
     def package(self, name: str | None) -> ModelPackage:
         """A package by folder name.

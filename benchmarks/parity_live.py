@@ -100,7 +100,7 @@ class LiveCase(Case):
     @cached_property
     def image(self) -> NII:
         """Input image."""
-        return load_image(self.scan, numerics=ORIGINAL)
+        return load_image(self.scan, integer_voxels=True)
 
     def package(self, name: str | None) -> ModelPackage:
         """Package of a kind."""

@@ -99,7 +99,9 @@ def model_grid(case: Case) -> Outcome:
 def semantic_network(case: Case) -> Outcome:
     """Labels of the semantic network."""
     network = load_semantic(case.package(case.packages.semantic))
-    mine = network.predict(case.nii("03_net_input", seg=False), numerics=ORIGINAL)
+    mine = network.predict(
+        case.nii("03_net_input", seg=False), half_precision=True, shrink_tile=False
+    )
     reference = np.array(case.class_labels)[case.array("04_net_labels")]
     return compare_labels(mine.labels.get_array(), reference, NETWORK_AGREEMENT)
 

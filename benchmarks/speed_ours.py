@@ -69,7 +69,7 @@ def semantic(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, f
     from spineps_nipype.spineps.semantic import segment_semantic
 
     network, load = _loaded(options)
-    image = load_image(options.folder / IMAGE, numerics=ORIGINAL)
+    image = load_image(options.folder / IMAGE, integer_voxels=True)
     settings = SemanticSettings(
         tta=options.tta,
         proc_fill_3d_holes=False,
@@ -133,7 +133,7 @@ def labeling(options: argparse.Namespace) -> tuple[list[np.ndarray], dict[str, f
     from spineps_nipype.spineps.labeling import label_vertebrae
 
     network, load = _loaded(options)
-    image = load_image(options.folder / IMAGE, numerics=ORIGINAL)
+    image = load_image(options.folder / IMAGE, integer_voxels=True)
     spine, vert = load_mask(options.folder / SPINE), load_mask(options.folder / VERT)
     everything = (slice(None), slice(None), slice(None))
     result, wall, cpu = timed(

@@ -13,6 +13,7 @@ from spineps_nipype.interfaces import Conform, SpineSegmentation
 from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.spine_segmentation.models import Family, find_form, find_model
 from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
+from spineps_nipype.spine_segmentation.upstream import upstream
 
 from .spineps import NODE_CONFIG
 from .store import Description, Source, add_store
@@ -86,16 +87,14 @@ def init_spine_segmentation_wf(
     """
     settings = settings or SpineSegmentationSettings()
     memory = {**MEMORY_GB, **(mem_gb or {})}
-    original = settings.numerics == "original"
     workflow = pe.Workflow(name=name)
     inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")
     outputnode = pe.Node(IdentityInterface(fields=list(RESULTS)), name="outputnode")
     if in_file is not None:
         inputnode.inputs.in_file = str(in_file)
+    whole = upstream(settings.numerics).integer_voxels
     conform = _node(
-        Conform(average_4d=average_4d, numerics="spineps-2.1.3" if original else "corrected"),
-        "conform",
-        memory["light"],
+        Conform(average_4d=average_4d, integer_voxels=whole), "conform", memory["light"]
     )
     on_gpu = device != "cpu"
     slices = _node(

@@ -34,6 +34,7 @@ from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.poi_header import poi_header
+from spineps_nipype.spineps.upstream import upstream
 
 from .engine.memory_estimates import node_memory
 
@@ -251,7 +252,8 @@ class _Builder:
         """Check the scan, unless nothing is left that reads it."""
         if self.stored.has("final") and self.stored.has("snapshot"):
             return
-        conform = self._node(Conform(average_4d=average_4d), "conform")
+        whole = upstream(self.settings.numerics).integer_voxels
+        conform = self._node(Conform(average_4d=average_4d, integer_voxels=whole), "conform")
         if max_gib is not None:
             conform.inputs.max_gib = max_gib
         self.workflow.connect(self.inputnode, "in_file", conform, "in_file")

@@ -26,6 +26,7 @@ from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.totalspineseg.folders import FIRST_PREVIEW, RESULT_FOLDERS
 from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
+from spineps_nipype.totalspineseg.upstream import upstream
 from spineps_nipype.totalspineseg.weights import Step, find_weights, load_weights
 
 from .spineps import NODE_CONFIG
@@ -181,6 +182,7 @@ class _Builder:
         name: str,
     ) -> None:
         self.settings, self.device, self.threads = settings, device, omp_nthreads
+        self.faults = upstream(settings.numerics)
         self.mem_gb = mem_gb
         self.rules = RuleSettings(
             **{n: getattr(settings, n) for n in RuleSettings.__dataclass_fields__}
@@ -217,11 +219,8 @@ class _Builder:
 
     def prepare(self, max_gib: float | None) -> None:
         """Check the scan and bring it to 1 mm."""
-        original = self.settings.numerics == "original"
-        conform = self._node(
-            Conform(average_4d=True, numerics="spineps-2.1.3" if original else "corrected"),
-            "conform",
-        )
+        whole = self.faults.integer_voxels
+        conform = self._node(Conform(average_4d=True, integer_voxels=whole), "conform")
         if max_gib is not None:
             conform.inputs.max_gib = max_gib
         self.workflow.connect(self.inputnode, "in_file", conform, "in_file")
@@ -277,8 +276,8 @@ class _Builder:
         for result, mode in MODES.items():
             if self.settings.iso or result not in kept or result not in self.made:
                 continue
-            original = self.settings.numerics == "original" and mode == "smooth"
-            interface = TSSToNative(mode="nearest" if original else mode)
+            stepped = mode == "smooth" and self.faults.stepped_borders
+            interface = TSSToNative(mode="nearest" if stepped else mode)
             native = self._node(interface, f"native_{result}")
             self._feed(native, in_file=result, reference="scan")
             self.made[result] = (native, "out_file")

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from TPTBox import NII
 
-from ..settings import Numerics
 from .label_sampling import heaviest_labels
-from .upstream import upstream
 
 PIR: Final = ("P", "I", "R")
 """Orientation in which the rules of SPINEPS work: axis 1 runs from cranial to caudal."""
@@ -64,7 +62,12 @@ def rescale(nii: NII, spacing: Sequence[float]) -> NII:
 
 
 def to_input_grid(
-    mask: NII, reference: NII, numerics: Numerics = "corrected", *, smooth: bool = False
+    mask: NII,
+    reference: NII,
+    *,
+    smooth: bool = False,
+    border_smeared: bool = False,
+    rounded_grid: bool = False,
 ) -> NII:
     """Resample a label map onto the grid of an image.
 
@@ -73,24 +76,24 @@ def to_input_grid(
     mask
         Label map with any orientation, spacing and field of view.
     reference
-        Image that defines the target grid.
-    numerics
-        The result is 0 outside the mask's field of view; under ``spineps-2.1.3`` the labels at
-        the border are continued.
+        Image whose grid is wanted.
     smooth
-        Choose labels by trilinear weight, which keeps borders smooth; otherwise, and always under
-        the numerics of SPINEPS, by the nearest voxel. Grids that differ by whole voxels need
-        neither.
+        Labels by trilinear weight, which keeps borders smooth; else by the nearest voxel. Grids
+        that differ by whole voxels need neither.
+    border_smeared
+        Outside the field of view of the mask its border labels are continued, instead of 0.
+    rounded_grid
+        The grid of the image is taken with rounded numbers, as TPTBox has it, which decides where
+        positions lie half-way between two voxels.
     """
     if _same_grid(mask, reference, SAME_GRID):
         return mask
     turned = mask.reorient(reference.orientation)
     if _same_grid(turned, reference, SAME_GRID_TURNED):
         return _on_grid_of(reference, turned.get_array())
-    moved = _shifted(turned, reference, numerics)
+    moved = _shifted(turned, reference, border_smeared)
     if moved is None:
-        rounded = upstream(numerics).rounded_grid
-        source, grid = (mask, reference.to_gird()) if rounded else (turned, reference)
+        source, grid = (mask, reference.to_gird()) if rounded_grid else (turned, reference)
         to_mask = np.linalg.inv(source.affine) @ grid.affine
         labels = source.get_array()
         moved = ndimage.affine_transform(
@@ -99,10 +102,10 @@ def to_input_grid(
             to_mask[:3, 3],
             output_shape=reference.shape,
             order=0,
-            mode="nearest" if upstream(numerics).border_smeared else "grid-constant",
+            mode="nearest" if border_smeared else "grid-constant",
             cval=0,
         )
-        if smooth and not upstream(numerics).stepped_borders:
+        if smooth:
             moved = heaviest_labels(moved, labels, to_mask)
     return _on_grid_of(reference, moved)
 
@@ -117,7 +120,7 @@ def _same_grid(one: NII, other: NII, tolerance: float) -> bool:
     )
 
 
-def _shifted(mask: NII, reference: NII, numerics: Numerics) -> NDArray[Any] | None:
+def _shifted(mask: NII, reference: NII, border_smeared: bool) -> NDArray[Any] | None:
     """Labels moved by whole voxels, None when the grids differ by more than that."""
     if not np.allclose(mask.affine[:3, :3], reference.affine[:3, :3], atol=SAME_GRID, rtol=0):
         return None
@@ -134,6 +137,6 @@ def _shifted(mask: NII, reference: NII, numerics: Numerics) -> NDArray[Any] | No
         inside.append((wanted >= 0) & (wanted < have))
         indices.append(np.clip(wanted, 0, have - 1))
     out: NDArray[Any] = array[np.ix_(*indices)]
-    if not upstream(numerics).border_smeared:
+    if not border_smeared:
         out[~(inside[0][:, None, None] & inside[1][None, :, None] & inside[2])] = 0
     return out

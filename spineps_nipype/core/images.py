@@ -20,10 +20,8 @@ from numpy.typing import NDArray
 from TPTBox import NII
 
 from ..errors import EmptyResultError, InputError
-from ..settings import Numerics
 from .files import whole_file
 from .image_checks import check_geometry, check_memory, check_shape, volume_shape
-from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +44,7 @@ def load_image(
     *,
     average_4d: bool = False,
     max_gib: float | None = None,
-    numerics: Numerics = "corrected",
+    integer_voxels: bool = False,
 ) -> NII:
     """Load and check a grey image.
 
@@ -58,13 +56,13 @@ def load_image(
         Average the volumes of a 4-D image instead of refusing it.
     max_gib
         Refuse images whose estimated working memory exceeds this.
-    numerics
-        Under ``spineps-2.1.3`` the stored integer type is kept and fractions are cut off.
+    integer_voxels
+        Keep the stored integer type, which cuts fractions off, as the original systems do.
 
     Returns
     -------
     NII
-        float32, finite, in its own orientation and grid.
+        float32 (or the stored integers), finite, in its own orientation and grid.
 
     Raises
     ------
@@ -83,7 +81,7 @@ def load_image(
     if data.ndim == 4:
         with np.errstate(invalid="ignore", over="ignore"):
             data = data.mean(axis=3, dtype=np.float32)
-    if upstream(numerics).integer_voxels and np.issubdtype(image.get_data_dtype(), np.integer):
+    if integer_voxels and np.issubdtype(image.get_data_dtype(), np.integer):
         data = _as_stored_integers(data, image.get_data_dtype())
     else:
         data = _finite(_single_precision(data), path)

@@ -12,6 +12,7 @@ from ..core.images import load_image, load_mask
 from ..errors import CompatibilityError, EmptyResultError, ErrCode, NoSeedError, SpinepsError
 from ..results.plan import ScanPlan, plan_scan
 from ..settings import Numerics, OverrideSettings, PipelineSettings
+from ..spineps.upstream import upstream
 from .compatibility import check_input_model_compatibility
 from .models import SegmentationModel
 from .paths import input_image_path, output_paths_from_input
@@ -163,7 +164,11 @@ def process_img_nii(
         return paths, ErrCode.ALL_DONE
     start = time.perf_counter()
     try:
-        image = _nii if _nii is not None else load_image(path, numerics=numerics)
+        image = (
+            _nii
+            if _nii is not None
+            else load_image(path, integer_voxels=upstream(numerics).integer_voxels)
+        )
         _check_fit(img_ref, image, models, ignore_compatibility_issues)
         scan = Scan(image, path, models, settings, plan.stored.files, lambda_semantic)
         store = None

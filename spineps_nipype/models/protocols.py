@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spineps_nipype.settings import Numerics
-
 from .config import ModelConfig
 
 if TYPE_CHECKING:
@@ -55,10 +53,15 @@ class SemanticModel(Protocol):
         tta: bool | None = None,
         probabilities: bool = False,
         region: NII | None = None,
-        numerics: Numerics = "corrected",
+        half_precision: bool = False,
+        shrink_tile: bool = True,
         progress: Progress | None = None,
     ) -> SemanticPrediction:
-        """Label an image that lies on the model grid, near a region if one is given."""
+        """Label an image that lies on the model grid, near a region if one is given.
+
+        With `half_precision` sums of tiles are float16; without `shrink_tile` tiles keep their
+        size in small images.
+        """
 
 
 class InstanceModel(Protocol):

@@ -13,10 +13,13 @@ import numpy as np
 
 Array = np.ndarray
 Box = tuple[slice, slice, slice]
+Point = tuple[float, float, float]
 
 FIELD_LOW: Final = np.array([-260.0, -160.0, -130.0])
 FIELD_HIGH: Final = np.array([260.0, 1040.0, 130.0])
 """Corners of the space (mm) in which the random fields are defined."""
+WOBBLE_MM: Final = 3.0
+"""How far the wobble moves a surface: three standard deviations of the strongest one."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,22 @@ class Region:
         )
         return p, i, r
 
+    def sub_box(self, low: Array, high: Array) -> Box | None:
+        """Part of the region between two world corners, as slices of it; None if there is none."""
+        assert self.box is not None
+        world = self.canvas.box(low, high)
+        if world is None:
+            return None
+        slices = []
+        for inner, outer in zip(world, self.box, strict=True):
+            start, stop = max(inner.start, outer.start), min(inner.stop, outer.stop)
+            if start >= stop:
+                return None
+            slices.append(slice(start - outer.start, stop - outer.start))
+        return slices[0], slices[1], slices[2]
+
     def capsule(
-        self,
-        start: tuple[float, float, float],
-        end: tuple[float, float, float],
-        radii: tuple[float, float, float],
+        self, start: Point, end: Point, radii: Point, *, reach: float | None = None
     ) -> tuple[Box, Array] | None:
         """Voxels within an anisotropic capsule from start to end.
 
@@ -162,25 +176,20 @@ class Region:
         ----------
         start, end, radii
             Local coordinates and half axes (p, i, r), mm.
+        reach
+            How far (mm) from its axis voxels are looked at; by default as far as the capsule can
+            come with the usual `WOBBLE_MM`.
 
         Returns
         -------
         box, mask
             Sub-box of the region and the mask in it; None if the capsule is out of view.
         """
-        assert self.box is not None
-        reach = max(radii) + 3.0
+        reach = max(radii) + WOBBLE_MM if reach is None else reach
         ends = np.stack([self.frame.to_world(start), self.frame.to_world(end)])
-        world = self.canvas.box(ends.min(0) - reach, ends.max(0) + reach)
-        if world is None:
+        box = self.sub_box(ends.min(0) - reach, ends.max(0) + reach)
+        if box is None:
             return None
-        sub = []
-        for inner, outer in zip(world, self.box, strict=True):
-            a, b = max(inner.start, outer.start), min(inner.stop, outer.stop)
-            if a >= b:
-                return None
-            sub.append(slice(a - outer.start, b - outer.start))
-        box: Box = (sub[0], sub[1], sub[2])
         return box, capsule_mask([x[box] for x in self.local], start, end, radii)
 
     def paint(self, part: tuple[Box, Array] | None, tissue: int, vert: int) -> None:
@@ -192,12 +201,7 @@ class Region:
         self.vert[box][mask] = vert
 
 
-def capsule_mask(
-    local: list[Array],
-    start: tuple[float, float, float],
-    end: tuple[float, float, float],
-    radii: tuple[float, float, float],
-) -> Array:
+def capsule_mask(local: list[Array], start: Point, end: Point, radii: Point) -> Array:
     """Mask of an anisotropic capsule, given local coordinates (p, i, r) of voxels, mm."""
     scale = 1.0 / np.asarray(radii, float)
     a, b = np.asarray(start) * scale, np.asarray(end) * scale

@@ -14,6 +14,7 @@ from scipy import ndimage
 from ..core.components import structure
 from ..errors import InputError
 from .settings import CleanUpSettings, Numerics
+from .upstream import upstream
 
 BACKGROUND_LIMIT: Final = 0.001
 """Value below which a voxel counts as background when objects are looked for."""
@@ -47,7 +48,7 @@ def threshold(
     InputError
         If a corrected threshold is not between 0 and 1.
     """
-    if numerics == "original":
+    if upstream(numerics).mask_thresholded:
         return (labels > thr).astype(np.uint8) if thr else labels.astype(np.uint8)
     if thr is None:
         return labels.astype(np.uint8)
@@ -89,7 +90,9 @@ def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "corrected") -> ND
     """
     _check_binary(mask)
     filled = ndimage.binary_fill_holes(mask, structure(3))
-    return np.asarray(filled).astype(np.int64 if numerics == "original" else np.uint8)
+    return np.asarray(filled).astype(
+        np.int64 if upstream(numerics).int64_after_filling else np.uint8
+    )
 
 
 def fill_in_slices(mask: NDArray[Any], axis: int = 2) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from ..errors import InputError
 from .settings import Numerics
+from .upstream import upstream
 
 SUFFIXES: Final = (".nii.gz", ".nii")
 
@@ -42,7 +43,7 @@ def output_paths(
     InputError
         If two corrected names are equal.
     """
-    corrected = numerics == "corrected"
+    corrected = not upstream(numerics).first_name_for_all
     several = len(inputs) * len(suffixes) > 1
     out = []
     for image in inputs:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..core.files import whole_file
 from .qc_views import Radius, View
 from .settings import Numerics, Plane
+from .upstream import upstream
 
 MOSAIC_WIDTH: Final = 600
 """Largest width of a row of tiles, in pixels."""
@@ -55,7 +56,7 @@ def mosaic(
         The number of tiles in a row depends on their width; under ``original`` on their height.
     """
     rows, columns = 2 * radius[0], 2 * radius[1]
-    across = rows if numerics == "original" else columns
+    across = rows if upstream(numerics).row_by_height else columns
     per_row = max(1, MOSAIC_WIDTH // across)
     tiles = [_tile(part, centre, radius) for part, centre in zip(slices, centres, strict=True)]
     tiles += [np.zeros((rows, columns), slices.dtype)] * (-len(tiles) % per_row)

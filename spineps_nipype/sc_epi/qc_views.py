@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .settings import Numerics, Plane
+from .upstream import upstream
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -151,7 +152,7 @@ def extents(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _axial_radius(
     seg: NDArray[np.bool_], crop: NDArray[np.bool_] | None, numerics: Numerics
 ) -> Radius:
-    if numerics == "original":
+    if upstream(numerics).axial_tiles_fixed:
         if crop is None:
             return MIN_AXIAL_RADIUS, MIN_AXIAL_RADIUS
         span = extents(crop)
@@ -170,7 +171,7 @@ def _sagittal_radius(crop: NDArray[np.bool_], numerics: Numerics) -> Radius:
     rows, columns = crop.shape[1:]
     width = extents(crop)[:, 1] + 1
     wanted = int((width // 2 + (SAGITTAL_WIDENING * width) // 2).max())
-    if numerics == "original":
+    if upstream(numerics).sagittal_sides_swapped:
         return _half(columns), max(rows // SAGITTAL_PARTS, wanted)
     return _half(rows), max(columns // SAGITTAL_PARTS, wanted, 1)
 

@@ -17,6 +17,7 @@ from .cleanup import clean_up, keep_largest
 from .model import EpiOutput
 from .settings import EpiSegSettings
 from .sizes import smallest_voxels
+from .upstream import upstream
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -58,7 +59,7 @@ def segment_epi(
         If options contradict each other or do not fit the model.
     """
     chosen = settings.clean_up
-    corrected = settings.numerics == "corrected"
+    judged = chosen.thr is not None and not upstream(settings.numerics).mask_thresholded
     sizes = [0.0] * len(outputs)
     if chosen.remove_small:
         volume = math.prod(float(z) for z in image.zoom)
@@ -69,7 +70,7 @@ def segment_epi(
     found = network.predict(
         turned,
         tta=settings.tta,
-        probabilities=corrected and chosen.thr is not None,
+        probabilities=judged,
         progress=progress,
     )
     labels = found.labels.get_array()

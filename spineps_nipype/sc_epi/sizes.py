@@ -10,6 +10,7 @@ from typing import Final
 
 from ..errors import InputError
 from .settings import Numerics
+from .upstream import upstream
 
 _SIZE: Final = re.compile(r"([0-9]*\.?[0-9]+)\s*(mm3|mm³|vox)?", re.IGNORECASE)
 EXAMPLES: Final = "Write for example 1mm3 or 5vox."
@@ -36,7 +37,7 @@ def smallest_voxels(
     InputError
         If a size cannot be read or their number does not fit.
     """
-    if numerics == "original":
+    if upstream(numerics).one_whole_size:
         return [_original(text.split(), voxel_mm3)] * classes
     rest = _SIZE.sub("", text).strip(" ,")
     found = _SIZE.findall(text)

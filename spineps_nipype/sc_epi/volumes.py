@@ -14,6 +14,7 @@ from ..core.files import whole_file
 from ..core.images import GZIP_LEVEL, load_image, load_volumes, save_nii
 from ..errors import InputError
 from .settings import Numerics, On4D
+from .upstream import upstream
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -38,9 +39,10 @@ def load_epi(
     InputError, EmptyResultError
         As for `load_image`.
     """
-    if on_4d == "each" and numerics == "corrected":
+    refused = upstream(numerics).series_refused
+    if on_4d == "each" and not refused:
         return load_volumes(path)
-    mean = on_4d == "mean" and numerics == "corrected"
+    mean = on_4d == "mean" and not refused
     try:
         return [load_image(path, average_4d=mean)]
     except InputError as fault:

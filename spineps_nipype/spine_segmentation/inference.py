@@ -28,6 +28,7 @@ from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
 from .slices import Slices, prepare_slices, view_as_pir, with_neighbours
 from .strays import remove_strays
+from .upstream import upstream
 
 if TYPE_CHECKING:
     from TPTBox import NII
@@ -138,10 +139,11 @@ class SegmentationInference:
         settings = self.settings
         numerics = settings.numerics
         slices = prepare_slices(volume, settings.slices, spacing=spacing, numerics=numerics)
+        rules = upstream(numerics)
         # Whatever the networks see in the padding is wrong; the original keeps it.
-        shown = slices.shown if numerics == "corrected" else np.s_[:, :, :]
+        shown = np.s_[:, :, :] if rules.padding_believed else slices.shown
         semantic = self._classes("semantic", slices.data, shown)
-        if numerics == "corrected":
+        if not rules.strays_kept:
             semantic[shown] = remove_strays(semantic[shown])
         labels = None
         table: list[NamedVertebra] = []
@@ -184,7 +186,7 @@ class SegmentationInference:
     def _form(self, slices: Slices) -> FormJudge | None:
         """Judge of names by form and look; None without its network or without a voxel size."""
         path, spacing = self._form_path(), slices.spacing
-        if path is None or spacing is None or self.settings.numerics == "original":
+        if path is None or spacing is None or upstream(self.settings.numerics).shift_only:
             return None
         steps = (*spacing[1:], spacing[0])
         image = view_as_pir(slices.data[slices.shown])

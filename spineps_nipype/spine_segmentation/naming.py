@@ -32,6 +32,7 @@ from .settings import USUAL_NAMING, NamingSettings, Numerics
 from .shift import ids_by_shift
 from .slivers import instances_without_slivers
 from .split import Split, split_instances
+from .upstream import upstream
 
 FormJudge = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
 """From numbered bodies and the mask of the discs to probabilities of the names of each body."""
@@ -85,18 +86,17 @@ def name_spine(
     """
     split = split_instances(semantic, numerics=numerics)
     bone = semantic == VERTEBRA
-    if numerics == "original":
+    if upstream(numerics).shift_only:
         ids = ids_by_shift(_odd_ids(split), classes, bone)
-        return NamedSpine(
-            remove_small_structures(_with_all_discs(ids, semantic == DISC)), original_names()
-        )
+        labels = remove_small_structures(_add_all_discs(ids, semantic == DISC, numerics))
+        return NamedSpine(labels, original_names())
     table: list[NamedVertebra] = []
     if settings.naming == "shift":
         ids = ids_by_shift(_odd_ids(split), classes, split.vertebrae > 0)
     else:
         ids, table = _name_by_sequence(split, classes, semantic == DISC, settings, form)
     ids = remove_small_structures(ids)
-    labels = remove_small_structures(_with_discs(ids, semantic == DISC))
+    labels = remove_small_structures(_add_discs(ids, semantic == DISC, numerics))
     present = {int(n) for n in np.unique(ids) if n}
     return NamedSpine(labels, names_by_neighbours(present), [v for v in table if v.id in present])
 
@@ -152,24 +152,28 @@ def _odd_ids(split: Split) -> NDArray[np.int16]:
     return np.where(split.vertebrae > 0, 2 * split.vertebrae - 1, 0).astype(np.int16)
 
 
-def _with_all_discs(ids: NDArray[np.int16], disc: NDArray[np.bool_]) -> NDArray[np.int16]:
+def _add_all_discs(
+    ids: NDArray[np.int16], disc: NDArray[np.bool_], numerics: Numerics
+) -> NDArray[np.int16]:
     """Add the discs by the planes of all numbers that occur, as the original does."""
     numbers = [int(n) for n in np.unique(ids) if n]
     below = [n + 1 for n in numbers]
-    return _painted(ids, disc, numbers, [numbers[0] - 1, *below], "original")
+    return _number_discs(ids, disc, numbers, [numbers[0] - 1, *below], numerics)
 
 
-def _with_discs(ids: NDArray[np.int16], disc: NDArray[np.bool_]) -> NDArray[np.int16]:
+def _add_discs(
+    ids: NDArray[np.int16], disc: NDArray[np.bool_], numerics: Numerics
+) -> NDArray[np.int16]:
     """Add the discs, each numbered after the vertebra above it; none below S1 or above C2."""
     present = set(np.unique(ids).tolist())
     numbers = [ID_OF[name] for name in ORDER if ID_OF[name] in present]
     if not numbers:
         return ids
     below = [0 if n == SACRUM_ID else n + 1 for n in numbers]
-    return _painted(ids, disc, numbers, [disc_id_above(numbers[0]) or 0, *below], "corrected")
+    return _number_discs(ids, disc, numbers, [disc_id_above(numbers[0]) or 0, *below], numerics)
 
 
-def _painted(
+def _number_discs(
     ids: NDArray[np.int16],
     disc: NDArray[np.bool_],
     numbers: list[int],

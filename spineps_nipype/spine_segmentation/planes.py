@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .settings import Numerics
+from .upstream import upstream
 
 FIT_POINTS: Final = 4
 """Centroids at each end from which the curve is extrapolated."""
@@ -48,9 +49,9 @@ def plane_normals(centroids: Points, numerics: Numerics = "corrected") -> Points
         return np.array([UP])
     curve = np.vstack(
         [
-            _continued(centroids[:FIT_POINTS], numerics),
+            _extrapolated(centroids[:FIT_POINTS], numerics),
             centroids,
-            _continued(centroids[::-1][:FIT_POINTS], numerics),
+            _extrapolated(centroids[::-1][:FIT_POINTS], numerics),
         ]
     )
     normals = curve[:-2] - curve[2:]
@@ -70,10 +71,11 @@ def centroids_of(labels: NDArray[Any], numbers: NDArray[Any] | list[int]) -> Poi
     return np.array([points[values == n].mean(axis=0) for n in numbers]).reshape(-1, 3)
 
 
-def _continued(points: Points, numerics: Numerics) -> Points:
+def _extrapolated(points: Points, numerics: Numerics) -> Points:
     """One point before the first of up to four points."""
     steps = np.arange(len(points), dtype=float)
-    degree = FIT_DEGREE if numerics == "original" else min(FIT_DEGREE, len(points) - 1)
+    forced = upstream(numerics).parabola_through_two
+    degree = FIT_DEGREE if forced else min(FIT_DEGREE, len(points) - 1)
     # Least squares of smallest norm: two points leave a parabola undetermined.
     powers = np.vander(steps, degree + 1)
     scale = np.sqrt((powers * powers).sum(axis=0))

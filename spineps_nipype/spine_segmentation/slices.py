@@ -18,6 +18,7 @@ from scipy import ndimage
 from ..core.label_sampling import heaviest_labels
 from ..errors import InputError
 from .settings import Numerics, SliceSettings
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def restore_size(
     numerics
         ``original`` applies `crop_or_pad` again, which shifts odd widths by one pixel.
     """
-    if numerics == "original":
+    if upstream(numerics).odd_widths_moved:
         return crop_or_pad(labels, width, height)
     shown = labels[_filled(labels.shape[1:], (width, height))]
     cut = max(0, width // 2 - labels.shape[1] // 2)
@@ -177,13 +178,14 @@ def prepare_slices(
     if data.ndim != 3:
         hint = "Repeat a single slice three times." if data.ndim < 3 else "Give one volume."
         raise InputError(f"The image has {data.ndim} dimensions, not 3.", remedy=hint)
-    if numerics == "original" and len(data) == 1:
+    rules = upstream(numerics)
+    if rules.single_slice_refused and len(data) == 1:
         raise InputError(
             "The image has a single slice.", remedy="The corrected rules accept such an image."
         )
     shape = (data.shape[0], data.shape[1], data.shape[2])
     data = data.astype(np.float32)
-    if numerics == "corrected":
+    if not rules.voxels_as_stored:
         if settings.resample and spacing is not None:
             data = _to_pixel_size(data, spacing, settings.pixel_size)
         if settings.normalise:

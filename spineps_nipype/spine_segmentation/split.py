@@ -24,6 +24,7 @@ from .long_pieces import size_weighted_median, split_long_pieces
 from .names import DISC, MIN_STRUCTURE_VOXELS, VERTEBRA
 from .planes import below_plane, plane_normals
 from .settings import Numerics
+from .upstream import upstream
 
 BESIDE_DISTANCE: Final = 0.4
 """Distance of two pieces, as a share of the usual one, below which they are one vertebra."""
@@ -88,15 +89,15 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "corrected")
         raise EmptyResultError(
             "No vertebra was found.", remedy="Check orientation and contrast of the image."
         )
-    if numerics == "original":
-        return _split_largest(semantic)
+    if upstream(numerics).every_plane_cuts_all:
+        return _split_largest(semantic, numerics)
     bone = semantic == VERTEBRA
     discs, centres = drop_disc_fragments(*split_forked_discs(*find_discs(semantic), bone))
     levels = _levels_by_nearest_disc(bone, centres, _normals(discs, centres, numerics))
     return Split(split_long_pieces(_join_side_by_side(_number_pieces(levels))), discs)
 
 
-def _split_largest(semantic: NDArray[Any]) -> Split:
+def _split_largest(semantic: NDArray[Any], numerics: Numerics) -> Split:
     """The rules of the original: planes cut the whole of the largest component."""
     components, count = label_components(semantic != 0, 3)
     sizes = component_sizes(components, count)
@@ -108,7 +109,7 @@ def _split_largest(semantic: NDArray[Any]) -> Split:
             "No disc was found, so vertebrae cannot be told apart.",
             remedy="The corrected rules accept such an image.",
         )
-    levels = _levels_by_all_planes(kept == VERTEBRA, centres, _normals(discs, centres, "original"))
+    levels = _levels_by_all_planes(kept == VERTEBRA, centres, _normals(discs, centres, numerics))
     return Split(levels, discs)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import Box, bounding_box
-from ..core.upstream import upstream
 from ..settings import Numerics
+from .upstream import upstream
 
 N4_THRESHOLD: Final = 60
 """Voxels from this value on span the box in which the bias field is estimated."""

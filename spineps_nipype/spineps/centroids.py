@@ -27,9 +27,9 @@ from ..core.anatomy import (
 )
 from ..core.components import bounding_box
 from ..core.files import whole_file
-from ..core.upstream import upstream
 from ..settings import Numerics, PoiPoints
 from .numbers import in_order, rank
+from .upstream import upstream
 
 UPSTREAM_DECIMALS: Final = 2
 """Decimals of positions in voxels in SPINEPS, which does not round that of the sacrum."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.anatomy import ENDPLATE, ENDPLATE_INFERIOR, ENDPLATE_OFFSET, ENDPLATE_SUPERIOR
-from ..core.upstream import upstream
 from ..settings import Numerics
 from .frames import pad_box
 from .numbers import in_order, rank
+from .upstream import upstream
 
 REACH_VOXELS: Final = 14
 """Largest chessboard distance from a vertebra to its endplates, in voxels (SPINEPS)."""

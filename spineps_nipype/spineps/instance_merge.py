@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import Box
-from ..core.upstream import upstream
 from ..errors import EmptyResultError
 from ..settings import Numerics
 from .instance_cutouts import Key, Prediction
+from .upstream import upstream
 
 MIN_DICE: Final = 0.3
 """Overlap that a partner must exceed."""

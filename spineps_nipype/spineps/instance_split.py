@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import BoolArray, components_by_size, dilate, erode
-from ..core.upstream import upstream
 from ..settings import Numerics
+from .upstream import upstream
 
 MAX_EROSIONS: Final = 10
 """Voxels by which a component is eroded before it counts as one body."""

@@ -16,7 +16,6 @@ from TPTBox import NII
 from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
 from ..core.geometry import PIR
-from ..core.upstream import upstream
 from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
 from ..models.protocols import FormModel, LabelingModel
@@ -25,6 +24,7 @@ from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
 from .labeling_scores import Scores, combine_with_form, favour_last_lumbar, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from TPTBox import NII
 from ..core.anatomy import L6, T13
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale
-from ..core.upstream import upstream
 from ..models.protocols import LabelingModel
 from ..settings import Numerics
+from .upstream import upstream
 
 CROP_MARGIN_MM: Final = 128.0
 TURNING_MARGIN: Final = 32

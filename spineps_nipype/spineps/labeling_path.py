@@ -33,7 +33,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.anatomy import L1, L5, L6, T11, T12, T13
-from ..core.upstream import upstream
 from ..settings import LabelingSettings, Numerics
 from .labeling_scores import (
     AXIS_24,
@@ -43,6 +42,7 @@ from .labeling_scores import (
     ClassAxis,
     Scores,
 )
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 

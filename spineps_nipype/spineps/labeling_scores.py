@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from ..core.anatomy import L5, L6
-from ..core.upstream import upstream
 from ..errors import ModelError
 from ..settings import Numerics
+from .upstream import upstream
 
 FloatArray = NDArray[np.float64]
 

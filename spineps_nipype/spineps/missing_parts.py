@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 
 from ..core.anatomy import VERTEBRA_PARTS
 from ..core.components import BoolArray, bounding_box, label_components
-from ..core.upstream import upstream
 from ..settings import Numerics
 from .frames import pad_box
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 

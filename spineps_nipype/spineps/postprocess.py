@@ -15,12 +15,12 @@ from TPTBox import NII
 from ..core.anatomy import CORPUS, CORPUS_BORDER
 from ..core.components import Box, bounding_box
 from ..core.geometry import margin_voxels, to_input_grid
-from ..core.upstream import upstream
 from ..errors import EmptyResultError
 from ..settings import Numerics, PostSettings
 from .frames import pir_view
 from .instance_order import join_slivers, join_split_top, move_posterior_fragments, number_from_top
 from .missing_parts import assign_missing_parts, unify_articular_processes
+from .upstream import upstream
 
 CROP_MARGIN_MM: Final = 1.5
 """Margin around the semantic mask in which both masks are reconciled."""
@@ -77,8 +77,8 @@ def reconcile(
     whole = spine_raw.get_array()
     whole[whole == CORPUS] = CORPUS_BORDER
     spine_raw = spine_raw.set_array(whole, seg=True, verbose=False)
-    spine = to_input_grid(spine_raw, image, numerics, smooth=True).get_array()
-    vert = to_input_grid(vert_raw, image, numerics, smooth=True).get_array().astype(np.uint16)
+    spine = to_image_grid(spine_raw, image, numerics).get_array()
+    vert = to_image_grid(vert_raw, image, numerics).get_array().astype(np.uint16)
     if not spine.any():
         raise EmptyResultError(
             "The semantic mask is empty on the grid of the image.",
@@ -103,6 +103,18 @@ def reconcile(
         spine=image.set_array(spine, seg=True, verbose=False),
         vert=image.set_array(vert, seg=True, verbose=False),
         crop=crop,
+    )
+
+
+def to_image_grid(mask: NII, image: NII, numerics: Numerics = "corrected") -> NII:
+    """Bring a raw mask from the grid of its network to that of the image."""
+    rules = upstream(numerics)
+    return to_input_grid(
+        mask,
+        image,
+        smooth=not rules.stepped_borders,
+        border_smeared=rules.border_smeared,
+        rounded_grid=rules.rounded_grid,
     )
 
 

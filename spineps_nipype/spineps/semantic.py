@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from TPTBox import NII
 
 from ..core.geometry import rescale
-from ..core.upstream import upstream
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
 from ..settings import Numerics, SemanticSettings
 from .semantic_cleanup import clean_semantic
 from .spine_region import find_spine
+from .upstream import upstream
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,9 @@ def segment_semantic(
             remedy="Choose a model with one input image.",
         )
     grid = to_model_grid(image, network)
+    rules = upstream(numerics)
     region = None
-    if settings.tiles == "spine" and not upstream(numerics).tiles_everywhere:
+    if settings.tiles == "spine" and not rules.tiles_everywhere:
         if scout is None:
             raise ValueError("tiles near the spine need a scout network that finds it")
         region = find_spine(image, scout, grid)
@@ -102,7 +103,8 @@ def segment_semantic(
         tta=settings.tta,
         probabilities=probabilities,
         region=region,
-        numerics=numerics,
+        half_precision=rules.half_precision,
+        shrink_tile=not rules.own_keys_ignored,
         progress=progress,
     )
     _require_foreground(prediction.labels, "The network found no structure of the spine.")

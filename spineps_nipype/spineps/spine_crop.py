@@ -14,12 +14,12 @@ from TPTBox import NII
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale, to_input_grid
 from ..core.image_checks import MIN_SLICES
-from ..core.upstream import upstream
 from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
 from ..settings import CropSettings, Numerics, parse_box
 from .preprocess import pad
+from .upstream import upstream
 
 SPINE_LABELS: Final = (68, 69, 70, 23)
 """Labels of VIBESeg for disc, body, posterior elements and sacrum."""

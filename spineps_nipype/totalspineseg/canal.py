@@ -15,6 +15,7 @@ from .components import largest_of_mask
 from .labels import CANAL, CORD
 from .masks import joint_box, label_boxes, label_mask
 from .settings import Numerics
+from .upstream import upstream
 
 
 def fill_canal(
@@ -61,7 +62,7 @@ def fill_canal(
         part[both & ~kept] = 0
         both = kept
     gap = span_lines(both, 0) & span_lines(both, 1) & (part != cord)
-    if numerics == "corrected":
+    if not upstream(numerics).canal_over_others:
         gap &= part == 0
     part[gap] = canal
     return out

@@ -28,6 +28,7 @@ from .parts import Heights, Parts, add_extra_voxels, centres_of, find_parts, mer
 from .profiles import SEED, Profile
 from .regions import SpineOrder
 from .settings import LabelerSettings, Numerics
+from .upstream import upstream
 
 
 def label_spine(
@@ -85,13 +86,14 @@ def label_spine(
     heights = Heights(label_mask(part, canal_labels), [side.start for side in box], numerics)
     near = None if localizer is None else localizer[box]
     discs = heights.sorted(parts, parts.discs)
-    if numerics == "corrected":
+    rules = upstream(numerics)
+    if not rules.specks_numbered:
         discs = drop_small_discs(parts, discs)
     disc_labels = _name_discs(discs, parts, part, near, settings, profile, numerics)
     names = dict(disc_labels)
     if settings.vertebrae_labels:
         bones = _vertebrae(
-            parts, heights, part, settings, discs if numerics == "corrected" else ()
+            parts, heights, part, settings, () if rules.fragments_numbered else discs
         )
         order = spine_list(discs, bones, min(parts.raw, default=1))
         spine = SpineOrder.of(settings)
@@ -150,7 +152,8 @@ def _name_discs(
         if not order or settings.default_superior_disc <= 0:
             raise no_landmark_error(settings, localizer is not None)
         found = {order[0]: settings.default_superior_disc}
-    if numerics == "original" or not set(found.values()) <= set(spine.discs):
+    counted = upstream(numerics).counted_from_landmarks
+    if counted or not set(found.values()) <= set(spine.discs):
         return number_discs(order, found, spine, numerics=numerics)
     evidence = _evidence(order, parts, seg, localizer, settings)
     return fit_discs(order, centres_of(parts, order), found, evidence, spine)

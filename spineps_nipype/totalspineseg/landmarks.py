@@ -17,6 +17,7 @@ from .labels import DISC_C2_C3, DISC_L5_S
 from .parts import Parts
 from .profiles import SEED, Profile
 from .settings import LabelerSettings, Labels, Numerics
+from .upstream import upstream
 
 DEFAULT_LANDMARKS: Final = LabelerSettings().selected_disc_landmarks
 MIN_DISC_SHARE: Final = 0.1
@@ -35,8 +36,9 @@ def selected_landmarks(
     With a localizer, only C2-C3 and L5-S are used. In a run with localizers, the original leaves
     the other two out even for images that have no localizer.
     """
-    asked = run_has_localizers if run_has_localizers is not None else has_localizer
-    reduced = asked if numerics == "original" else has_localizer
+    reduced = has_localizer
+    if upstream(numerics).landmarks_by_run and run_has_localizers is not None:
+        reduced = run_has_localizers
     return selected[:2] if reduced else selected
 
 

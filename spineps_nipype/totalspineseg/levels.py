@@ -21,6 +21,7 @@ from .labels import C1, DISCS, LEVEL_C1, LEVEL_C1_C2, LEVEL_C2_C3, SACRUM
 from .masks import label_boxes, label_mask
 from .profiles import SEED, Profile
 from .settings import Numerics
+from .upstream import upstream
 
 SPLINE_SMOOTHING: Final = 8000.0
 """Smoothing of the spline through the canal (TotalSpineSeg); a third of it for voxels of 1 mm."""
@@ -78,8 +79,9 @@ def extract_levels(
     line = smooth_line(canal) if posterior else front_line(canal)
     place = _posterior_tip if posterior else _nearest_on_line
     points: dict[int, Voxel] = {}
+    counted = upstream(numerics).levels_counted
     for count, label in enumerate(present):
-        index = table[present[0]] + count if numerics == "original" else table[label]
+        index = table[present[0]] + count if counted else table[label]
         points[LEVEL_C2_C3 + index] = place(_voxels(seg, label, boxes[label]), line)
     if LEVEL_C2_C3 in points:
         upper = _upper_levels(seg, points[LEVEL_C2_C3], line, c1_label, c2_label, profile)

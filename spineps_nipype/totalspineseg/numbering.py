@@ -27,6 +27,7 @@ from typing import Final, Literal, NamedTuple
 from ..errors import EmptyResultError
 from .regions import SpineOrder
 from .settings import Numerics
+from .upstream import upstream
 
 Kind = Literal["disc", "vertebra"]
 TWO_DISCS: Final[list[Kind]] = ["disc", "disc"]
@@ -72,7 +73,7 @@ def number_discs(
     known = [number for number in order if number in landmarks]
     first = known[0]
     usual = spine.usual_discs
-    if landmarks[first] not in usual and numerics == "corrected":
+    if landmarks[first] not in usual and not upstream(numerics).unusual_top_refused:
         usual = spine.discs
     if landmarks[first] not in usual:
         raise EmptyResultError(
@@ -191,7 +192,7 @@ def number_vertebrae(
         elif current is not None:
             out[part.number] = current
     _name_last(parts, out, current, spine)
-    if numerics == "corrected":
+    if not upstream(numerics).missed_discs_ignored:
         out.update(_count_between(parts, discs, spine))
     return out
 
@@ -223,7 +224,7 @@ def _upward(current: int, spine: SpineOrder, numerics: Numerics) -> Sequence[int
     """Labels of the vertebrae above a vertebra, nearest first."""
     labels = spine.usual_vertebrae
     if current not in labels:
-        if numerics == "original":
+        if upstream(numerics).unusual_top_refused:
             raise EmptyResultError(
                 f"Vertebrae cannot be counted upward from label {current}.",
                 remedy='Use numerics="corrected".',

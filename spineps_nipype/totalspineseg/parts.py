@@ -19,6 +19,7 @@ from .centreline import Points, anterior_mask, height_on_line, slice_centres
 from .components import bridged_components, sizes_of
 from .masks import grow_through_faces, joint_box, label_boxes, label_mask
 from .settings import Numerics
+from .upstream import upstream
 
 
 @dataclass
@@ -125,7 +126,7 @@ class Heights:
         self._origin = np.asarray(origin)
         self._line: Points = line + self._origin
         self._front = anterior_mask(middle, canal.shape[1])
-        self._numerics = numerics
+        self._front_of_first_only = upstream(numerics).front_of_first_only
 
     def sorted(self, parts: Parts, numbers: Sequence[int]) -> list[tuple[int, int]]:
         """(height, number) of components, uppermost first.
@@ -140,7 +141,7 @@ class Heights:
         any_front = any(front is not None for _, front in centres.values())
         keys = []
         for number, (centre, front) in centres.items():
-            if self._numerics == "corrected":
+            if not self._front_of_first_only:
                 place = centre if front is None else front
             elif parts.own_number(number) == 1 and any_front:
                 place = np.full(3, np.nan) if front is None else front

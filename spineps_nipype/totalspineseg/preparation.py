@@ -15,6 +15,7 @@ from TPTBox import NII
 
 from .grid import Affine, sample_linear, spacing
 from .settings import Numerics
+from .upstream import upstream
 
 TARGET_MM: Final = 1.0
 GRID_SLACK: Final = 1e-4
@@ -89,10 +90,11 @@ def prepare(
     array, affine
         RAS+, 1 mm; float32, or the type of the image under ``original``.
     """
-    original = numerics == "original"
-    kind = image.dtype if original else np.dtype(np.float32)
+    rules = upstream(numerics)
+    kind = image.dtype if rules.integer_voxels else np.dtype(np.float32)
+    slack = 0.0 if rules.border_voxel_lost else GRID_SLACK
     volume, turned = to_canonical(average_4d(image).astype(kind, copy=False), affine)
-    resampled, target = resample_iso(volume, turned, slack=0.0 if original else GRID_SLACK)
+    resampled, target = resample_iso(volume, turned, slack=slack)
     return resampled.astype(kind), target
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from spineps_nipype.core.vertebra_form import (
     FEATURES,
+    MIN_SPREAD_CM,
     PART_FEATURES,
     PART_LABELS,
-    SMALLEST_SPREAD,
     forms_without_border_distance,
     vertebra_forms,
 )
@@ -42,7 +42,7 @@ def test_boxes_have_their_sizes() -> None:
     body = part(forms, 49)
     assert body[:, 0].tolist() == [1, 1, 1]
     assert np.exp(body[:, 1]) == pytest.approx(2.0 * 2.0 * 1.5, rel=1e-3)
-    spread = np.exp(body[:, 5:8]) - SMALLEST_SPREAD
+    spread = np.exp(body[:, 5:8]) - MIN_SPREAD_CM
     assert spread[1] == pytest.approx([2.0 / 12**0.5, 2.0 / 12**0.5, 1.5 / 12**0.5], rel=0.03)
     canal = part(forms, 61)
     assert canal[:, 2] == pytest.approx(4.05 - 1.95, abs=0.06)

@@ -27,7 +27,6 @@ OPTIONAL = {
     ("PrepareDerivatives", "confidences"),
     ("SpineSegmentation", "instance_model"),
     ("SpineSegmentation", "form_model"),
-    ("TSSLabel", "localizer"),
     ("TSSPreview", "seg_file"),
     ("TSSRules1", "localizer"),
     ("TSSRules2", "localizer"),
@@ -49,7 +48,7 @@ def cases(side: str) -> list[Any]:
 
 def test_all_interfaces_are_listed_in_order() -> None:
     assert interfaces.__all__ == sorted(interfaces.__all__)
-    assert len(INTERFACES) == 37
+    assert len(INTERFACES) == 29
 
 
 @pytest.mark.parametrize("face", INTERFACES, ids=lambda f: f.__name__)

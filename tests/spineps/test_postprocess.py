@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
+from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.errors import EmptyResultError, SpinepsError
 from spineps_nipype.settings import PostSettings
 from spineps_nipype.spineps.frames import pir_view
 from spineps_nipype.spineps.instance_order import number_from_top
 from spineps_nipype.spineps.missing_parts import assign_missing_parts, unify_articular_processes
-from spineps_nipype.spineps.postprocess import reconcile
+from spineps_nipype.spineps.postprocess import reconcile, to_image_grid
 
 from .blocks import AFFINE_PIR, as_nii, grey, spine_of_blocks
 
@@ -55,6 +56,19 @@ def test_a_clean_spine_is_only_numbered(codes: tuple[str, ...]) -> None:
         result.vert.reorient(("P", "I", "R")).get_array(), np.where(vert > 0, vert + 1, 0)
     )
     np.testing.assert_array_equal(result.spine.reorient(("P", "I", "R")).get_array(), spine)
+
+
+@pytest.mark.parametrize("numerics", ["spineps-2.1.3", "seed"])
+def test_masks_come_back_with_smooth_borders_but_as_in_spineps_with_steps(numerics: str) -> None:
+    ball = ((np.indices((9, 9, 9)) - 4) ** 2).sum(axis=0) < 12
+    mask = NII.from_numpy(ball.astype(np.uint8) * 49, np.diag([2.0, 2.0, 2.0, 1.0]), True)
+    image = NII.from_numpy(np.zeros((17, 17, 17), np.float32), np.eye(4), False)
+    stepped = to_image_grid(mask, image, numerics).get_array()  # type: ignore[arg-type]
+    theirs = mask.resample_from_to(image, verbose=False).get_array()
+    np.testing.assert_array_equal(stepped, theirs)
+    smooth = to_image_grid(mask, image).get_array()
+    np.testing.assert_array_equal(smooth, to_input_grid(mask, image, smooth=True).get_array())
+    assert (smooth != stepped).any()
 
 
 def test_inputs_stay_as_they_are() -> None:

@@ -58,7 +58,8 @@ def test_options_reach_the_network() -> None:
     )
     assert network.options["step_size"] == 0.7
     assert network.options["tta"] is False
-    assert network.options["numerics"] == "spineps-2.1.3"
+    assert network.options["half_precision"] is True
+    assert network.options["shrink_tile"] is False
     network.options["progress"](1, 2)
     assert steps == [(1, 2)]
 

@@ -362,6 +362,7 @@ def test_every_option_reaches_its_node(models: dict[str, object]) -> None:
     assert given("post_process", "proc_assign_missing_cc_fast") is True
     assert given("label_vertebrae", "proc_lab_force_no_tl_anomaly") is True
     assert given("centroids", "poi_points") == "bodies"
+    assert given("conform", "integer_voxels") is True
     for node in ("preprocess", "semantic", "instance", "post_process", "finalize_masks"):
         assert given(node, "numerics") == "spineps-2.1.3"
 

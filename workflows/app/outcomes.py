@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -57,21 +58,16 @@ def _outcome(unit: Unit, seen: ScanProgress | None, interrupted: bool) -> Outcom
         return Outcome(unit, ErrCode.ALL_DONE, "all results were there already")
     if seen is None:
         return Outcome(unit, ErrCode.UNKNOWN, UNFINISHED)
-    spent = {"seconds": round(seen.seconds, 1), "peak_gb": seen.peak_gb}
+    ended = partial(Outcome, unit, seconds=round(seen.seconds, 1), peak_gb=seen.peak_gb)
     if seen.failure is not None:
         failure = seen.failure
-        return Outcome(
-            unit,
-            failure.code,
-            failure.reason,
-            node=failure.where,
-            crash_file=failure.crash_file,
-            **spent,
+        return ended(
+            failure.code, failure.reason, node=failure.where, crash_file=failure.crash_file
         )
     complete = seen.finished and all(unit.paths[key].is_file() for key in unit.results)
     if not complete:
-        return Outcome(unit, ErrCode.UNKNOWN, INTERRUPTED if interrupted else UNFINISHED, **spent)
-    return Outcome(unit, ErrCode.OK, "; ".join(unit.models.notes) if unit.models else "", **spent)
+        return ended(ErrCode.UNKNOWN, INTERRUPTED if interrupted else UNFINISHED)
+    return ended(ErrCode.OK, "; ".join(unit.models.notes) if unit.models else "")
 
 
 def exit_status(results: Sequence[Outcome]) -> int:

@@ -160,7 +160,7 @@ def wanted(scan: StoredScan, options: RunOptions) -> bool:
 def _marked(root: Path, system: str, subjects: Collection[str] | None) -> set[str]:
     """Paths of scans that sidecars name as their source."""
     link = f"bids:{RAW_LINK}:"
-    found = set()
+    found: set[str] = set()
     for pattern in MARKERS[system]:
         for subject in sorted(subjects) if subjects is not None else ["sub-*"]:
             for path in root.glob(pattern.format(sub=subject)):

@@ -17,6 +17,7 @@ from spineps_nipype.totalspineseg.folders import RESULT_FOLDERS, result_paths
 from spineps_nipype.totalspineseg.localizers import match_localizers
 from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import RuleSettings
+from spineps_nipype.totalspineseg.upstream import upstream
 from spineps_nipype.totalspineseg.weights import find_weights
 
 from ..options.other_systems import TOTALSPINESEG
@@ -85,7 +86,7 @@ class TotalSpineSegSystem(SisterSystem):
         rules = {f.name: getattr(settings, f.name) for f in fields(RuleSettings)}
         rules["iso"] = settings.iso
         rules["localizer"] = digest_or_none(localizer)
-        if settings.numerics == "original":
+        if upstream(settings.numerics).landmarks_by_run:
             rules["run_has_localizers"] = bool(self._localizers)
         return rules
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, Str, isdefined, traits
+from TPTBox import NII
 
+from ...core.images import load_image
 from ...errors import ModelError
 from ...models.package import ModelPackage, load_package
+from ...spineps.upstream import upstream
 
 
 class ModelInputSpec(BaseInterfaceInputSpec):
@@ -33,6 +36,12 @@ class ModelInputSpec(BaseInterfaceInputSpec):
 def node_file(runtime: Any, name: str) -> Path:
     """Path of an output in the folder of the node."""
     return Path(runtime.cwd) / name
+
+
+def checked_image(inputs: Any) -> NII:
+    """The image that `Conform` has checked, with voxels of the type that the numerics ask for."""
+    integer_voxels = upstream(inputs.numerics).integer_voxels
+    return load_image(inputs.in_file, integer_voxels=integer_voxels)
 
 
 def required_package(inputs: Any) -> ModelPackage:

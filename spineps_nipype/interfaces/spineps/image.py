@@ -19,7 +19,7 @@ from ...settings import CropSettings, PreprocessSettings
 from ...spineps.preprocess import preprocess_input
 from ...spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import ModelInputSpec, node_file, required_package, torch_resources
+from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
 
 
 class _ConformInputSpec(BaseInterfaceInputSpec):
@@ -29,7 +29,11 @@ class _ConformInputSpec(BaseInterfaceInputSpec):
         False, usedefault=True, desc="average the volumes of a 4-D image instead of refusing it"
     )
     max_gib = traits.Float(desc="refuse images whose estimated memory exceeds this [GiB]")
-    numerics = numerics_trait()
+    integer_voxels = traits.Bool(
+        False,
+        usedefault=True,
+        desc="keep the stored integer type, which cuts fractions off, as the originals do",
+    )
 
 
 class _ConformOutputSpec(TraitedSpec):
@@ -50,7 +54,7 @@ class Conform(SimpleInterface):
             scan,
             average_4d=self.inputs.average_4d,
             max_gib=limit,
-            numerics=self.inputs.numerics,
+            integer_voxels=self.inputs.integer_voxels,
         )
         out_file = node_file(runtime, "conformed.nii.gz")
         save_nii(image, out_file)
@@ -78,7 +82,7 @@ class SpineCrop(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         settings = read_settings(self.inputs, CropSettings)
         config = required_package(self.inputs).config
-        image = whole = load_image(self.inputs.in_file, numerics=self.inputs.numerics)
+        image = whole = checked_image(self.inputs)
         if settings.crop_box is not None:
             image = crop_to_box(image, settings.crop_box, self.inputs.numerics)
         if wants_crop(image, settings, config):
@@ -114,7 +118,7 @@ class Preprocess(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         image = preprocess_input(
-            load_image(self.inputs.in_file, numerics=self.inputs.numerics),
+            checked_image(self.inputs),
             read_settings(self.inputs, PreprocessSettings),
             is_ct=self.inputs.is_ct,
             background=self.inputs.background,

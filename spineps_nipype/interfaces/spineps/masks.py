@@ -14,13 +14,13 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ...core.images import load_image, load_mask, save_nii
+from ...core.images import load_mask, save_nii
 from ...settings import EngineSettings, LabelingSettings, PostSettings
 from ...spineps.discs import finalize_masks
 from ...spineps.labeling import label_vertebrae
 from ...spineps.postprocess import reconcile
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import ModelInputSpec, node_file, required_package, torch_resources
+from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
 from .tables import write_table
 
 Box = tuple[slice, slice, slice]
@@ -68,7 +68,7 @@ class PostProcess(SimpleInterface):
         result = reconcile(
             load_mask(inputs.spine_raw),
             load_mask(inputs.vert_raw),
-            load_image(inputs.in_file, numerics=inputs.numerics),
+            checked_image(inputs),
             read_settings(inputs, PostSettings),
             has_c1=inputs.has_c1,
             is_ct=inputs.is_ct,
@@ -112,7 +112,7 @@ class LabelVertebrae(SimpleInterface):
             result = label_vertebrae(
                 load_mask(inputs.spine),
                 load_mask(inputs.vert),
-                load_image(inputs.in_file, numerics=inputs.numerics),
+                checked_image(inputs),
                 list_to_box(inputs.crop),
                 load_labeling(
                     required_package(inputs),

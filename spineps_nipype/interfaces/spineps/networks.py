@@ -6,13 +6,13 @@ from typing import Any
 
 from nipype.interfaces.base import File, OutputMultiObject, SimpleInterface, TraitedSpec, traits
 
-from ...core.images import load_image, load_mask, save_nii
+from ...core.images import load_mask, save_nii
 from ...models.lookup import find_package
 from ...settings import EngineSettings, InstanceSettings, SemanticSettings
 from ...spineps.instance import segment_instances
 from ...spineps.semantic import segment_semantic
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import ModelInputSpec, node_file, required_package, torch_resources
+from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
 from .debug import save_steps
 from .probabilities import save_probability_image, save_softmax
 
@@ -55,7 +55,7 @@ class SemanticSegmentation(SimpleInterface):
                 package = find_package(SCOUT, "semantic")
                 scout = load_semantic(package, device=inputs.device, engine=engine)
             result = segment_semantic(
-                load_image(inputs.in_file, numerics=inputs.numerics),
+                checked_image(inputs),
                 load_semantic(
                     required_package(inputs),
                     device=inputs.device,

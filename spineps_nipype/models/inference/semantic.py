@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spineps_nipype.core.components import bounding_box
-from spineps_nipype.core.upstream import upstream
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import load_strictly
@@ -26,7 +25,7 @@ from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.protocols import Progress, SemanticPrediction
 from spineps_nipype.models.safe_load import load_checkpoint
-from spineps_nipype.settings import EngineSettings, Numerics
+from spineps_nipype.settings import EngineSettings
 
 from .engines import Engine, Runner, make_engine
 from .normalization import normalize
@@ -111,7 +110,8 @@ class SemanticNetwork:
         tta: bool | None = None,
         probabilities: bool = False,
         region: NII | None = None,
-        numerics: Numerics = "corrected",
+        half_precision: bool = False,
+        shrink_tile: bool = True,
         progress: Progress | None = None,
     ) -> SemanticPrediction:
         """Label an image that lies on the model grid.
@@ -129,6 +129,10 @@ class SemanticNetwork:
         region
             Mask on the grid of the image; only tiles near it are computed, and what none of them
             reaches is background.
+        half_precision
+            Input, weights and sums of tiles are float16 instead of float32, as nnU-Net has them.
+        shrink_tile
+            Whether tiles are cut to small images where the package asks for that.
 
         Returns
         -------
@@ -136,10 +140,10 @@ class SemanticNetwork:
             On the grid of the image.
         """
         images = list(image) if isinstance(image, Sequence) else [image]
-        volume, box, full, resampled = self._network_input(images, numerics)
+        volume, box, full, resampled = self._network_input(images, half_precision)
         mirror = self._mirror_axes if (self.config.mirroring if tta is None else tta) else ()
         patch = self.plan.patch
-        if self.config.shrink_tile and not upstream(numerics).own_keys_ignored:
+        if self.config.shrink_tile and shrink_tile:
             patch = fitting_patch(patch, volume.shape[1:], self._strides())
         near = None if region is None else self._to_network(region, box, volume.shape[1:])
         logits, mean = None, None
@@ -153,7 +157,7 @@ class SemanticNetwork:
                 mirror_axes=mirror,
                 region=near,
                 outside=self._background(),
-                numerics=numerics,
+                half_precision=half_precision,
                 progress=_shifted(progress, fold, len(self._folds)),
             )
             if probabilities:
@@ -175,12 +179,11 @@ class SemanticNetwork:
         return SemanticPrediction(result, soft_map, self.class_labels)
 
     def _network_input(
-        self, images: Sequence[NII], numerics: Numerics
+        self, images: Sequence[NII], half_precision: bool
     ) -> tuple[Tensor, tuple[slice, ...], tuple[int, ...], tuple[int, ...] | None]:
         """Normalised channels in network axes, their crop box, and the shape before resampling."""
-        half = upstream(numerics).half_precision
         channels = np.stack([np.asarray(i.get_array(), dtype=np.float32).T for i in images])
-        if half:
+        if half_precision:
             channels = channels.astype(np.float16).astype(np.float32)
         channels = channels.transpose((0, *(axis + 1 for axis in self.plan.forward)))
         spacing = np.array(images[0].zoom[::-1])[list(self.plan.forward)]
@@ -208,7 +211,7 @@ class SemanticNetwork:
             )
         ]
         data = np.stack(normal)
-        if half:
+        if half_precision:
             data = data.astype(np.float16)
         before = data.shape[1:]
         data, changed = _resample_input(data, spacing, self.plan.configuration)
