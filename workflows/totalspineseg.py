@@ -25,7 +25,7 @@ from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.finding import find_package, package_in
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import TOTALSPINESEG
-from spineps_nipype.totalspineseg.folders import FIRST_PREVIEW, RESULTS
+from spineps_nipype.totalspineseg.folders import FIRST_PREVIEW, RESULT_FOLDERS
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.upstream import upstream
 
@@ -189,7 +189,7 @@ class _Builder:
         self.workflow = pe.Workflow(name=name)
         self.made: dict[str, Source] = {}
         self.outputnode = pe.Node(
-            IdentityInterface(fields=[*RESULTS, "previews"]), name="outputnode"
+            IdentityInterface(fields=[*RESULT_FOLDERS, "previews"]), name="outputnode"
         )
         self.inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")
         self.workflow.add_nodes([self.inputnode, self.outputnode])
@@ -280,7 +280,7 @@ class _Builder:
             native = self._node(interface, f"native_{result}")
             self._feed(native, in_file=result, reference="scan")
             self.made[result] = (native, "out_file")
-        for result in RESULTS:
+        for result in RESULT_FOLDERS:
             if result in kept and result in self.made:
                 self._feed(self.outputnode, **{result: result})
         return pictures

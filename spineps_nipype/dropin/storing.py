@@ -1,6 +1,6 @@
-"""Writing the results of a scan, each with the sidecar that says how it was made.
+"""Writing the results of a scan, each with a sidecar that records how it was made.
 
-The files and records are those of ``spineps-wf``, so that either finds what the other made.
+Files and records are those of ``spineps-wf``, so that each program finds the results of the other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Output files of one scan.
+    """Writes the output files of one scan.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Store:
     paths
         Output paths by the keys of SPINEPS.
     settings, models
-        What the results are made with.
+        Options and models that the results are made with.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Store:
         self._described(phase, save_nii(mask, self._files[name]))
 
     def points(self, points: POI) -> None:
-        """Write the points; their file carries the record itself."""
+        """Write the points; their file contains the record itself."""
         record = {**points.info, PROVENANCE: self._record("poi")}
         save_poi(points, self._files["poi"], record)
 
     def snapshot(self, scan: Scan, spine: NII, vert: NII, points: POI) -> None:
-        """Draw the picture, and its copy if one is wanted."""
+        """Draw the picture, and copy it if a copy is asked for."""
         from ..spineps.snapshot import draw_snapshot
 
         semantic = scan.models["semantic"]
@@ -88,12 +88,12 @@ class Store:
             self._described("metrics", self._files[name], meanings[name])
 
     def copies(self, pairs: Iterable[tuple[Path, Path]]) -> None:
-        """Copy stored files to where else they are wanted."""
+        """Copy stored files to further places."""
         for source, target in pairs:
             copy_whole(source, target)
 
     def extras(self, scan: Scan) -> None:
-        """Write the additional files that the settings ask for, and the table of the names."""
+        """Write the table of the names, and the additional files that the settings ask for."""
         save = self._settings.save
         if scan.labels_table:
             from ..interfaces.spineps.tables import write_table

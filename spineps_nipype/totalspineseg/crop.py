@@ -1,4 +1,4 @@
-"""Crop of an image to what step 1 has found.
+"""Cropping of an image to the result of step 1.
 
 Source: TotalSpineSeg 20251028, crop of the image to the segmentation.
 """
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..core.components import bounding_box
 from ..core.volume import Volume, make_volume
-from .grid import shifted
+from .grid import cropped_affine
 
 
 def crop_to_seg(image: Volume, seg: NDArray[Any], *, margin: int = 10) -> Volume:
@@ -22,10 +22,10 @@ def crop_to_seg(image: Volume, seg: NDArray[Any], *, margin: int = 10) -> Volume
     image
         Image on the grid of `seg`.
     seg
-        Label map; when it is empty the image stays whole.
+        Label map; if it is empty, the image is not cropped.
     """
     if not seg.any():
         return image
     box = bounding_box(seg != 0, margin)
-    affine = shifted(image.affine, [side.start for side in box])
+    affine = cropped_affine(image.affine, [side.start for side in box])
     return make_volume(image.get_array()[box], affine, seg=image.seg)

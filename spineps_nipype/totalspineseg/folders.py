@@ -9,8 +9,8 @@ from typing import Final
 from .localizers import ENDINGS
 
 CHANNELS: Final[Mapping[str, str]] = {"input": "_0000", "step2_input": "_0001"}
-"""Folders whose files carry the number of a channel of nnU-Net."""
-RESULTS: Final = (
+"""Folders whose files carry a channel number of nnU-Net."""
+RESULT_FOLDERS: Final = (
     "input",
     "step1_raw",
     "step1_output",
@@ -23,10 +23,11 @@ RESULTS: Final = (
 )
 """Folders of images, in the order in which they are filled."""
 FIRST_PREVIEW: Final = "input"
+"""Name of the picture of the image."""
 
 
 def result_paths(out_dir: str | Path, case: str, localizer: Path | None = None) -> dict[str, Path]:
-    """Path of every result of a scan by its folder; ``preview`` is the picture of the image.
+    """Path of each result of a scan by its folder; ``preview`` is the picture of the image.
 
     Parameters
     ----------
@@ -35,18 +36,18 @@ def result_paths(out_dir: str | Path, case: str, localizer: Path | None = None) 
     case
         Name of the scan without extension.
     localizer
-        Its copy keeps the extension.
+        Localizer of the scan, whose copy keeps its extension.
     """
     out_dir = Path(out_dir)
     named = "" if localizer is None else localizer.name
     ending = next((e for e in ENDINGS if named.endswith(e)), ENDINGS[0])
     return {
-        **{f: out_dir / f / f"{case}{CHANNELS.get(f, '')}{ENDINGS[0]}" for f in RESULTS},
+        **{f: out_dir / f / f"{case}{CHANNELS.get(f, '')}{ENDINGS[0]}" for f in RESULT_FOLDERS},
         "localizers": out_dir / "localizers" / f"{case}{ending}",
         "preview": preview_path(out_dir / "preview", case, FIRST_PREVIEW),
     }
 
 
 def preview_path(folder: Path, case: str, name: str) -> Path:
-    """Path of a picture of the middle sagittal slice."""
+    """Path of a picture of the central sagittal slice."""
     return folder / f"{case}_sag_0.5_{name}.jpg"

@@ -1,7 +1,7 @@
-"""The two networks: what goes in, and what comes out.
+"""Inference with the two networks.
 
-Source: TotalSpineSeg 20251028, nnU-Net data sets. Regions: each class is painted where its
-probability exceeds one half; later classes overwrite earlier ones.
+Both are trained on regions: each class is set where its probability exceeds one half, and later
+classes overwrite earlier ones. Source: TotalSpineSeg 20251028, nnU-Net data sets.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ def segment_step2(
     image
         The prepared image, cropped to the result of step 1.
     channel
-        Every second disc, 0 or 1, on the same grid.
+        Every second disc (0 or 1) on the same grid.
     """
     channels = [_turned(image, network), _turned(channel, network)]
     return network.predict(channels, progress=progress).labels.reorient(image.orientation)
 
 
 def _turned(image: Volume, network: SemanticModel) -> Volume:
-    """An image as the network expects it; the releases expect it as it was prepared."""
+    """Image in the orientation of the network; that of the releases is the prepared one."""
     return image.reorient(network.config.orientation)

@@ -1,4 +1,4 @@
-"""Soft maps of cord and canal: probabilities close to their labels.
+"""Soft maps of cord and canal: probabilities in and near their labels.
 
 Source: TotalSpineSeg 20251028, soft segmentations.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.components import bounding_box
 from .components import largest_of_mask
-from .masks import grown, label_mask
+from .masks import grow_through_faces, label_mask
 
 
 def extract_soft(
@@ -24,7 +24,7 @@ def extract_soft(
     dilation: int = 1,
     largest: bool = False,
 ) -> NDArray[np.float32]:
-    """Probability of a structure where its label stands or is near, 0 elsewhere.
+    """Probability of a structure in and near its labels, 0 elsewhere.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def extract_soft(
     labels
         Labels of the structure.
     dilation
-        Voxels that the labels grow through faces.
+        Voxels by which the labels grow through faces.
     largest
         Use only the largest 26-connected component of the labels.
     """
@@ -45,6 +45,6 @@ def extract_soft(
     out = np.zeros(seg.shape, dtype=np.float32)
     if mask.any():
         box = bounding_box(mask, dilation)
-        near = grown(mask[box], dilation)
+        near = grow_through_faces(mask[box], dilation)
         out[box][near] = probability[box][near]
     return out

@@ -117,8 +117,8 @@ def test_a_network_with_other_classes_is_refused() -> None:
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SAL"])
 def test_orientation_does_not_matter(codes: str) -> None:
-    upright = NII(nib.Nifti1Image(picture(), np.diag([3.0, 1, 1, 1])), False)
-    turned = upright.reorient(tuple(codes))
+    view_as_pir = NII(nib.Nifti1Image(picture(), np.diag([3.0, 1, 1, 1])), False)
+    turned = view_as_pir.reorient(tuple(codes))
     semantic, instances, _ = segment_image(
         turned,
         inference(

@@ -13,11 +13,18 @@ from TPTBox import NII
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.models.finding import package_in
 from spineps_nipype.totalspineseg.inference import load_step
-from spineps_nipype.totalspineseg.levels import level_points
 from spineps_nipype.totalspineseg.settings import FOLDERS, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.steps import levels_of, run_step1, run_step2, step2_input
 
-from .block_spine import CORD, DISCS, found_discs, found_vertebrae, raw_spine, repainted
+from .block_spine import (
+    CORD,
+    DISCS,
+    found_discs,
+    found_vertebrae,
+    level_points,
+    raw_spine,
+    repainted,
+)
 from .tiny_weights import scan_of, write_weights
 
 LUMBAR = DISCS[-6:]

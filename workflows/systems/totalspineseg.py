@@ -14,7 +14,7 @@ from spineps_nipype.bids.query import Scan
 from spineps_nipype.core.nomenclature import plain_meaning
 from spineps_nipype.errors import InputError
 from spineps_nipype.models.finding import find_packages
-from spineps_nipype.totalspineseg.folders import RESULTS, result_paths
+from spineps_nipype.totalspineseg.folders import RESULT_FOLDERS, result_paths
 from spineps_nipype.totalspineseg.localizers import match_localizers
 from spineps_nipype.totalspineseg.settings import RuleSettings
 from spineps_nipype.totalspineseg.upstream import upstream
@@ -59,7 +59,7 @@ class TotalSpineSegSystem(SisterSystem):
         settings = self.options.sister.totalspineseg
         kept = settings.kept()
         steps = ("input", "step1", "step2") if settings.runs_step2 else ("input", "step1")
-        made = {f: f for f in RESULTS if f in kept and f.startswith(steps)}
+        made = {f: f for f in RESULT_FOLDERS if f in kept and f.startswith(steps)}
         return made or {"preview": "preview"}
 
     def _packages(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Shells of the phases that run a network on the whole spine: semantic and instance masks."""
+"""Interfaces of the phases that run a network on the whole spine: semantic and instance masks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .debug import save_steps
 from .probabilities import save_probability_image, save_softmax
 
 SCOUT = "compact_semantic"
-"""Package whose network finds the spine for ``tiles = spine``."""
+"""Model package whose network finds the spine if ``tiles = spine``."""
 
 
 class _SemanticInputSpec(
@@ -40,7 +40,7 @@ class _SemanticOutputSpec(TraitedSpec):
 
 
 class SemanticSegmentation(SimpleInterface):
-    """Name the tissue of every voxel with the semantic network and clean the mask up."""
+    """Label the tissue of every voxel with the semantic network, and clean up the mask."""
 
     input_spec = _SemanticInputSpec
     output_spec = _SemanticOutputSpec
@@ -102,11 +102,11 @@ class _InstanceInputSpec(
 
 class _InstanceOutputSpec(TraitedSpec):
     out_file = File(exists=True, desc="raw vertebra mask, numbered in no particular order")
-    debug = OutputMultiObject(File(exists=True), desc="intermediate masks, one file a step")
+    debug = OutputMultiObject(File(exists=True), desc="intermediate masks, one file for each step")
 
 
 class InstanceSegmentation(SimpleInterface):
-    """Tell the vertebrae apart: a network sees each body with its two neighbours."""
+    """Separate the vertebrae with a network that sees each body with its two neighbours."""
 
     input_spec = _InstanceInputSpec
     output_spec = _InstanceOutputSpec

@@ -1,4 +1,4 @@
-"""Tables of vertebrae as tab-separated text."""
+"""Tables of vertebrae in the format of BIDS."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MISSING = "n/a"  # BIDS
 def write_table(
     rows: Sequence[Mapping[str, Any]], path: Path, columns: Sequence[str] = ()
 ) -> None:
-    """Write rows as TSV; first the stated columns, then others in the order of their appearance.
+    """Write rows as TSV: first the given columns, then others in the order of their appearance.
 
-    Nested values (probabilities of a head) become columns ``<key>_<position>``.
+    Nested values, such as the probabilities of a head, become columns ``<key>_<position>``.
     """
     flat = [_flatten(row) for row in rows]
     columns = list(dict.fromkeys([*columns, *(name for row in flat for name in row)]))
