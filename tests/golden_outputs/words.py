@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-OUR_RULES: Final = "mended"
+OUR_RULES: Final = "corrected"
 """Value of the numerics options for corrected rules; the default."""
 OTHER_NUMERICS: Final = "--sister-numerics"
 OTHER_OVERRIDE: Final = "--override-sister"
