@@ -15,10 +15,11 @@ from typing import Final
 from spineps_nipype import __version__
 from spineps_nipype.bids.query import canonical_modality
 from spineps_nipype.bids.sidecars import RAW_LINK
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.settings import PipelineSettings
 
 from .options.config_file import parse_with_config
 from .options.other_systems import add_sister_flags, number_options, sister_options
+from .options.overrides import override_flags
 from .options.run_flags import add_models, add_reports, add_resources, add_reuse, add_selection
 from .options.run_options import RunOptions
 from .options.setting_flags import add_option, add_settings, check_ranges, pipeline_options
@@ -114,7 +115,7 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
     check_ranges((*pipeline_options(), *number_options()), given)
     settings = {o.name: given.pop(o.name) for o in pipeline_options()}
     settings["numerics"] = given.pop("numerics")
-    override = {o.name: given.pop(o.name) for o in fields(OverrideSettings)}
+    override = frozenset(name for name, _ in override_flags() if given.pop(name))
     for name in PATHS:
         if given[name] is not None:
             given[name] = _absolute(given[name])
@@ -130,7 +131,7 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
     return RunOptions(
         **{name: value for name, value in given.items() if name in names},
         settings=made,
-        override=OverrideSettings(**override),
+        override=override,
     )
 
 

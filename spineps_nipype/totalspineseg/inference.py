@@ -17,6 +17,7 @@ from ..models.package import ModelPackage
 from ..models.protocols import Progress, SemanticModel
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
 from .profiles import SEED, Profile
+from .soft import near_canal
 
 if TYPE_CHECKING:
     from ..models.inference.semantic import SemanticNetwork
@@ -37,6 +38,15 @@ class RawStep1:
     labels: Volume
     canal: NDArray[np.float32]
     cord: NDArray[np.float32]
+
+    def near_canal(self, dilation: int) -> RawStep1:
+        """The same with probabilities where rules can ask for them only; see `soft.near_canal`."""
+        raw, labels = self.labels.get_array(), (RAW_CANAL_STEP1, RAW_CORD_STEP1)
+        return RawStep1(
+            self.labels,
+            near_canal(self.canal, raw, labels, dilation=dilation),
+            near_canal(self.cord, raw, labels, dilation=dilation),
+        )
 
 
 def load_step(

@@ -9,6 +9,7 @@ import pytest
 from spineps_nipype import __version__
 from spineps_nipype.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.workflows.cli import build_parser, main, options_from
+from spineps_nipype.workflows.options.overrides import override_flags
 from spineps_nipype.workflows.options.run_options import RunOptions
 
 PLACES = ["/bids", "/out", "participant"]
@@ -22,7 +23,7 @@ def test_defaults_are_those_of_the_settings() -> None:
     options = parse()
     assert options == RunOptions(Path("/bids"), Path("/out"))
     assert options.settings == PipelineSettings()
-    assert options.override == OverrideSettings()
+    assert options.override == frozenset()
 
 
 @pytest.mark.parametrize("name", sorted(PipelineSettings().flat()))
@@ -53,9 +54,14 @@ def test_every_setting_can_be_changed(name: str) -> None:
     assert changed == {**PipelineSettings().flat(), name: expected}
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(OverrideSettings)])
+@pytest.mark.parametrize("name", [name for name, _ in override_flags()])
 def test_overrides(name: str) -> None:
-    assert parse("--" + name.replace("_", "-")).override == OverrideSettings(**{name: True})
+    assert parse("--" + name.replace("_", "-")).override == {name}
+
+
+def test_overrides_of_spineps_have_their_names() -> None:
+    names = {name for name, _ in override_flags()}
+    assert {f.name for f in fields(OverrideSettings)} <= names
 
 
 def test_a_shared_option_goes_to_all_its_groups() -> None:

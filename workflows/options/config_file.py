@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
 
+from .overrides import override_flags
 from .run_options import RunOptions
 from .value_types import Gather, Parser
 
@@ -115,7 +116,7 @@ def config_text(options: RunOptions) -> str:
     tables: dict[str, Any] = {
         "run": {k: v for k, v in plain.items() if v is not None},
         "settings": {k: v for k, v in options.settings.flat().items() if v is not None},
-        "override": asdict(options.override),
+        "override": {name: name in options.override for name, _ in override_flags()},
         "systems": {k: _plain(v) for k, v in options.sister.flat().items() if v is not None},
     }
     head = [

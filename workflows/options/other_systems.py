@@ -51,8 +51,6 @@ class SisterOptions:
         Whether pages for quality control are written, names on them, and the mask to crop to.
     slice_models, family
         Folder of the networks of spine-segmentation, and which of its two pairs is wanted.
-    override
-        Make stored results again.
     """
 
     totalspineseg: TotalSpineSegSettings = TotalSpineSegSettings()
@@ -69,12 +67,11 @@ class SisterOptions:
     slices: SpineSegmentationSettings = SpineSegmentationSettings(output_same_shape_as_input=True)
     slice_models: Path | None = None
     family: Family = "resnet152"
-    override: bool = False
 
     def flat(self) -> dict[str, Any]:
         """All options by the names of the command line; `sister_options` reads them back."""
         tss, epi, slices = self.totalspineseg, self.epi, self.slices
-        parts = {"totalspineseg", "epi", "slices", "override"}
+        parts = {"totalspineseg", "epi", "slices"}
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in parts}
         rules = asdict(tss)
         del rules["numerics"]
@@ -91,7 +88,6 @@ class SisterOptions:
             "epi_tta": epi.tta,
             "only_2class": slices.only_2class,
             "sister_numerics": tss.numerics,
-            "override_sister": self.override,
         }
 
 
@@ -114,11 +110,6 @@ def add_sister_flags(parser: argparse.ArgumentParser, add_option: AddOption) -> 
         default="corrected",
         help="for the systems beside SPINEPS: corrected rules, or those of the originals with "
         "their faults (default: corrected)",
-    )
-    group.add_argument(
-        "--override-sister",
-        action="store_true",
-        help="make stored results of the systems beside SPINEPS again",
     )
     _add_totalspineseg(parser.add_argument_group("TotalSpineSeg"), add_option)
     _add_epi(parser.add_argument_group("EPISeg (sc-epi)"), add_option)
@@ -172,7 +163,6 @@ def sister_options(given: Mapping[str, Any]) -> SisterOptions:
         ),
         slice_models=_absolute(given["slice_models"]),
         family=given["family"],
-        override=given["override_sister"],
     )
 
 

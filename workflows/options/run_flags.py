@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from spineps_nipype.settings import OverrideSettings
-
+from .overrides import add_overrides
 from .run_options import AUTO, NO_MODEL
-from .setting_flags import add_option
 from .value_types import Gather, count, device, gigabytes, memory, named_folder
 
 
@@ -221,8 +218,8 @@ def add_reuse(group: Any) -> None:
         type=named_folder,
         default=[],
         metavar="NAME=PATH",
-        help="folders with corrected masks: a seg-spine or seg-vert found there for a scan "
-        "replaces that phase",
+        help="folders with corrected masks: one found there for a scan, named as the result of a "
+        "system, stands for what the system would make",
     )
     group.add_argument(
         "--manual-labels",
@@ -231,8 +228,7 @@ def add_reuse(group: Any) -> None:
         help="TSV file with names of vertebrae that a reader fixed: scan, name, and found (the "
         "name given so far) or x, y, z (a point in it, mm)",
     )
-    for option in fields(OverrideSettings):
-        add_option(group, option, bool)
+    add_overrides(group)
     group.add_argument(
         "--reuse",
         choices=["same", "any"],

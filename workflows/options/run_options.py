@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from spineps_nipype import __version__
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.settings import PipelineSettings
 
 from .other_systems import SisterOptions
 
@@ -60,8 +60,10 @@ class RunOptions:
         Model id, folder, or ``auto``; for labelling also ``none``.
     ignore_compatibility
         Run scans that do not fit the model.
-    settings, override
-        Options of the phases, and what is made again.
+    settings
+        Options of the phases of SPINEPS.
+    override
+        Options of the recipes that ask for results to be made again.
     reuse
         Which stored results are kept.
     output_layout
@@ -112,7 +114,7 @@ class RunOptions:
     model_labeling: str = AUTO
     ignore_compatibility: bool = False
     settings: PipelineSettings = PipelineSettings()
-    override: OverrideSettings = OverrideSettings()
+    override: frozenset[str] = frozenset()
     reuse: Literal["same", "any"] = "same"
     output_layout: OutputLayout = "spineps"
     average_4d: bool = False

@@ -11,7 +11,7 @@ from typing import Any, Final
 from spineps_nipype.bids.names import parse_name, split_extension
 from spineps_nipype.bids.sidecars import RAW_LINK
 from spineps_nipype.core.files import read_json
-from spineps_nipype.results.plan import sidecar_of
+from spineps_nipype.results.sidecar import sidecar_of
 
 from ..options.other_systems import PIPELINES, SPINEPS
 from ..options.run_options import RunOptions

@@ -61,7 +61,17 @@ def required_package(inputs: Any, system: NnunetSystem = "spineps") -> ModelPack
     """
     release = getattr(inputs, "release", None)
     package = package_in(inputs.model_dir, system, release=release)
-    digest = inputs.model_digest
+    return checked_package(package, inputs.model_digest)
+
+
+def checked_package(package: ModelPackage, digest: Any) -> ModelPackage:
+    """The package, if it has the digest that a workflow was built with, if any.
+
+    Raises
+    ------
+    ModelError
+        If its files have changed since.
+    """
     return unchanged(package, digest) if isdefined(digest) else package
 
 

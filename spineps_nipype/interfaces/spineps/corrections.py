@@ -18,11 +18,11 @@ from nipype.interfaces.base import (
 
 from ...core.anatomy import SACRUM
 from ...core.images import load_image, load_mask, save_nii
+from ...core.tables import write_table
 from ...errors import EmptyResultError, InputError
 from ...spineps.fixed_names import FixedName, fix_names
 from ...spineps.numbers import is_vertebra
 from .common import node_file
-from .tables import write_table
 
 SAME_PLACE_MM = 0.1
 """Largest difference of equal affines, since programs round them [mm]."""

@@ -31,7 +31,7 @@ def test_every_option_arrives(tmp_path: Path) -> None:
         *("r20260730", "--loc", "/loc", "--loc-suffix", "_iso", "--image-suffix", "_a", "_b"),
         *("--thr", "0.4", "--largest", "--remove-small", "1mm3", "2mm3", "--on-4d", "each"),
         *("--epi-tta", "--no-qc", "--qc-plane", "Sagittal", "--only-2class", "--slice-batch"),
-        *("2", "--naming", "shift", "--no-allow-t13", "--override-sister", "--numerics", "seed"),
+        *("2", "--naming", "shift", "--no-allow-t13", "--override-sc-epi", "--numerics", "seed"),
     )
     options = parsed(*words)
     sister = options.sister
@@ -45,7 +45,7 @@ def test_every_option_arrives(tmp_path: Path) -> None:
     assert sister.epi.clean_up.remove_small == "1mm3 2mm3"
     assert (sister.epi.clean_up.thr, sister.epi.on_4d, sister.epi.tta) == (0.4, "each", True)
     assert (sister.slices.only_2class, sister.slices.naming.naming) == (True, "shift")
-    assert sister.override
+    assert options.override == {"override_sc_epi"}
 
     # What a run writes down gives the same options again.
     text = config_text(options)
@@ -57,6 +57,7 @@ def test_every_option_arrives(tmp_path: Path) -> None:
     )
     assert options_from(again).sister == sister
     assert options_from(again).settings == options.settings
+    assert options_from(again).override == options.override
 
 
 def test_each_system_works_in_its_own_folders() -> None:

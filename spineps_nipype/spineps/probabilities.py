@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.volume import Volume
+from ..core.volume import Volume
 
 
 def save_softmax(probabilities: np.ndarray, class_labels: Sequence[int], path: Path) -> None:
