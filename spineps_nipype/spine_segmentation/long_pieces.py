@@ -1,15 +1,15 @@
 """Splitting pieces of bone that hold several vertebrae, because no disc was found between them.
 
-Problem: vertebrae are parted by planes through the discs. Where the network misses a disc, two or
-more vertebrae are one piece, and all names below it are wrong by as many levels.
+Problem: vertebrae are separated by planes through the discs. Where the network misses a disc, two
+or more vertebrae are one piece, and all names below it are wrong by as many levels.
 
 Model: vertebrae change their height slowly along the spine, so a piece is compared with the ones
 around it. Its length is measured along the course of the spine, as the number of rows with a full
 cross-section; crumbs that touch a body do not count. A piece of n vertebrae, with n - 1 discs
 between them of `DISC_RATIO` times the height of a body, has the length n + (n - 1) `DISC_RATIO` in
-units of the usual length, which gives n. The piece is cut where its cross-section is smallest
-around each n-th part, since bodies are thinner between their endplates than at them and the gap of
-a disc is thinner still.
+units of the usual length, which gives n. The piece is cut where its cross-section is smallest near
+the border of each n-th part: the missed disc is a constriction there, while the waist of a body,
+which is narrow as well, is half a part away.
 
 Effort: linear in voxels of bone.
 

@@ -1,7 +1,7 @@
 """Labels of discs and vertebrae by counting from landmarks: rules on lists, without voxels.
 
-Problem: the network tells a few landmark discs and, for all other parts, whether they are disc or
-vertebra. What lies between must be counted.
+Problem: the network labels a few landmark discs, and tells of all other parts only whether they
+are disc or vertebra. Everything between the landmarks must be counted.
 
 Rules, in this order:
 
