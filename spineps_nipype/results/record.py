@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from spineps_nipype.models.lookup import licence_of
+from spineps_nipype.models.package import Package
+from spineps_nipype.models.spineps_packages import licence_of
 
 from .recipe import Phase, Recipe
 
@@ -18,23 +18,7 @@ NO_FILE: Final = "none"
 UNKNOWN_MODEL: Final[Mapping[str, str]] = {"id": "an unknown model", "digest": ""}
 
 
-class Package(Protocol):
-    """What a record keeps of a model package."""
-
-    @property
-    def id(self) -> str:
-        """Name that users give."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of everything that decides about its results."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies."""
-
-
-Models = Mapping[str, "Package | None"]
+Models = Mapping[str, Package | None]
 """Networks by kind; None where the user goes without one. Kinds that a scan has no use for are
 absent."""
 

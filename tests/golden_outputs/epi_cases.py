@@ -23,14 +23,23 @@ def make_lab(root: Path) -> Lab:
     """A dataset of one series, and the network."""
     lab = Lab(root, ("--pipeline", "sc-epi", "--epi-model", "{lab}/models/epi"))
     write_archive(lab.models / "epi")
-    series = np.full((32, 32, 6, 3), 20, np.float32)
-    series[14:18, 14:18] = 160
-    series[15:17, 15:17, 2] = 20  # a hole in one slice
-    series[2:4, 2:4, 3] = 160  # a second object
-    path = lab.bids / SCAN
-    path.parent.mkdir(parents=True)
-    nib.save(nib.Nifti1Image(series, np.diag([1, 1, 5, 1.0])), path)
+    _write_cord(lab.bids / SCAN, (32, 32, 6, 3))
     return lab
+
+
+def _write_cord(path: Path, shape: tuple[int, ...]) -> None:
+    """A bright cord with a hole in one slice, and a second object."""
+    image = np.full(shape, 20, np.float32)
+    image[14:18, 14:18] = 160
+    image[15:17, 15:17, 2] = 20
+    image[2:4, 2:4, 3] = 160
+    path.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(image, np.diag([1, 1, 5, 1.0])), path)
+
+
+def _write_volume(lab: Lab) -> None:
+    """A dataset of a single volume."""
+    _write_cord(lab.root / "volume" / SCAN, (32, 32, 6))
 
 
 CASES: Final = (
@@ -48,8 +57,14 @@ CASES: Final = (
         "fresh",
     ),
     Case("probabilities", (*MEAN, "--thr", "0"), "fresh"),
-    Case("original-rules", (*MEAN, OTHER_NUMERICS, "original"), "fresh"),
-    Case("original-rules-each", ("--on-4d", "each", OTHER_NUMERICS, "original"), "fresh"),
+    Case("original-rules-of-series", (*MEAN, OTHER_NUMERICS, "original"), "fresh"),
+    Case("volume", prepare=_write_volume, dataset="volume"),
+    Case(
+        "volume-original-rules",
+        (OTHER_NUMERICS, "original"),
+        prepare=_write_volume,
+        dataset="volume",
+    ),
     Case("without-pages", (*MEAN, "--no-qc")),
     Case("group", start="fresh", run=Lab.group),
 )

@@ -40,6 +40,8 @@ LONG_TEXT: Final = 15
 LONG, BEGINNING = 120, 40
 """Characters above which prose is told by its beginning, and those of the beginning."""
 VERSION_KEYS: Final = ("Version", "version", "sctVersion")
+MEASURED_COLUMNS: Final = ("seconds", "peak_memory")
+"""Columns that differ from run to run."""
 LIBRARIES: Final = "Versions"
 OPTIONAL: Final = frozenset({"openvino"})
 """Libraries that a machine may lack."""
@@ -166,7 +168,11 @@ def _table(path: Path, text: Text) -> Summary:
     lines = {"columns": " | ".join(columns)}
     for place, row in enumerate(rows):
         cells = zip(columns, row, strict=True)
-        told = [f"{column}={text(cell)}" for column, cell in cells if cell not in ("n/a", "")]
+        told = [
+            f"{column}={'<measured>' if column.startswith(MEASURED_COLUMNS) else text(cell)}"
+            for column, cell in cells
+            if cell not in ("n/a", "")
+        ]
         lines[f"row {place}"] = " | ".join(told)
     return lines
 

@@ -20,8 +20,8 @@ LUMBAR: Final = DISCS[-5:]
 SCAN: Final = "sub-a/anat/sub-a_T2w.nii.gz"
 HOME: Final = "totalspineseg"
 FOLDERS: Final = (
-    *("input", "preview", "step1_raw", "step1_output", "step1_cord", "step1_canal"),
-    *("step1_levels", "step2_input", "step2_raw", "step2_output"),
+    *("input", "preview", "step1_raw", "step1_output", "step1_levels"),
+    *("step2_input", "step2_raw", "step2_output"),
 )
 
 
@@ -51,16 +51,8 @@ def _localizer(lab: Lab) -> None:
 
 
 def _no_landmarks(lab: Lab) -> None:
-    """A scan without a disc that names a level, in place of the other."""
+    """A dataset of a scan without a disc that names a level."""
     write_blocks(lab.root / "unnamed" / SCAN, ())
-
-
-def _unnamed(lab: Lab, *flags: str) -> tuple[int, str]:
-    whole, lab.bids = lab.bids, lab.root / "unnamed"
-    try:
-        return lab.main(*flags)
-    finally:
-        lab.bids = whole
 
 
 CASES: Final = (
@@ -75,11 +67,12 @@ CASES: Final = (
     Case("step1-only", ("--step1",)),
     Case("fine-grid", ("--iso",)),
     Case("localizer", ("--loc", "{lab}/loc"), "fresh", prepare=_localizer),
-    Case("unnamed", prepare=_no_landmarks, run=_unnamed),
+    Case("unnamed", prepare=_no_landmarks, dataset="unnamed"),
     Case(
         "unnamed-named",
+        ("--default-superior-disc", "92"),
         prepare=_no_landmarks,
-        run=lambda lab: _unnamed(lab, "--default-superior-disc", "92"),
+        dataset="unnamed",
     ),
     Case("group", start="fresh", run=Lab.group),
 )

@@ -17,14 +17,15 @@ from spineps_nipype import interfaces
 from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import ModelError
+from spineps_nipype.models.finding import find_packages
+from spineps_nipype.models.places import TSS_VARIABLE
+from spineps_nipype.models.systems import TOTALSPINESEG
 from spineps_nipype.results.plan import ScanPlan, plan_scan
 from spineps_nipype.results.record import Provenance
 from spineps_nipype.results.scan_output import ScanOutput
 from spineps_nipype.totalspineseg.folders import result_paths
-from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.recipe import kept_results, recipe, recorded_settings
 from spineps_nipype.totalspineseg.settings import FOLDERS, TotalSpineSegSettings
-from spineps_nipype.totalspineseg.weights import DATA_VARIABLE, find_weights
 from spineps_nipype.workflows.store import init_scan_wf
 from spineps_nipype.workflows.totalspineseg import init_totalspineseg_wf
 
@@ -66,8 +67,8 @@ class Run:
     ) -> tuple[ScanPlan, ScanOutput]:
         """What is left to do, and where results go."""
         files = {"scan": self.scan, **result_paths(self.out, "sub-1_T2w", localizer)}
-        profile = PROFILES[settings.release]
-        models = {f"step{n}": find_weights(n, profile=profile, data=self.data) for n in (1, 2)}
+        kinds = ("step1", "step2")
+        models = find_packages(TOTALSPINESEG, kinds, self.data, release=settings.release)
         recorded = recorded_settings(settings, "none", False)
         given = Corrections(masks).digests()
         provenance = Provenance(recipe(settings), recorded, models, given)
@@ -156,7 +157,7 @@ def test_localizer_is_drawn_and_kept(scan: Path, data: Path, tmp_path: Path) -> 
 def test_weights_that_are_not_installed(
     scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(TSS_VARIABLE, str(tmp_path))
     with pytest.raises(ModelError, match="Model weights are missing"):
         init_totalspineseg_wf()
 

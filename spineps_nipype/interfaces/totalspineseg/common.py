@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
-from nipype.interfaces.base import isdefined, traits
+from nipype.interfaces.base import traits
 
-from ...errors import ModelError
-from ...models.package import ModelPackage
 from ...settings import choices
-from ...totalspineseg.profiles import PROFILES
 from ...totalspineseg.settings import Numerics, Release, RuleSettings
-from ...totalspineseg.weights import load_weights
 
 
 def _option(name: str, words: Any) -> Any:
@@ -30,21 +25,3 @@ def numerics_trait() -> Any:
 def release_trait() -> Any:
     """Trait that names the weight release."""
     return _option("release", Release)
-
-
-def required_weights(inputs: Any) -> ModelPackage:
-    """Weights of an interface, checked against the digest that the cache key holds.
-
-    Raises
-    ------
-    ModelError
-        If the files are not those whose digest was given.
-    """
-    package = load_weights(Path(inputs.model_dir), profile=PROFILES[inputs.release])
-    if isdefined(inputs.model_digest) and package.digest != inputs.model_digest:
-        raise ModelError(
-            "The weights have changed since this workflow was built.",
-            file=package.folder,
-            remedy="Build the workflow again, so that its results name the right weights.",
-        )
-    return package
