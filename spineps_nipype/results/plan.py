@@ -10,22 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-from spineps_nipype.core.files import file_digest
+from typing import Literal, NamedTuple
 
 from .recipe import Phase
-from .record import Provenance, differences
-from .sidecar import has_record, read_record
+from .record import Provenance
+from .validity import NOT_NEEDED, Kept, Reuse, Validity
 
-Reuse = Literal["same", "any"]
-"""Keep stored results only if made the same way, or whatever they were made with."""
 Action = Literal["stored", "run", "check", "copy"]
 """``check``: what it reads is made again; with the same bytes the stored results stay."""
-NOT_NEEDED = "not needed: the final results are stored"
-EDITED = "stored, and changed since: kept as a correction"
-SHOWN = 2
-"""Names of absent files in a reason; more are counted."""
 
 
 class Step(NamedTuple):
@@ -34,21 +26,6 @@ class Step(NamedTuple):
     phase: str
     action: Action
     why: str
-
-
-class Kept(NamedTuple):
-    """Stored results of a phase that stay if it would read the same files again.
-
-    Parameters
-    ----------
-    files
-        The results by name.
-    inputs
-        Digests of the files that they were made from, by name.
-    """
-
-    files: Mapping[str, Path]
-    inputs: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -140,145 +117,51 @@ def plan_scan(
         ``any`` keeps every stored result, whatever it was made with, as SPINEPS does.
     """
     recipe = provenance.recipe
-    shelf = _Shelf(provenance, files, reuse)
+    validity = Validity(provenance, files, reuse)
     forced = recipe.forced(overrides)
     missing, copies = _missing(provenance, files, asked)
     finished = (
         not forced
         and not missing
         and all(source.is_file() for source, _ in copies)
-        and all(shelf.finished(phase).usable for phase in recipe.phases)
+        and all(validity.finished(phase).usable for phase in recipe.phases)
     )
-    steps = _stored_steps(shelf) if finished else _steps(shelf, forced, missing)
+    steps = _stored_steps(validity) if finished else _steps(validity, forced, missing)
     used = [recipe[s.phase] for s in steps if s.action == "stored" and s.why != NOT_NEEDED]
     results = (name for phase in used for name in (*phase.makes, *phase.sometimes))
-    stored = {name: files[name] for name in results if shelf.is_there(name)}
+    stored = {name: files[name] for name in results if validity.is_there(name)}
+    unless = {s.phase: validity.kept(recipe[s.phase]) for s in steps if s.action == "check"}
     left = tuple((a, b) for a, b in copies if a in stored.values())
     return ScanPlan(
         (*steps, *(Step(b.name, "copy", f"copy of {a.name}") for a, b in left)),
-        StoredResults(
-            stored, {s.phase: shelf.kept(recipe[s.phase]) for s in steps if s.action == "check"}
-        ),
+        StoredResults(stored, unless),
         left,
     )
 
 
-class _Verdict(NamedTuple):
-    usable: bool
-    why: str
-
-
-class _Shelf:
-    """The stored results of one scan, and what is known about each."""
-
-    def __init__(self, provenance: Provenance, files: Mapping[str, Path], reuse: Reuse) -> None:
-        self.provenance, self.recipe = provenance, provenance.recipe
-        self._files, self._reuse = files, reuse
-        self._digests: dict[str, str | None] = {}
-        self._verdicts: dict[tuple[str, ...], _Verdict] = {}
-
-    def whole(self, phase: Phase) -> _Verdict:
-        """Whether all stored results of a phase can be used, and why."""
-        return self._verdict(phase, phase.makes)
-
-    def finished(self, phase: Phase) -> _Verdict:
-        """The same for those that a finished scan has; other phases are not needed."""
-        results = tuple(name for name in phase.makes if name in self.recipe.wanted)
-        return self._verdict(phase, results) if results else _Verdict(True, NOT_NEEDED)
-
-    def is_there(self, name: str) -> bool:
-        """Whether a result is stored."""
-        return name in self._files and self._files[name].is_file()
-
-    def stays_if_same(self, phase: Phase) -> bool:
-        """Whether the stored results stand for all that the phase makes from the same files."""
-        if not phase.unless_same or not all(self.is_there(name) for name in phase.makes):
-            return False
-        wanted = self.provenance.own_record(phase.name)
-        for name in phase.makes:
-            record = read_record(self._files[name])
-            if record is None:
-                return False
-            networks = {k: m for k, m in record.get("Models", {}).items() if k in phase.models}
-            own = {**record, "Models": networks, "Corrections": {}, "Inputs": {}}
-            if self._reuse == "same" and differences(own, wanted, self.recipe):
-                return False
-        return True
-
-    def kept(self, phase: Phase) -> Kept:
-        """Stored results of a phase, and what they were made from."""
-        described = next(n for n in phase.makes if has_record(self._files[n]))
-        record = read_record(self._files[described]) or {}
-        return Kept({n: self._files[n] for n in phase.makes}, record.get("Inputs", {}))
-
-    def _verdict(self, phase: Phase, results: tuple[str, ...]) -> _Verdict:
-        if results not in self._verdicts:
-            self._verdicts[results] = self._look(phase, results)
-        return self._verdicts[results]
-
-    def _look(self, phase: Phase, results: tuple[str, ...]) -> _Verdict:
-        absent = [self._shown(name) for name in results if not self.is_there(name)]
-        if absent:
-            more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
-            return _Verdict(False, f"not stored yet: {', '.join(absent[:SHOWN])}{more}")
-        if self._reuse == "any":
-            return _Verdict(True, "stored, kept whatever it was made with")
-        described = [name for name in results if has_record(self._files[name])]
-        if not described:
-            return _Verdict(False, f"stored, but nothing tells how {results[0]} was made")
-        wanted = self.provenance.record(phase.name)
-        wanted["Inputs"] = {n: d for n in phase.reads if (d := self._digest(n)) is not None}
-        return self._compared(described, wanted)
-
-    def _shown(self, name: str) -> str:
-        """File name of a result; with its folder where others have the same name."""
-        path = self._files.get(name)
-        if path is None:
-            return name
-        names = [other.name for other in self._files.values()]
-        return path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
-
-    def _compared(self, described: list[str], wanted: Mapping[str, Any]) -> _Verdict:
-        edited = False
-        for name in described:
-            record = read_record(self._files[name])
-            if record is None:
-                return _Verdict(False, f"stored, but nothing tells how {name} was made")
-            differ = differences(record, wanted, self.recipe)
-            if differ:
-                return _Verdict(False, f"stored result does not fit: {'; '.join(differ)}")
-            edited |= record.get("Sha256", self._digest(name)) != self._digest(name)
-        return _Verdict(True, EDITED if edited else "stored, made the same way")
-
-    def _digest(self, name: str) -> str | None:
-        """Digest of a stored file, None if it is absent."""
-        if name not in self._digests:
-            there = self.is_there(name)
-            self._digests[name] = file_digest(self._files[name]) if there else None
-        return self._digests[name]
-
-
-def _stored_steps(shelf: _Shelf) -> list[Step]:
+def _stored_steps(validity: Validity) -> list[Step]:
     """Steps of a finished scan; what is only needed to make other results may be absent."""
     steps = []
-    for phase in shelf.recipe.order:
-        verdict = shelf.whole(phase)
-        why = verdict.why if verdict.usable else shelf.finished(phase).why
+    for phase in validity.recipe.order:
+        verdict = validity.whole(phase)
+        why = verdict.why if verdict.usable else validity.finished(phase).why
         steps.append(Step(phase.name, "stored", why))
     return steps
 
 
-def _steps(shelf: _Shelf, forced: Mapping[str, str], missing: Mapping[str, str]) -> list[Step]:
+def _steps(
+    validity: Validity, forced: Mapping[str, str], missing: Mapping[str, str]
+) -> list[Step]:
     """Steps of a scan that is not finished, each phase after those that it depends on."""
     steps: dict[str, Step] = {}
-    for phase in shelf.recipe.order:
-        before = [maker.name for maker in shelf.recipe.before(phase)]
+    for phase in validity.recipe.order:
+        before = [maker.name for maker in validity.recipe.before(phase)]
         ran = [name for name in before if steps[name].action != "stored"]
-        verdict = shelf.whole(phase)
+        verdict = validity.whole(phase)
         action: Action = "run"
         if phase.name in forced:
             why = f"{forced[phase.name]} is set"
-        elif ran and phase.name not in missing and shelf.stays_if_same(phase):
+        elif ran and phase.name not in missing and validity.stays_if_same(phase):
             action = "check"
             why = f"kept if the {ran[-1]} phase, which runs, makes the same again"
         elif not verdict.usable:

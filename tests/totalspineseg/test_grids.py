@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,12 +11,16 @@ from hypothesis import strategies as st
 from nibabel import orientations
 from TPTBox import NII
 
+from spineps_nipype.errors import InputError
+from spineps_nipype.totalspineseg.canal import fill_canal
+from spineps_nipype.totalspineseg.crop import crop_to_grid
 from spineps_nipype.totalspineseg.grid import (
     cropped_affine,
     sample_linear,
     sample_nearest,
     spacing,
 )
+from spineps_nipype.totalspineseg.labels import CANAL, CORD, RAW_CANAL_STEP1, RAW_CORD_STEP1
 from spineps_nipype.totalspineseg.native import points_to_grid, to_grid
 from spineps_nipype.totalspineseg.preparation import (
     average_4d,
@@ -23,6 +29,7 @@ from spineps_nipype.totalspineseg.preparation import (
     resample_iso,
     to_canonical,
 )
+from spineps_nipype.totalspineseg.soft import extract_soft, near_canal
 
 CODES = ["RAS", "LPS", "PIR", "AIL", "SAR"]
 
@@ -206,3 +213,52 @@ def test_types_of_the_three_modes() -> None:
     assert out.get_array().dtype == np.float32
     assert out.shape == (2, 2, 2)
     assert np.allclose(out.affine, target)
+
+
+@pytest.mark.parametrize("start", [(0, 0, 0), (3, 1, 4)])
+def test_an_image_is_cropped_to_the_grid_of_its_part(start: tuple[int, int, int]) -> None:
+    affine = np.diag([-1.0, 1, 1, 1])
+    affine[:3, 3] = 7.25, -30.5, 12
+    image = NII.from_numpy(np.arange(20 * 21 * 22, dtype=np.float32).reshape(20, 21, 22), affine)
+    box = tuple(slice(a, a + 9) for a in start)
+    part = image.apply_crop(box)
+    # What has been stored has an affine in single precision.
+    rounded = NII.from_numpy(part.get_array(), part.affine.astype(np.float32).astype(float))
+    np.testing.assert_array_equal(crop_to_grid(image, rounded).get_array(), part.get_array())
+
+
+def test_a_part_of_another_grid_is_refused() -> None:
+    image = NII.from_numpy(np.zeros((8, 8, 8), np.float32), np.eye(4))
+    outside = np.eye(4)
+    outside[0, 3] = 5
+    for shape, affine in (((8, 8, 8), outside), ((4, 4, 4), np.diag([2.0, 2, 2, 1]))):
+        with pytest.raises(InputError, match="--override-totalspineseg"):
+            crop_to_grid(image, NII.from_numpy(np.zeros(shape, np.float32), affine))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.sampled_from(["corrected", "original"]))
+def test_soft_maps_need_no_more_than_what_is_near_the_canal(
+    seed: int, dilation: int, numerics: Any
+) -> None:
+    """Whatever rules leave of canal and cord, its soft map is the same from the small map."""
+    rng = np.random.default_rng(seed)
+    raw = np.zeros((12, 14, 10), np.uint8)
+    for label in (RAW_CANAL_STEP1, RAW_CORD_STEP1):
+        for _ in range(3):
+            low = rng.integers(0, 8, 3)
+            raw[
+                tuple(slice(a, a + b) for a, b in zip(low, rng.integers(1, 5, 3), strict=True))
+            ] = label
+    probability = rng.random(raw.shape, dtype=np.float32)
+    seg = np.zeros_like(raw)
+    kept = rng.random(raw.shape) < 0.9  # rules delete parts before the canal is filled
+    seg[(raw == RAW_CANAL_STEP1) & kept] = CANAL
+    seg[(raw == RAW_CORD_STEP1) & kept] = CORD
+    seg = fill_canal(seg, numerics=numerics)
+    small = near_canal(probability, raw, (RAW_CANAL_STEP1, RAW_CORD_STEP1), dilation=dilation)
+    for labels in ((CORD,), (CORD, CANAL)):
+        whole, part = (
+            extract_soft(p, seg, labels, dilation=dilation) for p in (probability, small)
+        )
+        np.testing.assert_array_equal(whole, part)

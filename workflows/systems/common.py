@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,14 +15,13 @@ from spineps_nipype.bids.header import ScanHeader, read_header
 from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from spineps_nipype.bids.sidecars import scan_metadata
-from spineps_nipype.core.files import file_digest, whole_file
+from spineps_nipype.core.files import whole_file
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.errors import InputError, SpinepsError
-from spineps_nipype.models.folders import is_embedded
 from spineps_nipype.reports.boilerplate import system_text
 from spineps_nipype.results.plan import plan_scan
 from spineps_nipype.results.recipe import SCAN, Recipe
-from spineps_nipype.results.record import NO_FILE, Provenance
+from spineps_nipype.results.record import Provenance
 from spineps_nipype.results.scan_output import ScanOutput
 from spineps_nipype.results.sidecar import generated_by
 
@@ -41,25 +39,7 @@ from .scan_jobs import (
     refused,
     workflow_name,
 )
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the results of one scan go, and what they are made with beside networks.
-
-    Parameters
-    ----------
-    files
-        Output paths by the name of the result.
-    settings
-        Settings as the recipe names them.
-    arguments
-        Further arguments of the workflow for this scan.
-    """
-
-    files: Mapping[str, Path]
-    settings: Mapping[str, Any]
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+from .targets import Target
 
 
 class SegmentationSystem(ABC):
@@ -325,19 +305,3 @@ class SegmentationSystem(ABC):
         work_gb, output_gb = self.space(header, models)
         check_free(path, self.options.work_folder, work_gb)
         check_free(path, self.options.output_dir, output_gb)
-
-
-def with_notes(packages: Mapping[str, Any]) -> ChosenModels:
-    """Networks of a scan; results of compact ones say so."""
-    own = sorted({p.id for p in packages.values() if is_embedded(p)})
-    notes = (
-        (f"Made with compact networks ({', '.join(own)}), not with released weights.",)
-        if own
-        else ()
-    )
-    return ChosenModels(dict(packages), notes)
-
-
-def digest_or_none(path: Path | None) -> str:
-    """Digest of a file that may be absent, as settings record it."""
-    return NO_FILE if path is None else file_digest(path)

@@ -25,9 +25,10 @@ from spineps_nipype.results.sidecar import read_record
 from ..options.other_systems import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
 from ..options.run_options import RunOptions
 from ..stored.result_files import stored_files
-from .common import SegmentationSystem, Target
+from .common import SegmentationSystem
 from .model_choice import ChosenModels
 from .scan_jobs import ScanJob
+from .targets import Target
 
 COMPARED: Final = (SPINEPS, TOTALSPINESEG, SPINE_SEGMENTATION)
 """Systems that name vertebrae or discs."""

@@ -20,9 +20,10 @@ from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
 
 from ..options.other_systems import SC_EPI
 from ..options.run_options import RunOptions
-from .common import SegmentationSystem, Target, digest_or_none, with_notes
+from .common import SegmentationSystem
 from .model_choice import ChosenModels
 from .scan_jobs import ScanJob
+from .targets import Target, digest_or_none, with_notes
 
 BASE_GB: Final = 0.9
 """Interpreter with torch [GB]."""

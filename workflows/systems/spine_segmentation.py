@@ -21,9 +21,10 @@ from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
 
 from ..options.other_systems import SPINE_SEGMENTATION
 from ..options.run_options import RunOptions
-from .common import SegmentationSystem, Target, with_notes
+from .common import SegmentationSystem
 from .model_choice import ChosenModels
 from .scan_jobs import ScanJob
+from .targets import Target, with_notes
 
 BASE_GB: Final = 0.7
 """Interpreter with onnxruntime [GB]."""

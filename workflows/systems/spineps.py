@@ -33,10 +33,11 @@ from ..engine.memory_estimates import model_voxels, scan_memory
 from ..engine.run_resources import Machine
 from ..options.other_systems import SPINEPS
 from ..options.run_options import RunOptions
-from .common import SegmentationSystem, Target
+from .common import SegmentationSystem
 from .model_choice import KINDS, ChosenModels, ModelChooser
 from .scan_jobs import PlannedScan, ScanJob
 from .spineps_methods import write_methods
+from .targets import Target
 
 logger = logging.getLogger("spineps_nipype.run")
 

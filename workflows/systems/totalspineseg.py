@@ -21,9 +21,10 @@ from spineps_nipype.totalspineseg.recipe import kept_results, recipe, recorded_s
 
 from ..options.other_systems import TOTALSPINESEG
 from ..options.run_options import RunOptions
-from .common import SegmentationSystem, Target, digest_or_none, with_notes
+from .common import SegmentationSystem
 from .model_choice import ChosenModels
 from .scan_jobs import ScanJob
+from .targets import Target, digest_or_none, with_notes
 
 BASE_GB: Final = 0.9
 """Interpreter with torch [GB]."""

@@ -1,0 +1,143 @@
+"""The stored results of one scan: which are there, and whether they are still true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from spineps_nipype.core.files import file_digest
+
+from .recipe import Phase
+from .record import Provenance, differences
+from .sidecar import has_record, read_record
+
+Reuse = Literal["same", "any"]
+"""Keep stored results only if made the same way, or whatever they were made with."""
+NOT_NEEDED: Final = "not needed: the final results are stored"
+EDITED: Final = "stored, and changed since: kept as a correction"
+SHOWN: Final = 2
+"""Names of absent files in a reason; more are counted."""
+
+
+class Kept(NamedTuple):
+    """Stored results of a phase that stay if it would read the same files again.
+
+    Parameters
+    ----------
+    files
+        The results by name.
+    inputs
+        Digests of the files that they were made from, by name.
+    """
+
+    files: Mapping[str, Path]
+    inputs: Mapping[str, str]
+
+
+class Verdict(NamedTuple):
+    """Whether stored results can be used, and why."""
+
+    usable: bool
+    why: str
+
+
+class Validity:
+    """Which stored results of one scan can be used, and why; files are read once.
+
+    Parameters
+    ----------
+    provenance
+        How the results shall be made.
+    files
+        Inputs of the recipe, and where its results lie or would lie, by name.
+    reuse
+        Which stored results may be kept.
+    """
+
+    def __init__(self, provenance: Provenance, files: Mapping[str, Path], reuse: Reuse) -> None:
+        self.provenance, self.recipe = provenance, provenance.recipe
+        self._files, self._reuse = files, reuse
+        self._digests: dict[str, str | None] = {}
+        self._verdicts: dict[tuple[str, ...], Verdict] = {}
+
+    def whole(self, phase: Phase) -> Verdict:
+        """Whether all stored results of a phase can be used, and why."""
+        return self._verdict(phase, phase.makes)
+
+    def finished(self, phase: Phase) -> Verdict:
+        """The same for those that a finished scan has; other phases are not needed."""
+        results = tuple(name for name in phase.makes if name in self.recipe.wanted)
+        return self._verdict(phase, results) if results else Verdict(True, NOT_NEEDED)
+
+    def is_there(self, name: str) -> bool:
+        """Whether a result is stored."""
+        return name in self._files and self._files[name].is_file()
+
+    def stays_if_same(self, phase: Phase) -> bool:
+        """Whether the stored results stand for all that the phase makes from the same files."""
+        if not phase.unless_same or not all(self.is_there(name) for name in phase.makes):
+            return False
+        wanted = self.provenance.own_record(phase.name)
+        for name in phase.makes:
+            record = read_record(self._files[name])
+            if record is None:
+                return False
+            networks = {k: m for k, m in record.get("Models", {}).items() if k in phase.models}
+            own = {**record, "Models": networks, "Corrections": {}, "Inputs": {}}
+            if self._reuse == "same" and differences(own, wanted, self.recipe):
+                return False
+        return True
+
+    def kept(self, phase: Phase) -> Kept:
+        """Stored results of a phase, and what they were made from."""
+        described = next(n for n in phase.makes if has_record(self._files[n]))
+        record = read_record(self._files[described]) or {}
+        return Kept({n: self._files[n] for n in phase.makes}, record.get("Inputs", {}))
+
+    def _verdict(self, phase: Phase, results: tuple[str, ...]) -> Verdict:
+        if results not in self._verdicts:
+            self._verdicts[results] = self._look(phase, results)
+        return self._verdicts[results]
+
+    def _look(self, phase: Phase, results: tuple[str, ...]) -> Verdict:
+        absent = [self._shown(name) for name in results if not self.is_there(name)]
+        if absent:
+            more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+            return Verdict(False, f"not stored yet: {', '.join(absent[:SHOWN])}{more}")
+        if self._reuse == "any":
+            return Verdict(True, "stored, kept whatever it was made with")
+        described = [name for name in results if has_record(self._files[name])]
+        if not described:
+            return Verdict(False, f"stored, but nothing tells how {results[0]} was made")
+        wanted = self.provenance.record(phase.name)
+        wanted["Inputs"] = {n: d for n in phase.reads if (d := self._digest(n)) is not None}
+        return self._compared(described, wanted)
+
+    def _shown(self, name: str) -> str:
+        """File name of a result; with its folder where another one has the same name."""
+        path = self._files.get(name)
+        if path is None:
+            return name
+        made = (n for phase in self.recipe.phases for n in phase.makes if n in self._files)
+        names = [self._files[other].name for other in made]
+        return path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
+
+    def _compared(self, described: list[str], wanted: Mapping[str, Any]) -> Verdict:
+        edited = False
+        for name in described:
+            record = read_record(self._files[name])
+            if record is None:
+                return Verdict(False, f"stored, but nothing tells how {name} was made")
+            differ = differences(record, wanted, self.recipe)
+            if differ:
+                return Verdict(False, f"stored result does not fit: {'; '.join(differ)}")
+            edited |= record.get("Sha256", self._digest(name)) != self._digest(name)
+        return Verdict(True, EDITED if edited else "stored, made the same way")
+
+    def _digest(self, name: str) -> str | None:
+        """Digest of a stored file, None if it is absent."""
+        if name not in self._digests:
+            there = self.is_there(name)
+            self._digests[name] = file_digest(self._files[name]) if there else None
+        return self._digests[name]
