@@ -54,7 +54,7 @@ from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.workflows.cli import build_parser, options_from
 from spineps_nipype.workflows.options import RunOptions
 from spineps_nipype.workflows.participant import run_participants
-from training.real_scans import held_out_subjects
+from training.common.real_scans import held_out_subjects
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from spineps_nipype.core.components import component_centroids, component_sizes,
 from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import InputError
-from training.labeling_real import (
+from training.common.spider_masks import (
     CANAL,
     DISC,
     MIN_BODY_MM3,

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from spineps_nipype.core import anatomy
 from spineps_nipype.errors import InputError
-from training.semantic_eval import LABEL_GROUPS, SPIDER_GROUPS, Groups
+from training.semantic.evaluate import LABEL_GROUPS, SPIDER_GROUPS, Groups
 
 PARTS: Final = tuple(anatomy.VERTEBRA_PARTS)
 VERTEBRAE: Final = (*range(1, 26), anatomy.T13)

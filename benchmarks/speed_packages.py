@@ -82,7 +82,7 @@ def _write_sized(folder: Path) -> None:
     from spineps_nipype.models.export import write_instance_package, write_semantic_package
     from spineps_nipype.models.networks.instance_unet import InstanceUNet
     from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
-    from training.nnunet import architecture
+    from training.common.nnunet import architecture
 
     if not (folder / "semantic").is_dir():
         torch.manual_seed(SEED)

@@ -18,9 +18,10 @@ from spineps_nipype.models.networks.form_net import FormNet, Judgement  # noqa: 
 from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
 from spineps_nipype.phantom import generate  # noqa: E402
 from spineps_nipype.spine_segmentation.names import ORDER  # noqa: E402
-from training import labeling_form, slices_form  # noqa: E402
-from training.calibration import with_shifts  # noqa: E402
-from training.form import (  # noqa: E402
+from training.common.calibration import with_shifts  # noqa: E402
+from training.forms import labeling as labeling_form  # noqa: E402
+from training.forms import spine_segmentation as slices_form  # noqa: E402
+from training.forms.fit import (  # noqa: E402
     ALONE_SHARE,
     WEIGHTS,
     batches,
@@ -28,10 +29,10 @@ from training.form import (  # noqa: E402
     fit,
     loss_of,
 )
-from training.form_views import stored_views  # noqa: E402
-from training.looks import MARGIN, STEP, changed_looks  # noqa: E402
-from training.plan_measures import MEASURES, plan_measures  # noqa: E402
-from training.slices_net import write_form_onnx  # noqa: E402
+from training.forms.looks import MARGIN, STEP, changed_looks  # noqa: E402
+from training.forms.plan_measures import MEASURES, plan_measures  # noqa: E402
+from training.forms.views import stored_views  # noqa: E402
+from training.spine_segmentation.networks import write_form_onnx  # noqa: E402
 
 
 @pytest.fixture(scope="module")

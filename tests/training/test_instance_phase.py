@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from training.instance_phase import count_matches
+from training.instance.evaluate import count_matches
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 from TPTBox import NII
 
 from spineps_nipype.core.images import save_nii
-from training.labeling_real import (
+from training.common.spider_masks import (
     CANAL,
     DISC,
     VERTEBRA,

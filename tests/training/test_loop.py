@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from training.loop import (  # noqa: E402
+from training.common.loop import (  # noqa: E402
     HELD_OUT_SEEDS,
     Ema,
     GroupStream,

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from spineps_nipype.core.anatomy import MR_LABELS  # noqa: E402
-from training.marginal import (  # noqa: E402
+from training.semantic.marginal_loss import (  # noqa: E402
     CLASS_OF,
     CLASSES,
     SPIDER_SETS,

@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("torch")
 
 from spineps_nipype.phantom import Anomalies, draw_plan, generate
-from training import instance_data, labeling_data
+from training.instance import samples as instance_data
+from training.labeling import samples as labeling_data
 
 
 @pytest.fixture(scope="module")

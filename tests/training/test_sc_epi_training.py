@@ -9,10 +9,10 @@ torch = pytest.importorskip("torch")
 
 from spineps_nipype.phantom.render import displace  # noqa: E402
 from spineps_nipype.sc_epi.model import EpiOutput  # noqa: E402
-from training import sc_epi  # noqa: E402
-from training.loop import LoopOptions, train  # noqa: E402
-from training.sc_epi_data import EpiSamples, upright  # noqa: E402
-from training.sc_epi_eval import EpiSegmenter, draw, phantom_cases  # noqa: E402
+from training.common.loop import LoopOptions, train  # noqa: E402
+from training.sc_epi import recipe as sc_epi  # noqa: E402
+from training.sc_epi.evaluate import EpiSegmenter, draw, phantom_cases  # noqa: E402
+from training.sc_epi.samples import EpiSamples, upright  # noqa: E402
 
 PATCH = (4, 48, 48)
 

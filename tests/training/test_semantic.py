@@ -17,15 +17,16 @@ from spineps_nipype.core.images import save_nii  # noqa: E402
 from spineps_nipype.models.loading import load_semantic  # noqa: E402
 from spineps_nipype.models.package import load_package  # noqa: E402
 from spineps_nipype.phantom import FieldOfView, generate, render, to_nii  # noqa: E402
-from training import semantic  # noqa: E402
-from training.marginal import CLASS_OF, CLASSES  # noqa: E402
-from training.real_scans import (  # noqa: E402
+from training.common.real_scans import (  # noqa: E402
     RealScan,
     held_out_subjects,
     scan_pairs,
     training_scans,
 )
-from training.semantic_data import (  # noqa: E402
+from training.semantic import recipe as semantic  # noqa: E402
+from training.semantic.evaluate import SPIDER_GROUPS, overlap, phantom_cases, summary  # noqa: E402
+from training.semantic.marginal_loss import CLASS_OF, CLASSES  # noqa: E402
+from training.semantic.samples import (  # noqa: E402
     CAUDA,
     FINEST,
     SPACING,
@@ -35,7 +36,6 @@ from training.semantic_data import (  # noqa: E402
     thin_patch,
     with_cauda,
 )
-from training.semantic_eval import SPIDER_GROUPS, overlap, phantom_cases, summary  # noqa: E402
 
 PATCH = (48, 64, 8)
 TRAINING_SHAPE = (12, 160, 128)
@@ -208,7 +208,7 @@ def test_only_held_out_phantoms_are_evaluated() -> None:
 
 
 def test_summary_counts_scans() -> None:
-    from training.semantic_eval import Case
+    from training.semantic.evaluate import Case
 
     report = summary([Case("a", {"disc": 0.8}), Case("b", {"disc": 0.6, "canal": 1.0})])
     assert report["disc"] == {"mean": 0.7, "worst": 0.6, "scans": 2.0}

@@ -15,16 +15,11 @@ from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
 from spineps_nipype.phantom import Anomalies, FieldOfView, draw_plan, generate  # noqa: E402
 from spineps_nipype.spine_segmentation.models import Role  # noqa: E402
 from spineps_nipype.spine_segmentation.names import DISC, ID_OF, VERTEBRA  # noqa: E402
-from training import spine_segmentation  # noqa: E402
-from training.real_scans import RealScan  # noqa: E402
-from training.slices_data import (  # noqa: E402
-    SHAPE,
-    SliceSamples,
-    real_slices,
-    spider_targets,
-)
-from training.slices_net import SliceNets, SmallUNet, rows_of_bytes, write_onnx  # noqa: E402
-from training.slices_phantom import (  # noqa: E402
+from training.common.real_scans import RealScan  # noqa: E402
+from training.spine_segmentation import recipe as spine_segmentation  # noqa: E402
+from training.spine_segmentation.evaluate import names_right  # noqa: E402
+from training.spine_segmentation.networks import SliceNets, SmallUNet, rows_of_bytes, write_onnx  # noqa: E402
+from training.spine_segmentation.phantom_slices import (  # noqa: E402
     CLASS_OF,
     IGNORED,
     sacral_body,
@@ -32,7 +27,12 @@ from training.slices_phantom import (  # noqa: E402
     targets,
     window,
 )
-from training.spine_segmentation_eval import names_right  # noqa: E402
+from training.spine_segmentation.samples import (  # noqa: E402
+    SHAPE,
+    SliceSamples,
+    real_slices,
+    spider_targets,
+)
 
 SPACING = (2.0, 2.0, 4.0)
 

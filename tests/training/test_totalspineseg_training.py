@@ -9,10 +9,11 @@ torch = pytest.importorskip("torch")
 
 from spineps_nipype.phantom import Anomalies, FieldOfView, generate  # noqa: E402
 from spineps_nipype.totalspineseg.profiles import DATASETS  # noqa: E402
-from training import semantic, totalspineseg  # noqa: E402
-from training.totalspineseg_data import CodedScan, TotalSpineSegSamples  # noqa: E402
-from training.totalspineseg_eval import discs_found, load_networks  # noqa: E402
-from training.totalspineseg_targets import (  # noqa: E402
+from training.semantic import recipe as semantic  # noqa: E402
+from training.totalspineseg import recipe as totalspineseg  # noqa: E402
+from training.totalspineseg.evaluate import discs_found, load_networks  # noqa: E402
+from training.totalspineseg.samples import CodedScan, TotalSpineSegSamples  # noqa: E402
+from training.totalspineseg.targets import (  # noqa: E402
     BONE_CODES,
     C1_CODES,
     CANAL,

@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training import nnunet  # noqa: E402
-from training.widening import widen  # noqa: E402
+from training.common import nnunet  # noqa: E402
+from training.semantic.widening import widen  # noqa: E402
 
 KERNELS = ((1, 3, 3), (3, 3, 3), (3, 3, 3))
 STRIDES = ((1, 1, 1), (1, 2, 2), (2, 2, 2))

@@ -1,0 +1,3 @@
+from training.instance.recipe import main
+
+raise SystemExit(main())

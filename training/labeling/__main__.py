@@ -1,0 +1,3 @@
+from training.labeling.recipe import main
+
+raise SystemExit(main())

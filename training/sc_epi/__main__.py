@@ -1,0 +1,3 @@
+from training.sc_epi.recipe import main
+
+raise SystemExit(main())

@@ -1,0 +1,3 @@
+from training.semantic.recipe import main
+
+raise SystemExit(main())

@@ -1,0 +1,3 @@
+from training.spine_segmentation.recipe import main
+
+raise SystemExit(main())

@@ -1,0 +1,3 @@
+from training.totalspineseg.recipe import main
+
+raise SystemExit(main())
