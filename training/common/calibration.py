@@ -1,7 +1,7 @@
-"""Thresholds of trained networks: what a loss that weighs labels makes too large or too small.
+"""Corrections of scores that a weighted loss has made too high or too low.
 
-A constant is added to the scores of a label before a network is written; it is a bias of the last
-layer, so that packages need no rule of their own.
+A constant is added to the score of a label before the network is written. It becomes part of the
+bias of the last layer, so that packages need no rule of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import copy
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def with_shifts(
@@ -21,9 +21,9 @@ def with_shifts(
     Parameters
     ----------
     layer
-        Last layer of `network`, one output for each name.
+        Last layer of `network`, with one output for each name.
     shifts
-        Name of an output to what is added to its score.
+        What is added to the score of an output, by its name.
 
     Raises
     ------
@@ -31,10 +31,12 @@ def with_shifts(
         If a name is not among the outputs.
     """
     unknown = sorted(set(shifts) - set(names))
-    if unknown or layer.bias is None or len(layer.bias) != len(names):  # type: ignore[arg-type]
+    if unknown or not isinstance(layer.bias, Tensor) or len(layer.bias) != len(names):
         raise ValueError(f"the last layer does not have the outputs {unknown or list(names)}")
     shifted, last = copy.deepcopy((network, layer))  # together: `last` stays part of `shifted`
     values = torch.tensor([shifts.get(name, 0.0) for name in names])
+    bias = last.bias
+    assert isinstance(bias, Tensor)
     with torch.no_grad():
-        last.bias += values.to(last.bias)  # type: ignore[operator,arg-type]
+        bias += values.to(bias)
     return shifted

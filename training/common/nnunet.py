@@ -1,7 +1,7 @@
-"""nnU-Net networks of the compact packages: their description, a fresh one, and the files.
+"""nnU-Net networks of the compact packages: description, construction and files.
 
-The files are what nnU-Net leaves after training, in a folder named after trainer, plans and
-configuration, and an `inference_config.json` beside them.
+The files are those that nnU-Net leaves after training, in a folder named after trainer, plans and
+configuration, with an `inference_config.json` beside them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ Sizes = Sequence[Sequence[int]]
 
 
 def architecture(features: Sequence[int], kernels: Sizes, strides: Sizes) -> dict[str, Any]:
-    """Description of a plain U-Net as `plans.json` has it: two convolutions a stage."""
+    """Description of a plain U-Net in the form of `plans.json`, two convolutions a stage.
+
+    Parameters
+    ----------
+    features
+        Channels of each stage, finest first.
+    kernels, strides
+        Sizes of the kernels and strides of each stage, in the axes of the network (z, y, x).
+    """
     stages = len(features)
     return {
         "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
@@ -47,7 +55,7 @@ def architecture(features: Sequence[int], kernels: Sizes, strides: Sizes) -> dic
 
 
 def build(description: Mapping[str, Any], channels: int, outputs: int) -> nn.Module:
-    """Fresh network of a description."""
+    """Untrained network of a description from `architecture`."""
     network = build_semantic_unet({"architecture": description}, channels, outputs, "training")
     return speed_up(network)
 
@@ -65,20 +73,20 @@ def write_package(
     name: str,
     region_order: Sequence[int] | None = None,
 ) -> None:
-    """Write the folder of the trainer inside `folder`, half precision.
+    """Write the folder of the trainer inside `folder`, weights in half precision.
 
     Parameters
     ----------
     patch, spacing
         In the axes of the network (z, y, x); voxels and mm.
     channels
-        Names of the input channels; ``noNorm`` is not normalised.
+        Names of the input channels; a channel called ``noNorm`` is not normalised.
     labels
         Name to class, or to the classes of a region.
     name
         Name of the data set.
     region_order
-        Class that each region paints, for networks of regions.
+        Class that each region writes, for networks whose outputs are regions.
     """
     home = folder / TRAINER_FOLDER
     write_semantic_package(
@@ -107,5 +115,7 @@ def write_package(
 
 
 def last_layer(network: nn.Module) -> nn.Module:
-    """The layer that gives the scores."""
-    return network.decoder.seg_layers[-1]  # type: ignore[union-attr,index,return-value]
+    """The layer that gives the scores at full resolution."""
+    layers = network.get_submodule("decoder.seg_layers")
+    assert isinstance(layers, nn.ModuleList)
+    return layers[-1]

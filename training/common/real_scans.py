@@ -1,6 +1,6 @@
-"""Real scans with masks, on the grid of the semantic model.
+"""Real scans with masks, on the grid of a model.
 
-A BIDS folder holds the images, `derivatives/manual` their masks (`*_dseg.nii.gz`). Scans are
+A BIDS folder holds the images, its `derivatives/manual` their masks (`*_dseg.nii.gz`). Scans are
 pre-processed as in the pipeline and kept in a cache folder.
 """
 
@@ -17,13 +17,14 @@ from spineps_nipype.core.images import load_image, load_mask
 from spineps_nipype.settings import PreprocessSettings
 from spineps_nipype.spineps.preprocess import preprocess_input
 
-HELD_OUT: Final = Path(__file__).parents[1].joinpath("heldout_spider.txt")
+HELD_OUT: Final = Path(__file__).parents[1] / "heldout_spider.txt"
 PIR: Final = ("P", "I", "R")
+"""Orientation of all arrays here."""
 
 
 @dataclass(frozen=True)
 class RealScan:
-    """Image (normalised, float32) and mask values, both (P, I, R) on the model grid."""
+    """Image (normalised, float32) and values of its mask, both (P, I, R) on a model grid."""
 
     subject: str
     image: np.ndarray
@@ -49,7 +50,17 @@ def scan_pairs(root: Path) -> list[tuple[str, Path, Path]]:
 
 
 def training_scans(root: Path, spacing: tuple[float, float, float], cache: Path) -> list[RealScan]:
-    """All scans whose subject is not held out."""
+    """All scans whose subject is not held out.
+
+    Parameters
+    ----------
+    root
+        BIDS folder with masks.
+    spacing
+        Grid of the model: P, I, R in mm.
+    cache
+        Folder for the prepared scans.
+    """
     held_out = held_out_subjects()
     return [
         load_scan(subject, image, mask, spacing, cache)
@@ -61,7 +72,7 @@ def training_scans(root: Path, spacing: tuple[float, float, float], cache: Path)
 def load_scan(
     subject: str, image: Path, mask: Path, spacing: tuple[float, float, float], cache: Path
 ) -> RealScan:
-    """One scan, from the cache when it is there."""
+    """One scan on the grid of a model, prepared once and then read from the cache."""
     stored = cache / f"{image.name.removesuffix('.nii.gz')}.npz"
     if not stored.exists():
         cache.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The training of the network that names sequences of vertebrae by form and look."""
+"""Training of a network that names sequences of vertebrae by form and look."""
 
 from __future__ import annotations
 
@@ -14,54 +14,44 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART
+from spineps_nipype.core.vertebra_form import FEATURES
 from spineps_nipype.models.networks.form_net import FormNet, Judgement
-from training.forms.looks import SCALE, changed_looks
+from training.forms.augmentation import STRONG, Strength, augment_forms
+from training.forms.looks import augment_looks
 from training.forms.plan_measures import MEASURES
 from training.forms.views import UNKNOWN, View
 
 BATCH: Final = 32
+"""Sequences in a batch."""
 LEARNING_RATE: Final = 2e-3
+WEIGHT_DECAY: Final = 0.05
 SMOOTHING: Final = 0.02
+"""Of the labels."""
 ABSENT: Final = -2
 """Class behind the end of a sequence."""
 ALONE_SHARE, MEASURES_SHARE = 0.3, 2.0
 """Weights in the loss of names without neighbours, and of estimated dimensions."""
 SMALL_ERROR: Final = 0.1
 """Standard deviations below which an error of an estimate counts as its square."""
+TINY: Final = 1e-3
+"""Added to standard deviations, so that constant columns can be divided by them."""
+LOG_EVERY: Final = 100
 WEIGHTS: Final = "network.pt"
 """What a run leaves in its folder."""
-
-Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Disturbance:
-    """How much the samples are changed.
-
-    Masks of networks other than the one that made the samples, as scanners and patients differ,
-    ask for strong changes; these cost precision where the network is known.
-
-    Parameters
-    ----------
-    true, made
-        Factor of what changes measures on true masks, and on masks that a network made.
-    scale
-        Standard deviation of the logarithm by which looks are scaled.
-    """
-
-    true: float = 1.0
-    made: float = 1.0
-    scale: float = SCALE
-
-
-STRONG: Final = Disturbance()
 
 
 def add_form_options(
     parser: argparse.ArgumentParser, *, phantoms: int, predicted: int, steps: int
 ) -> None:
-    """Add the options of both commands, with the defaults of a package."""
+    """Add the options of both commands, with the defaults of a recipe.
+
+    Parameters
+    ----------
+    phantoms
+        Phantoms that are measured on their true masks.
+    predicted
+        Phantoms that a network segments first.
+    """
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the measures; resumable"
     )
@@ -75,29 +65,6 @@ def add_form_options(
     parser.add_argument("--package", type=Path, required=True, help="package to add the result to")
 
 
-def changed(forms: Array, rng: np.random.Generator, strength: float = 1.0) -> Array:
-    """As from masks of a network: parts missing, sizes and places a little off."""
-    out = forms.copy()
-    parts = out[:, : OF_PART * len(GROUPS)].reshape(len(out), len(GROUPS), OF_PART)
-    seen = parts[..., :1] > 0
-    scale = strength * np.log(rng.uniform(0.9, 1.1))
-    # what is off differs from vertebra to vertebra, and in all vertebrae of a scan alike
-    noise = rng.normal(0, 1, parts.shape) * rng.uniform(0, 1.5)
-    noise += rng.normal(0, 1, parts.shape[1:]) * rng.uniform(0, 4)
-    noise *= strength * np.array([0, 0.08, 0.05, 0.05, 0.05, 0.03, 0.03, 0.05])
-    noise[:, 0] *= 0.6
-    parts += (noise + np.array([0, 3 * scale, 0, 0, 0, scale, scale, scale])) * seen
-    lost = rng.random((len(out), len(GROUPS))) < 0.05 * (rng.random() < 0.5)
-    lost |= rng.random(len(GROUPS)) < 0.12
-    lost[:, 0] = False
-    parts[lost] = 0
-    rest = out[:, OF_PART * len(GROUPS) :]
-    rest[:, :2] *= np.exp(scale + strength * rng.normal(0, 0.01, (len(out), 2)))
-    rest[:, 4:8] += strength * rng.normal(0, 0.03, (len(out), 4))
-    rest[:, 11] = np.log1p(np.expm1(rest[:, 11]) * rng.uniform(0.03, 1)) * (rng.random() < 0.93)
-    return out
-
-
 @dataclass(frozen=True)
 class Batch:
     """Sequences, padded to the longest."""
@@ -107,52 +74,70 @@ class Batch:
     classes: Tensor
     """`ABSENT` behind the end of a sequence."""
     measures: Tensor
-    """NaN where not known."""
+    """NaN where unknown."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """What a network learns from.
+
+    Parameters
+    ----------
+    true
+        Views of true masks.
+    predicted
+        Views of masks that a network made.
+    predicted_share
+        Share of sequences that are of `predicted`.
+    """
+
+    true: Sequence[View]
+    predicted: Sequence[View] = ()
+    predicted_share: float = 0.0
 
 
 def batches(
-    views: Sequence[View],
-    made: Sequence[View],
-    share: float,
-    rng: np.random.Generator,
-    size: int,
-    disturbance: Disturbance = STRONG,
+    views: Views, rng: np.random.Generator, size: int, strength: Strength = STRONG
 ) -> Iterator[Batch]:
-    """Endless batches."""
+    """Endless batches of `size` sequences."""
     while True:
         picked, forms = [], []
         for _ in range(size):
-            by_network = bool(made) and rng.random() < share
-            source = made if by_network else views
-            strength = disturbance.made if by_network else disturbance.true
+            by_network = bool(views.predicted) and rng.random() < views.predicted_share
+            source = views.predicted if by_network else views.true
+            factor = strength.predicted if by_network else strength.true
             picked.append(source[int(rng.integers(len(source)))])
-            forms.append(torch.from_numpy(changed(picked[-1].forms, rng, strength)))
+            forms.append(torch.from_numpy(augment_forms(picked[-1].forms, rng, factor)))
         yield Batch(
             pad_sequence(forms, True).float(),
-            changed_looks([v.looks for v in picked], rng, disturbance.scale),
+            augment_looks([v.looks for v in picked], rng, strength.look_scale),
             pad_sequence([torch.from_numpy(v.classes) for v in picked], True, ABSENT),
             pad_sequence([torch.from_numpy(v.measures) for v in picked], True, np.nan),
         )
 
 
 def fit(
-    views: Sequence[View],
-    made: Sequence[View],
+    views: Views,
     heads: Mapping[str, int],
     *,
     steps: int,
     seed: int,
-    share: float = 0.0,
     size: int = BATCH,
     init: Path | None = None,
-    disturbance: Disturbance = STRONG,
+    strength: Strength = STRONG,
 ) -> FormNet:
-    """Train on views of true masks and of masks that a network made, the latter a share.
+    """Train a network.
 
     Parameters
     ----------
+    heads
+        Outputs, and how many classes each has; the columns of `View.classes`.
+    size
+        Sequences in a batch.
     init
         Weights of another network, taken where name and shape agree.
+    strength
+        How strongly the views are augmented.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng((seed, 9))
@@ -161,58 +146,62 @@ def fit(
         own, given = network.state_dict(), torch.load(init, weights_only=True)
         fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
         network.load_state_dict(own | fitting)
-    every = np.concatenate([v.forms for v in views])
-    network.mean.copy_(torch.from_numpy(every.mean(0)))
-    network.deviation.copy_(torch.from_numpy(every.std(0) + 1e-3))
-    known = np.concatenate([v.measures for v in views])
-    usual = torch.from_numpy(np.stack([np.nanmean(known, 0), np.nanstd(known, 0) + 1e-3]))
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.05)
+    forms = np.concatenate([v.forms for v in views.true])
+    network.mean.copy_(torch.from_numpy(forms.mean(0)))
+    network.deviation.copy_(torch.from_numpy(forms.std(0) + TINY))
+    known = np.concatenate([v.measures for v in views.true])
+    usual = torch.from_numpy(np.stack([np.nanmean(known, 0), np.nanstd(known, 0) + TINY]))
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
     network.train()
-    for step, batch in enumerate(batches(views, made, share, rng, size, disturbance)):
+    for step, batch in enumerate(batches(views, rng, size, strength)):
         if step == steps:
             break
-        shown = (batch.classes[..., 0] != ABSENT).sum(1)
+        lengths = (batch.classes[..., 0] != ABSENT).sum(1)
         with torch.autocast("cpu", torch.bfloat16):
-            said = network.judged(batch.forms, batch.looks, shown)
-        loss = loss_of(said, batch, usual)
+            judgement = network.judged(batch.forms, batch.looks, lengths)
+        loss = loss_of(judgement, batch, usual)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        if step % 100 == 0:
-            named = batch.classes[..., 0] >= 0
-            first = next(iter(said.heads.values())).argmax(-1)
-            right = (first == batch.classes[..., 0])[named].float().mean()
-            print(
-                f"step {step} loss {float(loss.detach()):.3f} right {float(right):.3f}", flush=True
-            )
+        if step % LOG_EVERY == 0:
+            right = _share_right(judgement, batch)
+            print(f"step {step} loss {float(loss.detach()):.3f} right {right:.3f}", flush=True)
     return network.eval()
 
 
-def loss_of(said: Judgement, batch: Batch, usual: Tensor) -> Tensor:
+def _share_right(judgement: Judgement, batch: Batch) -> float:
+    """Share of known classes of the first head that are right."""
+    named = batch.classes[..., 0] >= 0
+    first = next(iter(judgement.heads.values())).argmax(-1)
+    return float((first == batch.classes[..., 0])[named].float().mean())
+
+
+def loss_of(judgement: Judgement, batch: Batch, usual: Tensor) -> Tensor:
     """Loss of all heads, of names without neighbours and of estimated dimensions.
 
     Parameters
     ----------
     usual
-        Mean and standard deviation of the dimensions.
+        Mean and standard deviation of the dimensions, shape (2, MEASURES).
     """
-    loss = ALONE_SHARE * _name_loss(said.alone, batch.classes[..., 0])
-    for k, logits in enumerate(said.heads.values()):
+    loss = ALONE_SHARE * _name_loss(judgement.alone, batch.classes[..., 0])
+    for k, logits in enumerate(judgement.heads.values()):
         loss = loss + _name_loss(logits, batch.classes[..., k])
     known = torch.isfinite(batch.measures)
     if not known.any():
         return loss
     target = (torch.nan_to_num(batch.measures) - usual[0]) / usual[1]
     error = functional.smooth_l1_loss(
-        said.measures.float()[known], target[known].float(), beta=SMALL_ERROR
+        judgement.measures.float()[known], target[known].float(), beta=SMALL_ERROR
     )
     return loss + MEASURES_SHARE * error
 
 
 def _name_loss(logits: Tensor, classes: Tensor) -> Tensor:
+    """Cross-entropy; unknown classes and what pads a sequence do not count."""
     return functional.cross_entropy(
         logits.float().flatten(0, 1),
         classes.flatten().clamp_min(UNKNOWN),
@@ -221,24 +210,20 @@ def _name_loss(logits: Tensor, classes: Tensor) -> Tensor:
     )
 
 
-def trained(
+def fit_and_save(
     options: argparse.Namespace,
-    views: Sequence[View],
-    made: Sequence[View],
+    views: Views,
     heads: Mapping[str, int],
-    share: float,
-    disturbance: Disturbance = STRONG,
+    strength: Strength = STRONG,
 ) -> FormNet:
-    """Train as the options of a command say, and keep the weights in its folder."""
+    """Train as the options of a command say, and save the weights in its folder."""
     network = fit(
         views,
-        made,
         heads,
         steps=options.steps,
         seed=options.seed,
-        share=share,
         init=options.init,
-        disturbance=disturbance,
+        strength=strength,
     )
     torch.save(network.state_dict(), options.out / WEIGHTS)
     return network

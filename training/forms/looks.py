@@ -1,4 +1,4 @@
-"""Looks of vertebrae in training: stored as bytes with a margin, and changed as scans differ."""
+"""Looks of vertebrae in training: stored as bytes with a margin, and augmented as scans differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARGIN: Final = 4
 STEP: Final = CLIPPED / 255
 """Brightness of one stored unit."""
 TURN, SCALE, SHIFT = 0.06, 0.05, 1.5
-"""Standard deviations: radians, logarithm, pixels."""
+"""Standard deviations of the augmentation: radians, logarithm, pixels."""
 UNSEEN: Final = 0.1
 """Share of sequences without any look."""
 
@@ -32,10 +32,10 @@ def stored_looks(
     return np.round(looks / STEP).astype(np.uint8)
 
 
-def changed_looks(
+def augment_looks(
     stored: Sequence[Array], rng: np.random.Generator, scale: float = SCALE
 ) -> Tensor:
-    """Looks of several sequences, each changed in its own way, padded to the longest.
+    """Looks of several sequences, each augmented in its own way, padded to the longest.
 
     Parameters
     ----------
@@ -50,11 +50,12 @@ def changed_looks(
     out = torch.zeros(len(stored), max(map(len, stored)), PLANES, DEPTH, HEIGHT)
     for place, looks in enumerate(stored):
         if rng.random() >= UNSEEN:
-            out[place, : len(looks)] = _changed(looks, rng, scale)
+            out[place, : len(looks)] = _augmented(looks, rng, scale)
     return out
 
 
-def _changed(stored: Array, rng: np.random.Generator, scale: float) -> Tensor:
+def _augmented(stored: Array, rng: np.random.Generator, scale: float) -> Tensor:
+    """Looks mirrored, moved, and with other contrast, brightness and noise."""
     looks = torch.from_numpy(stored).float() * STEP
     if rng.random() < 0.5:
         looks = looks.flip(1)
@@ -66,13 +67,13 @@ def _changed(stored: Array, rng: np.random.Generator, scale: float) -> Tensor:
 
 
 def _moved(looks: Tensor, rng: np.random.Generator, spread: float) -> Tensor:
-    """Turned, scaled and moved within the margin: all of a scan alike, and each a little."""
+    """Looks turned, scaled and moved within the margin: all of a scan alike, each a little."""
     count, _, depth, height = looks.shape
     angle = rng.normal(0, TURN, count)
     scale = np.exp(rng.normal(0, spread) + rng.normal(0, spread / 3, count))
     shift = rng.normal(0, SHIFT, 2) + rng.normal(0, SHIFT, (count, 2))
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    # from a place in the piece to one in the stored look, both from -1 to 1 (height, then depth)
+    # from a place in the result to one in the stored look, both from -1 to 1 (height, then depth)
     theta = np.empty((count, 2, 3))
     theta[:, 0, 0], theta[:, 0, 1] = cos * HEIGHT / height, -sin * DEPTH / height
     theta[:, 1, 0], theta[:, 1, 1] = sin * HEIGHT / depth, cos * DEPTH / depth

@@ -1,7 +1,7 @@
-"""Dimensions of the vertebrae of a phantom, which a network of forms and looks learns to tell.
+"""Dimensions of the vertebrae of a phantom, which a network of forms and looks learns to estimate.
 
-Lengths enter as logarithms. What the generator draws anew for every process stands with its mean,
-see `phantom.vertebra`.
+Lengths enter as logarithms. What the generator draws anew for every process is represented by its
+mean, see `phantom.vertebra`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Array = np.ndarray
 
 
 def plan_measures(plan: SpinePlan) -> dict[str, Array]:
-    """Measures of every vertebra and of S1, by name; what is not known is NaN."""
+    """Measures of every vertebra and of S1, by name; what is unknown is NaN."""
     found = {v.name: _measures(v, plan.size) for v in plan.vertebrae}
     last = plan.vertebrae[-1]
     sacrum = np.full(MEASURES, np.nan)
@@ -40,6 +40,7 @@ def plan_measures(plan: SpinePlan) -> dict[str, Array]:
 def _measures(vertebra: Vertebra, size: float) -> Array:
     mean, number, region = MEAN[vertebra.name], vertebra.number, vertebra.region
     low_lumbar = 0.75 if number >= 5 else 1.0
+    # means of what the generator draws, mm before the size of the spine
     transverse = {"C": 9.0, "T": 19.0 - 0.75 * min(number, 12), "L": 24.5 * low_lumbar}[region]
     tall = {"C": 4.2, "T": 4.6 if number < 11 else 6.8, "L": 10.25 * low_lumbar}[region]
     ribs = (1.0 if number <= 12 else RIB_OF_T13) if region == "T" else 0.0

@@ -1,4 +1,4 @@
-"""Views of vertebrae in sequence, measured and seen, from which names are learned."""
+"""Views of vertebrae in sequence, their forms and looks, from which names are learned."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ VIEWS: Final = 12
 PART_SIZE: Final = 50
 """Phantoms in one file of measures."""
 MIN_BODY_MM3: Final = 300.0
+"""A vertebra whose body shows less than this is not in the view."""
 UNKNOWN: Final = -1
-"""Class of what is no vertebra, or none that the truth shows: no part of the loss."""
+"""Class of pieces that are no vertebra or none that the truth shows; not part of the loss."""
 UNMEASURED: Final = np.full(MEASURES, np.nan)
 
 Array = np.ndarray
@@ -28,7 +29,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class View:
-    """Measures of the vertebrae in a view, and their classes."""
+    """What is measured of the vertebrae in a view, and their classes."""
 
     forms: Array
     """(vertebrae, FEATURES)"""
@@ -37,7 +38,7 @@ class View:
     looks: Array
     """(vertebrae, planes, depth, height) with margins, uint8, see `training.forms.looks`."""
     measures: Array
-    """(vertebrae, MEASURES), NaN where not known, see `training.forms.plan_measures`."""
+    """(vertebrae, MEASURES), NaN where unknown, see `training.forms.plan_measures`."""
 
 
 COLUMNS: Final = tuple(column.name for column in fields(View))
@@ -45,7 +46,7 @@ COLUMNS: Final = tuple(column.name for column in fields(View))
 
 @dataclass(frozen=True)
 class Masks:
-    """Both masks of a spine (P, I, R), its image, and what its vertebrae are."""
+    """Both masks of a spine (P, I, R), its image, and what is known of its vertebrae."""
 
     spine: Array
     vert: Array
@@ -55,51 +56,56 @@ class Masks:
     image: Array
     """Scan on the same grid."""
     measure: Callable[..., Array] = vertebra_forms
+    """Function of the forms, called like `core.vertebra_form.vertebra_forms`."""
     known: Mapping[int, Array] = field(default_factory=dict)
     """True dimensions of vertebrae by their label, see `training.forms.plan_measures`."""
 
     def extents(self) -> list[tuple[int, int]]:
         """First row of every body and the first row below it."""
         body = np.isin(self.spine, BODY_PARTS)
-        found = []
+        extents = []
         for label in self.classes:
             rows = np.flatnonzero((body & (self.vert == label)).any(axis=(0, 2)))
             if len(rows):
-                found.append((int(rows[0]), int(rows[-1]) + 1))
-        return found
+                extents.append((int(rows[0]), int(rows[-1]) + 1))
+        return extents
 
 
-def drawn_views(
+def draw_views(
     masks: Masks, rng: np.random.Generator, thin: float, count: int = VIEWS
 ) -> list[View]:
-    """The whole and some random parts.
+    """The whole spine and some random parts of it.
 
     Parameters
     ----------
     thin
         Share of parts that are thin slabs.
+    count
+        Number of views; those without a vertebra are left out.
     """
-    found = [measured(masks, slice(None), slice(None))]
+    views = [measure_view(masks, slice(None), slice(None))]
     extents = masks.extents()
     for _ in range(count - 1):
-        across = slab(masks, rng) if rng.random() < thin else slice(None)
-        found.append(measured(masks, rows(masks, extents, rng), across))
-    return [view for view in found if view is not None]
+        columns = _draw_slab(masks, rng) if rng.random() < thin else slice(None)
+        views.append(measure_view(masks, _draw_rows(masks, extents, rng), columns))
+    return [view for view in views if view is not None]
 
 
-def rows(masks: Masks, extents: Sequence[tuple[int, int]], rng: np.random.Generator) -> slice:
+def _draw_rows(
+    masks: Masks, extents: Sequence[tuple[int, int]], rng: np.random.Generator
+) -> slice:
     """Rows (I) that show some consecutive vertebrae and a little more."""
     count = min(int(rng.integers(3, 14)), len(extents))
     first = int(rng.integers(0, len(extents) - count + 1))
     step = masks.spacing[1]
     room = rng.uniform(0, 35, 2) / step
     low, high = extents[first][0] - room[0], extents[first + count - 1][1] + room[1]
-    if first + count == len(extents) and rng.random() < 0.7:
+    if first + count == len(extents) and rng.random() < 0.7:  # room for the sacrum
         high += rng.uniform(20, 60) / step
     return slice(max(int(low), 0), min(int(high), masks.spine.shape[1]))
 
 
-def slab(masks: Masks, rng: np.random.Generator) -> slice:
+def _draw_slab(masks: Masks, rng: np.random.Generator) -> slice:
     """Columns (R) near the middle of the bodies."""
     size, step = masks.spine.shape[2], masks.spacing[2]
     half = rng.uniform(6, 25) / step
@@ -107,23 +113,29 @@ def slab(masks: Masks, rng: np.random.Generator) -> slice:
     return slice(max(int(middle - half), 0), min(int(np.ceil(middle + half)) + 1, size))
 
 
-def measured(masks: Masks, i: slice, r: slice) -> View | None:
-    """Measures of a view; nothing without a vertebra."""
-    spine, vert = masks.spine[:, i, r], masks.vert[:, i, r]
+def measure_view(masks: Masks, rows: slice, columns: slice) -> View | None:
+    """Measure what a view shows; None without a vertebra.
+
+    Parameters
+    ----------
+    rows, columns
+        Of the view, along I and R.
+    """
+    spine, vert = masks.spine[:, rows, columns], masks.vert[:, rows, columns]
     bodies = np.where(np.isin(spine, BODY_PARTS), vert, 0)
     sizes = np.bincount(bodies.ravel(), minlength=256) * np.prod(masks.spacing)
     shown = [label for label in masks.classes if sizes[label] > MIN_BODY_MM3]
     if not shown:
         return None
     forms = masks.measure(spine, vert, shown, masks.spacing)
-    looks = stored_looks(masks.image[:, i, r], bodies, shown, masks.spacing)
+    looks = stored_looks(masks.image[:, rows, columns], bodies, shown, masks.spacing)
     classes = np.array([masks.classes[label] for label in shown])
     known = np.array([masks.known.get(label, UNMEASURED) for label in shown], np.float32)
     return View(forms.astype(np.float32), classes, looks, known)
 
 
-def called_after(numbers: Array, truth: Array) -> Array:
-    """Instances called what they overlap most, 0 where they overlap nothing.
+def label_by_overlap(numbers: Array, truth: Array) -> Array:
+    """Label of the truth that each instance overlaps most, 0 where it overlaps none.
 
     Parameters
     ----------
@@ -137,26 +149,52 @@ def called_after(numbers: Array, truth: Array) -> Array:
         votes = np.bincount(truth[numbers == number], minlength=2)[1:]
         if votes.any():
             table[number] = int(votes.argmax()) + 1
-    return table[numbers]
+    return np.asarray(table[numbers])
 
 
-def stored_views(
-    out: Path, phantoms: int, make: Callable[[int], list[View]], part: int = PART_SIZE
+def load_or_measure(
+    folder: Path, spines: int, measure: Callable[[int], list[View]], part: int = PART_SIZE
 ) -> list[View]:
-    """Views of so many phantoms, made from their number where they are not there yet."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Views of spines, measured where they are not stored yet.
+
+    Parameters
+    ----------
+    folder
+        Where the files are; a run that was stopped goes on after its last file.
+    spines
+        How many; rounded up to whole files.
+    measure
+        From the number of a spine to its views.
+    part
+        Spines in one file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     views = []
-    for start in range(0, phantoms, part):
-        path = out / f"forms-{start:05d}.npz"
+    for start in range(0, spines, part):
+        path = folder / f"forms-{start:05d}.npz"
         if not path.exists():
-            made = [v for k in range(start, start + part) for v in make(k)]
-            unfinished = path.with_suffix(".part.npz")
-            columns = {key: np.concatenate([getattr(v, key) for v in made]) for key in COLUMNS}
-            np.savez(unfinished, sizes=[len(v.forms) for v in made], **columns)
-            unfinished.replace(path)
-            print(f"{start + part} of {phantoms} spines measured", flush=True)
-        with np.load(path) as stored:
-            ends = np.cumsum(stored["sizes"])[:-1]
-            parts = (np.split(stored[key], ends) for key in COLUMNS)
-            views += [View(*row) for row in zip(*parts, strict=True)]
+            _save_views(path, [v for k in range(start, start + part) for v in measure(k)])
+            print(f"{start + part} of {spines} spines measured", flush=True)
+        views += _load_views(path)
     return views
+
+
+def _save_views(path: Path, views: Sequence[View]) -> None:
+    """Write the views of a file one after another, with the number of vertebrae in each."""
+    partial = path.with_suffix(".part.npz")
+    np.savez(
+        partial,
+        sizes=[len(view.forms) for view in views],
+        forms=np.concatenate([view.forms for view in views]),
+        classes=np.concatenate([view.classes for view in views]),
+        looks=np.concatenate([view.looks for view in views]),
+        measures=np.concatenate([view.measures for view in views]),
+    )
+    partial.replace(path)
+
+
+def _load_views(path: Path) -> list[View]:
+    with np.load(path) as stored:
+        ends = np.cumsum(stored["sizes"])[:-1]
+        columns = (np.split(stored[key], ends) for key in COLUMNS)
+        return [View(*row) for row in zip(*columns, strict=True)]

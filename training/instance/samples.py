@@ -1,13 +1,14 @@
 """Samples for the instance network: cut-outs of semantic masks around one vertebra.
 
-The network will be fed what a semantic network says, so the true masks are spoilt on purpose:
+In use the network gets the mask of a semantic network, so the true masks are corrupted on purpose:
 ragged borders, confused parts, holes, lost processes, bodies joined over a disc, thin slabs and
 windows that cut vertebrae.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -17,40 +18,54 @@ from spineps_nipype.models.config import DEFAULT_MAPPING
 from spineps_nipype.phantom import Phantom, generate
 from spineps_nipype.phantom.render import smooth_noise
 from spineps_nipype.phantom.tissues import MIRROR_PAIRS
-from training.common.loop import phantom_seed
+from training.common.loop import Batch
+from training.common.phantom_seeds import phantom_seed
 
 SPACING: Final = (2.0, 2.0, 2.0)
 """Model grid in P, I, R (mm). Fine enough that bodies survive the erosion that finds seeds."""
 CUTOUT: Final = (72, 80, 40)
 """Cut-out in voxels (144 x 160 x 80 mm): a lumbar vertebra and both its neighbours."""
 CHANNELS: Final = 11
+"""Values of the input, 0 among them."""
 ABOVE, CENTRE, BELOW = 1, 2, 3
+"""Classes of the target."""
 SAMPLES_PER_PHANTOM: Final = 14
 MIN_BODY_VOXELS: Final = 40
-"""A body that shows less than this is nobody's centre."""
+"""A body of which less is in view is not the centre of a sample."""
 
-_PARTS = np.array([label in anatomy.VERTEBRA_PARTS for label in range(256)])
-_INPUT = np.zeros(256, np.uint8)
+_IS_PART = np.array([label in anatomy.VERTEBRA_PARTS for label in range(256)])
+_INPUT_VALUE = np.zeros(256, np.uint8)
 for _label, _value in DEFAULT_MAPPING.items():
-    _INPUT[_label] = _value
-_SWAP = np.arange(256, dtype=np.uint8)
+    _INPUT_VALUE[_label] = _value
+_MIRRORED = np.arange(256, dtype=np.uint8)
 for _left, _right in MIRROR_PAIRS:
-    _SWAP[_left], _SWAP[_right] = _right, _left
+    _MIRRORED[_left], _MIRRORED[_right] = _right, _left
 
 Array = np.ndarray
 
 
 class LabelledSpine:
-    """A phantom's masks, with the nearest vertebra of every voxel.
+    """Masks of a phantom, with the nearest vertebra of every voxel.
 
-    ``owner`` lets false voxels (a disc taken for bone, say) be taught as part of the vertebra that
-    they touch.
+    With ``owner`` a false voxel of bone (in a disc, say) is taught as part of the vertebra that it
+    touches.
+
+    Parameters
+    ----------
+    spine, vert
+        Semantic and instance mask (P, I, R).
+    order
+        Numbers of the vertebrae from the top.
+    spacing
+        Voxel size, mm.
     """
 
-    def __init__(self, spine: Array, vert: Array, order: list[int], spacing: tuple[float, ...]):
+    def __init__(
+        self, spine: Array, vert: Array, order: list[int], spacing: Sequence[float]
+    ) -> None:
         self.spine, self.order = spine, order
         self.spacing = np.asarray(spacing)
-        part = _PARTS[spine] & (vert > 0) & (vert < 29) & (vert != anatomy.SACRUM)
+        part = _IS_PART[spine] & (vert > 0) & (vert < 29) & (vert != anatomy.SACRUM)
         nearest = distance_transform_edt(
             ~part, sampling=spacing, return_distances=False, return_indices=True
         )
@@ -63,13 +78,13 @@ class LabelledSpine:
         return cls(phantom.spine, phantom.vert, [anatomy.C1, *order], phantom.spacing)
 
 
-def make_group(seed: int, group: int) -> list[dict[str, Array]]:
+def make_group(seed: int, group: int) -> list[Batch]:
     """Training samples of one phantom."""
     rng = np.random.default_rng((seed, 2, group))
-    spacing = tuple(rng.uniform(1.7, 2.1, 3).tolist())
-    phantom = generate(phantom_seed(seed, group), spacing=spacing)  # type: ignore[arg-type]
+    p, i, r = rng.uniform(1.7, 2.1, 3).tolist()
+    phantom = generate(phantom_seed(seed, group), spacing=(p, i, r))
     spine = LabelledSpine.from_phantom(phantom)
-    samples: list[dict[str, Array]] = []
+    samples: list[Batch] = []
     while len(samples) < SAMPLES_PER_PHANTOM:
         vertebra = phantom.plan.vertebrae[int(rng.integers(len(phantom.plan.vertebrae)))]
         sample = draw_sample(spine, vertebra.label, np.array(phantom.centres[vertebra.name]), rng)
@@ -85,7 +100,7 @@ def draw_sample(
     rng: np.random.Generator,
     *,
     augment: bool = True,
-) -> dict[str, Array] | None:
+) -> Batch | None:
     """Cut-out around a vertebra, or None if its body is not in view.
 
     Parameters
@@ -93,17 +108,19 @@ def draw_sample(
     label
         The vertebra's number in the instance mask.
     centre
-        Of its body, in voxels of the masks.
+        Middle of its body, in voxels of the masks.
+    augment
+        Turn, scale and warp the masks, limit the view and corrupt the labels.
 
     Returns
     -------
     dict
-        ``x``: network input values, ``y``: 0 none, 1 above, 2 centre, 3 below; uint8, `CUTOUT`.
+        ``x``: values of the input, ``y``: 0 none, 1 above, 2 centre, 3 below; uint8, `CUTOUT`.
     """
-    semantic, owner = _gather(spine, centre, rng, augment=augment)
-    view = _view(rng) if augment else np.ones(CUTOUT, bool)
+    semantic, owner = _cut_out(spine, centre, rng, augment=augment)
+    view = _draw_view(rng) if augment else np.ones(CUTOUT, bool)
     if augment:
-        semantic = spoil(semantic, rng)
+        semantic = corrupt(semantic, rng)
     semantic = np.where(view, semantic, 0)
     body = (semantic == anatomy.CORPUS_BORDER) & (owner == label)
     if np.count_nonzero(body) < MIN_BODY_VOXELS:
@@ -114,18 +131,18 @@ def draw_sample(
         shift = shift + np.round(rng.normal(0, 0.8, 3)).astype(int)
     semantic, owner = _shifted(semantic, shift), _shifted(owner, shift)
     target = np.zeros(CUTOUT, np.uint8)
-    part = _PARTS[semantic]
+    part = _IS_PART[semantic]
     position = spine.order.index(label)
     for step, value in ((-1, ABOVE), (0, CENTRE), (1, BELOW)):
         if 0 <= position + step < len(spine.order):
             target[part & (owner == spine.order[position + step])] = value
-    return {"x": _INPUT[semantic], "y": target}
+    return {"x": _INPUT_VALUE[semantic], "y": target}
 
 
-def _gather(
+def _cut_out(
     spine: LabelledSpine, centre: Array, rng: np.random.Generator, *, augment: bool
 ) -> tuple[Array, Array]:
-    """Semantic labels and owners on a turned, scaled and warped cut-out grid."""
+    """Semantic labels and owners on the grid of a cut-out, which is turned, scaled and warped."""
     matrix = np.diag(np.asarray(SPACING) / spine.spacing)
     flip = False
     if augment:
@@ -133,11 +150,11 @@ def _gather(
         scale = rng.uniform(0.82, 1.2) * rng.uniform(0.94, 1.06, 3)
         matrix = np.diag(1 / spine.spacing) @ turn @ np.diag(np.asarray(SPACING) / scale)
         flip = bool(rng.random() < 0.5)
-        if flip:
+        if flip:  # left and right change places, and so do their labels below
             matrix[:, 2] *= -1
     grid = [np.arange(n, dtype=np.float32) - np.float32((n - 1) / 2) for n in CUTOUT]
     index, inside = [], np.ones(CUTOUT, bool)
-    rough = rng.uniform(0, 0.9) if augment else 0.0
+    roughness = rng.uniform(0, 0.9) if augment else 0.0  # ragged borders
     for axis in range(3):
         place = (
             np.float32(centre[axis])
@@ -145,15 +162,15 @@ def _gather(
             + np.float32(matrix[axis, 1]) * grid[1][None, :, None]
             + np.float32(matrix[axis, 2]) * grid[2][None, None, :]
         )
-        if rough:
-            place = place + np.float32(rough) * smooth_noise(CUTOUT, (3, 3, 3), rng)
+        if roughness:
+            place = place + np.float32(roughness) * smooth_noise(CUTOUT, (3, 3, 3), rng)
         nearest = np.rint(place).astype(np.int32)
         size = spine.spine.shape[axis]
         inside &= (nearest >= 0) & (nearest < size)
         index.append(np.clip(nearest, 0, size - 1))
     where = tuple(index)
     semantic = np.where(inside, spine.spine[where], 0)
-    return (_SWAP[semantic] if flip else semantic), spine.owner[where]
+    return (_MIRRORED[semantic] if flip else semantic), spine.owner[where]
 
 
 def _rotation(angles: Array) -> Array:
@@ -161,15 +178,15 @@ def _rotation(angles: Array) -> Array:
     matrix = np.eye(3)
     for axis, angle in enumerate(angles):
         a, b = (k for k in range(3) if k != axis)
-        one = np.eye(3)
-        one[a, a] = one[b, b] = np.cos(angle)
-        one[a, b], one[b, a] = -np.sin(angle), np.sin(angle)
-        matrix = matrix @ one
+        turn = np.eye(3)
+        turn[a, a] = turn[b, b] = np.cos(angle)
+        turn[a, b], turn[b, a] = -np.sin(angle), np.sin(angle)
+        matrix = matrix @ turn
     return matrix
 
 
-def _view(rng: np.random.Generator) -> Array:
-    """Mask of what the scan shows of the cut-out: slabs and cut windows."""
+def _draw_view(rng: np.random.Generator) -> Array:
+    """What the scan shows of the cut-out (bool): sagittal slabs, and windows that end nearby."""
     view = np.ones(CUTOUT, bool)
     if rng.random() < 0.5:  # sagittal slab, 10 to 60 mm
         width = int(rng.integers(5, 31))
@@ -180,22 +197,22 @@ def _view(rng: np.random.Generator) -> Array:
         i = np.arange(CUTOUT[1])
         edge = CUTOUT[1] / 2 + rng.uniform(-5, 30)
         view &= (i < edge if rng.random() < 0.5 else i >= CUTOUT[1] - edge)[None, :, None]
-    if rng.random() < 0.15:  # or close behind
+    if rng.random() < 0.15:  # or close behind the spine
         view[int(CUTOUT[0] / 2 + rng.uniform(5, 30)) :] = False
     return view
 
 
-def spoil(semantic: Array, rng: np.random.Generator) -> Array:
-    """Spoil a semantic mask the way segmentation networks do.
+def corrupt(semantic: Array, rng: np.random.Generator) -> Array:
+    """Corrupt a semantic mask in the way that segmentation networks fail.
 
     Parameters
     ----------
     semantic
-        Labels; the array is not changed.
+        Labels (P, I, R); the array is not changed.
     """
     out = semantic.copy()
     shape = semantic.shape
-    if rng.random() < 0.3:  # end plates taken for what lies beside them
+    if rng.random() < 0.3:  # endplates taken for what lies beside them
         out[out == anatomy.ENDPLATE] = rng.choice([anatomy.CORPUS_BORDER, anatomy.DISC])
     patchy = smooth_noise(shape, (4, 4, 3), rng)
     if rng.random() < 0.35:  # bodies joined over the disc, in places
@@ -203,27 +220,27 @@ def spoil(semantic: Array, rng: np.random.Generator) -> Array:
         out[bridge & (patchy > rng.uniform(0.8, 2.2))] = anatomy.CORPUS_BORDER
     posterior = (out >= anatomy.ARCUS) & (out <= anatomy.ARTICULAR_INFERIOR_RIGHT)
     other = smooth_noise(shape, (4, 4, 3), rng)
-    if rng.random() < 0.6:  # parts confused
+    if rng.random() < 0.6:  # parts confused, in places
         wrong = rng.integers(anatomy.ARCUS, anatomy.ARTICULAR_INFERIOR_RIGHT + 1)
         out[posterior & (other > rng.uniform(0.6, 2.0))] = wrong
-    if rng.random() < 0.15:
+    if rng.random() < 0.15:  # all of them taken for the arch
         out[posterior] = anatomy.ARCUS
-    if rng.random() < 0.4:  # holes
+    if rng.random() < 0.4:  # holes, bodies left whole
         out[(patchy < -rng.uniform(1.0, 2.4)) & (out != anatomy.CORPUS_BORDER)] = 0
-    if rng.random() < 0.25:
+    if rng.random() < 0.25:  # holes anywhere
         out[patchy < -rng.uniform(1.6, 2.6)] = 0
     for label in range(anatomy.ARCUS, anatomy.ARTICULAR_INFERIOR_RIGHT + 1):
         if rng.random() < 0.06:  # a part not found at all
             out[out == label] = 0
     if rng.random() < 0.4:  # false bone beside true bone
-        grow = np.roll(out, int(rng.choice([-1, 1])), int(rng.integers(0, 3)))
-        add = (out == 0) & (grow > 0) & (other < rng.uniform(-1.5, 0))
-        out[add] = grow[add]
+        beside = np.roll(out, int(rng.choice([-1, 1])), int(rng.integers(0, 3)))
+        added = (out == 0) & (beside > 0) & (other < rng.uniform(-1.5, 0))
+        out[added] = beside[added]
     return out
 
 
 def _shifted(array: Array, shift: Array) -> Array:
-    """Array moved by whole voxels, zeros coming in."""
+    """Array moved by whole voxels; zeros move in."""
     out = np.zeros_like(array)
     source, target = [], []
     for step, size in zip(shift.tolist(), array.shape, strict=True):
@@ -231,11 +248,3 @@ def _shifted(array: Array, shift: Array) -> Array:
         target.append(slice(max(-step, 0), size + min(-step, 0)))
     out[tuple(target)] = array[tuple(source)]
     return out
-
-
-def as_tensors(batch: dict[str, Any]) -> tuple[Any, Any]:
-    """One-hot input (float) and target (long) of a batch."""
-    from torch.nn import functional
-
-    x = functional.one_hot(batch["x"].long(), CHANNELS).movedim(-1, 1).float()
-    return x, batch["y"].long()

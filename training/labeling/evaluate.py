@@ -1,7 +1,9 @@
-"""Evaluation of a labelling package with the pipeline's own patches and path search.
+"""Evaluate a labelling package with the pipeline's own patches and path search.
 
-``python -m training.labeling.evaluate PACKAGE --phantoms 100`` names the vertebrae of held-out
-phantoms (T2w, true masks) in whole spines and in views of some vertebrae.
+    python -m training.labeling.evaluate PACKAGE --phantoms 100
+
+The vertebrae of held-out phantoms (T2w, true masks) are named in whole spines and in views of some
+vertebrae.
 """
 
 from __future__ import annotations
@@ -27,10 +29,14 @@ from spineps_nipype.spineps.labeling import label_vertebrae
 COUNTS: Final = (None, 8, 5)
 """Vertebrae wholly in view; None is the whole spine."""
 MARGIN_MM: Final = (2.0, 20.0)
-"""Room above and below them."""
+"""Least and largest room above and below them."""
+MIN_BODY_MM3: Final = 300.0
+"""A vertebra whose body shows less than this is not named."""
+FIRST_NUMBER: Final = 2
+"""Number of the uppermost vertebra in a mask without names."""
 
 
-def evaluate(
+def evaluate_views(
     network: LabelingModel,
     seeds: Sequence[int],
     counts: Sequence[int | None] = COUNTS,
@@ -65,7 +71,15 @@ def evaluate(
 def name_view(
     phantom: Phantom, image: np.ndarray, rows: slice, network: LabelingModel
 ) -> list[bool]:
-    """For every vertebra in view, cranial to caudal, whether its name is right."""
+    """For every vertebra in view, cranial to caudal, whether its name is right.
+
+    Parameters
+    ----------
+    image
+        Grey values on the grid of the phantom.
+    rows
+        Rows (I) in view.
+    """
     spine, truth = phantom.spine[:, rows].copy(), phantom.vert[:, rows]
     # the pipeline's MR models do not know C1
     spine[truth == anatomy.C1] = 0
@@ -74,11 +88,11 @@ def name_view(
     order = [
         v.label
         for v in phantom.plan.vertebrae
-        if np.count_nonzero(bodies & (truth == v.label)) * np.prod(phantom.spacing) > 300
+        if np.count_nonzero(bodies & (truth == v.label)) * np.prod(phantom.spacing) > MIN_BODY_MM3
     ]
     numbers = np.zeros(256, np.uint8)
     for place, label in enumerate(order):
-        numbers[label] = place + 2
+        numbers[label] = place + FIRST_NUMBER
     vert = np.where(part, numbers[truth], 0).astype(np.uint8)
     spine_nii, vert_nii = (NII(to_nii(phantom, x, mask=True), seg=True) for x in (spine, vert))
     grey = NII(to_nii(phantom, image[:, rows], mask=False), seg=False)
@@ -92,7 +106,7 @@ def name_view(
         c1_enabled=False,
     )
     table = {row["number"]: row["label"] for row in labelled.table}
-    return [table.get(place + 2) == label for place, label in enumerate(order)]
+    return [table.get(place + FIRST_NUMBER) == label for place, label in enumerate(order)]
 
 
 def _rows(phantom: Phantom, count: int | None, rng: np.random.Generator) -> slice:
@@ -102,7 +116,7 @@ def _rows(phantom: Phantom, count: int | None, rng: np.random.Generator) -> slic
     vertebrae = phantom.plan.vertebrae
     first = int(rng.integers(0, len(vertebrae) - count + 1))
     step = phantom.spacing[1]
-    ends = [
+    ends = [  # upper edge of the first body, lower edge of the last
         phantom.centres[vertebrae[k].name][1] + side * vertebrae[k].height / 2 / step
         for k, side in ((first, -1), (first + count - 1, 1))
     ]
@@ -121,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--contrast", default="T2w")
     options = parser.parse_args(arguments)
     network = load_labeling(load_package(options.package))
-    figures = evaluate(network, range(options.phantoms), contrast=options.contrast)
+    figures = evaluate_views(network, range(options.phantoms), contrast=options.contrast)
     print(json.dumps(figures, indent=2))
     return 0
 

@@ -1,35 +1,25 @@
-"""Train the labelling network: ``python -m training.labeling --out DIR --seed N``.
-
-A small DenseNet names vertebrae in patches of phantoms, and of real lumbar scans whose lowest
-vertebra is known to be L5. Ends with an evaluation on held-out
-phantoms (``report.json``): whole spines, 8 and 5 vertebrae in view; and the package in
-``DIR/package``.
-"""
+"""The compact labelling network: what it is, what it learns from its samples, its package."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spineps_nipype.models.loading import load_labeling
+from spineps_nipype.models.export import write_labeling_package
 from spineps_nipype.models.networks.classifier import VertebraClassifier
 from spineps_nipype.models.networks.densenet import DenseNet
-from spineps_nipype.models.package import load_package
 from spineps_nipype.phantom import generate, render
-from training.common.loop import load_average, train
-from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
-from training.common.spider_masks import LabelingSamples, named_scans
-from training.labeling import evaluate as labeling_eval
-from training.labeling.package import write_labeling
+from training.common.package_config import package_config
 from training.labeling.samples import (
     HEADS,
+    PATCH,
+    SPACING,
     draw_window,
     named_phantom,
     view_patches,
@@ -37,31 +27,45 @@ from training.labeling.samples import (
 
 BLOCKS: Final = (4, 8, 12)
 GROWTH, FIRST, BOTTLENECK = 24, 32, 64
+"""Layers of each dense block, and widths of the DenseNet."""
 WEIGHTS: Final = {"VERT": 1.0, "REGION": 0.3, "VERTREL": 0.7, "FULLYVISIBLE": 0.3}
 """Share of every head in the loss."""
 SMOOTHING: Final = 0.05
+"""Of the labels of all heads."""
 EVALUATION_SPACING: Final = (1.5, 1.5, 2.0)
+"""Of held-out phantoms: P, I, R in mm."""
+EVALUATION_VIEWS: Final = 2
+"""Views of each of them."""
+CONFIG: Final = package_config(
+    log_name="Compact labelling",
+    modality=["T2w", "T1w", "CT"],
+    acquisition="sag",
+    modeltype="classifier",
+    resolution_range=SPACING,
+    cutout_size=list(PATCH),
+    anomaly_cost=1.0,
+    sacrum_cost=1.6,
+)
 
 
-def make_network() -> VertebraClassifier:
-    """The network before training."""
+def build_network() -> VertebraClassifier:
+    """Untrained network."""
     net = DenseNet(BLOCKS, growth=GROWTH, first=FIRST, bottleneck=BOTTLENECK)
     return VertebraClassifier(net, HEADS, hidden=True)
 
 
 def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Weighted cross entropies of the heads; neighbouring names are half right."""
+    """Weighted cross-entropies of the heads, and the share of right names."""
     x = batch["x"].contiguous(memory_format=torch.channels_last_3d)
     logits = network(x)
-    total, parts = torch.zeros((), device=x.device), {}
+    total = torch.zeros((), device=x.device)
     for head, weight in WEIGHTS.items():
         value = functional.cross_entropy(
             logits[head].float(), batch[head], label_smoothing=SMOOTHING
         )
         total = total + weight * value
     right = (logits["VERT"].argmax(1) == batch["VERT"]).float().mean()
-    parts["vert"] = float(right)
-    return total, parts
+    return total, {"vert": float(right)}
 
 
 @torch.inference_mode()
@@ -72,10 +76,11 @@ def predict(network: nn.Module, patches: np.ndarray) -> dict[str, np.ndarray]:
     return {head: value.float().softmax(1).cpu().numpy() for head, value in logits.items()}
 
 
-def evaluate(network: nn.Module, seeds: Sequence[int]) -> dict[str, float]:
+def evaluate_patches(network: nn.Module, seeds: Sequence[int]) -> float:
     """Share of patches of held-out phantoms in which the likeliest class is right.
 
-    A quick look while training; `labeling_eval` judges the package in the pipeline.
+    A quick look during training; `training.labeling.evaluate` judges the package as the pipeline
+    uses it.
     """
     network.eval()
     right: list[float] = []
@@ -83,48 +88,30 @@ def evaluate(network: nn.Module, seeds: Sequence[int]) -> dict[str, float]:
         rng = np.random.default_rng((seed, 8))
         phantom = generate(seed, spacing=EVALUATION_SPACING)
         spine = named_phantom(phantom, render(phantom, seed=seed))
-        for _ in range(2):
+        for _ in range(EVALUATION_VIEWS):
             patches = view_patches(spine, draw_window(spine, rng))
             scores = predict(network, np.stack([sample["x"] for sample in patches]))
             truth = np.array([sample["VERT"] for sample in patches])
             right.append(float((scores["VERT"].argmax(1) == truth).mean()))
-    return {"held_out": float(np.mean(right))}
+    return float(np.mean(right))
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.labeling", description=__doc__)
-    add_loop_options(parser, steps=3000, batch_size=16, learning_rate=2e-3)
-    add_real_scans(parser)
-    parser.add_argument("--evaluate", type=int, default=50, help="held-out phantoms at the end")
-    return parser.parse_args(arguments)
+def write_package(folder: Path, network: nn.Module, score: float) -> None:
+    """Write the package in the layout of SPINEPS; older checkpoints in the folder are removed.
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, evaluate, write the package."""
-    options = parse(arguments)
-    set_up(options)
-    network: nn.Module = make_network()
-    if options.steps:
-        network = train(
-            network,
-            loss,
-            LabelingSamples(tuple(named_scans(options.real)) if options.real else ()),
-            loop_options(options, bf16=options.device != "cpu"),
-            evaluate=lambda net: evaluate(net, range(900, 906)),
-            evaluate_every=500,
-        )
-    else:
-        network = load_average(options.out / "last.pt", network)
-    package = options.out / "package"
-    write_labeling(package, network, evaluate(network, range(900, 910))["held_out"])
-    report: dict[str, Any] = {
-        "training": {key: str(value) for key, value in vars(options).items()},
-        "phantoms": options.evaluate,
-        "held out": labeling_eval.evaluate(
-            load_labeling(load_package(package)), range(options.evaluate)
-        ),
-    }
-    (options.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(json.dumps(report, indent=2))
-    return 0
+    Parameters
+    ----------
+    score
+        Share of right names, for the name of the file.
+    """
+    for old in folder.glob("*-weights.ckpt"):
+        old.unlink()
+    write_labeling_package(
+        folder,
+        network,
+        config=CONFIG,
+        heads=HEADS,
+        final_size=PATCH,
+        data_name="phantoms",
+        score=score,
+    )

@@ -1,8 +1,8 @@
-"""Evaluation of an EPI cord package with the pipeline's own functions, on the input grid.
+"""Evaluate an EPI cord package with the pipeline's own functions, on the grid of the scan.
 
     python -m training.sc_epi.evaluate PACKAGE --phantoms 20 --real EPI.nii.gz --out DIR
 
-Phantoms have seeds that training never draws. A real scan has no mask here: it is drawn.
+Phantoms have seeds that training never draws. Real scans have no masks: the result is drawn.
 """
 
 from __future__ import annotations
@@ -30,10 +30,16 @@ from spineps_nipype.sc_epi.model import EpiPackage, load_epi_package
 from spineps_nipype.sc_epi.segment import segment_epi
 from spineps_nipype.sc_epi.settings import EpiSegSettings
 from spineps_nipype.sc_epi.volumes import load_epi
-from training.common.loop import HELD_OUT_SEEDS
-from training.semantic.evaluate import Case, summary, write_table
+from training.common.dice import Case, Groups, overlap, summary, write_results
+from training.common.options import add_threads
+from training.common.phantom_seeds import require_held_out
 
 VIEWS: Final = {"cervical": ("C3", "C7"), "thoracic": ("T2", "T6")}
+"""Uppermost and lowest vertebra in view."""
+GROUPS: Final[Groups] = {"cord": ((CORD,), (1,))}
+RAS: Final = ("R", "A", "S")
+COLUMNS: Final = 8
+"""Slices beside each other in a picture."""
 
 Array = np.ndarray
 
@@ -55,29 +61,25 @@ def phantom_cases(segmenter: EpiSegmenter, seeds: Sequence[int], view: str) -> I
     """Held-out phantoms as echo-planar stacks of thick axial slices."""
     top, bottom = VIEWS[view]
     for seed in seeds:
-        if seed not in HELD_OUT_SEEDS:
-            raise ValueError(f"phantom {seed} is not held out")
+        require_held_out(seed)
         rng = np.random.default_rng((seed, 8))
         pixel = float(rng.uniform(0.9, 1.2))
         fov = FieldOfView(top=top, bottom=bottom, width=float(rng.uniform(70, 130)))
         phantom = generate(seed, spacing=(pixel, float(rng.uniform(3, 6)), pixel), fov=fov)
-        shift = row_shift(phantom.tissue.shape[1], rng)  # of image and mask alike
+        shift = row_shift(phantom.tissue.shape[1], rng)  # distortion of image and mask alike
         phantom = replace(phantom, tissue=displace(phantom.tissue, shift))
         grey = render(phantom, contrast="EPI", seed=seed, displaced=False)
         image = NII(to_nii(phantom, grey, mask=False), False)
-        truth, guess = displace(phantom.spine, shift) == CORD, segmenter(image) > 0
-        both = 2 * int(np.count_nonzero(truth & guess))
-        dice = both / max(int(np.count_nonzero(truth)) + int(np.count_nonzero(guess)), 1)
-        print(view, seed, round(dice, 3), flush=True)
-        yield Case(f"{view}-{seed:03d}", {"cord": dice})
+        scores = overlap(displace(phantom.spine, shift), segmenter(image), GROUPS)
+        print(view, seed, {name: round(dice, 3) for name, dice in scores.items()}, flush=True)
+        yield Case(f"{view}-{seed:03d}", scores)
 
 
 def draw(image: NII, mask: Array, path: Path) -> None:
-    """Axial slices with the outline of the mask."""
-    grey = image.reorient(("R", "A", "S"))
-    outline = image.set_array(mask.astype(np.uint8), seg=True).reorient(("R", "A", "S"))
-    values, cord = grey.get_array(), outline.get_array()
-    columns = min(values.shape[2], 8)
+    """Draw all axial slices with the outline of the mask."""
+    values = image.reorient(RAS).get_array()
+    cord = image.set_array(mask.astype(np.uint8), seg=True).reorient(RAS).get_array()
+    columns = min(values.shape[2], COLUMNS)
     rows = -(-values.shape[2] // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(2.5 * columns, 2.5 * rows), squeeze=False)
     for axis in axes.flat:
@@ -97,10 +99,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         prog="python -m training.sc_epi.evaluate", description=__doc__
     )
     parser.add_argument("package", type=Path)
-    parser.add_argument("--phantoms", type=int, default=20, help="held-out phantoms a view")
+    parser.add_argument("--phantoms", type=int, default=20, help="held-out phantoms for each view")
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="scans to draw")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True, help="folder of tables and pictures")
+    add_threads(parser)
     return parser.parse_args(arguments)
 
 
@@ -115,10 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(path.name, int((mask > 0).sum()), "voxels", flush=True)
         draw(image, mask, options.out / f"{path.name.partition('.')[0]}.png")
     cases = {view: list(phantom_cases(segmenter, range(options.phantoms), view)) for view in VIEWS}
-    write_table(options.out / "scans.tsv", cases)
     report = {view: summary(members) for view, members in cases.items()}
     print(json.dumps(report, indent=1))
-    (options.out / "summary.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_results(options.out, cases, report)
     return 0
 
 

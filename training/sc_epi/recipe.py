@@ -1,53 +1,40 @@
-"""Train the compact EPI cord network on phantoms and write its package.
-
-    python -m training.sc_epi --out runs/sc_epi --seed 0
-
-The same command goes on from the last checkpoint.
-"""
+"""The compact EPI cord network: what it is, what it learns from its samples, its package."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.common.loop import train
-from training.common.nnunet import architecture, build, write_package
-from training.common.options import add_loop_options, loop_options, set_up
-from training.sc_epi.samples import PATCH, SPACING, EpiSamples
+from training.common import nnunet
+from training.common.package_config import package_config
+from training.sc_epi.samples import PATCH, SPACING
 
-ARCHITECTURE: Final = architecture(
+ARCHITECTURE: Final = nnunet.architecture(
     features=(8, 16, 32, 48, 48),
     kernels=((1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)),
     strides=((1, 1, 1), (1, 2, 2), (1, 2, 2), (1, 2, 2), (1, 2, 2)),
 )
-CONFIG: Final[dict[str, Any]] = {
-    "log_name": "spineps-nipype compact EPI cord (not a release of EPISeg)",
-    "modality": ["T2w"],
-    "acquisition": "ax",
-    "modeltype": "nnunet",
-    "model_expected_orientation": ["R", "A", "S"],
-    "available_folds": 1,
-    "inference_augmentation": False,
-    "resolution_range": [1.0, 1.0, 1.0],
-    "default_step_size": 0.5,
-    "labels": {},
-    "expected_inputs": ["img"],
-    "shrink_tile": True,
-}
+CONFIG: Final = package_config(
+    log_name="spineps-nipype compact EPI cord (not a release of EPISeg)",
+    modality=["T2w"],
+    acquisition="ax",
+    orientation=("R", "A", "S"),
+    resolution_range=[1.0, 1.0, 1.0],
+    shrink_tile=True,
+)
 CORD_WEIGHT: Final = 1.0
+"""Of the cord in the cross-entropy; the background has 1."""
 SMOOTH: Final = 10.0
 """Voxels added to both sides of the Dice ratio."""
 
 
 def build_network() -> nn.Module:
-    """Fresh network."""
-    return build(ARCHITECTURE, channels=1, outputs=2)
+    """Untrained network."""
+    return nnunet.build(ARCHITECTURE, channels=1, outputs=2)
 
 
 def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
@@ -62,9 +49,9 @@ def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str
     return entropy + dice, {"entropy": float(entropy.detach()), "dice": float(dice.detach())}
 
 
-def write(folder: Path, network: nn.Module) -> None:
-    """Package in the layout of the release: folder of a trainer inside."""
-    write_package(
+def write_package(folder: Path, network: nn.Module) -> None:
+    """Write the package in the layout of the release: the folder of a trainer inside `folder`."""
+    nnunet.write_package(
         folder,
         network,
         config=CONFIG,
@@ -75,24 +62,3 @@ def write(folder: Path, network: nn.Module) -> None:
         labels={"background": 0, "sc": 1},
         name="Dataset000_CompactEpiCord",
     )
-
-
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.sc_epi", description=__doc__)
-    add_loop_options(parser, steps=4500, batch_size=2, learning_rate=3e-3)
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train and write the package."""
-    options = parse(arguments)
-    set_up(options)
-    network = train(
-        build_network(),
-        loss,
-        EpiSamples(),
-        loop_options(options, log_every=50),
-    )
-    write(options.out / "package", network)
-    return 0

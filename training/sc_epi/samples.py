@@ -16,7 +16,8 @@ from spineps_nipype.core.anatomy import CORD
 from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate
 from spineps_nipype.phantom.render import displace, render_tissue, row_shift, smooth_noise
 from spineps_nipype.phantom.tissues import label_table
-from training.common.loop import Batch, phantom_seed
+from training.common.loop import Batch
+from training.common.phantom_seeds import phantom_seed
 
 SPACING: Final = (5.0, 1.0, 1.0)
 """Voxel size in S, A, R (mm)."""
@@ -27,7 +28,9 @@ SAMPLES: Final = 16
 CONTRASTS: Final = ("EPI", "T2w", "random")
 CONTRAST_SHARES: Final = (0.75, 0.1, 0.15)
 CERVICAL_SHARE: Final = 0.55
+"""Share of phantoms that show the neck; the others show the chest."""
 NEAR_THE_CORD: Final = 0.75
+"""Share of slabs around the cord."""
 REPEATED: Final = 0.3
 """Share of slabs with gaps between the slices: the grid of the model then repeats them."""
 
@@ -54,10 +57,10 @@ class EpiSamples:
 
     def _sample(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
         tissue = phantom.tissue
-        places = _places(self.patch, _centre(phantom.spine == CORD, rng), rng)
-        inside = map_coordinates(np.ones(tissue.shape, np.uint8), places, order=0, cval=0) > 0
-        tissue = map_coordinates(tissue, places, order=0, cval=0)  # axes P, I, R
-        if rng.random() < 0.5:  # the cord has no side
+        grid = _slab_grid(self.patch, _centre(phantom.spine == CORD, rng), rng)
+        inside = map_coordinates(np.ones(tissue.shape, np.uint8), grid, order=0, cval=0) > 0
+        tissue = map_coordinates(tissue, grid, order=0, cval=0)  # axes P, I, R
+        if rng.random() < 0.5:  # the cord looks the same from both sides
             tissue, inside = tissue[..., ::-1], inside[..., ::-1]
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
         if contrast == "EPI":  # the cord moves with the image
@@ -65,10 +68,10 @@ class EpiSamples:
         image = render_tissue(tissue, phantom.spacing, rng, contrast=contrast, displaced=False)
         cord = label_table()[tissue] == CORD
         if rng.random() < 0.5:
-            image = _spots(image, label_table()[tissue] == 0, rng)
+            image = _add_vessels(image, label_table()[tissue] == 0, rng)
         image[~inside] = 0
         if rng.random() < 0.4:
-            image = _ghosted(image, rng)
+            image = _add_ghost(image, rng)
         if rng.random() < 0.3:
             image = gaussian_filter(image, (rng.uniform(0, 0.9), 0, rng.uniform(0, 0.9)))
         image, cord = upright(image), upright(cord & inside)
@@ -106,14 +109,14 @@ def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
 
 def _centre(cord: Array, rng: np.random.Generator) -> list[float]:
     """Middle of a slab (P, I, R), mostly around the cord."""
-    rows = np.argwhere(cord)
-    if len(rows) and rng.random() < NEAR_THE_CORD:
-        p, i, r = rows[int(rng.integers(len(rows)))]
+    voxels = np.argwhere(cord)
+    if len(voxels) and rng.random() < NEAR_THE_CORD:
+        p, i, r = voxels[int(rng.integers(len(voxels)))]
         return [p + rng.normal(0, 12), i + rng.uniform(-3, 3), r + rng.normal(0, 12)]
     return [float(rng.uniform(0, n - 1)) for n in cord.shape]
 
 
-def _places(
+def _slab_grid(
     patch: tuple[int, int, int], centre: list[float], rng: np.random.Generator
 ) -> list[Array]:
     """Voxel coordinates (P, I, R) of a slab, turned and scaled within its slices."""
@@ -132,7 +135,7 @@ def _places(
     ]
 
 
-def _spots(image: Array, background: Array, rng: np.random.Generator) -> Array:
+def _add_vessels(image: Array, background: Array, rng: np.random.Generator) -> Array:
     """Bright vessels and dark streaks among the muscles, of which real necks are full."""
     low, high = np.quantile(image, (0.05, 0.999))
     for _ in range(int(rng.integers(1, 4))):
@@ -144,7 +147,7 @@ def _spots(image: Array, background: Array, rng: np.random.Generator) -> Array:
     return image
 
 
-def _ghosted(image: Array, rng: np.random.Generator) -> Array:
-    """Faint copy shifted along the phase direction (P), as echo-planar images have it."""
+def _add_ghost(image: Array, rng: np.random.Generator) -> Array:
+    """Faint copy, shifted by half the image along the phase direction (P), as EPI has it."""
     shift = image.shape[0] // 2 + int(rng.integers(-4, 5))
-    return image + rng.uniform(0.02, 0.15) * np.roll(image, shift, axis=0)
+    return np.asarray(image + rng.uniform(0.02, 0.15) * np.roll(image, shift, axis=0))

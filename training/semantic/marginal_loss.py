@@ -1,8 +1,8 @@
-"""Loss over sets of labels: a mask that joins several labels teaches what it knows.
+"""Marginal loss: a mask that joins several labels teaches the network as much as it tells.
 
 A target voxel carries a code. Codes 0 to 14 are single classes (background and the 14 labels of
-`MR_LABELS`); further codes stand for "one of these classes". The probability of a set is the sum
-over its classes.
+`MR_LABELS`); further codes stand for "one of these classes". The probability of such a set is the
+sum over its classes.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ SPIDER_SETS: Final[Mapping[int, tuple[int, ...]]] = {
     2: (DISC,),
     3: (CORD, CANAL),
 }
-"""What the values of a SPIDER mask may be; between its discs and bodies is a gap for endplates."""
+"""Labels that each value of a SPIDER mask may stand for. Its background may be an endplate, as
+there is a gap between its discs and bodies, or sacrum, which it does not show."""
 CLASS_WEIGHTS: Final = (0.7, 2, 2, 4, 4, 4, 4, 4, 4, 1, 1.5, 1.2, 2, 1.5, 1.2)
 SET_WEIGHTS: Final = (0.8, 1.5, 2.0, 1.5)
+"""Weights of the classes and of the sets of SPIDER in the cross-entropy: small parts have more."""
 SMOOTH: Final = 20.0
 """Voxels added to both sides of the Dice ratio, so that specks do not dominate."""
 
@@ -67,7 +69,7 @@ def marginal_loss(
     cross_entropy, dice_loss
         The Dice part is the mean over the codes that a sample holds, background sets excepted.
     """
-    # only codes that occur count, and few do
+    # few of the codes occur in a patch, and only these cost memory
     present, row = torch.unique(codes, return_inverse=True)
     rows = table[present]
     soft = torch.softmax(logits.float(), dim=1)
@@ -79,7 +81,7 @@ def marginal_loss(
     # probability mass of set k over the voxels of code v: (batch, k, v)
     mass = torch.einsum("bkn,bnv->bkv", sums.flatten(2), target)
     overlap = mass.diagonal(dim1=1, dim2=2)
-    # a joined mask says nothing of the single labels in it: no credit, no blame
+    # a joined mask says nothing about the single labels in it: neither credit nor blame
     guessed = (mass * decided(rows)).sum(2)
     dice = (2 * overlap + SMOOTH) / (guessed + size + SMOOTH)
     counts = (size > 0) & ~rows[:, 0]

@@ -1,33 +1,41 @@
 """Samples for the semantic network: patches of phantoms and of real scans.
 
-Patches are (P, I, R) on the model grid until the end, when the axes are reversed for the network.
-Every sample is a function of its seed.
+Patches are (P, I, R) on the grid of the model until the end, when the axes are reversed for the
+network. Every sample is a function of its seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter, map_coordinates
+from scipy.ndimage import affine_transform, map_coordinates
 
 from spineps_nipype.core.anatomy import CANAL
-from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate
-from spineps_nipype.phantom.render import render_tissue, smooth_noise
+from spineps_nipype.phantom import Phantom
+from spineps_nipype.phantom.render import render_tissue
 from spineps_nipype.phantom.slices import common_slices, take_slices
 from spineps_nipype.phantom.tissues import label_table, mirror_table
-from training.common.loop import Batch, phantom_seed
+from training.common import spider_masks
+from training.common.loop import Batch
+from training.common.patch_images import finish_patch, normalise_phantom
+from training.common.patches import (
+    FINEST,
+    NEAR_A_PHANTOM_SPINE,
+    NEAR_A_REAL_SPINE,
+    draw_phantom,
+    patch_centre,
+    patch_grid,
+    with_slice_distance,
+)
+from training.common.phantom_seeds import phantom_seed
 from training.common.real_scans import RealScan
-from training.common.spider_masks import CANAL as CANAL_VALUE
-from training.common.spider_masks import DISC as DISC_VALUE
-from training.common.spider_masks import large_discs
 from training.semantic.marginal_loss import CLASS_OF, CLASSES, SPIDER_SETS
 
 SPACING: Final = (1.0, 1.0, 2.0)
-FINEST: Final = (1.0, 1.0, 1.0)
-"""Bounds of the model grid, mm in P, I, R: slices thinner than 2 mm keep their thickness."""
+"""Coarsest grid of the model, mm in P, I, R: slices thinner than 2 mm keep their thickness."""
 FINEST_SHARE: Final = 0.4
 """Share of samples on the finest grid; the others lie anywhere between the bounds."""
 PATCH: Final = (96, 128, 24)
@@ -37,8 +45,9 @@ SAMPLES: Final = 10
 CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
 CONTRAST_SHARES: Final = (0.60, 0.12, 0.14, 0.14)
 OUTSIDE: Final = 255
+"""Mask value of voxels that a scan does not show."""
 CAUDA: Final = 4
-"""Value for the canal where no cord can be, see `with_cauda`."""
+"""Mask value of the canal where no cord can be, see `with_cauda`."""
 SPIDER_CODE: Final = {
     **{value: CLASSES + i for i, value in enumerate(SPIDER_SETS)},
     CAUDA: CLASS_OF[CANAL],
@@ -47,17 +56,13 @@ CODES: Final = np.array([CLASS_OF.get(value, 0) for value in range(256)])
 """Code of every SPINEPS label."""
 CAUDA_DISC: Final = 4
 """Disc from below, L2 to L3, under which there are nerve roots and no cord."""
-LUMBAR_SHARE: Final = 0.65
-NEAR_THE_SPINE: Final = 0.6
-NEAR_A_REAL_SPINE: Final = 0.5
-"""Shares of patches around the spine; the others lie anywhere, also in the fat of the back."""
+WIDEST_REAL, WIDEST_PHANTOM = 1.35, 1.15
+"""Largest factors by which slices of patches are moved together or apart."""
 THICK_SHARE: Final = 0.4
-"""Share of phantom patches in slices thicker than the model grid, as scanners make them."""
+"""Share of phantom patches in slices thicker than the grid of the model, as scanners make them."""
 THICK: Final = (2.2, 4.8)
 """Their thickness in mm; each is the mean of `JOINED` thin ones."""
 JOINED: Final = 3
-CLUTTERED: Final = 0.5
-"""Share of phantom patches whose soft tissue gets streaks and blobs of any brightness."""
 
 Array = np.ndarray
 
@@ -91,10 +96,11 @@ class SemanticSamples:
     def _real(self, rng: np.random.Generator) -> Batch:
         scan = self.real[int(rng.integers(len(self.real)))]
         centre = patch_centre(scan.mask, self.patch, rng, NEAR_A_REAL_SPINE)
-        places = patch_places(self.patch, centre, rng, widest=1.35)
-        places = apart(places, centre, draw_step(rng))
-        image = map_coordinates(scan.image, places, order=1, cval=-1e3)
-        values = map_coordinates(scan.mask, places, order=0, cval=OUTSIDE)
+        grid = patch_grid(self.patch, centre, rng, WIDEST_REAL)
+        grid = with_slice_distance(grid, centre, draw_slice_distance(rng))
+        image = map_coordinates(scan.image, grid, order=1, cval=-1e3)
+        values = map_coordinates(scan.mask, grid, order=0, cval=OUTSIDE)
+        # at the border the image is interpolated with what is outside, far below any grey value
         outside = (values == OUTSIDE) | (image < -1e2)
         codes = np.zeros(values.shape, np.int64)
         for value, code in SPIDER_CODE.items():
@@ -102,20 +108,15 @@ class SemanticSamples:
         image[outside] = scan.image.min()
         if rng.random() < 0.5:
             image, codes, outside = image[..., ::-1], codes[..., ::-1], outside[..., ::-1]
-        return finished(image.copy(), codes.copy(), outside.copy(), rng)
+        return finish_patch(image.copy(), codes.copy(), outside.copy(), rng)
 
     def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
-        centre = patch_centre(phantom.spine, self.patch, rng, NEAR_THE_SPINE)
+        centre = patch_centre(phantom.spine, self.patch, rng, NEAR_A_PHANTOM_SPINE)
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
-        drawn = thick_patch if rng.random() < THICK_SHARE else thin_patch
-        image, labels, outside = drawn(phantom, centre, self.patch, contrast, rng)
+        make = thick_patch if rng.random() < THICK_SHARE else thin_patch
+        image, labels, outside = make(phantom, centre, self.patch, contrast, rng)
         codes = CODES[labels]
-        image = (image - image.mean()) / (image.std() + 1e-6)
-        if rng.random() < CLUTTERED:
-            image = cluttered(image, codes == 0, rng)
-        # The network sees a scan normalised as a whole, of which a patch is an uneven part.
-        image = image * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 0.3)
-        return finished(image, codes, outside, rng)
+        return finish_patch(normalise_phantom(image, codes == 0, rng), codes, outside, rng)
 
 
 def thin_patch(
@@ -125,12 +126,25 @@ def thin_patch(
     contrast: str,
     rng: np.random.Generator,
 ) -> tuple[Array, Array, Array]:
-    """Image, labels and what lies outside the phantom, on any model grid."""
-    step = draw_step(rng)
-    tissue, outside = _tissue_patch(phantom, centre, patch, step, rng)
+    """Patch of a phantom on any grid of the model.
+
+    Parameters
+    ----------
+    centre
+        Voxel of the phantom (P, I, R).
+    patch
+        Size in voxels.
+
+    Returns
+    -------
+    image, labels, outside
+        Grey values, SPINEPS labels, and what lies outside the phantom.
+    """
+    distance = draw_slice_distance(rng)
+    tissue, outside = _tissue_patch(phantom, centre, patch, distance, rng)
     blurred = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.5 else None
     image = render_tissue(
-        tissue, (*FINEST[:2], step), rng, contrast=contrast, slice_thickness=blurred
+        tissue, (*FINEST[:2], distance), rng, contrast=contrast, slice_thickness=blurred
     )
     return image, label_table()[tissue], outside
 
@@ -142,7 +156,11 @@ def thick_patch(
     contrast: str,
     rng: np.random.Generator,
 ) -> tuple[Array, Array, Array]:
-    """The same from thick slices, brought to the coarsest model grid as the pipeline does it."""
+    """Patch of a phantom scanned in thick slices, resampled to the coarsest grid of the model.
+
+    The pipeline resamples such scans in the same way. Parameters and result are those of
+    `thin_patch`.
+    """
     thick = float(rng.uniform(*THICK))
     step = SPACING[2] / thick
     count = int(np.ceil(patch[2] * step)) + 1
@@ -155,13 +173,13 @@ def thick_patch(
     chosen = common_slices(labels, JOINED)
     first = float(rng.uniform(0, count - 1 - (patch[2] - 1) * step))
 
-    def regular(array: Array, order: int) -> Array:
-        return affine_transform(array, (1, 1, step), (0, 0, first), patch, order=order)
+    def resampled(array: Array, order: int) -> Array:
+        return np.asarray(affine_transform(array, (1, 1, step), (0, 0, first), patch, order=order))
 
     return (
-        regular(image, 3),
-        regular(take_slices(labels, chosen, JOINED), 0),
-        regular(take_slices(outside, chosen, JOINED), 0),
+        resampled(image, 3),
+        resampled(take_slices(labels, chosen, JOINED), 0),
+        resampled(take_slices(outside, chosen, JOINED), 0),
     )
 
 
@@ -169,186 +187,35 @@ def _tissue_patch(
     phantom: Phantom,
     centre: Sequence[float],
     patch: tuple[int, int, int],
-    step: float,
+    distance: float,
     rng: np.random.Generator,
 ) -> tuple[Array, Array]:
     """Tissue of a moved patch, mirrored half the time, and what lies outside the phantom."""
-    places = apart(patch_places(patch, centre, rng, widest=1.15), centre, step)
-    tissue = map_coordinates(phantom.tissue, places, order=0, cval=0)
+    grid = patch_grid(patch, centre, rng, WIDEST_PHANTOM)
+    grid = with_slice_distance(grid, centre, distance)
+    tissue = map_coordinates(phantom.tissue, grid, order=0, cval=0)
     ones = np.ones(phantom.tissue.shape, np.uint8)
-    outside = map_coordinates(ones, places, order=0, cval=0) == 0
+    outside = map_coordinates(ones, grid, order=0, cval=0) == 0
     if rng.random() < 0.5:
         tissue, outside = mirror_table()[tissue][..., ::-1], outside[..., ::-1]
     return tissue, outside.copy()
 
 
-def with_cauda(scan: RealScan) -> RealScan:
-    """The scan with `CAUDA` for what its mask calls canal below L2 to L3.
+def draw_slice_distance(rng: np.random.Generator) -> float:
+    """Distance of slices (mm) between the bounds of the grid of the model."""
+    return FINEST[2] if rng.random() < FINEST_SHARE else float(rng.uniform(FINEST[2], SPACING[2]))
 
-    SPIDER's masks join cord and canal, and roots look like a cord; its lowest disc is L5 to S1.
+
+def with_cauda(scan: RealScan) -> RealScan:
+    """The scan with `CAUDA` for what its mask calls canal below the disc of L2 and L3.
+
+    SPIDER's masks join cord and canal, and nerve roots look like a cord; the lowest disc of these
+    masks is that between L5 and S1.
     """
-    _, _, rows = large_discs(scan.mask == DISC_VALUE, FINEST)
+    _, _, rows = spider_masks.large_discs(scan.mask == spider_masks.DISC, FINEST)
     if len(rows) <= CAUDA_DISC:
         return scan
     mask = scan.mask.copy()
     low = mask[:, round(np.sort(rows)[-CAUDA_DISC]) :]
-    low[low == CANAL_VALUE] = CAUDA
+    low[low == spider_masks.CANAL] = CAUDA
     return replace(scan, mask=mask)
-
-
-def draw_step(rng: np.random.Generator) -> float:
-    """Distance of slices (mm) between the bounds of the model grid."""
-    return FINEST[2] if rng.random() < FINEST_SHARE else float(rng.uniform(FINEST[2], SPACING[2]))
-
-
-def draw_phantom(
-    seed: int, rng: np.random.Generator, spacing: tuple[float, float, float] = FINEST
-) -> Phantom:
-    """A window on a phantom: mostly lumbar, from thin slabs to wide volumes.
-
-    Bone that is drawn in thick slices is nearly all cortex, hence the fine grid.
-    """
-    names = draw_plan(seed).levels
-    count = len(names)
-    if rng.random() < LUMBAR_SHARE:
-        top, bottom = int(rng.integers(count - 9, count - 4)), "sacrum"
-    else:
-        top = int(rng.integers(0, count - 6))
-        low = min(top + int(rng.integers(4, 9)), count - 1)
-        bottom = "sacrum" if low == count - 1 else names[low]
-    fov = FieldOfView(
-        top=names[top],
-        bottom=bottom,
-        width=float(rng.choice([rng.uniform(14, 30), rng.uniform(30, 80)])),
-        offset=float(rng.normal(0, 5)),
-    )
-    return generate(seed, spacing=spacing, fov=fov)
-
-
-def patch_centre(
-    labels: Array, patch: tuple[int, int, int], rng: np.random.Generator, near: float
-) -> list[float]:
-    """Middle of a patch, with probability `near` around a label, each label as often."""
-    if rng.random() < near:
-        coarse = labels[::4, ::4]
-        rows = np.argwhere(coarse == rng.choice(np.unique(coarse[coarse > 0])))
-        p, i, r = rows[int(rng.integers(len(rows)))] * (4, 4, 1)
-        return [
-            p + rng.uniform(-0.3, 0.3) * patch[0],
-            i + rng.uniform(-0.3, 0.3) * patch[1],
-            r + rng.uniform(-3, 3),
-        ]
-    return [float(rng.uniform(0, n - 1)) for n in labels.shape]
-
-
-def patch_places(
-    patch: tuple[int, int, int], centre: Sequence[float], rng: np.random.Generator, widest: float
-) -> list[Array]:
-    """Voxel coordinates of a turned, scaled and sheared patch."""
-    p, i, r = np.meshgrid(
-        *[np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in patch], indexing="ij"
-    )
-    angle = np.deg2rad(rng.normal(0, 8))
-    scale, aspect = np.exp(rng.normal(0, 0.12)), np.exp(rng.normal(0, 0.05))
-    across = np.exp(rng.uniform(-np.log(widest), np.log(widest)))
-    tilt = rng.normal(0, 0.03)
-    cos, sin = np.cos(angle), np.sin(angle)
-    return [
-        (cos * p - sin * i) * scale * aspect + centre[0],
-        (sin * p + cos * i) * scale / aspect + centre[1],
-        r * across + tilt * i + centre[2],
-    ]
-
-
-def apart(places: Sequence[Array], centre: Sequence[float], step: float) -> list[Array]:
-    """Places of a patch of the finest grid, with slices `step` mm apart."""
-    p, i, r = places
-    return [p, i, centre[2] + (r - centre[2]) * step / FINEST[2]]
-
-
-def finished(image: Array, codes: Array, outside: Array, rng: np.random.Generator) -> Batch:
-    """Intensity changes, limited view and padding; then the axes of the network."""
-    floor = float(image[~outside].min()) if (~outside).any() else 0.0
-    for change, chance in CHANGES:
-        if rng.random() < chance:
-            image = change(image, rng, floor)
-    outside = outside | _hidden(image.shape, rng)
-    image[outside] = floor
-    codes[outside] = 0
-    return {
-        "image": np.ascontiguousarray(image.T[None], dtype=np.float32),
-        "target": np.ascontiguousarray(codes.T, dtype=np.int64),
-    }
-
-
-def cluttered(image: Array, background: Array, rng: np.random.Generator) -> Array:
-    """Streaks and blobs outside the spine, where real soft tissue is richer than a phantom."""
-    low, high = np.quantile(image, (0.02, 0.995))
-    for _ in range(int(rng.integers(1, 4))):
-        cells = (int(rng.integers(6, 20)), int(rng.integers(8, 40)), int(rng.integers(3, 10)))
-        field = smooth_noise(image.shape, cells, rng)
-        if rng.random() < 0.5:
-            shape = np.abs(field) < rng.uniform(0.05, 0.3)
-        else:
-            shape = field > rng.uniform(0.6, 1.8)
-        weight = gaussian_filter((shape & background).astype(np.float32), rng.uniform(0.3, 0.8))
-        image = image + weight * (rng.uniform(low, high) - image) * rng.uniform(0.5, 1.0)
-    return image
-
-
-def _bias(image: Array, rng: np.random.Generator, floor: float) -> Array:
-    field = np.exp(smooth_noise(image.shape, (50, 60, 10), rng) * rng.uniform(0, 0.3))
-    return (image - floor) * field + floor
-
-
-def _gamma(image: Array, rng: np.random.Generator, floor: float) -> Array:
-    span = float(image.max()) - floor + 1e-6
-    return np.clip((image - floor) / span, 0, 1) ** np.exp(rng.normal(0, 0.3)) * span + floor
-
-
-def _blur(image: Array, rng: np.random.Generator, _floor: float) -> Array:
-    return gaussian_filter(image, (*[rng.uniform(0, 1.2)] * 2, rng.uniform(0, 0.6)))
-
-
-def _thicken(image: Array, rng: np.random.Generator, _floor: float) -> Array:
-    """Slices of two or three voxels."""
-    step = int(rng.integers(2, 4))
-    for start in range(0, image.shape[2], step):
-        image[..., start : start + step] = image[..., start : start + step].mean(
-            axis=2, keepdims=True
-        )
-    return image
-
-
-def _noise(image: Array, rng: np.random.Generator, _floor: float) -> Array:
-    return image + rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(0, 0.2)
-
-
-def _window(image: Array, rng: np.random.Generator, _floor: float) -> Array:
-    """Bright and dark ends cut off, as 8-bit exports do."""
-    low, high = np.quantile(image, [rng.uniform(0, 0.05), rng.uniform(0.97, 1)])
-    return np.clip(image, low, high)
-
-
-CHANGES: Final[tuple[tuple[Callable[[Array, np.random.Generator, float], Array], float], ...]] = (
-    (_bias, 0.5),
-    (_gamma, 0.4),
-    (_window, 0.2),
-    (_blur, 0.25),
-    (_thicken, 0.12),
-    (_noise, 0.35),
-)
-
-
-def _hidden(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Voxels behind the edges of a limited view or in the padding of the volume."""
-    hidden = np.zeros(shape, dtype=bool)
-    if rng.random() < 0.5:
-        return hidden
-    for _ in range(int(rng.integers(1, 4))):
-        axis, end = int(rng.integers(3)), int(rng.integers(2))
-        size = int(rng.uniform(0, 0.4) * shape[axis])
-        where = [slice(None)] * 3
-        where[axis] = slice(0, size) if end == 0 else slice(shape[axis] - size, None)
-        hidden[tuple(where)] = True
-    return hidden

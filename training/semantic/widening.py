@@ -1,7 +1,7 @@
-"""A wider U-Net that computes what a narrower one does, to train on from there.
+"""A wider U-Net that computes the same as a narrower one, so that training continues from there.
 
-New channels start at random and nothing listens to them yet, so training goes on where it was.
-The idea: Chen et al., Net2Net, ICLR 2016.
+New channels start at random, but no old channel reads them yet. The idea is that of Chen et al.,
+Net2Net, ICLR 2016.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def widen(network: nn.Module, narrow: Mapping[str, Tensor]) -> nn.Module:
     Parameters
     ----------
     network
-        Fresh; changed in place. Equal widths just take the weights.
+        Untrained; changed in place. With equal widths it just takes the weights.
     narrow
         State of the narrower network.
 
@@ -38,19 +38,20 @@ def widen(network: nn.Module, narrow: Mapping[str, Tensor]) -> nn.Module:
 
 
 def _fill(name: str, wide: Tensor, weight: Tensor) -> None:
-    """Copy the weights of one layer; what is new feeds none of the old channels."""
+    """Copy the weights of one layer; new channels feed none of the old ones."""
     if any(a < b for a, b in zip(wide.shape, weight.shape, strict=True)):
-        raise ValueError(f"{name} would get narrower: {tuple(weight.shape)}, {tuple(wide.shape)}")
+        raise ValueError(f"{name} would be narrower: {tuple(weight.shape)}, {tuple(wide.shape)}")
     if weight.dim() == 1:
         wide[: len(weight)] = weight
         return
     transposed = ".transpconvs." in name
-    if transposed:  # its first axis is the input
+    if transposed:  # the first axis of such a layer is its input
         wide, weight = wide.transpose(0, 1), weight.transpose(0, 1)
     outputs, inputs = weight.shape[:2]
     columns = list(range(inputs))
     if not transposed and "decoder.stages." in name and ".convs.0." in name:
-        half = wide.shape[1] // 2  # its input is what comes from below, then what was skipped
+        # the input is what comes from the coarser level, followed by the skip connection
+        half = wide.shape[1] // 2
         columns = [k if k < inputs // 2 else half + k - inputs // 2 for k in columns]
     wide[:outputs] = 0
     wide[:outputs, columns] = weight

@@ -1,12 +1,12 @@
-"""Evaluation of the two nets of spine-segmentation with the pipeline's own functions.
+"""Evaluate the two nets of spine-segmentation with the pipeline's own functions.
 
     python -m training.spine_segmentation.evaluate FOLDER --real BIDS --phantoms 40 --out DIR
 
 Body and disc are compared with masks derived from SPIDER: of each vertebra what lies in front of
 the canal, and the discs; the sacrum, which these masks lack, is left out. Names of real vertebrae
-count where the lowest body is taken for L5 and as many are seen as the table of the dataset says.
+count where the lowest body is taken for L5 and there are as many as the table of the dataset says.
 All names are tested on phantoms in windows of 5, 8, 10 and 15 vertebrae: a scan is right when each
-vertebra that is wholly in view has its own name, and no name stands for what is not in view.
+vertebra that is wholly in view has its own name, and nothing out of view has one.
 """
 
 from __future__ import annotations
@@ -25,25 +25,28 @@ from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
 from spineps_nipype.spine_segmentation.names import DISC, ID_OF, VERTEBRA
-from training.common.loop import HELD_OUT_SEEDS
+from training.common.dice import Case, Groups, overlap, summary, write_results
+from training.common.named_scans import NamedScan, named_scans
+from training.common.options import add_evaluation_options, add_threads
+from training.common.phantom_seeds import require_held_out
 from training.common.real_scans import PIR, held_out_subjects, scan_pairs
-from training.common.spider_masks import RawScan, named_scans
-from training.semantic.evaluate import Case, overlap, summary, write_table
 from training.spine_segmentation.phantom_slices import (
     CLASS_OF,
     IGNORED,
-    seen_names,
+    draw_window,
+    names_in_window,
     targets,
-    window,
 )
 from training.spine_segmentation.recipe import FILES
-from training.spine_segmentation.samples import spider_targets
+from training.spine_segmentation.spider_targets import spider_targets
 
 COUNTS: Final = (5, 8, 10, 15)
+"""Vertebrae in the windows."""
 SPACING: Final = (0.9, 0.9, 3.5)
 """A usual sagittal scan: P, I, R in mm."""
 WIDTH_MM: Final = 50.0
-GROUPS: Final = {"body": ((VERTEBRA,), (VERTEBRA,)), "disc": ((DISC,), (DISC,))}
+"""Extent of the windows across the slices."""
+GROUPS: Final[Groups] = {"body": ((VERTEBRA,), (VERTEBRA,)), "disc": ((DISC,), (DISC,))}
 
 Array = np.ndarray
 
@@ -59,7 +62,7 @@ def load_nets(folder: Path, threads: int = 1) -> SegmentationInference:
 
 
 def real_cases(nets: SegmentationInference, root: Path) -> Iterable[tuple[Case, tuple[int, int]]]:
-    """Body and disc of the held-out subjects; how many sure names are right, and how many are."""
+    """Dice of the held-out subjects; how many certain names are right, and how many there are."""
     named = {scan.subject: scan for scan in named_scans(root, held_out=True)}
     held_out = held_out_subjects()
     for subject, image_file, mask_file in scan_pairs(root):
@@ -68,16 +71,15 @@ def real_cases(nets: SegmentationInference, root: Path) -> Iterable[tuple[Case, 
         image = load_image(image_file).reorient(PIR)
         semantic, ids, _ = segment_image(image, nets)
         assert ids is not None
-        guess, numbers = semantic.get_array(), ids.get_array()
         mask = load_mask(mask_file).reorient(PIR).get_array()
         truth = spider_targets(mask, image.zoom)[0]
         known = truth != IGNORED
-        case = Case(subject, overlap(truth[known], guess[known], GROUPS))
+        case = Case(subject, overlap(truth[known], semantic.get_array()[known], GROUPS))
         scan = named.get(subject)
-        yield case, _sure_names(numbers, scan) if scan else (0, 0)
+        yield case, _count_names(ids.get_array(), scan) if scan else (0, 0)
 
 
-def _sure_names(ids: Array, scan: RawScan) -> tuple[int, int]:
+def _count_names(ids: Array, scan: NamedScan) -> tuple[int, int]:
     """How many vertebrae of a real scan have the right name, and how many there are."""
     found = {name: _majority(ids[scan.bodies == body]) for body, name in scan.names.items()}
     return sum(ID_OF[name] == number for name, number in found.items()), len(found)
@@ -85,15 +87,14 @@ def _sure_names(ids: Array, scan: RawScan) -> tuple[int, int]:
 
 def _majority(ids: Array) -> int:
     """Most frequent vertebra among numbers of spine-segmentation, 0 where there is none."""
-    bones = ids[ids % 2 == 1]
+    bones = ids[ids % 2 == 1]  # discs have the even numbers
     return int(np.bincount(bones).argmax()) if bones.size else 0
 
 
 def phantom_window(seed: int, count: int) -> tuple[Phantom, tuple[str, str]]:
     """Window of a held-out phantom; every place on the spine is equally likely."""
-    if seed not in HELD_OUT_SEEDS:
-        raise ValueError(f"phantom {seed} is not held out")
-    limits = window(seed, count, np.random.default_rng((seed, count)))
+    require_held_out(seed)
+    limits = draw_window(seed, count, np.random.default_rng((seed, count)))
     fov = FieldOfView(top=limits[0], bottom=limits[1], width=WIDTH_MM)
     return generate(seed, spacing=SPACING, fov=fov), limits
 
@@ -109,17 +110,17 @@ def phantom_cases(
         semantic, classes = targets(phantom)
         name = f"{count}-{seed:03d}"
         try:
-            guess, ids, _ = segment_image(image, nets)
+            result, ids, _ = segment_image(image, nets)
         except EmptyResultError:
             yield Case(name, {"body": 0.0, "disc": 0.0}), False
             continue
         assert ids is not None
-        case = Case(name, overlap(semantic, guess.get_array(), GROUPS))
-        seen = seen_names(phantom.plan, *limits)
-        yield case, names_right(ids.get_array(), phantom, classes, seen)
+        case = Case(name, overlap(semantic, result.get_array(), GROUPS))
+        names = names_in_window(phantom.plan, *limits)
+        yield case, names_right(ids.get_array(), phantom, classes, names)
 
 
-def names_right(ids: Array, phantom: Phantom, classes: Array, seen: Sequence[str]) -> bool:
+def names_right(ids: Array, phantom: Phantom, classes: Array, names: Sequence[str]) -> bool:
     """Whether every vertebra in view has its own name and nothing else has one.
 
     Parameters
@@ -127,16 +128,16 @@ def names_right(ids: Array, phantom: Phantom, classes: Array, seen: Sequence[str
     ids
         Numbers of spine-segmentation.
     classes
-        True classes, 255 where there is none (T13: told by the labels of the phantom).
-    seen
+        True classes, 255 for what has none (T13).
+    names
         Names of what is wholly in view; the neighbours at both ends may have their name or none.
     """
     order = [*phantom.plan.levels[1:], "S1"]
-    first, last = order.index(seen[0]), order.index(seen[-1])
+    first, last = order.index(names[0]), order.index(names[-1])
     allowed = {ID_OF[name] for name in order[max(first - 1, 0) : last + 2]}
     if not {int(n) for n in np.unique(ids) if n % 2} <= allowed:
         return False
-    for name in seen:
+    for name in names:
         place = classes == CLASS_OF[name] if name in CLASS_OF else classes == IGNORED
         if _majority(ids[place]) != ID_OF[name]:
             return False
@@ -145,12 +146,12 @@ def names_right(ids: Array, phantom: Phantom, classes: Array, seen: Sequence[str
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.spine_segmentation.evaluate")
+    parser = argparse.ArgumentParser(
+        prog="python -m training.spine_segmentation.evaluate", description=__doc__
+    )
     parser.add_argument("folder", type=Path, help="folder with both ONNX files")
-    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
-    parser.add_argument("--phantoms", type=int, default=40, help="windows of each size")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=1)
+    add_evaluation_options(parser, phantoms=40, each="size of window")
+    add_threads(parser)
     return parser.parse_args(arguments)
 
 
@@ -177,8 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         right = sum(ok for _, ok in results)
         report[data] = summary(cases[data]) | {"right": right, "scans": len(results)}
         print(data, right, "of", len(results), json.dumps(report[data]), flush=True)
-    write_table(options.out / "scans.tsv", cases)
-    (options.out / "summary.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_results(options.out, cases, report)
     return 0
 
 

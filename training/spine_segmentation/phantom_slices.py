@@ -1,6 +1,7 @@
 """Phantoms as sagittal slices with bodies, discs and names, for the nets of spine-segmentation.
 
-Arrays have its axes: slice (to the right), posterior to anterior, inferior to superior.
+Slices have the axes of the original: slice (to the right), posterior to anterior, inferior to
+superior.
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ from spineps_nipype.phantom.geometry import make_frame
 from spineps_nipype.phantom.measures import SACRAL_DEPTHS, SACRAL_HEIGHTS, SACRAL_WIDTHS
 from spineps_nipype.phantom.plan import LABEL_OF, SpinePlan
 from spineps_nipype.spine_segmentation.names import CLASS_NAMES, DISC, VERTEBRA
+from spineps_nipype.spine_segmentation.settings import SliceSettings
 
+PIXEL: Final = 2 * SliceSettings().pixel_size
+"""mm; half the resolution of the slices in the pipeline."""
 IGNORED: Final = 255
-"""Voxels whose class is not known, or has no class in the original (T13)."""
+"""Voxels whose class is unknown, or that have no class in the original (T13)."""
 CLASS_OF: Final = {name: i + 1 for i, name in enumerate(CLASS_NAMES)}
+SACRAL_TURN: Final = 0.05
+"""Angle (radians) between the upper endplate of S1 and the middle of its body."""
 FIRST_NAMED: Final = 1
 """Index of C2 in a plan's levels; C1 has no body."""
 
@@ -28,7 +34,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Labelled:
+class SlicedScan:
     """An image with its two targets, all (slice, width, height).
 
     Parameters
@@ -36,9 +42,9 @@ class Labelled:
     image
         float32, any range.
     semantic
-        0 background, 1 body, 2 disc, 255 not known.
+        0 background, 1 body, 2 disc, 255 unknown.
     classes
-        0 background, 1 to 25 for C2 to S1, 255 not known.
+        0 background, 1 to 25 for C2 to S1, 255 unknown.
     """
 
     image: Array
@@ -54,14 +60,14 @@ def sagittal(array: Array) -> Array:
 def targets(phantom: Phantom) -> tuple[Array, Array]:
     """Semantic target and class of every voxel, (P, I, R)."""
     body = np.isin(phantom.spine, (anatomy.CORPUS_BORDER, anatomy.CORPUS))
-    upper = sacral_body(phantom)
-    semantic = np.where(body | upper, VERTEBRA, 0).astype(np.uint8)
+    s1 = sacral_body(phantom)
+    semantic = np.where(body | s1, VERTEBRA, 0).astype(np.uint8)
     semantic[phantom.spine == anatomy.DISC] = DISC
     table = np.zeros(256, np.uint8)
     for name, label in LABEL_OF.items():
         table[label] = CLASS_OF.get(name, IGNORED)
     classes = np.where(body, table[phantom.vert], 0).astype(np.uint8)
-    classes[upper] = CLASS_OF["S1"]
+    classes[s1] = CLASS_OF["S1"]
     return semantic, classes
 
 
@@ -70,7 +76,7 @@ def sacral_body(phantom: Phantom) -> Array:
     plan = phantom.plan
     top, last = sacral_frame(plan), plan.vertebrae[-1]
     height = SACRAL_HEIGHTS[0] * plan.size
-    angle = np.arctan2(top.inferior[0], top.inferior[1]) + 0.05
+    angle = np.arctan2(top.inferior[0], top.inferior[1]) + SACRAL_TURN
     tangent = np.array([np.sin(angle), np.cos(angle), top.inferior[2]])
     frame = make_frame(top.origin + tangent / np.linalg.norm(tangent) * height / 2, tangent)
     axes = [
@@ -80,15 +86,16 @@ def sacral_body(phantom: Phantom) -> Array:
         )
     ]
     offset = np.stack(np.meshgrid(*axes, indexing="ij"), -1) - frame.origin.astype(np.float32)
-    near = np.ones(phantom.tissue.shape, bool)
+    # a box in the frame of the body; what of it is sacrum is the body
+    inside = np.ones(phantom.tissue.shape, bool)
     sizes = (SACRAL_DEPTHS[0] * last.depth, height, SACRAL_WIDTHS[0] * last.width)
     for axis, size in zip((frame.posterior, frame.inferior, frame.right), sizes, strict=True):
-        near &= np.abs(offset @ axis.astype(np.float32)) < size / 2
-    return near & (phantom.spine == anatomy.SACRUM)
+        inside &= np.abs(offset @ axis.astype(np.float32)) < size / 2
+    return np.asarray(inside & (phantom.spine == anatomy.SACRUM))
 
 
-def window(seed: int, count: int, rng: np.random.Generator) -> tuple[str, str]:
-    """Uppermost and lowest vertebra of a window with so many named vertebrae, S1 being one.
+def draw_window(seed: int, count: int, rng: np.random.Generator) -> tuple[str, str]:
+    """Uppermost and lowest vertebra of a window with `count` named vertebrae, S1 being one.
 
     All places on the spine are equally likely.
     """
@@ -97,7 +104,7 @@ def window(seed: int, count: int, rng: np.random.Generator) -> tuple[str, str]:
     return names[top], names[min(top + count, len(names)) - 1]
 
 
-def seen_names(plan: SpinePlan, top: str, bottom: str) -> list[str]:
+def names_in_window(plan: SpinePlan, top: str, bottom: str) -> list[str]:
     """Names of the vertebrae that lie wholly in a window, S1 for the sacrum."""
     names = [*plan.levels, "S1"]
     return names[names.index(top) : names.index("S1" if bottom == "sacrum" else bottom) + 1]
@@ -112,13 +119,13 @@ def phantom_scan(
     width: float,
     contrast: str = "T2w",
     fractures: int | None = None,
-) -> tuple[Phantom, Labelled]:
+) -> tuple[Phantom, SlicedScan]:
     """A window on a phantom as a sagittal scan.
 
     Parameters
     ----------
     limits
-        From `window`.
+        From `draw_window`.
     spacing
         P, I, R in mm.
     width
@@ -130,4 +137,4 @@ def phantom_scan(
     phantom = generate(seed, spacing=spacing, fov=fov, anomalies=Anomalies(fractures=fractures))
     image = render(phantom, contrast=contrast, seed=int(rng.integers(2**31)))
     semantic, classes = targets(phantom)
-    return phantom, Labelled(sagittal(image), sagittal(semantic), sagittal(classes))
+    return phantom, SlicedScan(sagittal(image), sagittal(semantic), sagittal(classes))

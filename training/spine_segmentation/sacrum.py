@@ -1,6 +1,6 @@
-"""The sacrum, which SPIDER masks lack: where it may lie, and where its top surely does.
+"""The sacrum, which SPIDER masks lack: where it may lie, and where its top certainly does.
 
-All axes (P, I, R).
+All axes are (P, I, R).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from training.common.spider_masks import CANAL, DISC, disc_plane, large_discs
 
 GAP_MM: Final = 1.0
-"""Between the disc and bone, for the endplate."""
+"""Between the disc and bone; it is the endplate."""
 TOP_MM: Final = 10.0
-"""So much below the lowest disc is the body of S1 beyond doubt: it is almost 30 mm high."""
+"""Down to this depth below the lowest disc lies the body of S1, which is almost 30 mm high."""
 CORE: Final = 0.9
-"""Part of the depth of the disc below which S1 lies; discs bulge."""
+"""Share of the depth (P) of the disc below which S1 lies; discs bulge in front and behind."""
 FREE_MM: Final = 5.0
-"""So much before the front of that part is no bone any more."""
+"""Further than this in front of that share there is no bone."""
 
 Array = np.ndarray
 
@@ -34,9 +34,9 @@ class SacrumPlace:
     below
         All that lies below the plane of the lowest disc.
     top
-        Body of S1, as far down as it is sure.
+        Body of S1, as far down as it is certain.
     before
-        What is surely in front of it, at the same height.
+        What certainly lies in front of it, at the same height.
     """
 
     below: Array
@@ -44,8 +44,8 @@ class SacrumPlace:
     before: Array
 
 
-def place_below(mask: Array, bodies: Array, spacing: Sequence[float]) -> SacrumPlace | None:
-    """Where S1 lies by the disc above it; None without a disc below the lowest body.
+def locate_sacrum(mask: Array, bodies: Array, spacing: Sequence[float]) -> SacrumPlace | None:
+    """Where S1 lies according to the disc above it; None without a disc below the lowest body.
 
     Parameters
     ----------
@@ -61,11 +61,13 @@ def place_below(mask: Array, bodies: Array, spacing: Sequence[float]) -> SacrumP
         return None
     scale = np.asarray(spacing)
     middle, normal = disc_plane(np.argwhere(disc) * scale)
+    # the axes of the disc: down along its normal, and backward within its plane
     backward = np.array([1.0, 0.0, 0.0]) - normal[0] * normal
     backward /= np.linalg.norm(backward)
     offset = np.moveaxis(np.indices(mask.shape), 0, -1) * scale - middle
     height, depth = offset @ normal, offset @ backward
     front, back = np.quantile(depth[disc], [(1 - CORE) / 2, (1 + CORE) / 2])
+    # the lower surface of the disc, one height for each mm of depth
     columns = np.round(depth - front).astype(int)
     surface = np.full(round(back - front) + 1, -np.inf)
     inside = (columns >= 0) & (columns < len(surface))
@@ -78,5 +80,5 @@ def place_below(mask: Array, bodies: Array, spacing: Sequence[float]) -> SacrumP
 
 
 def _lowest_disc(discs: Array, spacing: Sequence[float]) -> Array | None:
-    parts, numbers, rows = large_discs(discs, spacing)
-    return parts == numbers[rows.argmax()] if len(numbers) else None
+    pieces, numbers, rows = large_discs(discs, spacing)
+    return np.asarray(pieces == numbers[rows.argmax()]) if len(numbers) else None

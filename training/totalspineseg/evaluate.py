@@ -1,8 +1,8 @@
-"""Evaluation of both TotalSpineSeg packages with the pipeline's own functions, after step 2.
+"""Evaluate both TotalSpineSeg packages with the pipeline's own functions, after step 2.
 
     python -m training.totalspineseg.evaluate FOLDER --real BIDS_WITH_MASKS --phantoms 10 --out DIR
 
-Masks are compared on the grid of the scan. A disc is found when half of it has disc labels.
+Masks are compared on the grid of the scan. A disc is found when half of it has a disc label.
 """
 
 from __future__ import annotations
@@ -36,14 +36,11 @@ from spineps_nipype.totalspineseg.profiles import DATASETS
 from spineps_nipype.totalspineseg.settings import RuleSettings
 from spineps_nipype.totalspineseg.steps import run_step1, run_step2
 from spineps_nipype.totalspineseg.weights import load_step, load_weights
+from training.common.dice import Case, Groups, overlap, summary, write_results
+from training.common.held_out_phantoms import VIEWS, phantom_scan
+from training.common.options import add_evaluation_options
 from training.common.real_scans import held_out_subjects, scan_pairs
-from training.semantic.evaluate import (
-    Case,
-    overlap,
-    phantom_scan,
-    summary,
-    write_table,
-)
+from training.common.spider_masks import DISC
 from training.totalspineseg.targets import (
     BONE_CODES,
     C1_CODES,
@@ -56,12 +53,12 @@ from training.totalspineseg.targets import SACRUM as SACRUM_CODE
 
 BONES: Final = tuple(range(C1, SACRUM))
 DISCS: Final = tuple(range(LANDMARK_DISCS[0], DISC_L5_S + 1))
-SPIDER_GROUPS: Final = {
+SPIDER_GROUPS: Final[Groups] = {
     "vertebra": ((1,), BONES),
     "disc": ((2,), DISCS),
     "canal": ((3,), (CORD, CANAL)),
 }
-PHANTOM_GROUPS: Final = {
+PHANTOM_GROUPS: Final[Groups] = {
     "vertebra": ((*BONE_CODES, *C1_CODES), BONES),
     "disc": (tuple(DISC_CODES.values()), DISCS),
     "canal": ((CANAL_CODE, CORD_CODE), (CORD, CANAL)),
@@ -69,7 +66,7 @@ PHANTOM_GROUPS: Final = {
     "sacrum": ((SACRUM_CODE,), (SACRUM,)),
 }
 SPECK_VOXELS: Final = 50
-"""Smaller parts of a mask are no discs."""
+"""Smaller pieces of a mask are no discs."""
 
 Array = np.ndarray
 Networks = tuple[SemanticNetwork, SemanticNetwork]
@@ -94,18 +91,18 @@ def segment(image: NII, networks: Networks) -> Array:
     return np.asarray(to_grid(second.output, image.shape, image.affine, "smooth").get_array())
 
 
-def discs_found(truth: Array, guess: Array) -> tuple[int, int]:
+def discs_found(truth: Array, result: Array) -> tuple[int, int]:
     """How many discs of a mask are found, and how many there are.
 
     Parameters
     ----------
     truth
         Mask of the discs.
-    guess
-        Label map.
+    result
+        Label map on the same grid.
     """
     parts, count = ndimage.label(truth)
-    labelled = np.isin(guess, DISCS)
+    labelled = np.isin(result, DISCS)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     covered = np.bincount(parts[labelled], minlength=count + 1)[1:]
     discs = sizes >= SPECK_VOXELS
@@ -117,10 +114,10 @@ def real_cases(networks: Networks, root: Path) -> Iterable[tuple[Case, tuple[int
     held_out = held_out_subjects()
     for subject, image_file, mask_file in scan_pairs(root):
         if subject in held_out:
-            guess = segment(load_image(image_file), networks)
+            result = segment(load_image(image_file), networks)
             mask = load_mask(mask_file).get_array()
-            case = Case(subject, overlap(mask, guess, SPIDER_GROUPS))
-            yield case, discs_found(mask == SPIDER_GROUPS["disc"][0][0], guess), guess
+            case = Case(subject, overlap(mask, result, SPIDER_GROUPS))
+            yield case, discs_found(mask == DISC, result), result
 
 
 def phantom_cases(networks: Networks, seeds: Sequence[int], view: str) -> Iterable[Case]:
@@ -128,18 +125,18 @@ def phantom_cases(networks: Networks, seeds: Sequence[int], view: str) -> Iterab
     for seed in seeds:
         phantom, grey = phantom_scan(seed, view)
         image = NII(to_nii(phantom, grey, mask=False), False)
-        guess = segment(image, networks)
-        yield Case(f"{view}-{seed:03d}", overlap(phantom_codes(phantom), guess, PHANTOM_GROUPS))
+        result = segment(image, networks)
+        yield Case(f"{view}-{seed:03d}", overlap(phantom_codes(phantom), result, PHANTOM_GROUPS))
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.totalspineseg.evaluate")
+    parser = argparse.ArgumentParser(
+        prog="python -m training.totalspineseg.evaluate", description=__doc__
+    )
     parser.add_argument("folder", type=Path, help="folder with both data sets")
-    parser.add_argument("--real", type=Path, help="BIDS folder with masks in derivatives/manual")
-    parser.add_argument("--phantoms", type=int, default=0, help="held-out phantoms a view")
-    parser.add_argument("--views", nargs="+", default=["lumbar"])
-    parser.add_argument("--out", type=Path, required=True)
+    add_evaluation_options(parser, phantoms=0, each="view")
+    parser.add_argument("--views", nargs="+", choices=VIEWS, default=["lumbar"])
     return parser.parse_args(arguments)
 
 
@@ -153,10 +150,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.real:
         cases["held-out subjects"] = []
         counts = []
-        for case, found, guess in real_cases(networks, options.real):
+        for case, found, result in real_cases(networks, options.real):
             cases["held-out subjects"].append(case)
             counts.append(found)
-            names = [DISC_NAMES.get(int(n), str(n)) for n in np.unique(guess) if n in DISCS]
+            names = [DISC_NAMES.get(int(n), str(n)) for n in np.unique(result) if n in DISCS]
             dice = {name: round(value, 3) for name, value in case.dice.items()}
             print(case.name, dice, found, names, flush=True)
         report["held-out subjects"] = summary(cases["held-out subjects"]) | {
@@ -168,8 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cases[data] = list(phantom_cases(networks, range(options.phantoms), view))
         report[data] = summary(cases[data])
     print(json.dumps(report, indent=1))
-    write_table(options.out / "scans.tsv", cases)
-    (options.out / "summary.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_results(options.out, cases, report)
     return 0
 
 

@@ -1,18 +1,14 @@
-"""Train the compact networks of both steps of TotalSpineSeg and write their packages.
+"""The compact networks of TotalSpineSeg: what they are, what they learn, their packages.
 
-    python -m training.totalspineseg --out DIR --init SEMANTIC_RUN/last.pt --real SPIDER
-
-One network learns both steps, of which each has its own last layer; it starts from the weights of
-the semantic network. Two packages are cut out of it. The same command goes on from the last
-checkpoint.
+One network learns both steps, each with outputs of its own in the last layer. Two networks are cut
+out of it, one for the package of each step.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +16,11 @@ from torch.nn import functional
 
 from spineps_nipype.totalspineseg.profiles import DATASETS
 from training.common.calibration import with_shifts
-from training.common.loop import train
 from training.common.nnunet import build, last_layer, write_package
-from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
-from training.common.real_scans import training_scans
-from training.common.spider_masks import vertebra_counts
+from training.common.package_config import package_config
+from training.common.patches import FINEST
 from training.semantic.recipe import ARCHITECTURE
-from training.semantic.samples import FINEST
-from training.totalspineseg.samples import PATCH, CodedScan, TotalSpineSegSamples
+from training.totalspineseg.samples import PATCH
 from training.totalspineseg.targets import (
     LANDMARKS,
     OUTPUTS,
@@ -36,20 +29,13 @@ from training.totalspineseg.targets import (
     region_table,
 )
 
-CONFIG: Final[dict[str, Any]] = {
-    "log_name": "spineps-nipype compact TotalSpineSeg (not a release of TotalSpineSeg)",
-    "modality": ["T2w", "T1w"],
-    "acquisition": "iso",
-    "modeltype": "nnunet",
-    "model_expected_orientation": ["P", "I", "R"],
-    "available_folds": 1,
-    "inference_augmentation": False,
-    "resolution_range": [1.0, 1.0, 1.0],
-    "default_step_size": 0.5,
-    "labels": {},
-    "expected_inputs": ["img"],
-    "shrink_tile": True,
-}
+CONFIG: Final = package_config(
+    log_name="spineps-nipype compact TotalSpineSeg (not a release of TotalSpineSeg)",
+    modality=["T2w", "T1w"],
+    acquisition="iso",
+    resolution_range=FINEST,
+    shrink_tile=True,
+)
 SHIFTS: Final[tuple[dict[str, float], dict[str, float]]] = (
     {"canal": 0.5},
     {"disc": -0.25, "vertebrae_O": 0.9, "vertebrae_E": 0.9, "canal": 0.6},
@@ -57,21 +43,28 @@ SHIFTS: Final[tuple[dict[str, float], dict[str, float]]] = (
 """Added to the scores of regions in the packages of both steps. Where it is in doubt whether a
 vertebra is odd or even, neither reaches one half, and the bone would have a hole."""
 LAST_LAYER: Final = "decoder.seg_layers."
+"""In the names of its weights."""
 LANDMARK_REGIONS: Final = slice(1, len(LANDMARKS) - 1)
 DICE_SMOOTH: Final = 20.0
+"""Voxels added to both sides of the Dice ratio, so that specks do not dominate."""
 LANDMARK_WEIGHT: Final = 5.0
 """Of a landmark disc in the overlap: few patches show one, and without it nothing has a name."""
 
 
 def build_network() -> nn.Module:
-    """Fresh network with the outputs of both steps."""
+    """Untrained network with the outputs of both steps."""
     return build(ARCHITECTURE, channels=2, outputs=sum(OUTPUTS))
 
 
 def start_from(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Take over the weights of the semantic network, all but its last layer.
 
-    The second channel starts without effect.
+    The second input channel, the marks of step 2, starts without effect.
+
+    Parameters
+    ----------
+    network
+        From `build_network`; changed in place.
     """
     own = network.state_dict()
     for name, value in weights.items():
@@ -100,6 +93,7 @@ class Loss:
         logits = network(batch["image"]).float()
         total = logits.new_zeros(())
         parts = {}
+        # samples of both steps stand in one batch, each with its own outputs and table
         for item in range(len(logits)):
             step, odd = int(batch["step"][item]), int(batch["odd"][item])
             scores = outputs_of(logits[item], step)
@@ -113,19 +107,19 @@ class Loss:
 
 
 def outputs_of(logits: Tensor, step: int) -> Tensor:
-    """The channels of a step."""
+    """The output channels of a step."""
     return logits[: OUTPUTS[0]] if step == 1 else logits[OUTPUTS[0] :]
 
 
 def region_loss(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy summed over the regions, and one minus the overlap of those in view.
+    """Cross-entropy summed over the regions, and one minus the Dice of those in view.
 
     Parameters
     ----------
     scores
         Logits (regions, z, y, x).
     truth
-        1 inside, 0 outside, -1 not known; same shape.
+        1 inside, 0 outside, -1 unknown; same shape.
     """
     known = (truth >= 0).float()
     inside = (truth > 0).float()
@@ -145,7 +139,7 @@ def region_loss(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
 
 def network_of(network: nn.Module, step: int) -> nn.Module:
     """The network of one step, cut out of that of both."""
-    channels = step
+    channels = step  # step 2 sees the marks beside the image
     part = build(ARCHITECTURE, channels=channels, outputs=OUTPUTS[step - 1])
     state = {}
     for name, value in network.state_dict().items():
@@ -158,8 +152,8 @@ def network_of(network: nn.Module, step: int) -> nn.Module:
     return part
 
 
-def write(folder: Path, network: nn.Module) -> None:
-    """Packages of both steps in the layout of the release."""
+def write_packages(folder: Path, network: nn.Module) -> None:
+    """Write the packages of both steps in the layout of the release."""
     steps = ((1, STEP1_LABELS, ("MRI",)), (2, STEP2_LABELS, ("MRI", "noNorm")))
     for step, labels, channels in steps:
         part = network_of(network, step)
@@ -176,41 +170,3 @@ def write(folder: Path, network: nn.Module) -> None:
             name=DATASETS[step - 1],
             region_order=range(1, OUTPUTS[step - 1] + 1),
         )
-
-
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.totalspineseg")
-    add_loop_options(parser, steps=3000, batch_size=1, learning_rate=1e-3)
-    add_real_scans(parser, cached=True)
-    parser.add_argument("--init", type=Path, help="checkpoint of the semantic network")
-    parser.add_argument("--phantom-share", type=float, default=0.5)
-    return parser.parse_args(arguments)
-
-
-def coded_scans(root: Path, cache: Path) -> list[CodedScan]:
-    """Scans of the subjects that are not held out."""
-    counts = vertebra_counts(root)
-    return [
-        CodedScan.of(scan, counts.get(scan.subject))
-        for scan in training_scans(root, FINEST, cache)
-    ]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train and write the packages."""
-    options = parse(arguments)
-    set_up(options)
-    network = build_network()
-    if options.init:
-        start_from(network, torch.load(options.init, weights_only=True)["ema"])
-    cache = options.cache or options.out / "cache"
-    real = coded_scans(options.real, cache) if options.real else []
-    network = train(
-        network,
-        Loss(),
-        TotalSpineSegSamples(real, options.phantom_share),
-        loop_options(options, log_every=50, save_every=100),
-    )
-    write(options.out / "package", network)
-    return 0

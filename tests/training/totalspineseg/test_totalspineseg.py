@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 
 from spineps_nipype.phantom import Anomalies, FieldOfView, generate  # noqa: E402
 from spineps_nipype.totalspineseg.profiles import DATASETS  # noqa: E402
-from training.semantic import recipe as semantic  # noqa: E402
-from training.totalspineseg import recipe as totalspineseg  # noqa: E402
+from training.semantic.recipe import build_network as build_semantic  # noqa: E402
+from training.totalspineseg import recipe  # noqa: E402
 from training.totalspineseg.evaluate import discs_found, load_networks  # noqa: E402
 from training.totalspineseg.samples import CodedScan, TotalSpineSegSamples  # noqa: E402
 from training.totalspineseg.targets import (  # noqa: E402
@@ -149,36 +149,36 @@ def test_loss_counts_known_voxels_only() -> None:
     truth[0, 0] = 1
     truth[1] = -1
     scores = torch.where(truth > 0, 12.0, -12.0)
-    entropy, dice = totalspineseg.region_loss(scores, truth)
+    entropy, dice = recipe.region_loss(scores, truth)
     assert float(entropy) < 1e-4
     assert float(dice) < 1e-3
     scores[1] = 12.0  # nothing is known there
-    assert float(totalspineseg.region_loss(scores, truth)[0]) < 1e-4
-    assert float(totalspineseg.region_loss(-scores, truth)[0]) > 5
+    assert float(recipe.region_loss(scores, truth)[0]) < 1e-4
+    assert float(recipe.region_loss(-scores, truth)[0]) > 5
 
 
 def test_packages_are_cut_out_of_one_network(tmp_path) -> None:
     torch.manual_seed(0)
-    start = semantic.build_network()
-    both = totalspineseg.build_network()
-    totalspineseg.start_from(both, start.state_dict())
+    start = build_semantic()
+    both = recipe.build_network()
+    recipe.start_from(both, start.state_dict())
     name = "encoder.stages.0.0.convs.0.conv.weight"
     first = both.state_dict()[name]
     assert torch.equal(first[:, :1], start.state_dict()[name])
     assert not first[:, 1:].any()
-    totalspineseg.write(tmp_path, both)
+    recipe.write_packages(tmp_path, both)
     image = torch.randn(1, 2, 8, 32, 32)
     both.eval()
     for step, network in ((1, load_networks(tmp_path)[0]), (2, load_networks(tmp_path)[1])):
         assert network.class_labels == tuple(range(OUTPUTS[step - 1] + 1))
         assert network.config.orientation == ("P", "I", "R")
         assert (tmp_path / DATASETS[step - 1]).is_dir()
-        part = totalspineseg.network_of(both, step).eval()
+        part = recipe.network_of(both, step).eval()
         with torch.no_grad():
             seen = image.clone()
             if step == 1:
                 seen[:, 1] = 0
-            expected = totalspineseg.outputs_of(both(seen)[0], step)
+            expected = recipe.outputs_of(both(seen)[0], step)
             assert torch.allclose(part(image[:, :step])[0], expected, atol=1e-4)
 
 

@@ -18,26 +18,24 @@ from spineps_nipype.models.networks.form_net import FormNet, Judgement  # noqa: 
 from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
 from spineps_nipype.phantom import generate  # noqa: E402
 from spineps_nipype.spine_segmentation.names import ORDER  # noqa: E402
-from training.common.calibration import with_shifts  # noqa: E402
-from training.forms import labeling as labeling_form  # noqa: E402
-from training.forms import spine_segmentation as slices_form  # noqa: E402
+from training.forms import labeling, spine_segmentation  # noqa: E402
+from training.forms.augmentation import augment_forms  # noqa: E402
 from training.forms.fit import (  # noqa: E402
     ALONE_SHARE,
     WEIGHTS,
+    Views,
     batches,
-    changed,
     fit,
     loss_of,
 )
-from training.forms.looks import MARGIN, STEP, changed_looks  # noqa: E402
+from training.forms.looks import MARGIN, STEP, augment_looks  # noqa: E402
 from training.forms.plan_measures import MEASURES, plan_measures  # noqa: E402
-from training.forms.views import stored_views  # noqa: E402
-from training.spine_segmentation.networks import write_form_onnx  # noqa: E402
+from training.forms.views import load_or_measure  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def views():
-    return labeling_form.phantom_views(0, 5)
+    return labeling.phantom_views(0, 5)
 
 
 def inputs(view):
@@ -46,10 +44,10 @@ def inputs(view):
     return torch.from_numpy(view.forms)[None], torch.from_numpy(looks)
 
 
-def test_looks_are_changed_each_in_its_own_way(views) -> None:
+def test_looks_are_augmented_each_in_its_own_way(views) -> None:
     stored = [views[0].looks, views[1].looks]
-    first = changed_looks(stored, np.random.default_rng(0))
-    other = changed_looks(stored, np.random.default_rng(1))
+    first = augment_looks(stored, np.random.default_rng(0))
+    other = augment_looks(stored, np.random.default_rng(1))
     assert first.shape == (2, max(map(len, stored)), PLANES, DEPTH, HEIGHT)
     assert 0 <= first.min() < first.max() <= CLIPPED
     assert not torch.equal(first, other)
@@ -66,7 +64,7 @@ def test_views_show_consecutive_vertebrae(views) -> None:
 
 
 def test_bodies_of_a_phantom_end_with_s1() -> None:
-    whole = slices_form.phantom_views(0, 5)[0]
+    whole = spine_segmentation.phantom_views(0, 5)[0]
     assert whole.classes[0, 0] == ORDER.index("C2")
     assert whole.classes[-1, 0] == ORDER.index("S1")
     seen = whole.forms[:, : OF_PART * len(GROUPS) : OF_PART]
@@ -78,15 +76,15 @@ def test_changes_leave_bodies_and_absent_parts(views) -> None:
     forms = views[0].forms
     rng = np.random.default_rng(0)
     for _ in range(20):
-        other = changed(forms, rng)
+        other = augment_forms(forms, rng)
         assert other[:, 0].tolist() == forms[:, 0].tolist()
         assert (other[:, :-12][forms[:, :-12] == 0] == 0).all()
 
 
 def test_without_strength_only_what_is_lost_changes(views) -> None:
     forms = views[0].forms[:, :-1]  # the last is the sacrum, of which any part may be in view
-    still = changed(views[0].forms, np.random.default_rng(0), 0.0)[:, :-1]
-    moved = changed(views[0].forms, np.random.default_rng(0))[:, :-1]
+    still = augment_forms(views[0].forms, np.random.default_rng(0), 0.0)[:, :-1]
+    moved = augment_forms(views[0].forms, np.random.default_rng(0))[:, :-1]
     kept = still != 0
     np.testing.assert_allclose(still[kept], forms[kept], rtol=1e-6)
     assert np.abs(moved - forms)[kept].mean() > 0.01
@@ -96,7 +94,7 @@ def test_measures_of_a_phantom_are_those_of_its_plan(views) -> None:
     phantom = generate(3)
     measures = plan_measures(phantom.plan)
     assert list(measures) == [*phantom.plan.levels[1:], "S1"]
-    whole = labeling_form.of_phantom(phantom, phantom.spine)
+    whole = labeling.phantom_masks(phantom, phantom.spine)
     vertebra = phantom.plan.vertebrae[10]
     assert np.exp(whole.known[vertebra.label][0]) == pytest.approx(vertebra.height)
     assert np.isnan(measures["S1"][3:]).all()
@@ -109,8 +107,8 @@ def test_measures_of_a_phantom_are_those_of_its_plan(views) -> None:
 
 
 def test_unknown_dimensions_teach_nothing(views) -> None:
-    (batch,) = islice(batches(views[:1], [], 0.0, np.random.default_rng(0), 2), 1)
-    said = Judgement(
+    (batch,) = islice(batches(Views(views[:1]), np.random.default_rng(0), 2), 1)
+    judgement = Judgement(
         {"VERT": torch.zeros(*batch.classes.shape[:2], 24)},
         torch.zeros(*batch.classes.shape[:2], 24),
         torch.zeros_like(batch.measures),
@@ -118,8 +116,8 @@ def test_unknown_dimensions_teach_nothing(views) -> None:
     usual = torch.tensor([[0.0], [1.0]]).expand(2, MEASURES)
     unknown = replace(batch, measures=torch.full_like(batch.measures, torch.nan))
     names = (1 + ALONE_SHARE) * np.log(24)
-    assert loss_of(said, unknown, usual).item() == pytest.approx(names, rel=1e-4)
-    assert loss_of(said, batch, usual).item() > names + 0.1
+    assert loss_of(judgement, unknown, usual).item() == pytest.approx(names, rel=1e-4)
+    assert loss_of(judgement, batch, usual).item() > names + 0.1
 
 
 def test_measures_are_made_once(tmp_path, views) -> None:
@@ -129,8 +127,8 @@ def test_measures_are_made_once(tmp_path, views) -> None:
         calls.append(number)
         return views[:3]
 
-    first = stored_views(tmp_path, 4, make, part=2)
-    second = stored_views(tmp_path, 4, make, part=2)
+    first = load_or_measure(tmp_path, 4, make, part=2)
+    second = load_or_measure(tmp_path, 4, make, part=2)
     assert calls == [0, 1, 2, 3]
     assert len(first) == len(second) == 12
     for a, b in zip(first, second, strict=True):
@@ -140,12 +138,19 @@ def test_measures_are_made_once(tmp_path, views) -> None:
 
 
 def test_training_learns_the_spine_it_sees_and_goes_on(tmp_path, views) -> None:
-    network = fit(views[:1], [], labeling_form.HEADS, steps=200, seed=0, size=2)
+    network = fit(Views(views[:1]), labeling.HEADS, steps=200, seed=0, size=2)
     torch.save(network.state_dict(), tmp_path / WEIGHTS)
-    other = fit(views[:1], [], slices_form.HEADS, steps=1, seed=1, size=2, init=tmp_path / WEIGHTS)
+    other = fit(
+        Views(views[:1]),
+        spine_segmentation.HEADS,
+        steps=1,
+        seed=1,
+        size=2,
+        init=tmp_path / WEIGHTS,
+    )
     for mine, given in zip(other.look.parameters(), network.look.parameters(), strict=True):
         torch.testing.assert_close(mine, given, atol=1e-3, rtol=0)
-    assert set(other.heads) == set(slices_form.HEADS)
+    assert set(other.heads) == set(spine_segmentation.HEADS)
     with torch.inference_mode():
         names = network(*inputs(views[0]))["VERT"][0].argmax(-1)
     # 4 % by chance; what is reached depends on the number of threads
@@ -153,7 +158,7 @@ def test_training_learns_the_spine_it_sees_and_goes_on(tmp_path, views) -> None:
 
 
 def test_short_sequences_do_not_see_what_pads_them(views) -> None:
-    network = FormNet(FEATURES, slices_form.HEADS, MEASURES).eval()
+    network = FormNet(FEATURES, spine_segmentation.HEADS, MEASURES).eval()
     (forms, looks), count = inputs(views[0]), 4
     sizes = torch.tensor([forms.shape[1], count])
     with torch.inference_mode():
@@ -167,9 +172,9 @@ def test_short_sequences_do_not_see_what_pads_them(views) -> None:
 
 def test_onnx_file_gives_the_probabilities_of_the_network(tmp_path, views) -> None:
     torch.manual_seed(0)
-    network = FormNet(FEATURES, slices_form.HEADS, MEASURES).eval()
+    network = FormNet(FEATURES, spine_segmentation.HEADS, MEASURES).eval()
     network.deviation.fill_(2.0)
-    write_form_onnx(network, tmp_path / "form.onnx")
+    spine_segmentation.write_form_onnx(network, tmp_path / "form.onnx")
     runner = OnnxNetwork(tmp_path / "form.onnx")
     for view in views[:2]:
         given = inputs(view)
@@ -177,15 +182,3 @@ def test_onnx_file_gives_the_probabilities_of_the_network(tmp_path, views) -> No
             expected = network(*given)["NAME"].softmax(-1).numpy()
         found = runner.predict(*(x.numpy() for x in given))
         np.testing.assert_allclose(found, expected, atol=2e-3)
-
-
-def test_shifts_change_the_copy_alone() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv3d(1, 3, 1))
-    x = torch.randn(1, 1, 2, 2, 2)
-    before = network(x)
-    shifted = with_shifts(network, network[0], ("background", "a", "b"), {"b": -0.5})
-    assert torch.equal(network(x), before)
-    expected = torch.tensor([0.0, 0.0, -0.5])
-    assert torch.allclose((shifted(x) - before).mean((0, 2, 3, 4)), expected, atol=1e-6)
-    with pytest.raises(ValueError, match="c"):
-        with_shifts(network, network[0], ("background", "a", "b"), {"c": 1.0})

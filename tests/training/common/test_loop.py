@@ -10,13 +10,16 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from training.common.loop import (  # noqa: E402
-    HELD_OUT_SEEDS,
     Ema,
     GroupStream,
     LoopOptions,
     load_average,
-    phantom_seed,
     train,
+)
+from training.common.phantom_seeds import (  # noqa: E402
+    HELD_OUT_SEEDS,
+    phantom_seed,
+    require_held_out,
 )
 
 
@@ -44,6 +47,11 @@ def test_training_phantoms_are_never_held_out() -> None:
     seeds = {phantom_seed(seed, group) for seed in range(3) for group in range(500)}
     assert not seeds & set(HELD_OUT_SEEDS)
     assert len(seeds) == 1500
+    for seed in seeds:
+        with pytest.raises(ValueError, match="not held out"):
+            require_held_out(seed)
+    for seed in HELD_OUT_SEEDS:
+        require_held_out(seed)
 
 
 def make_group(seed: int, group: int) -> list[dict[str, np.ndarray]]:

@@ -15,22 +15,22 @@ from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
 from spineps_nipype.phantom import Anomalies, FieldOfView, draw_plan, generate  # noqa: E402
 from spineps_nipype.spine_segmentation.models import Role  # noqa: E402
 from spineps_nipype.spine_segmentation.names import DISC, ID_OF, VERTEBRA  # noqa: E402
+from training.common.onnx_files import rows_of_bytes  # noqa: E402
 from training.common.real_scans import RealScan  # noqa: E402
-from training.spine_segmentation import recipe as spine_segmentation  # noqa: E402
+from training.spine_segmentation import recipe  # noqa: E402
 from training.spine_segmentation.evaluate import names_right  # noqa: E402
-from training.spine_segmentation.networks import SliceNets, SmallUNet, rows_of_bytes, write_onnx  # noqa: E402
+from training.spine_segmentation.networks import SliceNets, SmallUNet, write_onnx  # noqa: E402
 from training.spine_segmentation.phantom_slices import (  # noqa: E402
     CLASS_OF,
     IGNORED,
+    draw_window,
+    names_in_window,
     sacral_body,
-    seen_names,
     targets,
-    window,
 )
-from training.spine_segmentation.samples import (  # noqa: E402
-    SHAPE,
-    SliceSamples,
-    real_slices,
+from training.spine_segmentation.samples import SHAPE, SliceSamples  # noqa: E402
+from training.spine_segmentation.spider_targets import (  # noqa: E402
+    slice_scan,
     spider_targets,
 )
 
@@ -76,8 +76,8 @@ def test_windows_hold_the_number_asked_for() -> None:
     rng = np.random.default_rng(0)
     seen = set()
     for seed in range(20):
-        top, bottom = window(seed, 5, rng)
-        names = seen_names(draw_plan(seed), top, bottom)
+        top, bottom = draw_window(seed, 5, rng)
+        names = names_in_window(draw_plan(seed), top, bottom)
         assert len(names) == 5
         seen.update(names)
     assert {"C3", "T6", "L4"} <= seen
@@ -118,7 +118,7 @@ def test_nothing_is_known_of_a_tilted_sacrum_behind_the_lowest_body() -> None:
 
 def test_samples_are_functions_of_the_seed() -> None:
     mask = spider_mask()
-    real = real_slices(RealScan("x", mask.astype(np.float32), mask), (1.0, 1.0, 2.0), 3)
+    real = slice_scan(RealScan("x", mask.astype(np.float32), mask), (1.0, 1.0, 2.0), 3)
     for maker in (SliceSamples(), SliceSamples([real])):
         first, again = maker(1, 5), maker(1, 5)
         for a, b in zip(first, again, strict=True):
@@ -142,16 +142,16 @@ def test_unknown_voxels_do_not_count() -> None:
     }
     batch["semantic"][:, :16] = 1
     batch["classes"][:, :16] = 5
-    whole, parts = spine_segmentation.loss(nets, batch)
+    whole, parts = recipe.loss(nets, batch)
     for key in ("semantic", "classes"):
         batch[key][:, 16:] = -1
-    half, _ = spine_segmentation.loss(nets, batch)
+    half, _ = recipe.loss(nets, batch)
     assert torch.isfinite(whole)
     assert torch.isfinite(half)
     assert float(whole.detach()) != pytest.approx(float(half.detach()))
     assert set(parts) == {"entropy", "dice", "names", "right"}
     for role, names in (("semantic", {"entropy", "dice"}), ("instance", {"names", "right"})):
-        assert set(spine_segmentation.loss(SliceNets([role]), batch)[1]) == names
+        assert set(recipe.loss(SliceNets([role]), batch)[1]) == names
 
 
 def test_onnx_file_computes_what_the_net_does(tmp_path) -> None:

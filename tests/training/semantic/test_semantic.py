@@ -17,21 +17,22 @@ from spineps_nipype.core.images import save_nii  # noqa: E402
 from spineps_nipype.models.loading import load_semantic  # noqa: E402
 from spineps_nipype.models.package import load_package  # noqa: E402
 from spineps_nipype.phantom import FieldOfView, generate, render, to_nii  # noqa: E402
+from training.common.dice import Case, overlap, summary  # noqa: E402
+from training.common.patches import FINEST, draw_phantom  # noqa: E402
 from training.common.real_scans import (  # noqa: E402
     RealScan,
     held_out_subjects,
     scan_pairs,
     training_scans,
 )
-from training.semantic import recipe as semantic  # noqa: E402
-from training.semantic.evaluate import SPIDER_GROUPS, overlap, phantom_cases, summary  # noqa: E402
+from training.semantic import __main__ as command  # noqa: E402
+from training.semantic import recipe  # noqa: E402
+from training.semantic.evaluate import SPIDER_GROUPS, phantom_cases  # noqa: E402
 from training.semantic.marginal_loss import CLASS_OF, CLASSES  # noqa: E402
 from training.semantic.samples import (  # noqa: E402
     CAUDA,
-    FINEST,
     SPACING,
     SemanticSamples,
-    draw_phantom,
     thick_patch,
     thin_patch,
     with_cauda,
@@ -130,14 +131,14 @@ def test_phantom_samples_know_single_labels_and_sides() -> None:
     assert all(np.isfinite(s["image"]).all() for s in samples)
 
 
-@pytest.mark.parametrize("drawn", [thin_patch, thick_patch])
-def test_labels_of_a_phantom_patch_lie_on_its_image(drawn) -> None:
+@pytest.mark.parametrize("make_patch", [thin_patch, thick_patch])
+def test_labels_of_a_phantom_patch_lie_on_its_image(make_patch) -> None:
     """Bone of a CT is bright where the labels say so, and less so when they are moved."""
     rng = np.random.default_rng(4)
     phantom = generate(5, spacing=FINEST, fov=FieldOfView(top="L3", bottom="L5", width=60))
     shape = np.array(phantom.spine.shape)
     patch = (72, 64, 20)
-    image, labels, outside = drawn(phantom, shape / 2, patch, "CT", rng)
+    image, labels, outside = make_patch(phantom, shape / 2, patch, "CT", rng)
     assert image.shape == labels.shape == outside.shape == patch
     seen = ~outside
     body = np.isin(labels, (49, 50))
@@ -153,7 +154,7 @@ def test_labels_of_a_phantom_patch_lie_on_its_image(drawn) -> None:
 
 def test_package_of_a_fresh_network_segments_a_phantom(tmp_path) -> None:
     torch.manual_seed(0)
-    semantic.write_package(tmp_path, semantic.build_network())
+    recipe.write_package(tmp_path, recipe.build_network())
     model = load_semantic(load_package(tmp_path))
     assert model.class_labels == (0, *MR_LABELS)
     assert model.config.target_spacing((0.5, 0.6, 4.0)) == SPACING
@@ -169,12 +170,12 @@ def test_package_of_a_fresh_network_segments_a_phantom(tmp_path) -> None:
 
 
 def test_command_trains_and_a_finished_run_stays_as_it_is(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(semantic, "SemanticSamples", lambda *_: _tiny_samples)
+    monkeypatch.setattr(command, "SemanticSamples", lambda *_: _tiny_samples)
     common = ["--seed", "1", "--workers", "0", "--device", "cpu"]
     for name, legs in (("once", [2]), ("again", [2, 2])):
         for steps in legs:
             out = tmp_path / name
-            assert semantic.main(["--out", str(out), "--steps", str(steps), *common]) == 0
+            assert command.main(["--out", str(out), "--steps", str(steps), *common]) == 0
     once, again = (
         torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("once", "again")
     )
@@ -208,8 +209,6 @@ def test_only_held_out_phantoms_are_evaluated() -> None:
 
 
 def test_summary_counts_scans() -> None:
-    from training.semantic.evaluate import Case
-
     report = summary([Case("a", {"disc": 0.8}), Case("b", {"disc": 0.6, "canal": 1.0})])
     assert report["disc"] == {"mean": 0.7, "worst": 0.6, "scans": 2.0}
     assert report["mean of labels"]["mean"] == 0.85

@@ -1,4 +1,4 @@
-"""Real scans teach names only where the names are sure."""
+"""Bodies of SPIDER masks, and scans that teach names only where the names are certain."""
 
 from __future__ import annotations
 
@@ -13,16 +13,9 @@ pytest.importorskip("torch")
 from TPTBox import NII
 
 from spineps_nipype.core.images import save_nii
-from training.common.spider_masks import (
-    CANAL,
-    DISC,
-    VERTEBRA,
-    LabelingSamples,
-    lumbar_names,
-    named_scans,
-    number_bodies,
-    place_of_sacrum,
-)
+from training.common.named_scans import named_scans, sacrum_box
+from training.common.spider_masks import CANAL, DISC, VERTEBRA, lumbar_names, number_bodies
+from training.labeling.samples import LabelingSamples
 
 SPACING = (1.0, 1.0, 2.0)
 BODIES = 3
@@ -98,7 +91,7 @@ def test_the_lowest_body_is_l5() -> None:
 def test_sacrum_lies_below_and_behind() -> None:
     bodies = np.zeros((80, 90, 6), np.uint8)
     bodies[10:30, 20:40, 1:5] = 2
-    p, i, r = np.nonzero(place_of_sacrum(bodies, SPACING))
+    p, i, r = np.nonzero(sacrum_box(bodies, SPACING))
     assert (p.min(), p.max() + 1) == (10, 60)
     assert (i.min(), i.max() + 1) == (40, 90)
     assert (r.min(), r.max() + 1) == (1, 5)
@@ -120,7 +113,7 @@ def write_dataset(root: Path, masks: dict[str, np.ndarray], counts: dict[str, in
     (root / "participants.tsv").write_text(f"participant_id\tnum_vertebrae\n{rows}\n")
 
 
-def test_only_scans_with_sure_names_are_used(tmp_path: Path) -> None:
+def test_only_scans_with_certain_names_are_used(tmp_path: Path) -> None:
     masks = {
         "sub-good": spider_mask(),
         "sub-count": spider_mask(),

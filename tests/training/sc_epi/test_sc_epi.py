@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from spineps_nipype.phantom.render import displace  # noqa: E402
 from spineps_nipype.sc_epi.model import EpiOutput  # noqa: E402
 from training.common.loop import LoopOptions, train  # noqa: E402
-from training.sc_epi import recipe as sc_epi  # noqa: E402
+from training.sc_epi import recipe  # noqa: E402
 from training.sc_epi.evaluate import EpiSegmenter, draw, phantom_cases  # noqa: E402
 from training.sc_epi.samples import EpiSamples, upright  # noqa: E402
 
@@ -62,8 +62,8 @@ def test_loss_falls_when_the_cord_is_found(samples) -> None:
             cord = batch["target"].float() * 2 - 1
             return torch.stack([-cord, cord], 1) * 5 * self.sign
 
-    right, parts = sc_epi.loss(Oracle(1), batch)
-    wrong, _ = sc_epi.loss(Oracle(-1), batch)
+    right, parts = recipe.loss(Oracle(1), batch)
+    wrong, _ = recipe.loss(Oracle(-1), batch)
     assert float(right) < 0.05 < float(wrong)
     assert set(parts) == {"entropy", "dice"}
 
@@ -71,8 +71,8 @@ def test_loss_falls_when_the_cord_is_found(samples) -> None:
 def test_training_resumes_and_the_package_segments(tmp_path) -> None:
     torch.manual_seed(0)
     options = LoopOptions(out=tmp_path / "run", steps=2, batch_size=1, save_every=1, bf16=False)
-    network = train(sc_epi.build_network(), sc_epi.loss, EpiSamples(PATCH), options)
-    sc_epi.write(tmp_path / "package", network)
+    network = train(recipe.build_network(), recipe.loss, EpiSamples(PATCH), options)
+    recipe.write_package(tmp_path / "package", network)
     segmenter = EpiSegmenter(tmp_path / "package")
     assert segmenter.package.outputs == (EpiOutput("_seg", (1,)),)
     assert segmenter.package.orientation == ("R", "A", "S")
