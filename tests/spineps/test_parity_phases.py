@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from benchmarks.parity_cases import CASES, MR_CLASSES, ORIGINAL, Case
+from benchmarks.against_spineps.cases import CASES, MR_CLASSES, ORIGINAL, Case
 from spineps_nipype.core.components import bounding_box
 from spineps_nipype.core.geometry import margin_voxels, rescale
 from spineps_nipype.models.loading import load_instance, load_semantic

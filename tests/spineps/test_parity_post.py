@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from TPTBox import NII, POI
 
-from benchmarks.parity_cases import CASES, ORIGINAL, Case
+from benchmarks.against_spineps.cases import CASES, ORIGINAL, Case
 from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_arrays, number_discs_and_endplates
