@@ -29,7 +29,6 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +50,7 @@ from benchmarks.label_sets import FAMILIES, LabelSet, find_sets
 from spineps_nipype.bids.names import output_paths, split_extension
 from spineps_nipype.bids.query import MODALITIES, find_scans, read_filter_file
 from spineps_nipype.errors import InputError, SpinepsError
+from spineps_nipype.settings import with_values
 from spineps_nipype.workflows.app.participant import run_participants
 from spineps_nipype.workflows.cli import build_parser, options_from
 from spineps_nipype.workflows.options.run_options import RunOptions
@@ -75,23 +75,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpinepsError as fault:
         print(f"Nothing was measured: {fault}", file=sys.stderr)
         return WRONG_USAGE
-    options = replace(
+    kinds = tuple(m for m in MODALITIES if any(p.scan.modality == m for p in pairs))
+    options = with_values(
         options,
-        participant_label=tuple(sorted({pair.subject for pair in pairs})),
-        modalities=tuple(m for m in MODALITIES if any(p.scan.modality == m for p in pairs))
-        or options.modalities,
+        {
+            "participant_label": tuple(sorted({pair.subject for pair in pairs})),
+            "modalities": kinds or options.selection.modalities,
+        },
     )
-    if options.dry_run:
+    if options.task.dry_run:
         return run_participants(options)
     runs = segment(options, [pair.scan.path for pair in pairs])
-    counts = _counts(options.bids_dir, pairs)
+    counts = _counts(options.folders.bids_dir, pairs)
     measured = []
     for pair in pairs:
         run = runs[pair.scan.path]
         report = measure_scan(pair, options, sets, run, counts.get(pair.subject, {}))
         measured.append(report)
         print(one_line(report), flush=True)
-    out = options.output_dir.parent
+    out = options.folders.output_dir.parent
     command = shlex.join(["benchmarks/accuracy.py", *given])
     write_tables(out, [*measured, *unused], command)
     sheets = draw_sheets([tile_of(report) for report in measured], out / "contact_sheet.png")
@@ -151,7 +153,7 @@ def pipeline_options(own: argparse.Namespace, rest: Sequence[str]) -> RunOptions
     words = [str(own.bids), str(results), "participant", *rest]
     options = options_from(build_parser().parse_args(words))
     if not any(word.partition("=")[0] == "--modalities" for word in rest):
-        options = replace(options, modalities=tuple(MODALITIES))
+        options = with_values(options, {"modalities": tuple(MODALITIES)})
     labels = tuple(label.removeprefix("sub-") for label in own.subjects)
     if own.held_out:
         held_out = {label.removeprefix("sub-") for label in held_out_subjects()}
@@ -159,7 +161,7 @@ def pipeline_options(own: argparse.Namespace, rest: Sequence[str]) -> RunOptions
         labels = tuple(sorted(held_out & there))
         if not labels:
             raise InputError("The dataset has none of the held-out subjects.", file=own.bids)
-    return replace(options, participant_label=labels or options.participant_label)
+    return with_values(options, {"participant_label": labels} if labels else {})
 
 
 def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list[ScanReport]]:
@@ -170,21 +172,22 @@ def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list
     InputError
         If no scan has a mask.
     """
-    filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+    asked, file = options.selection, options.selection.bids_filter_file
+    filters = read_filter_file(file) if file else None
     query = find_scans(
-        options.bids_dir,
-        modalities=options.modalities,
-        plane=None if options.ignore_compatibility else "sag",
-        participant_label=options.participant_label,
-        session_label=options.session_label,
+        options.folders.bids_dir,
+        modalities=asked.modalities,
+        plane=None if asked.ignore_compatibility else "sag",
+        participant_label=asked.participant_label,
+        session_label=asked.session_label,
         filters=filters,
-        ignore_bids_filter=options.ignore_bids_filter,
+        ignore_bids_filter=asked.ignore_bids_filter,
     )
-    asked = {label.removeprefix("sub-") for label in options.participant_label}
+    subjects = {label.removeprefix("sub-") for label in asked.participant_label}
     masks = [
         path
-        for path in find_masks(options.bids_dir, derivative)
-        if not asked or mask_entities(path).get("sub") in asked
+        for path in find_masks(options.folders.bids_dir, derivative)
+        if not subjects or mask_entities(path).get("sub") in subjects
     ]
     pairs, left = pair_masks(query.scans, masks)
     with_mask = {pair.scan.path for pair in pairs}
@@ -197,7 +200,7 @@ def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list
     unused += [
         _skipped(image.path, f"not segmented: {image.why}")
         for image in query.skipped
-        if left and not image.path.is_relative_to(options.bids_dir / "derivatives")
+        if left and not image.path.is_relative_to(options.folders.bids_dir / "derivatives")
     ]
     for report in unused[:SHOWN]:
         print(f"not measured: {report.scan}: {report.reason}", file=sys.stderr)
@@ -207,7 +210,7 @@ def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list
         raise InputError(
             f"No scan has a truth mask: {len(query.scans)} scans and {len(masks)} masks are "
             "there, none fit together by name.",
-            file=options.bids_dir,
+            file=options.folders.bids_dir,
             remedy="Masks are called like their scans: sub-01_acq-sag_T2w.nii.gz and "
             "sub-01_acq-sag_dseg.nii.gz or sub-01_acq-sag_mod-T2w_seg-vert_msk.nii.gz.",
         )
@@ -236,7 +239,7 @@ def measure_scan(
     if run.fault:
         report.status, report.reason = "failed", run.fault
         return report
-    paths = output_paths(pair.scan.path, options.bids_dir, options.output_dir)
+    paths = output_paths(pair.scan.path, options.folders.bids_dir, options.folders.output_dir)
     try:
         image = load_scan(pair.scan.path)
         truth = load_truth(pair, image, sets, counts)

@@ -10,12 +10,6 @@ import numpy as np
 from TPTBox import NII
 
 from spineps_nipype.models.loading import load_instance, load_labeling, load_semantic
-from spineps_nipype.settings import (
-    InstanceSettings,
-    LabelingSettings,
-    PreprocessSettings,
-    SemanticSettings,
-)
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_masks
 from spineps_nipype.spineps.instance import finish_instances, predict_seeds, segment_instances
@@ -31,6 +25,12 @@ from spineps_nipype.spineps.semantic_cleanup import (
     clean_far_components,
     clean_semantic,
     clean_small_components,
+)
+from spineps_nipype.spineps.settings import (
+    InstanceSettings,
+    LabelingSettings,
+    PreprocessSettings,
+    SemanticSettings,
 )
 
 from .parity_cases import ORIGINAL, Case, Skipped

@@ -24,8 +24,8 @@ from spineps_nipype.models.loading import load_instance
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import InstanceModel
 from spineps_nipype.phantom import FieldOfView, generate, to_nii
-from spineps_nipype.settings import InstanceSettings
 from spineps_nipype.spineps.instance import segment_instances
+from spineps_nipype.spineps.settings import InstanceSettings
 from training.instance_data import spoil
 
 MATCH: Final = 0.5

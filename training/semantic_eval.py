@@ -36,9 +36,9 @@ from spineps_nipype.phantom import (
     render,
     to_nii,
 )
-from spineps_nipype.settings import PreprocessSettings, SemanticSettings
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.semantic import segment_semantic
+from spineps_nipype.spineps.settings import PreprocessSettings, SemanticSettings
 from training.loop import HELD_OUT_SEEDS
 from training.marginal import SPIDER_SETS
 from training.real_scans import held_out_subjects, scan_pairs

@@ -17,8 +17,8 @@ from spineps_nipype.metrics.checks import COLUMNS as CHECKS_COLUMNS
 from spineps_nipype.metrics.columns import COLUMNS as METRICS_COLUMNS
 from spineps_nipype.results.plan import OUTPUT_KEYS, SOURCES, sidecar_of
 from spineps_nipype.results.record import PHASES, Models, phase_record
-from spineps_nipype.settings import PipelineSettings, SaveSettings
 from spineps_nipype.spineps.labeling import COLUMNS as LABELS_COLUMNS
+from spineps_nipype.spineps.settings import PipelineSettings, SaveSettings
 
 from .spineps import NODE_CONFIG, OUTPUTS
 
@@ -66,7 +66,7 @@ def init_outputs_wf(
             :simple_form: yes
 
             from pathlib import Path
-            from spineps_nipype.settings import PipelineSettings
+            from spineps_nipype.spineps.settings import PipelineSettings
             from spineps_nipype.workflows.outputs import init_outputs_wf
             from spineps_nipype.results.plan import OUTPUT_KEYS
             wf = init_outputs_wf(

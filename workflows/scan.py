@@ -15,7 +15,7 @@ from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.results.plan import ScanPlan
 from spineps_nipype.results.record import PHASES, Models
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 
 from .outputs import init_outputs_wf
 from .spineps import OUTPUTS, init_spineps_wf

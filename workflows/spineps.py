@@ -32,8 +32,8 @@ from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.models.lookup import find_package
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.results.plan import StoredResults
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.poi_header import poi_header
+from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 
 from .engine.memory_estimates import node_memory

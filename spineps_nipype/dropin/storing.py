@@ -16,8 +16,8 @@ from ..core.files import copy_whole, file_digest, whole_file
 from ..core.images import save_nii
 from ..results.plan import OUTPUT_KEYS, PROVENANCE, SOURCES, sidecar_of
 from ..results.record import Models, phase_record
-from ..settings import PipelineSettings
 from ..spineps.centroids import save_poi
+from ..spineps.settings import PipelineSettings
 
 if TYPE_CHECKING:
     from TPTBox import NII, POI

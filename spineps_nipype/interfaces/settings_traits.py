@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from nipype.interfaces.base import BaseInterfaceInputSpec, isdefined, traits
 
-from ..settings import SPEED_ONLY, Numerics, PipelineSettings, choices
+from ..settings import choices
+from ..spineps.settings import PipelineSettings
 
 Group = TypeVar("Group")
 
@@ -62,20 +63,13 @@ def write_settings(inputs: Any, *groups: Any) -> None:
 
 def numerics_trait() -> Any:
     """Trait that chooses between our numerics and those of SPINEPS."""
-    option = next(f for f in fields(PipelineSettings) if f.name == "numerics")
-    return traits.Enum(
-        option.default, *_others(option.default), usedefault=True, desc=option.metadata["help"]
-    )
-
-
-def _others(first: str) -> list[str]:
-    return [word for word in choices(Numerics) if word != first]
+    return option_trait(PipelineSettings, "numerics")
 
 
 def _trait(option: Field[Any], annotation: Any) -> Any:
     unit = option.metadata["unit"]
     metadata: dict[str, Any] = {"desc": option.metadata["help"] + (f" [{unit}]" if unit else "")}
-    if option.name in SPEED_ONLY:
+    if option.metadata["speed_only"]:
         metadata["nohash"] = True
     words = choices(annotation)
     if words:

@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from spineps_nipype.core.files import file_digest
-from spineps_nipype.settings import OverrideSettings, PipelineSettings, SaveSettings
 
 from .record import PHASES, UNNEEDED, Models, differences, phase_record
+
+if TYPE_CHECKING:
+    from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings, SaveSettings
 
 Reuse = Literal["same", "any"]
 """Keep stored results only if made the same way, or whatever they were made with."""
@@ -168,7 +170,6 @@ def plan_scan(
     corrections
         Digests of what a reader corrected, by kind.
     """
-    override = override or OverrideSettings()
     shelf = _Shelf(Path(in_file), paths, settings, models, reuse, corrections or {})
     replaced = {"spine": "semantic", "vert": "instance"}
     given = {replaced[kind] for kind in corrections or {} if kind in replaced}
@@ -177,7 +178,7 @@ def plan_scan(
     }
     copies = _missing_copies(paths, settings.save)
     verdicts = {phase: shelf.verdict(phase) for phase in PHASES}
-    forced = {p for p, name in OVERRIDES.items() if getattr(override, name)}
+    forced = {p for p, name in OVERRIDES.items() if getattr(override, name, False)}
 
     finished = (
         not forced

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.models.lookup import licence_of
-from spineps_nipype.settings import SPEED_ONLY, PipelineSettings
+from spineps_nipype.settings import deciding_values
+
+if TYPE_CHECKING:
+    from spineps_nipype.spineps.settings import PipelineSettings
 
 PHASES: Final = ("semantic", "instance", "final", "poi", "snapshot", "metrics")
 """Phases whose results are stored, in the order in which they depend on each other."""
@@ -99,10 +102,7 @@ def phase_record(
     made = [p for p in names if p not in {_REPLACED.get(kind) for kind in given}]
     groups = [g for p in made for g in _GROUPS[p]]
     kinds = [k for p in made for k in _MODELS[p]]
-    options = {
-        group: {k: v for k, v in asdict(getattr(settings, group)).items() if k not in SPEED_ONLY}
-        for group in groups
-    }
+    options = {group: deciding_values(getattr(settings, group)) for group in groups}
     record = {
         "Phase": phase,
         "Algorithm": {p: ALGORITHM[p] for p in names},

@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 from ..errors import ModelError
 from ..models.lookup import embedded_system, models_dir
+from .settings import Family
 
 Role = Literal["semantic", "instance"]
-Family = Literal["resnet152", "mitb5"]
 
 RELEASE: Final = "onnx_models_1.0.0"
 URL: Final = f"https://github.com/LiquidFun/Spine/releases/download/{RELEASE}"

@@ -16,7 +16,6 @@ from ..core.components import bounding_box, fill_holes, remove_small_components
 from ..core.geometry import margin_voxels, rescale
 from ..errors import EmptyResultError
 from ..models.protocols import InstanceModel, Progress
-from ..settings import InstanceSettings, Numerics
 from .instance_cutouts import (
     PIR,
     Key,
@@ -31,6 +30,7 @@ from .instance_cutouts import (
 from .instance_debug import Recorder
 from .instance_merge import couple_predictions, merge_couples
 from .instance_seeds import SEED_EROSION, Point, find_seeds
+from .settings import InstanceSettings, Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 
 from ..core.anatomy import L5, L6, T11, T12, T13
-from ..settings import LabelingSettings, Numerics
 from .labeling_scores import (
     AXIS_24,
     FIRST_LUMBAR,
@@ -24,6 +23,7 @@ from .labeling_scores import (
     ClassAxis,
     Scores,
 )
+from .settings import LabelingSettings, Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from spineps_nipype.models.package import ModelPackage
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 
 SOURCE: Final = "MRI Segmentation Pipeline"
 """What SPINEPS writes, so that programs which read its files know them."""

@@ -10,7 +10,7 @@ import pytest
 
 from spineps_nipype import interfaces
 from spineps_nipype.results.plan import ScanPlan, plan_scan
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.workflows.scan import init_scan_wf
 
 from ..tiny_packages import write_packages, write_scan

@@ -10,7 +10,7 @@ from spineps_nipype.bids import names
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.results.plan import OUTPUT_KEYS, RESULTS, SOURCES, sidecar_of
 from spineps_nipype.results.record import PHASES, Models, phase_record
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 
 
 @dataclass(frozen=True)

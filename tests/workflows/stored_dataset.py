@@ -16,7 +16,7 @@ from spineps_nipype.core.tables import write_rows
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
 from spineps_nipype.results.plan import sidecar_of
 from spineps_nipype.results.record import phase_record
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.workflows.options.run_options import OutputLayout
 
 LEVELS = ("L1", "L2", "L3")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from ..options.run_options import WORKFLOW_NAME, RunOptions
+from ..options.run_options import WORKFLOW_NAME
 from ..systems.scan_jobs import Unit
 from .outcomes import exit_status, outcomes
 
 
-def dry_run(options: RunOptions, units: Sequence[Unit]) -> int:
+def dry_run(work_folder: Path, units: Sequence[Unit]) -> int:
     """Say what would happen, and change nothing."""
     for unit in units:
-        print(_plan_text(unit, options))
+        print(_plan_text(unit, work_folder))
     todo = sum(unit.runs for unit in units)
     done = sum(unit.done_before for unit in units)
     faulty = len(units) - todo - done
@@ -23,7 +24,7 @@ def dry_run(options: RunOptions, units: Sequence[Unit]) -> int:
     return exit_status(outcomes(units)) if faulty else 0
 
 
-def _plan_text(unit: Unit, options: RunOptions) -> str:
+def _plan_text(unit: Unit, work_folder: Path) -> str:
     lines = [f"{unit.label}  [{unit.scan.path}]"]
     if unit.header is not None:
         shape = " x ".join(map(str, unit.header.shape))
@@ -40,6 +41,6 @@ def _plan_text(unit: Unit, options: RunOptions) -> str:
         return "\n".join(lines)
     assert unit.plan is not None
     lines += [f"  {step.phase:<10}{step.action:<8}{step.why}" for step in unit.plan]
-    if unit.runs and (options.work_folder / WORKFLOW_NAME / unit.name).is_dir():
+    if unit.runs and (work_folder / WORKFLOW_NAME / unit.name).is_dir():
         lines.append("  The work folder remembers nodes of this scan; those that fit are not run.")
     return "\n".join(lines)

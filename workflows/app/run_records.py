@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,8 @@ from spineps_nipype import __version__
 from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.reports.boilerplate import Methods, bibliography, methods_text
+from spineps_nipype.settings import flat_values
+from spineps_nipype.spineps.settings import PipelineSettings
 
 from ..engine.run_guards import make_folder
 from ..engine.run_resources import Machine
@@ -36,7 +37,7 @@ def write_records(
         "version": __version__,
         "packages": package_versions(),
         "command": sys.argv,
-        "options": asdict(options),
+        "options": flat_values(options),
         "device": machine.device,
         "nprocs": machine.nprocs,
         "omp_nthreads": machine.threads,
@@ -47,15 +48,15 @@ def write_records(
     _write(logs / "config.toml", config_text(options))
 
 
-def write_methods(folder: Path, options: RunOptions, units: Sequence[Unit]) -> Path:
+def write_methods(folder: Path, settings: PipelineSettings, units: Sequence[Unit]) -> Path:
     """Write the text for a methods section and its references; returns the text."""
     path = folder / "CITATION.md"
-    _write(path, methods_text(methods_of(options, units)))
+    _write(path, methods_text(methods_of(settings, units)))
     _write(folder / "CITATION.bib", bibliography())
     return path
 
 
-def methods_of(options: RunOptions, units: Sequence[Unit]) -> Methods:
+def methods_of(settings: PipelineSettings, units: Sequence[Unit]) -> Methods:
     """What the scans of a run were, or would be, made with; scans that cannot run do not count."""
     used = [unit for unit in units if unit.models is not None and unit.fault is None]
     models: dict[str, list[str]] = {kind: [] for kind in KINDS}
@@ -72,13 +73,13 @@ def methods_of(options: RunOptions, units: Sequence[Unit]) -> Methods:
         ct += unit.models.semantic.config.is_ct
     return Methods(
         models=models,
-        settings=options.settings,
+        settings=settings,
         scans=scans,
         versions=package_versions(),
         corrected=sum(bool(u.corrections.spine or u.corrections.vert) for u in used),
         named=sum(bool(u.corrections.names) for u in used),
         bias_corrected=ct < len(used),
-        cropped=options.settings.crop.auto_crop_to_spine == "yes",
+        cropped=settings.crop.auto_crop_to_spine == "yes",
     )
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from spineps_nipype.settings import OverrideSettings
+from spineps_nipype.spineps.settings import OverrideSettings
 
 from .run_options import AUTO, NO_MODEL
-from .setting_flags import add_option
-from .value_types import Gather, count, device, gigabytes, memory, named_folder
+from .setting_flags import add_options
+from .value_types import Gather, Replaceable, count, device, gigabytes, memory, named_folder
 
 
 def add_selection(group: Any) -> None:
@@ -19,12 +18,14 @@ def add_selection(group: Any) -> None:
         ("--participant-label", "only these subjects"),
         ("--exclude-participant-label", "not these subjects"),
     ):
-        group.add_argument(flag, action=Gather, nargs="+", default=[], metavar="LABEL", help=words)
+        group.add_argument(
+            flag, action=Gather, nargs="+", default=Replaceable(), metavar="LABEL", help=words
+        )
     group.add_argument(
         *("--session-label", "--session-id"),
         action=Gather,
         nargs="+",
-        default=[],
+        default=Replaceable(),
         metavar="LABEL",
         help="only these sessions",
     )
@@ -32,7 +33,7 @@ def add_selection(group: Any) -> None:
         "--modalities",
         action=Gather,
         nargs="+",
-        default=["T2w"],
+        default=Replaceable(["T2w"]),
         metavar="NAME",
         help="kinds of scans: T2w, T1w, vibe, ct (default: T2w)",
     )
@@ -219,7 +220,7 @@ def add_reuse(group: Any) -> None:
         action=Gather,
         nargs="+",
         type=named_folder,
-        default=[],
+        default=Replaceable(),
         metavar="NAME=PATH",
         help="folders with corrected masks: a seg-spine or seg-vert found there for a scan "
         "replaces that phase",
@@ -231,8 +232,7 @@ def add_reuse(group: Any) -> None:
         help="TSV file with names of vertebrae that a reader fixed: scan, name, and found (the "
         "name given so far) or x, y, z (a point in it, mm)",
     )
-    for option in fields(OverrideSettings):
-        add_option(group, option, bool)
+    add_options(group, OverrideSettings)
     group.add_argument(
         "--reuse",
         choices=["same", "any"],

@@ -85,11 +85,11 @@ class SisterSystem(ABC):
 
     def find(self) -> Query:
         """Scans of the modalities that are asked for."""
-        return self._query(self.options.modalities, None)
+        return self._query(self.options.selection.modalities, None)
 
     def averages_4d(self) -> bool:
         """Whether 4-D images are welcome."""
-        return self.options.average_4d
+        return self.options.selection.average_4d
 
     def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
         """Stored results and memory of each scan."""
@@ -111,13 +111,16 @@ class SisterSystem(ABC):
             )
 
         return gather_units(
-            scans, self.options.bids_dir, new, lambda unit: self._prepare(unit, memory_gb)
+            scans, self.options.folders.bids_dir, new, lambda unit: self._prepare(unit, memory_gb)
         )
 
     def describe(self) -> None:
         """Description of the derivative, label tables."""
         describe_system(
-            self.options.output_dir, self.options.bids_dir, system=self.name, tables=self.tables()
+            self.options.folders.output_dir,
+            self.options.folders.bids_dir,
+            system=self.name,
+            tables=self.tables(),
         )
 
     def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
@@ -134,18 +137,17 @@ class SisterSystem(ABC):
         return Description(self._record(unit.scan.path), unit.metadata)
 
     def _query(self, modalities: Iterable[str], plane: str | None) -> Query:
-        options = self.options
-        filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+        asked, file = self.options.selection, self.options.selection.bids_filter_file
         return find_scans(
-            options.bids_dir,
+            self.options.folders.bids_dir,
             modalities=tuple(modalities),
             plane=plane,
-            participant_label=options.participant_label,
-            exclude_participant_label=options.exclude_participant_label,
-            session_label=options.session_label,
-            filters=filters,
-            ignore_bids_filter=options.ignore_bids_filter,
-            database=options.bids_database_dir,
+            participant_label=asked.participant_label,
+            exclude_participant_label=asked.exclude_participant_label,
+            session_label=asked.session_label,
+            filters=read_filter_file(file) if file else None,
+            ignore_bids_filter=asked.ignore_bids_filter,
+            database=asked.bids_database_dir,
         )
 
     def _prepare(self, unit: Unit, memory_gb: float) -> None:
@@ -161,7 +163,7 @@ class SisterSystem(ABC):
             "GeneratedBy": [
                 {"Name": "spineps_nipype", "Version": __version__, "Description": self.name}
             ],
-            **scan_metadata(path, self.options.bids_dir, notes=unit.models.notes),
+            **scan_metadata(path, self.options.folders.bids_dir, notes=unit.models.notes),
         }
         unit.plan = ScanPlan((self._step(unit),), StoredResults())
         if unit.runs:
@@ -171,8 +173,8 @@ class SisterSystem(ABC):
             for size in header.shape:
                 voxels *= size
             for folder, each in (
-                (self.options.work_folder, self.work_bytes),
-                (self.options.output_dir, self.output_bytes),
+                (self.options.folders.work_folder, self.work_bytes),
+                (self.options.folders.output_dir, self.output_bytes),
             ):
                 check_free(path, folder, each * voxels / 1e9)
 
@@ -186,14 +188,14 @@ class SisterSystem(ABC):
 
     def _step(self, unit: Unit) -> Step:
         """Whether the stored results can be used, and why."""
-        if self.options.sister.override:
-            return Step(self.name, "run", "override_sister is set")
+        if self.options.results.override_others:
+            return Step(self.name, "run", "override_others is set")
         files = [unit.paths[key] for key in unit.results]
         absent = [path.name for path in files if not path.is_file()]
         if absent:
             more = f" and {len(absent) - 2} more" if len(absent) > 2 else ""
             return Step(self.name, "run", f"not stored yet: {', '.join(absent[:2])}{more}")
-        if self.options.reuse == "any":
+        if self.options.results.reuse == "any":
             return Step(self.name, "stored", "stored, kept whatever it was made with")
         wanted = self._record(unit.scan.path)
         wanted["Inputs"] = {"scan": file_digest(unit.scan.path)}

@@ -33,9 +33,8 @@ BASE_GB: Final = 0.6
 VOXEL_BYTES: Final = 80
 
 
-def comparable(options: RunOptions) -> bool:
+def comparable(root: Path) -> bool:
     """Whether two systems have results in or below the output folder."""
-    root = options.output_dir
     alone = not (root / SPINEPS).is_dir() and any(root.glob("sub-*"))
     return sum((root / name).is_dir() for name in COMPARED) + alone > 1
 
@@ -66,7 +65,7 @@ class ConsensusSystem(SisterSystem):
 
     def find(self) -> Query:
         """Scans with results of two systems."""
-        query = self._query(self.options.modalities, None)
+        query = self._query(self.options.selection.modalities, None)
         scans = tuple(s for s in query.scans if len(self.files(s.path)) > 1)
         return replace(query, scans=scans, skipped=())
 
@@ -85,7 +84,9 @@ class ConsensusSystem(SisterSystem):
 
     def paths(self, scan: Path) -> dict[str, Path]:
         """Tables in the folders of the dataset."""
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        folder = output_folder(
+            scan, self.options.folders.bids_dir, self.options.folders.output_dir
+        )
         name = parse_name(scan)
         return {
             result: folder / output_name(name, word, extension)
@@ -120,7 +121,7 @@ class ConsensusSystem(SisterSystem):
             mem_gb=unit.memory_gb["compare"],
             name=unit.name,
         )
-        if self.options.sister.override:
+        if self.options.results.override_others:
             run_anyway(workflow)
         return workflow
 
@@ -146,7 +147,7 @@ class ConsensusSystem(SisterSystem):
         home = self._root / SPINEPS
         if not home.is_dir():  # SPINEPS ran by itself
             home = self._root
-        found = stored_files(SPINEPS, scan, self.options.bids_dir, home)
+        found = stored_files(SPINEPS, scan, self.options.folders.bids_dir, home)
         if "spine" not in found:
             return {}
         files = {"spineps_spine": found["spine"]}
@@ -164,4 +165,4 @@ class ConsensusSystem(SisterSystem):
         return {key: path for key, path in found.items() if key == "spine_segmentation"}
 
     def _of_system(self, system: str, scan: Path) -> dict[str, Path]:
-        return stored_files(system, scan, self.options.bids_dir, self._root / system)
+        return stored_files(system, scan, self.options.folders.bids_dir, self._root / system)

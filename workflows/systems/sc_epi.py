@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -14,6 +14,7 @@ from spineps_nipype.bids.query import FUNCTIONAL, Query
 from spineps_nipype.errors import InputError
 from spineps_nipype.sc_epi.lookup import find_epi_package
 from spineps_nipype.sc_epi.naming import QcNames, stem_of
+from spineps_nipype.settings import deciding_values
 
 from ..options.other_systems import SC_EPI
 from ..options.run_options import RunOptions
@@ -34,9 +35,9 @@ class ScEpiSystem(SisterSystem):
     remedy_4d: ClassVar[str] = "Segment the mean of its volumes (--on-4d mean), or each (each)."
 
     def __init__(self, options: RunOptions) -> None:
-        self._epi = find_epi_package(options.sister.epi_model, models=options.models_dir)
+        self._epi = find_epi_package(options.sc_epi.epi_model, models=options.models.models_dir)
         super().__init__(options)
-        crop = options.sister.qc_seg
+        crop = options.sc_epi.qc_seg
         if crop is not None and not crop.is_file():
             raise InputError(
                 "The mask of --qc-seg does not exist.", file=crop, remedy="Check the path."
@@ -55,20 +56,22 @@ class ScEpiSystem(SisterSystem):
 
     def averages_4d(self) -> bool:
         """Unless series shall be refused."""
-        return self.options.sister.epi.on_4d != "error"
+        return self.options.sc_epi.settings.on_4d != "error"
 
     def paths(self, scan: Path) -> dict[str, Path]:
         """Names of the toolbox, in the folders of the dataset."""
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        folder = output_folder(
+            scan, self.options.folders.bids_dir, self.options.folders.output_dir
+        )
         return {o.suffix: folder / f"{stem_of(scan)}{o.suffix}.nii.gz" for o in self._epi.outputs}
 
     def settings(self, scan: Path) -> dict[str, Any]:  # noqa: ARG002
         """Clean-up, treatment of series, pictures."""
-        sister = self.options.sister
+        asked = self.options.sc_epi
         return {
-            **asdict(sister.epi),
-            "qc_seg": digest_or_none(sister.qc_seg),
-            "report": sister.qc,
+            **deciding_values(asked.settings),
+            "qc_seg": digest_or_none(asked.qc_seg),
+            "report": asked.qc,
         }
 
     def memory(self, header: ScanHeader) -> dict[str, float]:
@@ -84,26 +87,26 @@ class ScEpiSystem(SisterSystem):
         """Mask and page of an image."""
         from ..sc_epi import init_sc_epi_wf
 
-        sister, name = self.options.sister, parse_name(unit.scan.path)
+        asked, name = self.options.sc_epi, parse_name(unit.scan.path)
         workflow = init_sc_epi_wf(
             model=self._epi,
-            settings=sister.epi,
+            settings=asked.settings,
             in_file=unit.scan.path,
             paths=unit.paths,
             description=self.description(unit),
-            qc_dir=self.options.output_dir / QC_FOLDER if sister.qc else None,
+            qc_dir=self.options.folders.output_dir / QC_FOLDER if asked.qc else None,
             qc_names=QcNames(
-                sister.qc_dataset or self.options.bids_dir.name,
-                sister.qc_subject or f"sub-{name.subject}",
+                asked.qc_dataset or self.options.folders.bids_dir.name,
+                asked.qc_subject or f"sub-{name.subject}",
                 unit.scan.path.parent.name,
             ),
-            qc_seg=sister.qc_seg,
+            qc_seg=asked.qc_seg,
             mem_gb=unit.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
             name=unit.name,
         )
-        if sister.override:
+        if self.options.results.override_others:
             run_anyway(workflow)
         return workflow
 

@@ -28,10 +28,11 @@ from spineps_nipype.errors import (
     SpinepsError,
 )
 from spineps_nipype.results.plan import ScanPlan, plan_scan
+from spineps_nipype.spineps.settings import SaveSettings
 
 from ..engine.available_resources import free_gb
 from ..engine.memory_estimates import model_voxels, scan_memory
-from ..options.run_options import RunOptions
+from ..options.run_options import Folders, OutputLayout, RunOptions
 from .model_choice import KINDS, ChosenModels, ModelChooser
 
 logger = logging.getLogger("spineps_nipype.scans")
@@ -124,13 +125,15 @@ def make_units(
     """
 
     def new(scan: Scan, label: str, name: str) -> Unit:
-        return Unit(scan, label, name, result_paths(scan.path, options))
+        layout = options.results.output_layout
+        return Unit(scan, label, name, result_paths(scan.path, options.folders, layout))
 
     def prepare(unit: Unit) -> None:
-        unit.corrections = find_corrections(unit.scan.path, options.derivatives, fixed_names)
+        derivatives = options.results.derivatives
+        unit.corrections = find_corrections(unit.scan.path, derivatives, fixed_names)
         _prepare(unit, options, chooser, memory_gb)
 
-    return gather_units(scans, options.bids_dir, new, prepare)
+    return gather_units(scans, options.folders.bids_dir, new, prepare)
 
 
 def gather_units(
@@ -176,39 +179,39 @@ def gather_units(
     return units
 
 
-def result_paths(path: Path, options: RunOptions) -> dict[str, Path]:
+def result_paths(path: Path, folders: Folders, layout: OutputLayout) -> dict[str, Path]:
     """Output paths of a scan in the layout that the run is asked for."""
-    if options.output_layout == "bids":
-        return bids_paths(path, options.bids_dir, options.output_dir)
-    snapshots = options.output_dir / SNAPSHOT_FOLDER
-    return output_paths(path, options.bids_dir, options.output_dir, snapshot_folder=snapshots)
+    if layout == "bids":
+        return bids_paths(path, folders.bids_dir, folders.output_dir)
+    snapshots = folders.output_dir / SNAPSHOT_FOLDER
+    return output_paths(path, folders.bids_dir, folders.output_dir, snapshot_folder=snapshots)
 
 
 def _prepare(unit: Unit, options: RunOptions, chooser: ModelChooser, memory_gb: float) -> None:
     path = unit.scan.path
     unit.header = header = read_header(path)
-    check_shape(volume_shape(header.shape), path, options.average_4d)
+    check_shape(volume_shape(header.shape), path, options.selection.average_4d)
     try:
         unit.models = models = chooser.choose(unit.scan.modality, header)
     except (CompatibilityError, ModelError) as fault:
         raise type(fault)(fault.what, file=fault.file or path, remedy=fault.remedy) from fault
-    if not options.ignore_compatibility:
+    if not options.selection.ignore_compatibility:
         _check_fit(path, header, models)
-    unit.metadata = scan_metadata(path, options.bids_dir, notes=models.notes)
+    unit.metadata = scan_metadata(path, options.folders.bids_dir, notes=models.notes)
     unit.metadata["Sources"] += unit.corrections.sources
     unit.plan = plan_scan(
         path,
         unit.paths,
         settings=options.settings,
         models=models.packages,
-        override=options.override,
-        reuse=options.reuse,
+        override=options.results.override,
+        reuse=options.results.reuse,
         corrections=unit.corrections.digests(),
     )
     if unit.runs:
         unit.memory_gb = scan_memory(header, models.packages, options.settings)
         check_memory(path, header, memory_gb)
-        _check_space(path, header, models, options)
+        _check_space(path, header, models, options.folders, options.settings.save)
 
 
 def _check_fit(path: Path, header: ScanHeader, models: ChosenModels) -> None:
@@ -246,16 +249,16 @@ def check_memory(path: Path, header: ScanHeader, memory_gb: float) -> None:
 
 
 def _check_space(
-    path: Path, header: ScanHeader, models: ChosenModels, options: RunOptions
+    path: Path, header: ScanHeader, models: ChosenModels, folders: Folders, save: SaveSettings
 ) -> None:
-    voxels, save = math.prod(header.shape[:3]), options.settings.save
+    voxels = math.prod(header.shape[:3])
     extra = int(save.save_softmax_logits) + int(save.save_probseg)
     config = models.semantic.config
     classes = len(set(config.labels.values())) + 1
     probabilities = extra * CLASS_BYTES * classes * model_voxels(header, config)
     for folder, per_voxel in (
-        (options.work_folder, WORK_BYTES),
-        (options.output_dir, OUTPUT_BYTES),
+        (folders.work_folder, WORK_BYTES),
+        (folders.output_dir, OUTPUT_BYTES),
     ):
         needed = (per_voxel * voxels + probabilities) / 1e9
         check_free(path, folder, needed)
@@ -290,7 +293,7 @@ def workflow_name(path: Path, root: Path, taken: set[str]) -> str:
     return f"scan_{name}"
 
 
-def check_folders(options: RunOptions) -> None:
+def check_folders(folders: Folders, database: Path | None) -> None:
     """Refuse folders that would change the dataset.
 
     Raises
@@ -298,13 +301,13 @@ def check_folders(options: RunOptions) -> None:
     OutputError
         If results or work would lie in the dataset, other than below its ``derivatives``.
     """
-    bids = options.bids_dir.resolve()
+    bids = folders.bids_dir.resolve()
     suggested = bids / "derivatives" / "spineps"
     for folder, words, remedy in (
-        (options.output_dir, "output folder (OUTPUT_DIR)", f"a folder outside, or {suggested}"),
-        (options.work_folder, "work folder (-w)", f"-w {_beside(bids, 'work')}"),
+        (folders.output_dir, "output folder (OUTPUT_DIR)", f"a folder outside, or {suggested}"),
+        (folders.work_folder, "work folder (-w)", f"-w {_beside(bids, 'work')}"),
         (
-            options.bids_database_dir,
+            database,
             "folder of --bids-database-dir",
             f"--bids-database-dir {_beside(bids, 'index')}",
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -12,6 +11,7 @@ from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
 from spineps_nipype.bids.query import Query
 from spineps_nipype.core.files import file_digest
+from spineps_nipype.settings import deciding_values
 from spineps_nipype.spine_segmentation.models import CLASSES, Role, find_model
 from spineps_nipype.spine_segmentation.names import names_by_neighbours
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
@@ -33,7 +33,6 @@ WORDS: Final[Mapping[str, str]] = {
     "names": "names",
     "vertebrae": "certainty",
 }
-SPEED_ONLY: Final = "slice_batch"
 
 
 class SpineSegmentationSystem(SisterSystem):
@@ -45,19 +44,21 @@ class SpineSegmentationSystem(SisterSystem):
     def results(self) -> Mapping[str, str]:
         """The two masks; only the first with ``--only-2class``."""
         words = dict(list(WORDS.items())[:2])
-        if self.options.sister.slices.only_2class:
+        if self.options.spine_segmentation.settings.only_2class:
             del words["instances"]
         return words
 
     def find(self) -> Query:
         """Sagittal scans of the modalities that are asked for."""
-        plane = None if self.options.ignore_compatibility else "sag"
-        return self._query(self.options.modalities, plane)
+        plane = None if self.options.selection.ignore_compatibility else "sag"
+        return self._query(self.options.selection.modalities, plane)
 
     def paths(self, scan: Path) -> dict[str, Path]:
         """Names as those of SPINEPS."""
         name = parse_name(scan)
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        folder = output_folder(
+            scan, self.options.folders.bids_dir, self.options.folders.output_dir
+        )
 
         def path(seg: str, word: str, extension: str) -> Path:
             return folder / output_name(name, word, extension, seg=seg)
@@ -71,14 +72,12 @@ class SpineSegmentationSystem(SisterSystem):
 
     def settings(self, scan: Path) -> dict[str, Any]:  # noqa: ARG002
         """All options that change a result."""
-        settings = asdict(self.options.sister.slices)
-        del settings["slices"][SPEED_ONLY]
-        return settings
+        return deciding_values(self.options.spine_segmentation.settings)
 
     def memory(self, header: ScanHeader) -> dict[str, float]:
         """By the number of voxels and of slices in a batch."""
         data = prod(header.shape) * VOXEL_BYTES / 1e9
-        pixels = self.options.sister.slices.slices.slice_batch * WIDTH * HEIGHT
+        pixels = self.options.spine_segmentation.settings.slices.slice_batch * WIDTH * HEIGHT
         classes = max(CLASSES.values())
         batch = pixels * (FEATURE_BYTES + 4 * classes) / 1e9
         return {"light": BASE_GB + data, "slices": BASE_GB + NETWORK_GB + data + batch}
@@ -99,27 +98,27 @@ class SpineSegmentationSystem(SisterSystem):
         workflow = init_spine_segmentation_wf(
             semantic_model=self.packages["semantic"].folder,
             instance_model=None if instance is None else instance.folder,
-            settings=self.options.sister.slices,
+            settings=self.options.spine_segmentation.settings,
             in_file=unit.scan.path,
             paths=unit.paths,
             description=self.description(unit),
-            average_4d=self.options.average_4d,
+            average_4d=self.options.selection.average_4d,
             mem_gb=unit.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
             name=unit.name,
         )
-        if self.options.sister.override:
+        if self.options.results.override_others:
             run_anyway(workflow)
         return workflow
 
     def _packages(self) -> dict[str, Any]:
-        sister = self.options.sister
+        asked = self.options.spine_segmentation
         roles: tuple[Role, ...] = ("semantic", "instance")
         found = {
             role: find_model(
-                role, sister.family, sister.slice_models, models=self.options.models_dir
+                role, asked.family, asked.slice_models, models=self.options.models.models_dir
             )
-            for role in (roles[:1] if sister.slices.only_2class else roles)
+            for role in (roles[:1] if asked.settings.only_2class else roles)
         }
         return {role: Package(p.stem, file_digest(p), p) for role, p in found.items()}

@@ -45,25 +45,24 @@ class SpinepsSystem:
 
     def __init__(self, options: RunOptions, build: ScanWorkflow | None = None) -> None:
         self._options, self._build = options, build
-        table = options.manual_labels
+        table = options.results.manual_labels
         self._names = {} if table is None else read_fixed_names(table)
-        self._chooser = ModelChooser(options)
-        self.log_models_in = options.output_dir / SNAPSHOT_FOLDER
+        self._chooser = ModelChooser(options.models)
+        self.log_models_in = options.folders.output_dir / SNAPSHOT_FOLDER
 
     def find(self) -> Query:
         """Scans of the modalities and planes that the models are for."""
-        options = self._options
-        filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+        asked, file = self._options.selection, self._options.selection.bids_filter_file
         return find_scans(
-            options.bids_dir,
-            modalities=options.modalities,
-            plane=None if options.ignore_compatibility else self._chooser.planes() or {"sag"},
-            participant_label=options.participant_label,
-            exclude_participant_label=options.exclude_participant_label,
-            session_label=options.session_label,
-            filters=filters,
-            ignore_bids_filter=options.ignore_bids_filter,
-            database=options.bids_database_dir,
+            self._options.folders.bids_dir,
+            modalities=asked.modalities,
+            plane=None if asked.ignore_compatibility else self._chooser.planes() or {"sag"},
+            participant_label=asked.participant_label,
+            exclude_participant_label=asked.exclude_participant_label,
+            session_label=asked.session_label,
+            filters=read_filter_file(file) if file else None,
+            ignore_bids_filter=asked.ignore_bids_filter,
+            database=asked.bids_database_dir,
         )
 
     def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
@@ -81,12 +80,12 @@ class SpinepsSystem:
 
     def describe(self) -> None:
         """Description of the derivative, label tables."""
-        options = self._options
-        describe_dataset(options.output_dir, options.bids_dir, options.derivatives)
+        folders = self._options.folders
+        describe_dataset(folders.output_dir, folders.bids_dir, self._options.results.derivatives)
 
     def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
         """Text and references."""
-        return write_methods(folder, self._options, units)
+        return write_methods(folder, self._options.settings, units)
 
     def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
         """All phases that are left of a scan."""
@@ -100,12 +99,12 @@ class SpinepsSystem:
             plan=unit.plan,
             models=unit.models.packages,
             settings=options.settings,
-            override=options.override,
+            override=options.results.override,
             metadata=unit.metadata,
             corrections=unit.corrections,
-            out_root=options.output_dir,
+            out_root=options.folders.output_dir,
             name=unit.name,
-            average_4d=options.average_4d,
+            average_4d=options.selection.average_4d,
             device=device,
             omp_nthreads=omp_nthreads,
             mem_gb=unit.memory_gb,
@@ -116,5 +115,5 @@ class SpinepsSystem:
 def _with_engine(options: RunOptions) -> RunOptions:
     """Options that name the engine and the precision in force, as records need them."""
     asked = options.settings.engine
-    engine = choose_engine(asked, choose_device(options.device))
+    engine = choose_engine(asked, choose_device(options.machine.device))
     return replace(options, settings=replace(options.settings, engine=engine))

@@ -46,7 +46,7 @@ class TotalSpineSegSystem(SisterSystem):
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
         self._localizers: dict[str, Path] = {}
-        loc = options.sister.loc
+        loc = options.totalspineseg.loc
         if loc is not None and not loc.exists():
             raise InputError(
                 "The localizer does not exist.",
@@ -57,31 +57,29 @@ class TotalSpineSegSystem(SisterSystem):
     @property
     def results(self) -> Mapping[str, str]:
         """Folders that are kept."""
-        settings = self.options.sister.totalspineseg
+        settings = self.options.totalspineseg.settings
         kept = settings.kept()
         steps = ("input", "step1", "step2") if settings.runs_step2 else ("input", "step1")
         made = {f: f for f in RESULTS if f in kept and f.startswith(steps)}
         return made or {"preview": "preview"}
 
     def _packages(self) -> dict[str, Any]:
-        sister = self.options.sister
-        profile = PROFILES[sister.totalspineseg.release]
-        wanted = (1, 2) if sister.totalspineseg.runs_step2 else (1,)
+        asked, models = self.options.totalspineseg, self.options.models.models_dir
+        profile = PROFILES[asked.settings.release]
+        wanted = (1, 2) if asked.settings.runs_step2 else (1,)
         return {
-            f"step{step}": find_weights(
-                step, profile=profile, data=sister.tss_data, models=self.options.models_dir
-            )
+            f"step{step}": find_weights(step, profile=profile, data=asked.tss_data, models=models)
             for step in wanted
         }
 
     def paths(self, scan: Path) -> dict[str, Path]:
         """The folders of the original, files under the name of the scan."""
         case = split_extension(scan.name)[0]
-        return result_paths(self.options.output_dir, case, self._localizers.get(case))
+        return result_paths(self.options.folders.output_dir, case, self._localizers.get(case))
 
     def settings(self, scan: Path) -> dict[str, Any]:
         """Rules, grid, and the localizer of the scan."""
-        settings = self.options.sister.totalspineseg
+        settings = self.options.totalspineseg.settings
         localizer = self._localizers.get(split_extension(scan.name)[0])
         rules = {f.name: getattr(settings, f.name) for f in fields(RuleSettings)}
         rules["iso"] = settings.iso
@@ -110,18 +108,18 @@ class TotalSpineSegSystem(SisterSystem):
 
     def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
         """As of every system, with the localizers that are for these scans."""
-        scans, sister = list(scans), self.options.sister
-        if sister.loc is not None:
+        scans, asked = list(scans), self.options.totalspineseg
+        if asked.loc is not None:
             self._localizers = match_localizers(
                 [scan.path for scan in scans],
-                sister.loc,
-                suffixes=sister.image_suffix,
-                loc_suffix=sister.loc_suffix,
+                asked.loc,
+                suffixes=asked.image_suffix,
+                loc_suffix=asked.loc_suffix,
             )
             if not self._localizers:
                 raise InputError(
                     "No scan has a localizer there.",
-                    file=sister.loc,
+                    file=asked.loc,
                     remedy="Localizers are called like their scans; --loc-suffix and "
                     "--image-suffix say how the ends of their names differ.",
                 )
@@ -134,7 +132,7 @@ class TotalSpineSegSystem(SisterSystem):
         workflow = init_totalspineseg_wf(
             step1_model=self.packages["step1"],
             step2_model=self.packages.get("step2"),
-            settings=self.options.sister.totalspineseg,
+            settings=self.options.totalspineseg.settings,
             localizer=self._localizers.get(unit.label),
             run_has_localizers=bool(self._localizers),
             in_file=unit.scan.path,
@@ -145,6 +143,6 @@ class TotalSpineSegSystem(SisterSystem):
             omp_nthreads=omp_nthreads,
             name=unit.name,
         )
-        if self.options.sister.override:
+        if self.options.results.override_others:
             run_anyway(workflow)
         return workflow

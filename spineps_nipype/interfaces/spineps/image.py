@@ -15,8 +15,8 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import background_value, load_image, save_nii
-from ...settings import CropSettings, PreprocessSettings
 from ...spineps.preprocess import preprocess_input
+from ...spineps.settings import CropSettings, PreprocessSettings
 from ...spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources

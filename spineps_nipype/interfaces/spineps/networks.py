@@ -8,9 +8,10 @@ from nipype.interfaces.base import File, OutputMultiObject, SimpleInterface, Tra
 
 from ...core.images import load_mask, save_nii
 from ...models.lookup import find_package
-from ...settings import EngineSettings, InstanceSettings, SemanticSettings
+from ...settings import EngineSettings
 from ...spineps.instance import segment_instances
 from ...spineps.semantic import segment_semantic
+from ...spineps.settings import InstanceSettings, SemanticSettings
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
 from .debug import save_steps

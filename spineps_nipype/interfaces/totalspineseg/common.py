@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from nipype.interfaces.base import isdefined, traits
+from nipype.interfaces.base import isdefined
 
 from ...errors import ModelError
 from ...models.package import ModelPackage
-from ...settings import choices
 from ...totalspineseg.profiles import PROFILES
-from ...totalspineseg.settings import Numerics, Release, RuleSettings
+from ...totalspineseg.settings import RuleSettings
 from ...totalspineseg.weights import load_weights
-
-
-def _option(name: str, words: Any) -> Any:
-    option = next(f for f in fields(RuleSettings) if f.name == name)
-    others = [word for word in choices(words) if word != option.default]
-    return traits.Enum(option.default, *others, usedefault=True, desc=option.metadata["help"])
+from ..settings_traits import option_trait
 
 
 def numerics_trait() -> Any:
     """Trait that chooses between corrected rules and those of the original."""
-    return _option("numerics", Numerics)
+    return option_trait(RuleSettings, "numerics")
 
 
 def release_trait() -> Any:
     """Trait that names the weight release."""
-    return _option("release", Release)
+    return option_trait(RuleSettings, "release")
 
 
 def required_weights(inputs: Any) -> ModelPackage:
