@@ -24,24 +24,57 @@ SMALL_PARTS: Final = tuple(anatomy.SPINE_NAMES[label] for label in range(41, 49)
 SMALL_PARTS_NAME: Final = "mean of 41-48"
 MEASURES: Final = ("dice", "assd_mm", "hd95_mm")
 ACCURACY_COLUMNS: Final = (
-    *("scan", "subject", "modality", "label_set", "structure", *MEASURES),
-    *("truth_mm3", "result_mm3"),
+    "scan",
+    "subject",
+    "modality",
+    "label_set",
+    "structure",
+    *MEASURES,
+    "truth_mm3",
+    "result_mm3",
 )
 INSTANCE_COLUMNS: Final = (
-    *("scan", "subject", "kind", "outcome", "truth", "truth_name", "result", "result_name"),
-    *("dice", "level_right", "remark"),
+    "scan",
+    "subject",
+    "kind",
+    "outcome",
+    "truth",
+    "truth_name",
+    "result",
+    "result_name",
+    "dice",
+    "level_right",
+    "remark",
 )
 SCAN_COLUMNS: Final = (
-    *("scan", "subject", "modality", "status", "reason", "seconds", "peak_memory_gb", "timed"),
+    "scan",
+    "subject",
+    "modality",
+    "status",
+    "reason",
+    "seconds",
+    "peak_memory_gb",
+    "timed",
     *(f"vertebrae_{w}" for w in ("asked", "found", *WRONG, "above", "right")),
     *(
         f"discs_{w}"
         for w in ("asked", "found", "missed", "extra", "above", "result", "listed", "right")
     ),
-    *("levels_known", "levels_right", "models", "masks", "notes"),
+    "levels_known",
+    "levels_right",
+    "models",
+    "masks",
+    "notes",
 )
 SUMMARY_COLUMNS: Final = (
-    *("label_set", "modality", "structure", "measure", "mean", "sd", "worst", "worst_scan"),
+    "label_set",
+    "modality",
+    "structure",
+    "measure",
+    "mean",
+    "sd",
+    "worst",
+    "worst_scan",
     "scans",
 )
 

@@ -37,10 +37,24 @@ CONTAINER_VARIABLES: Final = (
 A later one goes before an earlier one: apptainer reads what the image of docker has set.
 """
 IGNORED: Final = (
-    *("logs", "work", "snaps_seg", "figures", "assets", "ratings", "*.html", "group_*"),
-    *("**/output_raw_*", "**/debug_*", "*_mod-*"),
-    *("*_poi.json", "*_labels.*", "*_metrics.*", "*_checks.*"),
-    *("*_uncertainty.*", "*_logits.*", "*_rating.json"),
+    "logs",
+    "work",
+    "snaps_seg",
+    "figures",
+    "assets",
+    "ratings",
+    "*.html",
+    "group_*",
+    "**/output_raw_*",
+    "**/debug_*",
+    "*_mod-*",
+    "*_poi.json",
+    "*_labels.*",
+    "*_metrics.*",
+    "*_checks.*",
+    "*_uncertainty.*",
+    "*_logits.*",
+    "*_rating.json",
 )
 """Results, names of SPINEPS among them, that BIDS has no name for."""
 

@@ -22,7 +22,8 @@ def add_selection(group: Any) -> None:
             flag, action=Gather, nargs="+", default=Replaceable(), metavar="LABEL", help=words
         )
     group.add_argument(
-        *("--session-label", "--session-id"),
+        "--session-label",
+        "--session-id",
         action=Gather,
         nargs="+",
         default=Replaceable(),
@@ -216,7 +217,8 @@ def add_reports(group: Any) -> None:
 def add_reuse(group: Any) -> None:
     """Stored results."""
     group.add_argument(
-        *("-d", "--derivatives"),
+        "-d",
+        "--derivatives",
         action=Gather,
         nargs="+",
         type=named_folder,
