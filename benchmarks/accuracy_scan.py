@@ -22,9 +22,8 @@ from benchmarks.accuracy_measures import (
 from benchmarks.accuracy_truth import Truth
 from benchmarks.label_sets import VERTEBRAE
 from spineps_nipype.core import anatomy
-from spineps_nipype.core.geometry import to_input_grid
+from spineps_nipype.core.geometry import PIR, to_input_grid
 from spineps_nipype.core.images import load_image, load_mask
-from training.real_scans import PIR
 
 DISCS: Final = tuple(anatomy.DISC_OFFSET + label for label in VERTEBRAE)
 

@@ -22,18 +22,18 @@ ALLOWED = {
     "core": BASE,
     "phantom": BASE,
     "models": BASE | {"models"},
-    **{system: BASE | {"models", system} for system in SYSTEMS},
+    **{system: BASE | {"models", "results", "metrics", system} for system in SYSTEMS},
     "bids": BASE | {"bids"},
     "metrics": BASE | {"metrics"},
     "reports": BASE | {"reports"},
-    "results": BASE | {"models", "results"},
+    "results": BASE | {"models", "bids", "results"},
     "data": set(),
-    "interfaces": BASE | SYSTEMS | {"models", "bids", "metrics", "reports", "interfaces"},
+    "interfaces": BASE | SYSTEMS | {"models", "results", "metrics", "interfaces"},
     "workflows": BASE
     | SYSTEMS
     | {"models", "results", "bids", "metrics", "reports", "interfaces", "workflows"},
 }
-ALLOWED["dropin"] = ALLOWED["workflows"] | {"dropin"}
+ALLOWED["dropin"] = BASE | {"models", "results", "spineps", "bids", "metrics", "dropin"}
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
 HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures"}
 HEAVY |= {"onnxruntime", "openvino"}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART
+from spineps_nipype.core.vertebra_form import FEATURES, PART_FEATURES, PART_LABELS
 from spineps_nipype.models.networks.form_net import FormNet, Judgement
 from training.form_views import UNKNOWN, View
 from training.looks import SCALE, changed_looks
@@ -78,7 +78,9 @@ def add_form_options(
 def changed(forms: Array, rng: np.random.Generator, strength: float = 1.0) -> Array:
     """As from masks of a network: parts missing, sizes and places a little off."""
     out = forms.copy()
-    parts = out[:, : OF_PART * len(GROUPS)].reshape(len(out), len(GROUPS), OF_PART)
+    parts = out[:, : PART_FEATURES * len(PART_LABELS)].reshape(
+        len(out), len(PART_LABELS), PART_FEATURES
+    )
     seen = parts[..., :1] > 0
     scale = strength * np.log(rng.uniform(0.9, 1.1))
     # what is off differs from vertebra to vertebra, and in all vertebrae of a scan alike
@@ -87,11 +89,11 @@ def changed(forms: Array, rng: np.random.Generator, strength: float = 1.0) -> Ar
     noise *= strength * np.array([0, 0.08, 0.05, 0.05, 0.05, 0.03, 0.03, 0.05])
     noise[:, 0] *= 0.6
     parts += (noise + np.array([0, 3 * scale, 0, 0, 0, scale, scale, scale])) * seen
-    lost = rng.random((len(out), len(GROUPS))) < 0.05 * (rng.random() < 0.5)
-    lost |= rng.random(len(GROUPS)) < 0.12
+    lost = rng.random((len(out), len(PART_LABELS))) < 0.05 * (rng.random() < 0.5)
+    lost |= rng.random(len(PART_LABELS)) < 0.12
     lost[:, 0] = False
     parts[lost] = 0
-    rest = out[:, OF_PART * len(GROUPS) :]
+    rest = out[:, PART_FEATURES * len(PART_LABELS) :]
     rest[:, :2] *= np.exp(scale + strength * rng.normal(0, 0.01, (len(out), 2)))
     rest[:, 4:8] += strength * rng.normal(0, 0.03, (len(out), 4))
     rest[:, 11] = np.log1p(np.expm1(rest[:, 11]) * rng.uniform(0.03, 1)) * (rng.random() < 0.93)

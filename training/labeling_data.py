@@ -15,7 +15,7 @@ from scipy.ndimage import affine_transform
 
 from spineps_nipype.core import anatomy
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render
-from spineps_nipype.spineps.labeling_patches import normalise, window
+from spineps_nipype.spineps.labeling_patches import cut_window, normalise
 from training.loop import phantom_seed
 
 SPACING: Final = (2.5, 2.5, 3.0)
@@ -95,7 +95,7 @@ def cut_patch(image: Array, body: Array) -> Array:
     where = np.argwhere(body)
     low, high = where.min(0), where.max(0) + 1
     centre = (low + (high - low) // 2).tolist()
-    patch = window(image, centre, PATCH)
+    patch = cut_window(image, centre, PATCH)
     normalise(patch)
     return patch
 
@@ -254,7 +254,7 @@ def _augmented(sample: dict[str, Array], rng: np.random.Generator) -> dict[str, 
     if rng.random() < 0.5:
         x = x[:, :, ::-1]
     shift = np.round(rng.normal(0, (0.8, 0.8, 0.5))).astype(int)
-    x = window(x, (np.array(PATCH) // 2 + shift).tolist(), PATCH)
+    x = cut_window(x, (np.array(PATCH) // 2 + shift).tolist(), PATCH)
     seen = x != 0
     gain, add = rng.uniform(0.85, 1.15), rng.normal(0, 0.1)
     x = np.where(seen, x * gain + add, 0)

@@ -22,6 +22,7 @@ from scipy import ndimage
 from TPTBox import NII
 
 from spineps_nipype.core import anatomy
+from spineps_nipype.core.geometry import PIR
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.models.loading import load_semantic
 from spineps_nipype.models.package import load_package
@@ -36,7 +37,6 @@ from training.loop import phantom_seed
 from training.options import add_real_scans
 from training.packages import write_form
 from training.plan_measures import plan_measures
-from training.real_scans import PIR
 from training.semantic_data import draw_phantom
 from training.semantic_eval import segment
 

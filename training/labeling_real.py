@@ -23,11 +23,12 @@ from spineps_nipype.core.components import (
     component_sizes,
     label_components,
 )
+from spineps_nipype.core.geometry import PIR
 from spineps_nipype.core.images import load_image, load_mask
 from training import labeling_data
 from training.labeling_data import NamedSpine, draw_samples
 from training.loop import Batch
-from training.real_scans import PIR, held_out_subjects, scan_pairs
+from training.real_scans import held_out_subjects, scan_pairs
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,12 @@ from typing import Final
 
 import numpy as np
 
-from spineps_nipype.core.geometry import rescale
+from spineps_nipype.core.geometry import PIR, rescale
 from spineps_nipype.core.images import load_image, load_mask
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.settings import PreprocessSettings
 
 HELD_OUT: Final = Path(__file__).with_name("heldout_spider.txt")
-PIR: Final = ("P", "I", "R")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import torch
 from TPTBox import NII
 
 from spineps_nipype.core import anatomy
-from spineps_nipype.core.vertebra_form import forms_without_room
+from spineps_nipype.core.vertebra_form import forms_without_border_distance
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
@@ -76,7 +76,9 @@ def of_phantom(phantom: Phantom, image: Array) -> Masks:
     classes = {label: [ORDER.index(name)] for label, name in names.items()}
     measures = plan_measures(phantom.plan)
     known = {label: measures[name] for label, name in names.items()}
-    return Masks(spine, vert, phantom.spacing, classes, image, forms_without_room, known)
+    return Masks(
+        spine, vert, phantom.spacing, classes, image, forms_without_border_distance, known
+    )
 
 
 def phantom_views(seed: int, group: int) -> list[View]:
@@ -142,7 +144,9 @@ def real_views(nets: SegmentationInference, scan: RawScan, seed: int, number: in
     image = NII(nib.Nifti1Image(scan.image.astype(np.float32), affine), False)
     mask = segment_image(image, nets, only_2class_segmentation=True)[0].get_array()
     classes = {label: [ORDER.index(name)] for label, name in scan.names.items()}
-    truth = Masks(mask, scan.bodies, scan.spacing, classes, scan.image, forms_without_room)
+    truth = Masks(
+        mask, scan.bodies, scan.spacing, classes, scan.image, forms_without_border_distance
+    )
     masks = as_split(np.asarray(mask, np.uint8), truth)
     shown = dict(masks.classes)
     lowest = max((n for n in shown if shown[n] != (UNKNOWN,)), default=0)

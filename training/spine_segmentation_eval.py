@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from TPTBox import NII
 
+from spineps_nipype.core.geometry import PIR
 from spineps_nipype.core.images import load_image, load_mask
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
@@ -27,7 +28,7 @@ from spineps_nipype.spine_segmentation.inference import SegmentationInference, s
 from spineps_nipype.spine_segmentation.names import DISC, ID_OF, VERTEBRA
 from training.labeling_real import RawScan, named_scans
 from training.loop import HELD_OUT_SEEDS
-from training.real_scans import PIR, held_out_subjects, scan_pairs
+from training.real_scans import held_out_subjects, scan_pairs
 from training.semantic_eval import Case, overlap, summary, write_table
 from training.slices_data import spider_targets
 from training.slices_phantom import CLASS_OF, IGNORED, seen_names, targets, window

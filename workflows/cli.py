@@ -19,6 +19,7 @@ from spineps_nipype.spineps.settings import PipelineSettings
 
 from .options.config_file import parse_with_config
 from .options.other_systems import OTHER_SYSTEMS, add_system_flags
+from .options.overrides import override_flags
 from .options.run_flags import add_models, add_reports, add_resources, add_reuse, add_selection
 from .options.run_options import Folders, RunOptions, Task
 from .options.setting_flags import add_phases, check_values, flag_of, stated
@@ -99,6 +100,7 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
     values: dict[str, Any] = {
         key: stated(option, given[key]) for key, option in options.items() if key in given
     }
+    values["override"] = tuple(name for name, _ in override_flags() if given[name])
     with blamed_on("--modalities"):
         for word in values["modalities"]:
             canonical_modality(word)

@@ -6,8 +6,9 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from spineps_nipype.core.anatomy import VERTEBRA_NAMES
@@ -16,7 +17,9 @@ from spineps_nipype.errors import InputError
 
 from .names import EXTENSIONS, ScanName, parse_name, split_extension
 
-SEGMENTS: Final = ("spine", "vert")
+NO_FILES: Final[Mapping[str, Path]] = MappingProxyType({})
+SEGMENTS: Final[Mapping[str, str]] = {"spine": "spine", "vert": "vert"}
+"""Kinds of corrected masks of SPINEPS, and the ``seg`` in their names."""
 WORDS: Final = frozenset({"msk", "dseg"})
 """Last words of the names of masks: that of SPINEPS and that of BIDS."""
 FREE_ENTITIES: Final = frozenset({"mod", "seg", "desc"})
@@ -32,25 +35,34 @@ class Corrections:
 
     Parameters
     ----------
-    spine, vert
-        Corrected masks.
+    masks
+        Corrected masks by kind; those of SPINEPS are ``spine`` and ``vert``.
     names
         Fixed names of vertebrae.
     sources
         BIDS URIs of the masks.
     """
 
-    spine: Path | None = None
-    vert: Path | None = None
+    masks: Mapping[str, Path] = field(default_factory=dict)
     names: tuple[Name, ...] = ()
     sources: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.spine or self.vert or self.names)
+        return bool(self.masks or self.names)
+
+    @property
+    def spine(self) -> Path | None:
+        """Corrected semantic mask of SPINEPS."""
+        return self.masks.get("spine")
+
+    @property
+    def vert(self) -> Path | None:
+        """Corrected vertebra mask of SPINEPS."""
+        return self.masks.get("vert")
 
     def digests(self) -> dict[str, str]:
-        """SHA-256 of each correction, by ``spine``, ``vert`` and ``names``."""
-        found = {k: file_digest(p) for k in SEGMENTS if (p := getattr(self, k)) is not None}
+        """SHA-256 of each correction, by kind; that of fixed names is ``names``."""
+        found = {kind: file_digest(path) for kind, path in self.masks.items()}
         if self.names and self.vert is None:  # names of a corrected mask stand in it
             found["names"] = hashlib.sha256(json.dumps(self.names).encode()).hexdigest()
         return found
@@ -60,12 +72,17 @@ def find_corrections(
     scan: Path,
     derivatives: Iterable[tuple[str, Path]],
     names: Mapping[str, Sequence[Name]] | None = None,
+    *,
+    segments: Mapping[str, str] = SEGMENTS,
+    files: Mapping[str, Path] = NO_FILES,
+    system: str = "",
 ) -> Corrections:
     """Corrected masks of a scan in other datasets, and its fixed names.
 
-    A mask belongs to a scan if it is a ``seg-spine`` or ``seg-vert`` with the entities of the
-    scan; where its name has no ``mod``, the ``Sources`` of its sidecar decide if there are any.
-    The first dataset that has a mask counts.
+    A mask with a ``seg`` in its name belongs to a scan if it has the entities of the scan; where
+    its name has no ``mod``, the ``Sources`` of its sidecar decide if there are any. A mask of a
+    system without such names lies where the system itself would put it. The first dataset that
+    has a mask counts.
 
     Parameters
     ----------
@@ -75,6 +92,12 @@ def find_corrections(
         Names and roots of the datasets.
     names
         Content of `read_fixed_names`.
+    segments
+        Kinds of masks, and the ``seg`` in their names.
+    files
+        Kinds of masks, and the path of each below the output folder.
+    system
+        Folder of the system, for datasets that are laid out like a run of several.
 
     Raises
     ------
@@ -85,14 +108,22 @@ def find_corrections(
     found: dict[str, Path] = {}
     sources: list[str] = []
     for dataset, root in derivatives:
-        for kind in SEGMENTS:
+        roots = [root, *([root / system] if system else [])]
+        for kind in (*segments, *files):
             if kind in found:
                 continue
-            masks = [path for path in _masks(root, name, kind) if _is_of(path, scan, name)]
+            if kind in segments:
+                label = segments[kind]
+                what = f"seg-{label}"
+                every = [path for home in roots for path in _masks(home, name, label)]
+                masks = [path for path in every if _is_of(path, scan, name)]
+            else:
+                what = files[kind].as_posix()
+                masks = [home / files[kind] for home in roots if (home / files[kind]).is_file()]
             if len(masks) > 1:
-                both = " and ".join(path.name for path in masks[:2])
+                both = " and ".join(path.relative_to(root).as_posix() for path in masks[:2])
                 raise InputError(
-                    f"There are several corrected seg-{kind} for one scan: {both}.",
+                    f"There are several corrected {what} for one scan: {both}.",
                     file=masks[0].parent,
                     remedy=f"Keep one of them in the dataset {dataset}.",
                 )
@@ -101,7 +132,7 @@ def find_corrections(
                 relative = masks[0].relative_to(root).as_posix()
                 sources.append(f"bids:{dataset}:{relative}")
     fixed = tuple((names or {}).get(split_extension(scan.name)[0], ()))
-    return Corrections(found.get("spine"), found.get("vert"), fixed, tuple(sources))
+    return Corrections(found, fixed, tuple(sources))
 
 
 def _masks(root: Path, name: ScanName, kind: str) -> list[Path]:

@@ -1,7 +1,7 @@
 """Loading, checking and storing of images.
 
-Images travel as TPTBox `NII`: an array with its affine. Loading refuses what cannot be segmented
-and says what to do about it.
+Images travel as `Volume`: an array with its affine. Loading refuses what cannot be segmented and
+says what to do about it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..errors import EmptyResultError, InputError
 from .files import whole_file
 from .image_checks import check_geometry, check_memory, check_shape, volume_shape
+from .volume import Volume, make_volume
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def load_image(
     average_4d: bool = False,
     max_gib: float | None = None,
     integer_voxels: bool = False,
-) -> NII:
+) -> Volume:
     """Load and check a grey image.
 
     Parameters
@@ -61,7 +61,7 @@ def load_image(
 
     Returns
     -------
-    NII
+    Volume
         float32 (or the stored integers), finite, in its own orientation and grid.
 
     Raises
@@ -91,10 +91,10 @@ def load_image(
             file=path,
             remedy="Export the scan again; there is nothing in this file to segment.",
         )
-    return NII(nib.Nifti1Image(data, image.affine), False)
+    return make_volume(data, image.affine, seg=False)
 
 
-def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[NII]:
+def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volume]:
     """Load and check every volume of a 4-D image; a 3-D image is one volume.
 
     Raises
@@ -119,12 +119,12 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[NII]
                 remedy="Remove it from the series, or average the volumes.",
             )
     return [
-        NII(nib.Nifti1Image(np.ascontiguousarray(data[..., i]), image.affine), False)
+        make_volume(np.ascontiguousarray(data[..., i]), image.affine, seg=False)
         for i in range(shape[3])
     ]
 
 
-def load_mask(path: str | Path) -> NII:
+def load_mask(path: str | Path) -> Volume:
     """Load a label map in the smallest unsigned type that holds it.
 
     Raises
@@ -150,7 +150,7 @@ def load_mask(path: str | Path) -> NII:
             file=path,
             remedy="Give a map of whole numbers, one a structure.",
         )
-    return NII(nib.Nifti1Image(shrink_labels(labels.astype(np.int64)), image.affine), True)
+    return make_volume(shrink_labels(labels.astype(np.int64)), image.affine, seg=True)
 
 
 def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
@@ -158,7 +158,7 @@ def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
     return labels.astype(np.min_scalar_type(int(labels.max(initial=0))), copy=False)
 
 
-def save_nii(nii: NII, path: str | Path) -> Path:
+def save_nii(nii: Volume, path: str | Path) -> Path:
     """Write an image so that it appears whole and its bytes depend on its content only.
 
     Raises

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..spineps.centroids import compute_centroids
-from ..spineps.poi_header import NO_MODEL, SOURCE
+from ..spineps.poi_header import NO_MODEL_ENTRY, SOURCE
 from ..spineps.settings import Numerics
 from .models import SegmentationModel
 
@@ -43,7 +43,9 @@ def predict_centroids_from_both(
     points.info.update(
         source=SOURCE,
         version=pipeline_version(),
-        models={str(i): m.dict_representation() if m else NO_MODEL for i, m in enumerate(models)},
+        models={
+            str(i): m.dict_representation() if m else NO_MODEL_ENTRY for i, m in enumerate(models)
+        },
         revision=pipeline_revision(),
         timestamp=time.strftime("date-%Y-%m-%d_time-%H-%M-%S"),
     )

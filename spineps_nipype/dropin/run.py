@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..core.images import load_image, load_mask
 from ..errors import CompatibilityError, EmptyResultError, ErrCode, NoSeedError, SpinepsError
 from ..results.plan import ScanPlan, plan_scan
+from ..spineps.helper_networks import helper_networks
+from ..spineps.recipe import asked_for, provenance, result_files
 from ..spineps.settings import (
     AutoCrop,
     CentroidSettings,
@@ -18,7 +21,6 @@ from ..spineps.settings import (
     InstanceSettings,
     LabelingSettings,
     Numerics,
-    OverrideSettings,
     PipelineSettings,
     PostSettings,
     PreprocessSettings,
@@ -212,11 +214,21 @@ def process_img_nii(
     packages: dict[str, ModelPackage | None] = {
         kind: None if model is None else model.package for kind, model in models.items()
     }
-    override = OverrideSettings(
-        override_semantic, override_instance, override_postpair, override_ctd
-    )
+    again = {
+        "override_semantic": override_semantic,
+        "override_instance": override_instance,
+        "override_postpair": override_postpair,
+        "override_ctd": override_ctd,
+    }
+    device = model_semantic.device
+    way = provenance(settings, packages, device=device)
+    files = result_files(paths, path)
     plan = plan_scan(
-        path, paths, settings=settings, models=packages, override=override, reuse="any"
+        way,
+        files,
+        overrides=[name for name, wanted in again.items() if wanted],
+        asked=asked_for(settings.save),
+        reuse="any",
     )
     if plan.all_done and not return_output_instead_of_save:
         logger.info("%s: all results are there", path.name)
@@ -232,7 +244,10 @@ def process_img_nii(
         scan = Scan(image, path, models, settings, plan.stored.files, lambda_semantic)
         store = None
         if not return_output_instead_of_save:
-            store = Store(path, root, paths, settings, packages)
+            config = model_semantic.inference_config
+            helpers = helper_networks(settings, config, image.shape, image.zoom, image.orientation)
+            way = replace(way, models={**packages, **helpers})
+            store = Store(root, root / derivative_name, files, way, settings.save, device)
         semantic, vertebra, points = _phases(scan, store, plan)
     except ANSWERED as fault:
         logger.error("%s: %s", path.name, fault)
@@ -270,22 +285,19 @@ def _phases(scan: Scan, store: Store | None, plan: ScanPlan) -> tuple[NII, NII, 
     """Run what the plan asks for; what it makes is written at once, if there is a store."""
     from TPTBox import POI
 
-    keep_raw = store is not None and scan.settings.save.save_raw
     stored = scan.stored
     if "spine" in stored and "vert" in stored:
         semantic, vertebra = load_mask(stored["spine"]), load_mask(stored["vert"])
     else:
         spine_raw = scan.spine_raw()
-        if store is not None and keep_raw and "spine_raw" not in stored:
-            store.mask("semantic", "spine_raw", spine_raw)
+        if store is not None and "spine_raw" not in stored:
+            store.semantic(scan, spine_raw)
         vert_raw = scan.vert_raw(spine_raw)
-        if store is not None and keep_raw and "vert_raw" not in stored:
-            store.mask("instance", "vert_raw", vert_raw)
+        if store is not None and "vert_raw" not in stored:
+            store.instances(scan, vert_raw)
         semantic, vertebra = scan.masks(spine_raw, vert_raw)
         if store is not None:
-            store.mask("final", "spine", semantic)
-            store.mask("final", "vert", vertebra)
-            store.extras(scan)
+            store.masks(scan, semantic, vertebra)
     if "poi" in stored:
         points = POI.load(stored["poi"])
     else:

@@ -66,6 +66,12 @@ def numerics_trait() -> Any:
     return option_trait(PipelineSettings, "numerics")
 
 
+def _enum(words: tuple[str, ...], default: Any, **metadata: Any) -> Any:
+    """Trait of a choice; Traits wants the default first."""
+    others = [word for word in words if word != default]
+    return traits.Enum(default, *others, usedefault=True, **metadata)
+
+
 def _trait(option: Field[Any], annotation: Any) -> Any:
     unit = option.metadata["unit"]
     metadata: dict[str, Any] = {"desc": option.metadata["help"] + (f" [{unit}]" if unit else "")}
@@ -73,8 +79,7 @@ def _trait(option: Field[Any], annotation: Any) -> Any:
         metadata["nohash"] = True
     words = choices(annotation)
     if words:
-        rest = [word for word in words if word != option.default]
-        return traits.Enum(option.default, *rest, usedefault=True, **metadata)
+        return _enum(words, option.default, **metadata)
     kind = _PLAIN[_without_none(annotation)]
     if option.default is None:
         return kind(**metadata)
@@ -82,7 +87,8 @@ def _trait(option: Field[Any], annotation: Any) -> Any:
 
 
 def _without_none(annotation: Any) -> type:
+    """The type that an option has when it is stated."""
+    kind: type = annotation
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        kinds = [a for a in typing.get_args(annotation) if a is not type(None)]
-        return kinds[0]
-    return annotation
+        kind = next(a for a in typing.get_args(annotation) if a is not type(None))
+    return kind

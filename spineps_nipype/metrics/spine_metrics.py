@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import (
     ANATOMICAL_ORDER,
@@ -18,6 +17,7 @@ from ..core.anatomy import (
     SACRUM,
     VERTEBRA_NAMES,
 )
+from ..core.volume import Volume
 from .bodies import BodyShape, body_frame, body_shape, course
 from .canal import CanalCourse, canal_course, cross_sections
 from .columns import COLUMNS, WHOLE
@@ -56,7 +56,7 @@ class Scene:
     present: tuple[int, ...]
 
 
-def look_at(spine: NII, vert: NII) -> Scene:
+def look_at(spine: Volume, vert: Volume) -> Scene:
     """Take two final masks apart.
 
     Parameters

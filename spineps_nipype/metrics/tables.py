@@ -6,15 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from TPTBox import NII
-
 from ..core.tables import read_labels
+from ..core.volume import Volume
 from .checks import check_masks
 from .spine_metrics import look_at, measure_spine
 
 
 def measured_tables(
-    spine: NII, vert: NII, labels_table: Path | None = None
+    spine: Volume, vert: Volume, labels_table: Path | None = None
 ) -> dict[str, list[dict[str, Any]]]:
     """Measure and check the masks; nothing is changed.
 

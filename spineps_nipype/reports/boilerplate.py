@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -90,57 +90,69 @@ def bibliography() -> str:
 
 
 def _paragraphs(methods: Methods) -> list[str]:
-    post, settings = methods.settings.post, methods.settings
+    parts = [_scans(methods), " ".join(_steps(methods)), _corrections(methods)]
+    numerics = methods.settings.numerics
+    if numerics != "corrected":
+        parts.append(f"The numerics of {numerics} were kept.")
+    used = [name for kind in methods.models.values() for name in kind]
+    if any(name.startswith(EMBEDDED_PREFIX) for name in used):
+        parts.append(
+            "The compact networks were trained on synthetic spines and on scans of the SPIDER "
+            "training set [@spider]; they are not the released SPINEPS weights."
+        )
+    return [part for part in parts if part]
+
+
+def _scans(methods: Methods) -> str:
+    """Which scans were segmented, and with what."""
     scans = " and ".join(f"{n} {kind}" for kind, n in sorted(methods.scans.items()))
     one = sum(methods.scans.values()) == 1
-    out = [
+    return (
         f"The {scans} scan{'' if one else 's'} of the dataset [@bids] {'was' if one else 'were'} "
         f"segmented with spineps-nipype {methods.versions.get('spineps-nipype', __version__)}, "
         f"which implements SPINEPS [@spineps] on Nipype {methods.versions.get('nipype', '')} "
         "[@nipype]. Every scan stands by itself."
-    ]
-    steps = []
+    )
+
+
+def _steps(methods: Methods) -> Iterator[str]:
+    """Yield a sentence for each phase."""
+    settings = methods.settings
     if methods.cropped:
-        steps.append("The image was cropped to the spine where it was large (VIBESeg).")
+        yield "The image was cropped to the spine where it was large (VIBESeg)."
     if methods.bias_corrected and settings.preprocess.proc_sem_n4_bias_correction:
-        steps.append("Intensity non-uniformity was corrected (N4) [@n4].")
-    steps.append(
+        yield "Intensity non-uniformity was corrected (N4) [@n4]."
+    yield (
         f"Fourteen structures of the spine were segmented with an nnU-Net [@nnunet] "
         f"({_listed(methods.models.get('semantic', ()))})."
     )
-    steps.append(
+    yield (
         "Single vertebrae were told apart by a second network that sees each vertebral body with "
         f"its neighbours ({_listed(methods.models.get('instance', ()))})."
     )
-    steps.append("Both masks were brought to the grid of the scan and made to agree.")
+    yield "Both masks were brought to the grid of the scan and made to agree."
     labeling = [name for name in methods.models.get("labeling", ()) if name != "none"]
     if labeling:
-        steps.append(
+        yield (
             "Vertebrae were named by a classifier and the likeliest sequence of names "
             f"({_listed(labeling)})."
         )
     else:
-        steps.append(
+        yield (
             "Vertebrae were counted from the top, beginning with "
-            f"{post.vertebra_instance_labeling_offset}; their anatomical names are not known."
+            f"{settings.post.vertebra_instance_labeling_offset}; their anatomical names are not "
+            "known."
         )
-    out.append(" ".join(steps))
-    readers = []
+
+
+def _corrections(methods: Methods) -> str:
+    """What readers corrected; empty if nothing."""
+    said = []
     if methods.corrected:
-        readers.append(f"Masks of {methods.corrected} scan(s) were corrected by a reader.")
+        said.append(f"Masks of {methods.corrected} scan(s) were corrected by a reader.")
     if methods.named:
-        readers.append(f"Names of vertebrae in {methods.named} scan(s) were fixed by a reader.")
-    if readers:
-        out.append(" ".join(readers))
-    if settings.numerics != "corrected":
-        out.append(f"The numerics of {settings.numerics} were kept.")
-    used = [name for kind in methods.models.values() for name in kind]
-    if any(name.startswith(EMBEDDED_PREFIX) for name in used):
-        out.append(
-            "The compact networks were trained on synthetic spines and on scans of the SPIDER "
-            "training set [@spider]; they are not the released SPINEPS weights."
-        )
-    return out
+        said.append(f"Names of vertebrae in {methods.named} scan(s) were fixed by a reader.")
+    return " ".join(said)
 
 
 def _listed(names: Sequence[str]) -> str:

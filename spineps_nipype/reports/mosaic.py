@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, DISC
 from ..core.files import whole_file
+from ..core.volume import Volume
 from .mosaic_panel import Cut, disc_names, draw_panel
 
 OFFSETS_MM: Final = (-12.0, -6.0, 0.0, 6.0, 12.0)
@@ -24,7 +24,7 @@ GAP: Final = 6
 WINDOW: Final = (1.0, 99.5)
 
 
-def draw_mosaic(image: NII, spine: NII, vert: NII, path: str | Path) -> Path:
+def draw_mosaic(image: Volume, spine: Volume, vert: Volume, path: str | Path) -> Path:
     """Draw each cut twice: vertebrae, discs and endplates by name, and tissues.
 
     The right column is a coronal cut that follows the bodies, so that it bends with the spine;
@@ -43,15 +43,16 @@ def draw_mosaic(image: NII, spine: NII, vert: NII, path: str | Path) -> Path:
     low, high = np.percentile(grey, WINDOW)
     grey = np.clip((grey - low) / max(float(high - low), 1e-6), 0, 1)
     middle = _middle(tissue, number)
+    volumes = (grey, tissue, number)
     cuts = []
     for offset in OFFSETS_MM:
         plane = int(np.clip(round(middle - offset / zoom[2]), 0, grey.shape[2] - 1))
-        slices = [a[:, :, plane].T for a in (grey, tissue, number)]
-        cuts.append(Cut(_title(offset), *slices, (zoom[1], zoom[0]), ("A", "P")))
+        g, t, n = (a[:, :, plane].T for a in volumes)
+        cuts.append(Cut(_title(offset), g, t, n, (zoom[1], zoom[0]), ("A", "P")))
     course = _course(number, tissue)
     rows = np.arange(grey.shape[1])
-    slices = [a[course, rows] for a in (grey, tissue, number)]
-    cuts.append(Cut("coronal along the bodies", *slices, (zoom[1], zoom[2]), ("R", "L")))
+    g, t, n = (a[course, rows] for a in volumes)
+    cuts.append(Cut("coronal along the bodies", g, t, n, (zoom[1], zoom[2]), ("R", "L")))
 
     pixel = float(np.clip(grey.shape[1] * zoom[1] / LEAST_HEIGHT, FINEST_MM, COARSEST_MM))
     discs = disc_names(number)
@@ -83,7 +84,7 @@ def _middle(tissue: NDArray[Any], number: NDArray[Any]) -> float:
         if at.size:
             weights = mask.sum(axis=(0, 1))[at]
             return float((at * weights).sum() / weights.sum())
-    return (tissue.shape[2] - 1) / 2
+    return float(tissue.shape[2] - 1) / 2
 
 
 def _course(number: NDArray[Any], tissue: NDArray[Any]) -> NDArray[np.intp]:
@@ -96,7 +97,7 @@ def _course(number: NDArray[Any], tissue: NDArray[Any]) -> NDArray[np.intp]:
     depth = body.sum(axis=2)[:, rows]
     centre = (np.arange(number.shape[0])[:, None] * depth).sum(axis=0) / counts[rows]
     full = np.interp(np.arange(number.shape[1]), rows, centre)
-    return np.clip(np.rint(full), 0, number.shape[0] - 1).astype(np.intp)
+    return np.asarray(np.clip(np.rint(full), 0, number.shape[0] - 1), np.intp)
 
 
 def _joined(Image: Any, panels: list[Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -91,24 +92,24 @@ def draw_panel(
     framed.paste(picture, (left, LABEL_HEIGHT))
     draw = ImageDraw.Draw(framed)
     draw.text((2, 2), cut.title, fill="black", font=font)
-    written = {"font": font, "fill": "white", "stroke_width": 1, "stroke_fill": "black"}
+    write = partial(draw.text, font=font, fill="white", stroke_width=1, stroke_fill="black")
 
     def place(row: float, column: float) -> tuple[float, float]:
         return left + (column + 0.5) * scale[1], LABEL_HEIGHT + (row + 0.5) * scale[0]
 
     if kind == "vert":
         for v, row, column in _centres(cut):
-            draw.text(place(row, column), VERTEBRA_NAMES[v], anchor="mm", **written)
+            write(place(row, column), VERTEBRA_NAMES[v], anchor="mm")
         for name, front, back in disc_lines(cut, discs or {}):
             draw.line([place(*front), place(*back)], fill=LINE, width=1)
             x, y = place(*back)
             x = min(x, width - font.getlength(name) - 2)
-            draw.text((x + 1, y), name, anchor="lm", **written)
+            write((x + 1, y), name, anchor="lm")
     for side, x, anchor in (
         (cut.sides[0], left + 2, "ld"),
         (cut.sides[1], left + columns - 2, "rd"),
     ):
-        draw.text((x, framed.height - 2), side, anchor=anchor, **written)
+        write((x, framed.height - 2), side, anchor=anchor)
     return framed
 
 

@@ -10,16 +10,16 @@ from typing import Any, Final
 
 import nibabel as nib
 import numpy as np
-from TPTBox import NII
 
 from ..core.files import whole_file
+from ..core.volume import Volume
 from .colours import structure_colours, vertebra_colours
 
 MARGIN_MM: Final = 25.0
 WINDOW: Final = (1.0, 99.5)
 
 
-def write_volumes(image: NII, spine: NII, vert: NII, key: str, path: Path) -> Path:
+def write_volumes(image: Volume, spine: Volume, vert: Volume, key: str, path: Path) -> Path:
     """Write image (8 bits, cropped to the spine) and masks as ``spinepsScans[key]``.
 
     Parameters
@@ -54,7 +54,7 @@ def write_volumes(image: NII, spine: NII, vert: NII, key: str, path: Path) -> Pa
 
 def colour_tables() -> dict[str, dict[str, list[Any]]]:
     """Label colours as the viewer wants them, for both masks."""
-    out = {}
+    out: dict[str, dict[str, list[Any]]] = {}
     for kind, table in (("vert", vertebra_colours()), ("spine", structure_colours())):
         rows = {0: ("", (0, 0, 0)), **{n: c for n, c in sorted(table.items()) if n < 256}}
         out[kind] = {

@@ -11,17 +11,15 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..core.volume import Volume
 from .settings import Numerics, Plane
 from .upstream import upstream
-
-if TYPE_CHECKING:
-    from TPTBox import NII
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +73,11 @@ class View:
 
 
 def view_of(
-    image: NII,
-    mask: NII,
+    image: Volume,
+    mask: Volume,
     plane: Plane,
     *,
-    crop: NII | None = None,
+    crop: Volume | None = None,
     resolution: float = 0.6,
     numerics: Numerics = "corrected",
 ) -> View:
@@ -194,11 +192,11 @@ def _slices(seg: NDArray[np.bool_], crop: NDArray[np.bool_] | None, plane: Plane
     return slice(start, start + MOST_SAGITTAL)
 
 
-def _mask_in_plane(nii: NII, plane: Plane, resolution: float) -> NDArray[np.bool_]:
+def _mask_in_plane(nii: Volume, plane: Plane, resolution: float) -> NDArray[np.bool_]:
     return np.asarray(_in_plane(nii, plane, resolution, MASK_ORDER) > HALF)
 
 
-def _in_plane(nii: NII, plane: Plane, resolution: float, order: int) -> NDArray[Any]:
+def _in_plane(nii: Volume, plane: Plane, resolution: float, order: int) -> NDArray[Any]:
     """Turned volume with square pixels of a size in mm; the distance of slices stays."""
     turned = nii.reorient(AXES[plane])
     data = turned.get_array().astype(np.float32)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.volume import Volume
 from ..models.protocols import Progress, SemanticModel, SemanticPrediction
 from .cleanup import clean_up, keep_largest
 from .model import EpiOutput
@@ -19,21 +20,18 @@ from .settings import EpiSegSettings
 from .sizes import smallest_voxels
 from .upstream import upstream
 
-if TYPE_CHECKING:
-    from TPTBox import NII
-
 CANAL_SUFFIX: Final = "_canal_seg"
 AXIAL: Final = frozenset("SI")
 
 
 def segment_epi(
-    image: NII,
+    image: Volume,
     network: SemanticModel,
     outputs: Sequence[EpiOutput],
     settings: EpiSegSettings,
     *,
     progress: Progress | None = None,
-) -> dict[str, NII]:
+) -> dict[str, Volume]:
     """Segment one volume.
 
     Parameters

@@ -5,26 +5,24 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import nibabel as nib
 import numpy as np
 
 from ..core.files import whole_file
 from ..core.images import GZIP_LEVEL, load_image, load_volumes, save_nii
+from ..core.volume import Volume, make_volume
 from ..errors import InputError
 from .settings import Numerics, On4D
 from .upstream import upstream
-
-if TYPE_CHECKING:
-    from TPTBox import NII
 
 SERIES_REMEDY: Final = "Segment the mean of its volumes (on-4d mean), or each one (on-4d each)."
 
 
 def load_epi(
     path: str | Path, on_4d: On4D = "error", *, numerics: Numerics = "corrected"
-) -> list[NII]:
+) -> list[Volume]:
     """Load the volumes that are to be segmented.
 
     Parameters
@@ -51,18 +49,16 @@ def load_epi(
         raise
 
 
-def first_volume(path: str | Path) -> NII:
+def first_volume(path: str | Path) -> Volume:
     """First volume of a mask, of probabilities, or of a series of them; may be 0 everywhere."""
-    from TPTBox import NII
-
     image = nib.load(path)
     data = np.asarray(image.dataobj, dtype=np.float32)
     while data.ndim > 3:
         data = data[..., 0]
-    return NII(nib.Nifti1Image(data, image.affine), False)
+    return make_volume(data, image.affine, seg=False)
 
 
-def save_series(volumes: Sequence[NII], path: str | Path) -> Path:
+def save_series(volumes: Sequence[Volume], path: str | Path) -> Path:
     """Write one volume as a 3-D file, several as a 4-D file; equal results give equal bytes."""
     path = Path(path)
     if len(volumes) == 1:

@@ -12,7 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.components import component_centroids, component_sizes, dwarfed, label_components
+from ..core.components import (
+    component_centroids,
+    component_sizes,
+    label_components,
+    much_smaller_than_neighbours,
+)
 from .names import DISC
 
 SMALLEST_DISC: Final = 100
@@ -50,7 +55,7 @@ def whole_discs(
     """Discs without those that are pieces beside their neighbours, numbered anew."""
     sizes = component_sizes(discs, len(centres))[1:]
     heights = centres[:, 2]
-    whole = ~dwarfed(sizes, heights, NEAR, FRAGMENT)
+    whole = ~much_smaller_than_neighbours(sizes, heights, NEAR, FRAGMENT)
     kept = _spaced(np.flatnonzero(whole), heights, sizes)
     return _numbered(discs, 1 + kept, len(centres)), centres[kept]
 

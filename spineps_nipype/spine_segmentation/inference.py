@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,13 @@ from .. import __version__
 from ..core.anatomy import CORPUS_BORDER
 from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest
-from ..core.vertebra_form import forms_without_room
+from ..core.vertebra_form import forms_without_border_distance
 from ..core.vertebra_look import vertebra_looks
+from ..core.volume import Volume
 from ..errors import ModelError, SpinepsError
 from ..models.onnx_network import OnnxNetwork, batches
 from .models import CLASSES, Role, find_form, find_model
-from .names import original_names
+from .names import NAME_OF, names_by_neighbours, original_names
 from .naming import FormJudge, name_spine
 from .results import SegmentationResult, read_result, write_result
 from .sequence import NamedVertebra
@@ -30,10 +31,9 @@ from .slices import Slices, prepare_slices, upright, with_neighbours
 from .strays import without_strays
 from .upstream import upstream
 
-if TYPE_CHECKING:
-    from TPTBox import NII
-
 logger = logging.getLogger(__name__)
+
+RAS: Final = ("R", "A", "S")
 
 
 class SliceNetwork(Protocol):
@@ -41,6 +41,25 @@ class SliceNetwork(Protocol):
 
     def predict(self, items: NDArray[np.float32]) -> NDArray[np.float32]:
         """From (slices, 3, 320, 896) to scores (slices, classes, 320, 896)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Masks of a reader that stand for those of the networks.
+
+    Parameters
+    ----------
+    semantic
+        0 background, 1 vertebral body, 2 disc; instances are found in it.
+    instances
+        Ids of vertebrae and discs.
+    """
+
+    semantic: NDArray[Any] | None = None
+    instances: NDArray[Any] | None = None
+
+
+NOTHING_CORRECTED: Final = Corrected()
 
 
 class SegmentationInference:
@@ -99,6 +118,7 @@ class SegmentationInference:
         only_2class_segmentation: bool = False,
         cache_dir: str | Path | None = "auto",
         spacing: Sequence[float] | None = None,
+        corrected: Corrected = NOTHING_CORRECTED,
     ) -> SegmentationResult:
         """Segment one volume.
 
@@ -114,6 +134,8 @@ class SegmentationInference:
             this package; ``auto`` and None keep none.
         spacing
             Voxel size in mm along the axes; without it slices are not resampled.
+        corrected
+            Masks of a reader on the grid of the volume; with one of them nothing is kept.
 
         Raises
         ------
@@ -125,29 +147,38 @@ class SegmentationInference:
             If a network is absent or does not fit.
         """
         two_class = only_2class_segmentation or self.settings.only_2class
-        kept = self._cache_file(volume, two_class, cache_dir, spacing)
+        kept = None
+        if corrected is NOTHING_CORRECTED:
+            kept = self._cache_file(volume, two_class, cache_dir, spacing)
         if kept is not None and kept.is_file():
             return read_result(kept)
-        result = self._segment(volume, two_class, spacing)
+        result = self._segment(volume, two_class, spacing, corrected)
         if kept is not None:
             write_result(result, kept)
         return result
 
     def _segment(
-        self, volume: NDArray[Any], two_class: bool, spacing: Sequence[float] | None
+        self,
+        volume: NDArray[Any],
+        two_class: bool,
+        spacing: Sequence[float] | None,
+        corrected: Corrected,
     ) -> SegmentationResult:
         settings = self.settings
         numerics = settings.numerics
         slices = prepare_slices(volume, settings.slices, spacing=spacing, numerics=numerics)
         rules = upstream(numerics)
         shown = np.s_[:, :, :] if rules.padding_believed else slices.shown
-        semantic = self._classes("semantic", slices.data, shown)
-        if not rules.strays_kept:
-            semantic[shown] = without_strays(semantic[shown])
+        if corrected.semantic is not None:
+            semantic = slices.from_input(corrected.semantic)
+        else:
+            semantic = self._classes("semantic", slices.data, shown)
+            if not rules.strays_kept:
+                semantic[shown] = without_strays(semantic[shown])
         labels = None
         table: list[NamedVertebra] = []
         names = original_names()
-        if not two_class:
+        if not two_class and corrected.instances is None:
             classes = self._classes("instance", slices.data, shown)
             named = name_spine(
                 semantic[shown],
@@ -162,6 +193,11 @@ class SegmentationInference:
         if settings.output_same_shape_as_input:
             semantic = slices.to_input(semantic, numerics=numerics)
             labels = None if labels is None else slices.to_input(labels, numerics=numerics)
+        if corrected.semantic is not None:
+            semantic = corrected.semantic  # as the reader left it, not back from the slices
+        if not two_class and corrected.instances is not None:
+            labels = corrected.instances.astype(np.int16)
+            names = names_by_neighbours(n for n in np.unique(labels).tolist() if n in NAME_OF)
         return SegmentationResult(semantic, labels, names, table)
 
     def _classes(
@@ -197,7 +233,7 @@ class SegmentationInference:
             vert, disc = upright(bodies), upright(discs)
             spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
             numbers = range(1, int(bodies.max()) + 1)
-            forms = forms_without_room(spine, vert, numbers, steps).astype(np.float32)
+            forms = forms_without_border_distance(spine, vert, numbers, steps).astype(np.float32)
             looks = vertebra_looks(image, vert, numbers, steps)
             return np.asarray(network.predict(forms[None], looks[None])[0])
 
@@ -254,11 +290,13 @@ class SegmentationInference:
 
 
 def segment_image(
-    image: NII,
+    image: Volume,
     inference: SegmentationInference,
     *,
     only_2class_segmentation: bool = False,
-) -> tuple[NII, NII | None, SegmentationResult]:
+    semantic: Volume | None = None,
+    instances: Volume | None = None,
+) -> tuple[Volume, Volume | None, SegmentationResult]:
     """Segment an image in any orientation; masks come back on its grid.
 
     Parameters
@@ -267,6 +305,8 @@ def segment_image(
         3-D image; its voxel size decides about resampling.
     inference
         Must have been made with ``output_same_shape_as_input``.
+    semantic, instances
+        Masks of a reader on the grid of the image, which come back as they are.
 
     Returns
     -------
@@ -281,16 +321,17 @@ def segment_image(
         raise SpinepsError(
             "Masks can stand on the grid of the image only with output_same_shape_as_input."
         )
-    turned = image.reorient(("R", "A", "S"))
+    turned = image.reorient(RAS)
+    given = (None if mask is None else mask.reorient(RAS) for mask in (semantic, instances))
+    corrected = [None if mask is None else mask.get_array() for mask in given]
     result = inference.segment(
-        turned.get_array(), only_2class_segmentation=only_2class_segmentation, spacing=turned.zoom
+        turned.get_array(),
+        only_2class_segmentation=only_2class_segmentation,
+        spacing=turned.zoom,
+        corrected=Corrected(*corrected) if semantic or instances else NOTHING_CORRECTED,
     )
-    semantic = turned.set_array(result.semantic_segmentation, seg=True)
+    classes = turned.set_array(result.semantic_segmentation, seg=True)
     labels = result.instance_segmentation
-    instances = None if labels is None else turned.set_array(labels.astype(np.uint8), seg=True)
+    named = None if labels is None else turned.set_array(labels.astype(np.uint8), seg=True)
     back = image.orientation
-    return (
-        semantic.reorient(back),
-        None if instances is None else instances.reorient(back),
-        result,
-    )
+    return classes.reorient(back), None if named is None else named.reorient(back), result

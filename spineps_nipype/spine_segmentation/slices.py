@@ -134,6 +134,14 @@ class Slices:
         """Box of `data` that is no padding."""
         return _filled(self.data.shape[1:], self.resampled_shape[1:])
 
+    def from_input(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Labels on the grid of the input in the size of `data`, by the nearest voxel."""
+        rows, columns = (
+            _nearest(old, new)
+            for old, new in zip(self.input_shape[1:], self.resampled_shape[1:], strict=True)
+        )
+        return crop_or_pad(np.ascontiguousarray(labels[:, rows][:, :, columns]))
+
     def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "corrected") -> NDArray[Any]:
         """Labels of the size of `data` on the grid of the input, with smooth borders."""
         sized = restore_size(labels, *self.resampled_shape[1:], numerics=numerics)

@@ -1,4 +1,4 @@
-"""Header entries of a POI file that say which models and options made it."""
+"""Header of a POI file: the models and options that it was made with."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.spineps.settings import PipelineSettings
 
 SOURCE: Final = "MRI Segmentation Pipeline"
-"""What SPINEPS writes, so that programs which read its files know them."""
-NO_MODEL: Final = {"name": "No Model"}
+"""Value that SPINEPS writes, so that programs recognise the files."""
+NO_MODEL_ENTRY: Final = {"name": "No Model"}
+"""Entry for a model that was not used, as SPINEPS writes it."""
 
 
 def poi_header(
@@ -19,7 +20,7 @@ def poi_header(
     labeling: ModelPackage | None,
     version: str,
 ) -> dict[str, Any]:
-    """Info block of a POI file: source, version, models, options that begin with ``proc_``.
+    """Header of a POI file: source, version, models, and options that begin with ``proc_``.
 
     There is no time stamp, so that the same input gives the same bytes. Source: SPINEPS 2.1.3,
     file format of the POI.
@@ -32,7 +33,7 @@ def poi_header(
 def model_entry(package: ModelPackage | None) -> dict[str, str]:
     """Description of a model in the header of a POI file."""
     if package is None:
-        return dict(NO_MODEL)
+        return dict(NO_MODEL_ENTRY)
     config = package.config
     bounds = (config.spacing_min, config.spacing_max)
     fixed = bounds[0] == bounds[1]
@@ -40,6 +41,6 @@ def model_entry(package: ModelPackage | None) -> dict[str, str]:
         "name": config.log_name,
         "model_path": package.folder.name,  # the place differs between machines
         "modality": f"[{', '.join(f'Modality.{word}' for word in config.modality)}]",
-        "aquisition": f"Acquisition.{config.acquisition}",  # so spelled in the files of SPINEPS
+        "aquisition": f"Acquisition.{config.acquisition}",  # the spelling of SPINEPS
         "resolution_range": str(config.spacing_min if fixed else bounds),
     }

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.geometry import rescale
+from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
 from .semantic_cleanup import clean_semantic
@@ -23,34 +23,35 @@ from .upstream import upstream
 
 @dataclass(frozen=True)
 class SemanticResult:
-    """Mask of the semantic phase, all on the model grid.
+    """Results of the semantic phase, all on the grid of the model.
 
     Parameters
     ----------
     mask
         SPINEPS labels.
     probabilities
-        Mean softmax of the classes, shape ``(classes, *grid)``, None when not asked for.
+        Mean softmax of the classes, shape ``(classes, *grid)``; None unless requested.
     class_labels
-        SPINEPS label of every class.
+        SPINEPS label of each class.
     uncertainty
-        Entropy of the probabilities over its maximum, 0 (certain) to 1, None without them.
+        Entropy of the probabilities divided by its maximum, from 0 (certain) to 1; None without
+        them.
     """
 
-    mask: NII
+    mask: Volume
     probabilities: NDArray[np.float32] | None = None
     class_labels: tuple[int, ...] = ()
-    uncertainty: NII | None = None
+    uncertainty: Volume | None = None
 
 
-def to_model_grid(image: NII, model: SemanticModel) -> NII:
+def to_model_grid(image: Volume, model: SemanticModel) -> Volume:
     """Bring an image to the orientation and spacing that the model expects."""
     turned = image.reorient(model.config.orientation)
     return rescale(turned, model.config.target_spacing([float(z) for z in turned.zoom]))
 
 
 def segment_semantic(
-    image: NII,
+    image: Volume,
     network: SemanticModel,
     settings: SemanticSettings,
     *,
@@ -70,18 +71,18 @@ def segment_semantic(
     settings
         Options of this phase.
     scout
-        Small network that finds the spine where only tiles near it are wanted.
+        Small network that finds the spine, needed if only tiles near it are to be computed.
     probabilities
-        Whether class probabilities and uncertainty are wanted.
+        Whether to return class probabilities and uncertainty.
     progress
-        Called with the number of finished and of all tiles.
+        Called with the numbers of finished and of all tiles.
 
     Raises
     ------
     EmptyResultError
         If nothing is found, before or after cleaning.
     ModelError
-        If the model wants several image channels.
+        If the model needs several image channels.
     """
     if len(network.config.expected_inputs) != 1:
         wanted = ", ".join(network.config.expected_inputs)
@@ -94,7 +95,7 @@ def segment_semantic(
     region = None
     if settings.tiles == "spine" and not rules.tiles_everywhere:
         if scout is None:
-            raise ValueError("tiles at the spine need a network that finds it")
+            raise ValueError("tiles near the spine need a scout network that finds it")
         region = find_spine(image, scout, grid)
     prediction = network.predict(
         grid,
@@ -112,13 +113,13 @@ def segment_semantic(
     soft = prediction.probabilities
     uncertainty = None
     if soft is not None:
-        # Not set_array of the label map: that would cut the entropy to whole numbers.
-        uncertainty = NII.from_numpy(normalised_entropy(soft), prediction.labels.affine, False)
+        # `set_array` of the label map would cut the entropy to whole numbers.
+        uncertainty = make_volume(normalised_entropy(soft), prediction.labels.affine, seg=False)
     return SemanticResult(mask, soft, prediction.class_labels, uncertainty)
 
 
 def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Entropy of class probabilities over its maximum.
+    """Entropy of class probabilities, divided by its maximum.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32
     return out
 
 
-def _require_foreground(mask: NII, what: str) -> None:
+def _require_foreground(mask: Volume, what: str) -> None:
     if not mask.get_array().any():
         raise EmptyResultError(
             what,

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ..core.components import dwarfed
+from ..core.components import much_smaller_than_neighbours
 from .parts import Parts
 
 Order = Sequence[tuple[int, int]]
@@ -33,7 +33,7 @@ def drop_small_discs(parts: Parts, order: Order) -> list[tuple[int, int]]:
     """Delete discs that are fragments beside their neighbours; the order of the others."""
     heights = np.array([height for height, _ in order], dtype=float)
     numbers = np.array([number for _, number in order], dtype=int)
-    small = dwarfed(parts.sizes()[numbers], heights, NEIGHBOURHOOD, FRAGMENT)
+    small = much_smaller_than_neighbours(parts.sizes()[numbers], heights, NEIGHBOURHOOD, FRAGMENT)
     lost = set(numbers[small].tolist())
     if lost:
         parts.discs[:] = [number for number in parts.discs if number not in lost]

@@ -7,16 +7,14 @@ probability exceeds one half; later classes overwrite earlier ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.volume import Volume
 from ..models.protocols import Progress, SemanticModel
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
-
-if TYPE_CHECKING:
-    from TPTBox import NII
+from .soft import near_canal
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,22 @@ class RawStep1:
         Their probabilities.
     """
 
-    labels: NII
+    labels: Volume
     canal: NDArray[np.float32]
     cord: NDArray[np.float32]
 
+    def near_canal(self, dilation: int) -> RawStep1:
+        """The same with probabilities where rules can ask for them only; see `soft.near_canal`."""
+        raw, labels = self.labels.get_array(), (RAW_CANAL_STEP1, RAW_CORD_STEP1)
+        return RawStep1(
+            self.labels,
+            near_canal(self.canal, raw, labels, dilation=dilation),
+            near_canal(self.cord, raw, labels, dilation=dilation),
+        )
+
 
 def segment_step1(
-    image: NII, network: SemanticModel, *, progress: Progress | None = None
+    image: Volume, network: SemanticModel, *, progress: Progress | None = None
 ) -> RawStep1:
     """Run the first network on a prepared image (RAS+, 1 mm)."""
     turned = _turned(image, network)
@@ -53,8 +60,8 @@ def segment_step1(
 
 
 def segment_step2(
-    image: NII, channel: NII, network: SemanticModel, *, progress: Progress | None = None
-) -> NII:
+    image: Volume, channel: Volume, network: SemanticModel, *, progress: Progress | None = None
+) -> Volume:
     """Run the second network: raw classes 1 to 11.
 
     Parameters
@@ -68,6 +75,6 @@ def segment_step2(
     return network.predict(channels, progress=progress).labels.reorient(image.orientation)
 
 
-def _turned(image: NII, network: SemanticModel) -> NII:
+def _turned(image: Volume, network: SemanticModel) -> Volume:
     """An image as the network expects it; the releases expect it as it was prepared."""
     return image.reorient(network.config.orientation)

@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from TPTBox import NII
 
 from ..core.label_sampling import heaviest_labels
+from ..core.volume import Volume, make_volume
 from .grid import between, sample_linear, sample_nearest, shifted, spacing
 
 Mode = Literal["nearest", "smooth", "linear", "label"]
 
 
-def to_grid(nii: NII, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "nearest") -> NII:
+def to_grid(
+    nii: Volume, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "nearest"
+) -> Volume:
     """Bring a result to the grid of an image.
 
     Parameters
@@ -37,12 +38,12 @@ def to_grid(nii: NII, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "
     array, have, size = nii.get_array(), nii.affine, tuple(shape)[:3]
     if mode == "linear":
         soft = sample_linear(array, have, size, affine).astype(np.float32)
-        return NII(nib.Nifti1Image(soft, affine), False)
+        return make_volume(soft, affine, seg=False)
     sample = points_to_grid if mode == "label" else sample_nearest
     out = sample(array, have, size, affine)
     if mode == "smooth":
         out = heaviest_labels(out, array, between(have, affine))
-    return NII(nib.Nifti1Image(out, affine), True)
+    return make_volume(out, affine, seg=True)
 
 
 def points_to_grid(

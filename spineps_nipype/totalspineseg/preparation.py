@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import nibabel as nib
 import numpy as np
 from nibabel import orientations
 from numpy.typing import NDArray
-from TPTBox import NII
 
+from ..core.volume import Volume, make_volume
 from .grid import Affine, sample_linear, spacing
 from .settings import Numerics
 from .upstream import upstream
@@ -98,7 +97,7 @@ def prepare(
     return resampled.astype(kind), target
 
 
-def prepare_image(image: NII, *, numerics: Numerics = "corrected") -> NII:
+def prepare_image(image: Volume, *, numerics: Numerics = "corrected") -> Volume:
     """`prepare` for a loaded 3-D image."""
     array, affine = prepare(image.get_array(), image.affine, numerics=numerics)
-    return NII(nib.Nifti1Image(array, affine), False)
+    return make_volume(array, affine, seg=False)

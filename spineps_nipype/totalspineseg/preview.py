@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.files import whole_file
+from ..core.volume import Volume
 from .grid import sample_nearest
 from .labels import DISC_NAMES, LEVELS, SACRUM, VERTEBRA_NAMES
 from .preparation import prepare
 from .preview_tags import draw_tags
-
-if TYPE_CHECKING:
-    from TPTBox import NII
 
 Plane = Literal["sag", "cor", "ax"]
 Picture = NDArray[np.uint8]
@@ -42,8 +40,8 @@ def label_colour(label: int) -> tuple[int, int, int]:
 
 
 def draw_preview(
-    image: NII,
-    seg: NII | None = None,
+    image: Volume,
+    seg: Volume | None = None,
     *,
     plane: Plane = "sag",
     position: float = 0.5,

@@ -23,6 +23,8 @@ FOLDERS: Final = (
     "preview",
     "localizers",
     "step1_raw",
+    "step1_raw_cord",
+    "step1_raw_canal",
     "step1_output",
     "step1_cord",
     "step1_canal",
@@ -31,7 +33,8 @@ FOLDERS: Final = (
     "step2_raw",
     "step2_output",
 )
-"""Output folders with the names of the original."""
+"""Output folders with the names of the original, and two of our own: probabilities near the canal,
+from which the rules of step 1 start again without its network."""
 
 
 def folders_of(text: str) -> frozenset[str]:

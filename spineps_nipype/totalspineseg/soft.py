@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import bounding_box
+from .canal import spanned
 from .components import largest_of_mask
 from .masks import grown, label_mask
 
@@ -46,5 +47,34 @@ def extract_soft(
     if mask.any():
         box = bounding_box(mask, dilation)
         near = grown(mask[box], dilation)
+        out[box][near] = probability[box][near]
+    return out
+
+
+def near_canal(
+    probability: NDArray[Any], raw: NDArray[Any], labels: Sequence[int], *, dilation: int = 1
+) -> NDArray[np.float32]:
+    """Probability wherever `extract_soft` can ask for it, 0 elsewhere: small when compressed.
+
+    Rules delete canal and cord, and fill the canal between its voxels, axial slice by axial slice.
+    So what they leave lies in the outline of the raw classes, whatever their settings are.
+
+    Parameters
+    ----------
+    probability
+        Probability on the grid of `raw`.
+    raw
+        Raw classes of the network, axes right, anterior, superior.
+    labels
+        Raw classes of canal and cord.
+    dilation
+        Voxels that soft maps reach beyond the labels.
+    """
+    mask = label_mask(raw, labels)
+    out = np.zeros(raw.shape, dtype=np.float32)
+    if mask.any():
+        box = bounding_box(mask, dilation)
+        part = mask[box]
+        near = grown(part | (spanned(part, 0) & spanned(part, 1)), dilation)
         out[box][near] = probability[box][near]
     return out

@@ -25,10 +25,10 @@ from spineps_nipype.dropin import (
     segment_image,
 )
 from spineps_nipype.dropin import dataset as dataset_module
-from spineps_nipype.results.plan import plan_scan
 from spineps_nipype.spineps.settings import PipelineSettings
 
 from ..tiny_packages import N_VERTEBRAE, write_scan
+from ..workflows.scan_files import plan as plan_scan
 from .conftest import Models
 
 QUICK: dict[str, Any] = {"proc_sem_n4_bias_correction": False}
@@ -145,7 +145,7 @@ def test_a_scan_as_the_documentation_shows_it(dataset: Path, models: Models) -> 
     # spineps-wf finds the results made the same way, and need not make them again.
     semantic, instance, labeling = models
     plan = plan_scan(
-        scan_of(dataset).file["nii.gz"],
+        Path(scan_of(dataset).file["nii.gz"]),
         paths,
         settings=PipelineSettings.from_flat({**QUICK, "poi_points": "bodies"}),
         models={

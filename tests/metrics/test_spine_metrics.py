@@ -11,9 +11,10 @@ from spineps_nipype.core.anatomy import CORPUS_BORDER, DISC_OFFSET
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
 from spineps_nipype.metrics.spine_metrics import look_at, measure_spine
 from spineps_nipype.phantom import draw_plan
+from spineps_nipype.phantom.body import draw_body, half_height
 from spineps_nipype.phantom.geometry import Canvas
 from spineps_nipype.phantom.plan import Anomalies
-from spineps_nipype.phantom.vertebra import draw_body, half_height, vertebra_region
+from spineps_nipype.phantom.vertebra import vertebra_region
 
 from .model_spine import (
     CANAL_RADII,

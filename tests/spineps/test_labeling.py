@@ -16,10 +16,10 @@ from spineps_nipype.spineps.labeling import complete_names, label_vertebrae
 from spineps_nipype.spineps.labeling_patches import (
     TURNING_MARGIN,
     cut_patches,
+    cut_window,
     normalise,
     spine_angles,
-    turned,
-    window,
+    turn_patch,
 )
 from spineps_nipype.spineps.settings import LabelingSettings
 
@@ -186,7 +186,7 @@ def test_patches_are_at_the_spacing_of_the_model() -> None:
 
 def test_a_window_is_padded_with_zeros() -> None:
     volume = np.arange(1, 28, dtype=np.float32).reshape(3, 3, 3)
-    got = window(volume, (0, 1, 2), (4, 2, 2))
+    got = cut_window(volume, (0, 1, 2), (4, 2, 2))
     assert got.shape == (4, 2, 2)
     np.testing.assert_array_equal(got[2:, :, :], volume[:2, :2, 1:3])
     assert not got[:2].any()
@@ -197,7 +197,7 @@ def test_turning_is_what_scipy_does(angle: float) -> None:
     rng = np.random.default_rng(0)
     patch = rng.random((80, 84, 3)).astype(np.float32)
     m = TURNING_MARGIN
-    got = turned(np.moveaxis(patch, 0, 1), angle, (1, 0))
+    got = turn_patch(np.moveaxis(patch, 0, 1), angle, (1, 0))
     expected = ndimage.rotate(patch, angle, order=3, reshape=False)[m:-m, m:-m]
     np.testing.assert_allclose(np.moveaxis(got, 0, 1), expected, atol=1e-5)
 

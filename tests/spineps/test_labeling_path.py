@@ -15,7 +15,7 @@ from spineps_nipype.spineps.labeling_scores import (
     AXIS_24,
     AXIS_26,
     Scores,
-    above_sacrum,
+    favour_last_lumbar,
     score_vertebrae,
 )
 from spineps_nipype.spineps.settings import LabelingSettings
@@ -236,7 +236,7 @@ def test_an_anomaly_must_gain_what_it_costs(classes: list[int]) -> None:
 
 def test_the_last_lumbar_vertebra_stands_on_the_sacrum() -> None:
     scores = score_vertebrae({"VERT": peaks([18, 19, 20, 21, 22], height=0.3)})
-    on_sacrum = above_sacrum(scores, 2.0)
+    on_sacrum = favour_last_lumbar(scores, 2.0)
     assert find_path(scores, c1_enabled=False, settings=FREE).labels[-1] == 23
     found = find_path(on_sacrum, c1_enabled=False, settings=FREE, anomaly_cost=1.0)
     assert found.labels == [20, 21, 22, 23, 24]

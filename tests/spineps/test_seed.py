@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spineps_nipype.core.geometry import PIR
 from spineps_nipype.errors import ModelError
 from spineps_nipype.spineps.discs import finalize_arrays
 from spineps_nipype.spineps.instance_cutouts import Prediction
 from spineps_nipype.spineps.instance_merge import couple_predictions
 from spineps_nipype.spineps.instance_order import join_split_top
 from spineps_nipype.spineps.instance_split import CannotSplitError, split_component
-from spineps_nipype.spineps.labeling_patches import cut_patches, swapped
+from spineps_nipype.spineps.labeling_patches import cut_patches, swap_axes
 from spineps_nipype.spineps.labeling_scores import score_vertebrae
 from spineps_nipype.spineps.semantic_cleanup import clean_far_components
 from spineps_nipype.spineps.settings import Numerics
@@ -23,7 +24,6 @@ from .test_instance_split import dumbbell
 from .test_labeling import Oracle, image_of
 
 OTHERS: tuple[Numerics, ...] = ("corrected", "spineps-2.1.3")
-PIR = ("P", "I", "R")
 
 
 def spread_out() -> np.ndarray:
@@ -165,4 +165,4 @@ def test_a_patch_at_an_angle_of_exactly_0_has_its_axes_swapped() -> None:
 
 def test_swapping_takes_the_axes_for_i_p_l() -> None:
     patch = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    np.testing.assert_array_equal(swapped(patch, PIR), patch.transpose(1, 0, 2)[..., ::-1])
+    np.testing.assert_array_equal(swap_axes(patch, PIR), patch.transpose(1, 0, 2)[..., ::-1])

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from spineps_nipype.core.vertebra_form import FEATURES, GROUPS, OF_PART  # noqa: E402
+from spineps_nipype.core.vertebra_form import FEATURES, PART_FEATURES, PART_LABELS  # noqa: E402
 from spineps_nipype.core.vertebra_look import CLIPPED, DEPTH, HEIGHT, PLANES  # noqa: E402
 from spineps_nipype.models.networks.form_net import FormNet, Judgement  # noqa: E402
 from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
@@ -68,7 +68,7 @@ def test_bodies_of_a_phantom_end_with_s1() -> None:
     whole = slices_form.phantom_views(0, 5)[0]
     assert whole.classes[0, 0] == ORDER.index("C2")
     assert whole.classes[-1, 0] == ORDER.index("S1")
-    seen = whole.forms[:, : OF_PART * len(GROUPS) : OF_PART]
+    seen = whole.forms[:, : PART_FEATURES * len(PART_LABELS) : PART_FEATURES]
     assert seen[:, 0].all()
     assert not seen[:, 1:-1].any()
 

@@ -8,8 +8,9 @@ import pytest
 
 from spineps_nipype import __version__
 from spineps_nipype.settings import flat_values
-from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.workflows.cli import build_parser, main, options_from
+from spineps_nipype.workflows.options.overrides import override_flags
 from spineps_nipype.workflows.options.run_options import (
     Folders,
     MachineRequest,
@@ -33,7 +34,7 @@ def test_defaults_are_those_of_the_settings() -> None:
     options = parse()
     assert options == RunOptions(Folders(Path("/bids"), Path("/out")))
     assert options.settings == PipelineSettings()
-    assert options.results.override == OverrideSettings()
+    assert options.results.override == ()
 
 
 @pytest.mark.parametrize("name", sorted(PipelineSettings().flat()))
@@ -64,11 +65,9 @@ def test_every_setting_can_be_changed(name: str) -> None:
     assert changed == {**PipelineSettings().flat(), name: expected}
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(OverrideSettings)])
+@pytest.mark.parametrize("name", [name for name, _ in override_flags()])
 def test_overrides(name: str) -> None:
-    assert parse("--" + name.replace("_", "-")).results.override == OverrideSettings(
-        **{name: True}
-    )
+    assert parse("--" + name.replace("_", "-")).results.override == (name,)
 
 
 def test_a_shared_option_goes_to_all_its_groups() -> None:
@@ -112,7 +111,7 @@ def test_every_option_of_a_run_has_a_name_of_its_own() -> None:
     names = [name for part in parts for name in flat_values(part)]
     assert len(names) == len(set(names))
     given = vars(build_parser().parse_args(PLACES))
-    assert set(names) - set(given) == {"level", "output_same_shape_as_input"}
+    assert set(names) - set(given) == {"level", "override", "output_same_shape_as_input"}
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,15 @@ from nibabel import orientations
 
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import ModelError
+from spineps_nipype.results.plan import plan_scan
+from spineps_nipype.results.record import Provenance
+from spineps_nipype.results.scan_output import ScanOutput
 from spineps_nipype.totalspineseg.folders import result_paths
+from spineps_nipype.totalspineseg.profiles import PROFILES
+from spineps_nipype.totalspineseg.recipe import kept_results, recipe, recorded_settings
 from spineps_nipype.totalspineseg.settings import FOLDERS, TotalSpineSegSettings
-from spineps_nipype.totalspineseg.weights import DATA_VARIABLE
+from spineps_nipype.totalspineseg.weights import DATA_VARIABLE, find_weights
+from spineps_nipype.workflows.store import init_scan_wf
 from spineps_nipype.workflows.totalspineseg import init_totalspineseg_wf
 
 from ..totalspineseg.block_spine import DISCS, found_discs, found_vertebrae, raw_spine
@@ -45,11 +51,18 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(scan: Path, data: Path, base: Path, **options: Any) -> dict[str, Path]:
     """Stored files by their place in the output folder."""
-    paths = result_paths(base / "out", "sub-1_T2w", options.get("localizer"))
-    workflow = init_totalspineseg_wf(data_dir=data, in_file=scan, paths=paths, **options)
+    out = base / "out"
+    settings = options.get("settings", TotalSpineSegSettings())
+    files = {"scan": scan, **result_paths(out, "sub-1_T2w", options.get("localizer"))}
+    profile = PROFILES[settings.release]
+    models = {f"step{n}": find_weights(n, profile=profile, data=data) for n in (1, 2)}
+    provenance = Provenance(recipe(settings), recorded_settings(settings, "none", False), models)
+    plan = plan_scan(provenance, files)
+    compute = init_totalspineseg_wf(data_dir=data, stored=plan.stored, **options)
+    output = ScanOutput(provenance, files, kept=kept_results(settings))
+    workflow = init_scan_wf(compute=compute, plan=plan, output=output)
     workflow.base_dir = str(base / "work")
     workflow.run()
-    out = base / "out"
     files = [p for p in sorted(out.rglob("*")) if p.is_file() and p.suffix != ".json"]
     return {str(p.relative_to(out)): p for p in files}
 

@@ -21,8 +21,8 @@ from ..stored.group_table import (
     GroupScan,
     all_spreads,
     level_rows,
-    look_at_scan,
     outliers_of,
+    read_group_scan,
     table_rows,
 )
 from ..stored.methods_text import stored_methods
@@ -104,7 +104,7 @@ def _scans(folders: Folders, selection: ScanSelection) -> list[GroupScan]:
         ratings = read_ratings(root)
         stored = stored_scans(root, folders.bids_dir)
         found += [
-            look_at_scan(scan, folders.bids_dir, ratings)
+            read_group_scan(scan, folders.bids_dir, ratings)
             for scan in stored
             if wanted(scan, selection)
         ]
@@ -132,12 +132,12 @@ def _write(folder: Path, scans: Sequence[GroupScan]) -> list[Path]:
     columns = table_columns(rows)
     written = _table(folder / f"{TABLE}.tsv", rows, columns)
     levels = [
-        {**rows[row["scan"]], **row, "scan": rows[row["scan"]]["scan"]}
-        for row in level_rows(scans)
+        {**rows[level["scan"]], **level, "scan": rows[level["scan"]]["scan"]}
+        for level in level_rows(scans)
     ]
     if levels:
-        told = {key: columns[key] for key in WHERE if key in columns}
-        written += _table(folder / f"{LEVELS}.tsv", levels, {**told, **COLUMNS})
+        where: dict[str, Mapping[str, Any]] = {k: columns[k] for k in WHERE if k in columns}
+        written += _table(folder / f"{LEVELS}.tsv", levels, {**where, **COLUMNS})
     entries = [
         _entry(folder, scan, row, outliers.get(i, ()))
         for i, (scan, row) in enumerate(zip(scans, rows, strict=True))

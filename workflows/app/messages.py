@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +11,6 @@ from spineps_nipype.bids.validation import validate_dataset
 from spineps_nipype.errors import InputError
 
 from ..options.run_options import ScanSelection
-from ..systems.scan_jobs import Unit
-
-logger = logging.getLogger("spineps_nipype.run")
 
 NAMED_FAULTS: Final = 5
 """Faults of a dataset that are told one by one."""
@@ -33,14 +28,6 @@ def say_what_is_not_bids(bids_dir: Path, selection: ScanSelection, query: Query)
         more = len(faults) - NAMED_FAULTS
         rest = f"and {more} more; " if more > 0 else ""
         print(f"{rest}the scans run all the same (--skip-bids-validation)", file=sys.stderr)
-
-
-def say_unused_names(names: Collection[str], units: Sequence[Unit]) -> None:
-    """Name rows of the table of a reader that are for no scan of this run."""
-    unused = sorted(set(names) - {unit.label for unit in units})
-    if unused:
-        listed = ", ".join(unused[:3]) + (" and more" if len(unused) > 3 else "")
-        logger.warning("--manual-labels: rows for scans that are not in this run: %s", listed)
 
 
 def say_what_is_left_out(query: Query) -> None:

@@ -13,17 +13,15 @@ from typing import Any, NamedTuple
 from spineps_nipype.bids.query import Query
 from spineps_nipype.errors import ModelError, OutputError, ResourceError, SpinepsError
 
-from ..engine.available_resources import available_memory_gb
 from ..engine.plugin_choice import OURS, PluginChoice, choose_plugin, make_foreign_plugin
 from ..engine.run_guards import clean_work, library_environment, make_folder, only_run, terminable
 from ..engine.run_log import run_log
 from ..engine.run_resources import Machine, choose_machine
 from ..engine.usage_monitor import resource_monitor
 from ..options.run_options import WORKFLOW_NAME, Folders, RunBehaviour, RunOptions
-from ..stored.scans import CONSENSUS
 from ..systems.base import System
-from ..systems.scan_jobs import Unit, check_folders
-from ..systems.spineps import ScanWorkflow, SpinepsSystem
+from ..systems.scan_jobs import PlannedScan, ScanJob, check_folders, jobs_of
+from ..systems.spineps import SpinepsSystem
 from .dry_run import dry_run
 from .graph_picture import write_graph
 from .messages import no_scans, say_what_is_left_out, say_what_is_not_bids
@@ -44,22 +42,15 @@ from .run_records import log_models, write_records
 logger = logging.getLogger("spineps_nipype.run")
 
 
-def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> int:
+def run_participants(options: RunOptions) -> int:
     """Segment the scans of a dataset.
-
-    Parameters
-    ----------
-    options
-        What to do.
-    build
-        Makes the workflow of one scan; `init_scan_wf` unless given.
 
     Returns
     -------
     int
         Exit status: 0 all scans are done, 1 nothing could run, 2 wrong usage, 3 some failed.
     """
-    return run_system(options, lambda: SpinepsSystem(options, build)).status
+    return run_system(options, lambda: SpinepsSystem(options)).status
 
 
 class RunEnd(NamedTuple):
@@ -94,10 +85,11 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
         if not query.scans:
             raise no_scans(folders.bids_dir, selection, query)
         if task.dry_run or task.boilerplate_only:
-            units = system.units(query.scans, options.machine.mem_gb or available_memory_gb())
+            machine = choose_machine(options.machine, plugin, len(query.scans))
+            scans = system.jobs(query.scans, machine)
             if task.dry_run:
-                return RunEnd(dry_run(folders.work_folder, units))
-            print(f"Text for a methods section: {system.write_methods(folders.logs, units)}")
+                return RunEnd(dry_run(folders.work_folder, scans))
+            print(f"Text for a methods section: {system.write_methods(folders.logs, scans)}")
             return RunEnd(ALL_DONE)
         return _run(options, query, system, plugin)
     except SpinepsError as fault:
@@ -120,13 +112,13 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     ):
         if behaviour.clean_workdir:
             clean_work(folders.work_folder)
-        units = system.units(query.scans, machine.memory_gb)
+        scans = system.jobs(query.scans, machine)
         system.describe()
-        write_records(logs, options, units, machine)
-        system.write_methods(logs, units)
-        log_models(units, system.log_models_in)
+        write_records(logs, options, scans, machine)
+        system.write_methods(logs, scans)
+        log_models(scans, system.log_models_in)
         work = folders.work_folder
-        results = _execute(units, behaviour, system, plugin, logs, work, machine)
+        results = _execute(scans, behaviour, system, plugin, logs, work, machine)
     table: Path | None = logs / "scans.tsv"
     try:
         write_table(results, logs / "scans.tsv")
@@ -136,8 +128,8 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     interrupted = any(result.reason == INTERRUPTED for result in results)
     if interrupted:  # whoever stops a run does not wait long for its last words
         print("The pages of the subjects are left out; --reports-only writes them.")
-    elif system.name != CONSENSUS:
-        _write_pages(folders, [unit.scan.path for unit in units])
+    elif system.writes_pages:
+        _write_pages(folders, [one.scan.path for one in scans])
     print(last_words(results, table))
     return RunEnd(exit_status(results), interrupted)
 
@@ -155,7 +147,7 @@ def _write_pages(folders: Folders, scans: Sequence[Path]) -> None:
 
 
 def _execute(
-    units: Sequence[Unit],
+    scans: Sequence[PlannedScan],
     behaviour: RunBehaviour,
     system: System,
     choice: PluginChoice,
@@ -164,9 +156,9 @@ def _execute(
     machine: Machine,
 ) -> list[Outcome]:
     """Run the scans that are left; what happens to each of them is its outcome."""
-    todo = [unit for unit in units if unit.runs]
+    todo = [job for job in jobs_of(scans) if job.runs]
     if not todo:
-        return outcomes(units)
+        return outcomes(scans)
     if choice.name == "MultiProc":
         _warm_up()  # libraries load in the background while the graph is built
     from nipype.pipeline import engine as pe
@@ -175,8 +167,8 @@ def _execute(
     from ..engine.progress import Progress
 
     workflow = pe.Workflow(name=WORKFLOW_NAME, base_dir=str(work))
-    for unit in todo:
-        scan_wf = system.workflow(unit, device=machine.device, omp_nthreads=machine.threads)
+    for job in todo:
+        scan_wf = system.workflow(job, device=machine.device, omp_nthreads=machine.threads)
         workflow.add_nodes([scan_wf])
     workflow.config["execution"] = {
         **EXECUTION,
@@ -219,17 +211,17 @@ def _execute(
             ) from fault
     finally:
         progress.end()
-    return outcomes(units, progress, interrupted)
+    return outcomes(scans, progress, interrupted)
 
 
-def _nodes_of(workflow: Any, units: Sequence[Unit]) -> dict[str, tuple[str, list[str]]]:
+def _nodes_of(workflow: Any, jobs: Sequence[ScanJob]) -> dict[str, tuple[str, list[str]]]:
     """Label and nodes of each scan; identity nodes vanish when the graph is run."""
-    nodes: dict[str, list[str]] = {unit.name: [] for unit in units}
+    nodes: dict[str, list[str]] = {job.name: [] for job in jobs}
     for name in workflow.list_node_names():
         interface = workflow.get_node(name).interface
         if type(interface).__name__ != "IdentityInterface":
             nodes[name.partition(".")[0]].append(f"{workflow.name}.{name}")
-    return {unit.name: (unit.label, nodes[unit.name]) for unit in units}
+    return {job.name: (job.label, nodes[job.name]) for job in jobs}
 
 
 def _warm_up() -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from spineps_nipype import __version__
 from spineps_nipype.errors import InputError, SpinepsError
@@ -81,20 +81,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _convert(arguments: argparse.Namespace) -> None:
     from spineps_nipype.core.convert_labels import convert_labels
-    from spineps_nipype.core.geometry import to_input_grid
-    from spineps_nipype.core.images import load_mask, save_nii
-    from spineps_nipype.interfaces.spineps.tables import write_table
+    from spineps_nipype.core.images import save_nii
 
-    if arguments.output is None and arguments.spine is not None:  # only a semantic mask
-        arguments.input, arguments.output = None, arguments.input
-    if arguments.output is None:
-        raise InputError("There is no name for the output.", remedy="Give INPUT and OUTPUT.")
-    vert = None if arguments.input is None else load_mask(arguments.input)
-    spine = None if arguments.spine is None else load_mask(arguments.spine)
-    if vert is not None and spine is not None:
-        spine = to_input_grid(spine, vert)
+    vert, spine = _load_masks(arguments)
     grid = vert if vert is not None else spine
-    assert grid is not None
     found = convert_labels(
         None if vert is None else vert.get_array(),
         arguments.source,
@@ -104,17 +94,46 @@ def _convert(arguments: argparse.Namespace) -> None:
         strict=arguments.strict,
         spacing=grid.zoom,
     )
+    if arguments.out_spine is not None and found.spine is None:
+        raise InputError(
+            f"{arguments.target} has no semantic mask for --out-spine.",
+            remedy="Leave that option out.",
+        )
     save_nii(grid.set_array(found.labels, seg=True), arguments.output)
     if arguments.out_spine is not None:
-        if found.spine is None:
-            raise InputError(
-                f"{arguments.target} has no semantic mask for --out-spine.",
-                remedy="Leave that option out.",
-            )
         save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine)
-    if arguments.losses is not None:
+    _report_losses(found, arguments.losses)
+
+
+def _load_masks(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Vertebra and semantic mask on one grid; one of them may be None.
+
+    Raises
+    ------
+    InputError
+        If the output has no name.
+    """
+    from spineps_nipype.core.geometry import to_input_grid
+    from spineps_nipype.core.images import load_mask
+
+    if arguments.output is None and arguments.spine is not None:  # only a semantic mask
+        arguments.input, arguments.output = None, arguments.input
+    if arguments.output is None:
+        raise InputError("There is no name for the output.", remedy="Give INPUT and OUTPUT.")
+    vert = None if arguments.input is None else load_mask(arguments.input)
+    spine = None if arguments.spine is None else load_mask(arguments.spine)
+    if vert is not None and spine is not None:
+        spine = to_input_grid(spine, vert)
+    return vert, spine
+
+
+def _report_losses(found: Any, table: Path | None) -> None:
+    """Print what the target has no label for, and write it into a table."""
+    from spineps_nipype.core.tables import write_table
+
+    if table is not None:
         columns = ["name", "voxels", "kind", "reason"]
-        write_table([asdict(loss) for loss in found.losses], arguments.losses, columns)
+        write_table([asdict(loss) for loss in found.losses], table, columns)
     for loss in found.losses:
         print(f"{loss.kind}: {loss.name} ({loss.voxels} voxels): {loss.reason}")
     if found.extent != "whole":

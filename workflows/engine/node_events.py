@@ -1,4 +1,4 @@
-"""What happens to the nodes of a run, told to whoever watches it."""
+"""Events of the nodes of a run, and the base of the plugins that report them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
 
 from nipype.pipeline.plugins.base import DistributedPluginBase
 from nipype.pipeline.plugins.tools import report_crash
+
+from .faults import Fault, failed_answer, fault_of_node, note_faults
 
 logger = logging.getLogger("spineps_nipype.engine")
 
@@ -45,6 +47,8 @@ class NodeEvent:
         Process that runs the node, where it has one of its own.
     job
         Job of a cluster that runs it.
+    fault
+        Cause of a failure.
     """
 
     node: str
@@ -55,25 +59,27 @@ class NodeEvent:
     crash_file: str = ""
     pid: int | None = None
     job: int | None = None
+    fault: Fault | None = None
 
 
 Observer = Callable[[NodeEvent], None]
 
 
 class ObservedPlugin(DistributedPluginBase):
-    """Base of plugins that tell of each node, and believe results only if their files are there.
+    """Base of plugins that report each node and trust a remembered result only with its files.
 
     Further `plugin_args`: ``observe``, called with every `NodeEvent`, and ``tick``, called often.
     """
 
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
-        self._observe: Observer = self.plugin_args.get("observe") or nobody
-        self._tick: Callable[[], None] = self.plugin_args.get("tick") or _nothing
+        self._observe: Observer = self.plugin_args.get("observe") or ignore_event
+        self._tick: Callable[[], None] = self.plugin_args.get("tick") or _do_nothing
         self._started: dict[str, float] = {}
         self._peaks: dict[str, float | None] = {}
         self._times: dict[str, float] = {}
         self._failed: set[str] = set()
+        self._noted: dict[str, list[Fault]] = {}
 
     def _local_hash_check(self, jobid: int, graph: Any) -> bool:
         node = self.procs[jobid]
@@ -83,13 +89,14 @@ class ObservedPlugin(DistributedPluginBase):
             if cached and updated and not outputs_exist(node):
                 logger.warning("results of %s are gone from the work folder", node.fullname)
                 forget(node)
-        except Exception:
-            lines = format_exception(*sys.exc_info())
-            self._run_errors.append("".join(lines))
-            self._clean_queue(jobid, graph, result={"result": None, "traceback": lines})
+        except Exception as raised:
+            answer = failed_answer(raised)
+            self._run_errors.append("".join(answer["traceback"]))
+            self._clean_queue(jobid, graph, result=answer)
             return True
         done = bool(super()._local_hash_check(jobid, graph))
-        if not done and node.run_without_submitting:
+        if not done and node.run_without_submitting:  # Nipype runs it in this process
+            self._noted[node.fullname] = note_faults(node.interface)
             self._observe(NodeEvent(node.fullname, "start"))
         return done
 
@@ -103,9 +110,12 @@ class ObservedPlugin(DistributedPluginBase):
     def _report_crash(self, node: Any, result: dict[str, Any] | None = None) -> str:
         name = node.fullname
         self._failed.add(name)
-        lines = (result or {}).get("traceback") or format_exception(*sys.exc_info())
+        answer, raised = result or {}, sys.exc_info()[1]
+        lines = answer.get("traceback") or format_exception(raised)
         lines = [lines] if isinstance(lines, str) else list(lines)
-        node._result = (result or {}).get("result")
+        noted, text = self._noted.get(name, []), "".join(lines)
+        fault = answer.get("fault") or fault_of_node(raised, noted, text)
+        node._result = answer.get("result")
         node._traceback = lines
         crash_file = write_crash_file(node, lines)
         event = NodeEvent(
@@ -113,8 +123,9 @@ class ObservedPlugin(DistributedPluginBase):
             "failed",
             self._seconds(name),
             self._peaks.get(name),
-            "".join(lines),
+            text,
             crash_file,
+            fault=fault,
         )
         self._observe(event)
         return crash_file
@@ -130,12 +141,12 @@ class ObservedPlugin(DistributedPluginBase):
         return self._times.get(name) or round(time.monotonic() - since, 2)
 
 
-def nobody(event: NodeEvent) -> None:
-    """Observer of a run that nobody watches."""
+def ignore_event(event: NodeEvent) -> None:
+    """Observe nothing."""
 
 
-def _nothing() -> None:
-    """What is done between two looks at the nodes of a run that nobody watches."""
+def _do_nothing() -> None:
+    """Refresh nothing."""
 
 
 def write_crash_file(node: Any, lines: list[str]) -> str:

@@ -13,7 +13,6 @@ import resource
 import signal
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from pathlib import Path
 from traceback import format_exception
 from typing import Any, Final
 
-from .failures import dead_worker_text
+from .faults import dead_process_error, failed_answer, fault_of_node, note_faults
 
 PRELOAD: Final = (
     "torch",
@@ -91,7 +90,7 @@ class NodeProcess:
     def result(self) -> dict[str, Any] | None:
         """Result of the node, None while it runs.
 
-        Keys: ``result``, ``traceback`` (list of lines, None if all went well), ``peak_gb``.
+        Keys: those of `answer_of`.
         """
         if not self._receiver.poll() and (self._process.is_alive() or self._receiver.poll()):
             return None
@@ -99,8 +98,8 @@ class NodeProcess:
             answer: dict[str, Any] = self._receiver.recv()
         except Exception:  # the pipe ended, or holds what cannot be unpickled
             self._process.join(GRACE)
-            text = dead_worker_text(self.name, self._process.exitcode, self.setup.log_file or "")
-            answer = {"result": None, "traceback": [text], "peak_gb": None}
+            log = self.setup.log_file or ""
+            answer = failed_answer(dead_process_error(self.name, self._process.exitcode, log))
         self.close()
         return answer
 
@@ -123,15 +122,15 @@ def run_node(
     sender: connection.Connection, node: Any, updatehash: bool, setup: WorkerSetup
 ) -> None:
     """Run a node and send its result; the body of a `NodeProcess`."""
-    _die_with_the_run()
+    _end_with_the_run()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when its nodes stop
     _prepare(setup)
     answer = answer_of(node, updatehash)
     try:
         sender.send(answer)
-    except Exception:
-        lines = format_exception(*sys.exc_info())
-        sender.send({**answer, "result": None, "traceback": answer["traceback"] or lines})
+    except Exception as raised:  # its result cannot be pickled
+        failed = answer if answer["traceback"] else failed_answer(raised)
+        sender.send({**failed, "result": None, "peak_gb": answer["peak_gb"]})
     sender.close()
 
 
@@ -141,14 +140,17 @@ def answer_of(node: Any, updatehash: bool) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``result``, ``traceback`` (list of lines, None if all went well), ``peak_gb``.
+        ``result``, ``traceback`` (list of lines) and ``fault``, both None if all went well, and
+        ``peak_gb``.
     """
     reset_peak_memory()
-    answer: dict[str, Any] = {"result": None, "traceback": None}
+    answer: dict[str, Any] = {"result": None, "traceback": None, "fault": None}
+    noted = note_faults(node.interface)
     try:
         answer["result"] = node.run(updatehash=updatehash)
-    except BaseException:
-        answer["traceback"] = format_exception(*sys.exc_info())
+    except BaseException as raised:
+        answer["traceback"] = format_exception(raised)
+        answer["fault"] = fault_of_node(raised, noted)
         with suppress(Exception):
             answer["result"] = node.result
     answer["peak_gb"] = peak_memory_gb()
@@ -191,30 +193,32 @@ def _prepare(setup: WorkerSetup) -> None:
     set_log_levels(setup.log_level)
 
 
-def _die_with_the_run() -> None:
-    """End this process when the run is killed, so that the next run has its folder for itself.
-
-    The server keeps running as long as a process holds its pipe. Without the pipe it ends with
-    the run, and the system ends its children; a thread watches where the system does not.
-    """
+def _end_with_the_run() -> None:
+    """End this process when the run is killed, so that the next run has its folder for itself."""
+    # Forked processes inherit the write end of the pipe by which the fork server sees that the run
+    # still lives. As long as one of them holds it, the server outlives the run. CPython has no
+    # public name for it; where it is renamed, the two measures below still hold.
     with suppress(Exception):
-        from multiprocessing.forkserver import _forkserver  # type: ignore[attr-defined]
+        from multiprocessing import forkserver
 
-        if _forkserver._forkserver_alive_fd is not None:
-            os.close(_forkserver._forkserver_alive_fd)
-            _forkserver._forkserver_alive_fd = None
+        server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+        if server._forkserver_alive_fd is not None:
+            os.close(server._forkserver_alive_fd)
+            server._forkserver_alive_fd = None
+    # The server is the parent of this process: when it ends, Linux kills its children.
     if sys.platform == "linux":
         with suppress(Exception):
             import ctypes
 
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Elsewhere, and if the server lives on, a thread waits for the end of the run itself. SIGKILL,
+    # because a node inside a library call would not notice anything gentler.
     run = mp.parent_process()
     if run is None:
         return
 
-    def watch() -> None:
+    def kill_at_its_end() -> None:
         connection.wait([run.sentinel])
-        time.sleep(0)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=kill_at_its_end, daemon=True).start()

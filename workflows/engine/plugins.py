@@ -1,7 +1,7 @@
-"""Plugins that run a graph: a node that fails, or is killed, is one failed node and never a hang.
+"""Plugins that run a graph, in which a node that fails or is killed never makes the run hang.
 
-Other than those of nipype, they tell what happens to each node, finish the scans one after
-another instead of all at once, and believe a remembered result only if its files are there.
+Unlike those of Nipype, they report what happens to each node, finish the scans one after another
+instead of all at once, and trust a remembered result only if its files are there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,16 +18,23 @@ from typing import Any, Final
 from nipype.pipeline.plugins.base import PluginBase, report_nodes_not_run, str2bool
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
 
+from .faults import fault_of_node, note_faults
 from .node_events import (
     EventKind,
     NodeEvent,
     ObservedPlugin,
     Observer,
+    ignore_event,
     is_remembered,
-    nobody,
     write_crash_file,
 )
-from .node_process import NodeProcess, WorkerSetup, peak_memory_gb, reset_peak_memory, start_server
+from .node_process import (
+    NodeProcess,
+    WorkerSetup,
+    peak_memory_gb,
+    reset_peak_memory,
+    start_server,
+)
 
 logger = logging.getLogger("spineps_nipype.engine")
 
@@ -100,6 +106,9 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
     forkserver, which neither inherits threads nor a used GPU).
     """
 
+    pool: Any
+    _taskid: int
+
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
         self.pool.shutdown(wait=False)  # it has started no process yet
@@ -154,7 +163,7 @@ class RobustLinearPlugin(PluginBase):
 
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
-        self._observe: Observer = self.plugin_args.get("observe") or nobody
+        self._observe: Observer = self.plugin_args.get("observe") or ignore_event
 
     def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
         """Run a graph; RuntimeError at the end if nodes failed."""
@@ -185,18 +194,21 @@ class RobustLinearPlugin(PluginBase):
     def _run_node(self, node: Any, updatehash: bool) -> tuple[str, str]:
         """Traceback and crash file of a node; empty if it went well."""
         name, start = node.fullname, time.monotonic()
+        noted = note_faults(node.interface)
         try:
             remembered = is_remembered(node)
             if not remembered:
                 self._observe(NodeEvent(name, "start"))
             reset_peak_memory()
             node.run(updatehash=updatehash)
-        except Exception:
-            lines = format_exception(*sys.exc_info())
+        except Exception as raised:
+            lines = format_exception(raised)
             crash_file = write_crash_file(node, lines)
-            text = "".join(lines)
+            text, fault = "".join(lines), fault_of_node(raised, noted)
             seconds = round(time.monotonic() - start, 2)
-            self._observe(NodeEvent(name, "failed", seconds, peak_memory_gb(), text, crash_file))
+            self._observe(
+                NodeEvent(name, "failed", seconds, peak_memory_gb(), text, crash_file, fault=fault)
+            )
             return text, crash_file
         seconds = round(time.monotonic() - start, 2)
         kind: EventKind = "cached" if remembered else "done"

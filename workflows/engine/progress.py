@@ -1,4 +1,4 @@
-"""What a run says while it works: one line for people, one file for programs."""
+"""Progress of a run: a line for people, a file of events for programs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from .failures import Failure, describe_failure
+from .faults import fault_in_text
 from .node_events import NodeEvent
 from .node_words import PHASE_NAMES, weight
 
@@ -96,12 +97,18 @@ class Progress:
             if event.kind != "cached":
                 scan.seconds += event.seconds
             scan.peak_gb = max(scan.peak_gb, event.peak_gb or 0.0)
-        if event.kind == "failed" and _was_interrupted(event.text):
-            raise KeyboardInterrupt
-        if event.kind == "failed" and scan.failure is None:
-            scan.failure = describe_failure(event.text, ".".join(parts[1:]), event.crash_file)
+        if event.kind == "failed":
+            self._note_failure(event, scan)
         self._record(event, scan, node)
         self._show(event, scan, node)
+
+    def _note_failure(self, event: NodeEvent, scan: ScanProgress) -> None:
+        fault = event.fault or fault_in_text(event.text)
+        if fault.name == KeyboardInterrupt.__name__:
+            raise KeyboardInterrupt  # stopped while it ran in this process: no fault of the node
+        if scan.failure is None:
+            where = event.node.partition(".")[2]
+            scan.failure = describe_failure(fault, where, event.crash_file)
 
     def tick(self) -> None:
         """Refresh the line on a terminal; called often."""
@@ -263,9 +270,3 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def _was_interrupted(text: str) -> bool:
-    """Whether a node was stopped while it ran in this process, which Nipype calls a failure."""
-    lines = text.strip().splitlines()
-    return bool(lines) and lines[-1].startswith("KeyboardInterrupt")

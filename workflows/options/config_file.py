@@ -13,6 +13,7 @@ from typing import Any, Final
 from spineps_nipype import __version__
 from spineps_nipype.settings import flat_values
 
+from .overrides import override_flags
 from .run_options import RunOptions
 from .setting_flags import flagged, spelled
 from .value_types import Parser, Replaceable
@@ -25,18 +26,20 @@ TABLES: Final = {
     "systems": ("totalspineseg", "sc_epi", "spine_segmentation"),
 }
 """Tables of a file, and the parts of the options that stand in each; all others stand in `run`."""
-ASKED_ONCE: Final = frozenset(
+NOT_REPEATED: Final = frozenset(
     {
         "bids_dir",
         "output_dir",
         "level",
+        "override",
         "dry_run",
         "boilerplate_only",
         "reports_only",
         "clean_workdir",
     }
 )
-"""Options that are not repeated with a file: where a run was, and what it was asked to do once."""
+"""Options without a key in a file: where a run was, what it was asked to do once, and what has a
+table of its own."""
 
 
 def parse_with_config(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
@@ -130,6 +133,8 @@ def config_text(options: RunOptions) -> str:
     for part in fields(options):
         table = next((t for t, parts in TABLES.items() if part.name in parts), RUN)
         tables[table].update(_spelled_values(getattr(options, part.name)))
+    again = options.results.override
+    tables["override"] = {name: name in again for name, _ in override_flags()}
     head = [
         f"# Options of a run of spineps-wf {__version__}:",
         f"# dataset {places.bids_dir}",
@@ -143,6 +148,6 @@ def _spelled_values(part: Any) -> dict[str, Any]:
     values = {
         key: spelled(option, flat_values(part)[key])
         for key, option in flagged(type(part)).items()
-        if key not in ASKED_ONCE
+        if key not in NOT_REPEATED
     }
     return {key: value for key, value in values.items() if value is not None}

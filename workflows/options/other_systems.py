@@ -41,10 +41,5 @@ def add_system_flags(parser: argparse.ArgumentParser) -> None:
         help="systems to run, each into its own folder below OUTPUT_DIR; where two or more of "
         "them found vertebrae, their results are compared (default: SPINEPS into OUTPUT_DIR)",
     )
-    group.add_argument(
-        "--override-others",
-        action="store_true",
-        help="make stored results of the systems beside SPINEPS again",
-    )
     for title, options in OTHER_SYSTEMS.items():
         add_options(parser.add_argument_group(title), options)

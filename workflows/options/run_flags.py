@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spineps_nipype.spineps.settings import OverrideSettings
-
+from .overrides import add_overrides
 from .run_options import AUTO, NO_MODEL
-from .setting_flags import add_options
 from .value_types import Gather, Replaceable, count, device, gigabytes, memory, named_folder
 
 
@@ -224,8 +222,8 @@ def add_reuse(group: Any) -> None:
         type=named_folder,
         default=Replaceable(),
         metavar="NAME=PATH",
-        help="folders with corrected masks: a seg-spine or seg-vert found there for a scan "
-        "replaces that phase",
+        help="folders with corrected masks: one found there for a scan, named as the result of a "
+        "system, stands for what the system would make",
     )
     group.add_argument(
         "--manual-labels",
@@ -234,7 +232,7 @@ def add_reuse(group: Any) -> None:
         help="TSV file with names of vertebrae that a reader fixed: scan, name, and found (the "
         "name given so far) or x, y, z (a point in it, mm)",
     )
-    add_options(group, OverrideSettings)
+    add_overrides(group)
     group.add_argument(
         "--reuse",
         choices=["same", "any"],

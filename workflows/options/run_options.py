@@ -9,7 +9,7 @@ from typing import Final, Literal
 from spineps_nipype import __version__
 from spineps_nipype.sc_epi.settings import ScEpiOptions
 from spineps_nipype.spine_segmentation.settings import SpineSegmentationOptions
-from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.totalspineseg.settings import TotalSpineSegOptions
 
 WORKFLOW_NAME: Final = "spineps_" + "_".join(__version__.split(".")[:2]) + "_wf"
@@ -158,8 +158,8 @@ class ResultPolicy:
         Table of vertebra names that a reader fixed.
     reuse
         Which stored results are kept.
-    override, override_others
-        What is made again of SPINEPS, and whether all of the other systems is.
+    override
+        Options of the recipes that ask for results to be made again, by name.
     output_layout
         Names of the results: those of SPINEPS, or of BIDS.
     """
@@ -167,8 +167,7 @@ class ResultPolicy:
     derivatives: tuple[tuple[str, Path], ...] = ()
     manual_labels: Path | None = None
     reuse: Literal["same", "any"] = "same"
-    override: OverrideSettings = OverrideSettings()
-    override_others: bool = False
+    override: tuple[str, ...] = ()
     output_layout: OutputLayout = "spineps"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from spineps_nipype.metrics.checks import VERDICTS
+from spineps_nipype.core.verdicts import VERDICTS
 from spineps_nipype.metrics.columns import COLUMNS
 
 from ..engine.node_words import PHASE_NAMES

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from spineps_nipype.bids.names import parse_name
 from spineps_nipype.core.anatomy import ANATOMICAL_ORDER, VERTEBRA_NAMES
-from spineps_nipype.metrics.checks import OVERALL, VERDICTS
+from spineps_nipype.core.verdicts import VERDICTS
+from spineps_nipype.metrics.checks import OVERALL
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
 from spineps_nipype.reports.outliers import Spread, number, spreads
 from spineps_nipype.reports.ratings import Rating, comments, joint_verdict
@@ -47,10 +48,10 @@ class GroupScan:
     sidecar: Mapping[str, Any]
 
 
-def look_at_scan(
+def read_group_scan(
     stored: StoredScan, bids_dir: Path, ratings: Mapping[str, Sequence[Rating]]
 ) -> GroupScan:
-    """Read what is stored of a scan; no mask is opened."""
+    """Read the tables and the sidecar of a scan; no mask is opened."""
     return GroupScan(
         stored,
         checks_of(stored, bids_dir),
@@ -94,48 +95,75 @@ def table_rows(
 
 
 def _row(scan: GroupScan, outliers: Sequence[str]) -> dict[str, Any]:
-    stored, name = scan.stored, parse_name(scan.stored.scan)
-    levels = [row for row in scan.metrics if row.get("level") != WHOLE]
-    whole: Mapping[str, Any] = next((r for r in scan.metrics if r.get("level") == WHOLE), {})
-    confidences = [
-        value
-        for entry in scan.sidecar.get("LabelConfidence", {}).values()
-        if (value := number(entry.get("Confidence"))) is not None
-    ]
-    row: dict[str, Any] = {
+    return {
+        **_ending(scan.stored),
+        **_judgements(scan),
+        **_measures(scan, outliers),
+        **_times(scan.stored.times),
+        **_origin(scan.sidecar),
+    }
+
+
+def _ending(stored: StoredScan) -> dict[str, Any]:
+    """Which scan it is, and how it ended."""
+    session = parse_name(stored.scan).session
+    return {
         "subject": stored.subject,
-        "session": f"ses-{name.session}" if name.session else None,
+        "session": f"ses-{session}" if session else None,
         "scan": stored.label,
         "pipeline": stored.system,
         "source": stored.source,
         "status": "failed" if stored.error else "done",
         "error": " ".join(stored.error.split()),
+    }
+
+
+def _judgements(scan: GroupScan) -> dict[str, Any]:
+    """What the checks and the readers say."""
+    return {
         "verdict": _overall(scan.checks, "verdict"),
         "reason": _overall(scan.checks, "reason"),
         **{check_column(check): _worst(scan.checks, check) for check in CHECKS},
         "rating": joint_verdict(scan.ratings),
         "readers": ", ".join(r.reader or "unnamed" for r in scan.ratings),
         "comments": comments(scan.ratings),
-        "vertebrae": sum(map(_has_body, levels)) if "metrics" in stored.files else None,
+    }
+
+
+def _measures(scan: GroupScan, outliers: Sequence[str]) -> dict[str, Any]:
+    """Levels in view, measures of the whole spine, and medians over the levels."""
+    measured = "metrics" in scan.stored.files
+    levels = [row for row in scan.metrics if row.get("level") != WHOLE]
+    whole: Mapping[str, Any] = next((r for r in scan.metrics if r.get("level") == WHOLE), {})
+    names = list(scan.sidecar.get("LabelConfidence", {}).values())
+    return {
+        "vertebrae": sum(map(_has_body, levels)) if measured else None,
         "levels": f"{levels[0]['level']}-{levels[-1]['level']}" if levels else None,
-        "label_confidence": _median(confidences),
-        "outliers": len(outliers) if "metrics" in stored.files else None,
+        "label_confidence": _median(_numbers(names, "Confidence")),
+        "outliers": len(outliers) if measured else None,
         "outlier_values": "; ".join(outliers),
         **{name: whole.get(name) for name in CURVES},
         **{f"median_{n}": _median(_numbers(levels, n)) for n in LEVEL_MEASURES},
-        "seconds": round(sum(stored.times.values()), 1) if stored.times else None,
-        **{f"seconds_{n}": stored.times.get(n) for n in PHASE_NAMES},
     }
-    made = scan.sidecar.get("Provenance", {})
-    versions = scan.sidecar.get("Versions", {})
-    row |= {
-        "version": versions.get("spineps-nipype"),
-        "software": _listed({k: v for k, v in versions.items() if k != "spineps-nipype"}),
-        "models": _listed({kind: m.get("id") for kind, m in made.get("Models", {}).items()}),
-        "engine": scan.sidecar.get("Engine"),
-        "device": scan.sidecar.get("Device"),
+
+
+def _times(seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Run times of the phases [s]."""
+    total = round(sum(seconds.values()), 1) if seconds else None
+    return {"seconds": total, **{f"seconds_{n}": seconds.get(n) for n in PHASE_NAMES}}
+
+
+def _origin(sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    """What the results were made with."""
+    versions = dict(sidecar.get("Versions", {}))
+    models = sidecar.get("Provenance", {}).get("Models", {})
+    return {
+        "version": versions.pop("spineps-nipype", None),
+        "software": _listed(versions),
+        "models": _listed({kind: model.get("id") for kind, model in models.items()}),
+        "engine": sidecar.get("Engine"),
+        "device": sidecar.get("Device"),
     }
-    return row
 
 
 def _overall(checks: Sequence[Mapping[str, Any]], key: str) -> str | None:

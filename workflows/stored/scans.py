@@ -11,7 +11,7 @@ from typing import Any, Final
 from spineps_nipype.bids.names import parse_name, split_extension
 from spineps_nipype.bids.sidecars import RAW_LINK
 from spineps_nipype.core.files import read_json
-from spineps_nipype.results.plan import sidecar_of
+from spineps_nipype.results.sidecar import sidecar_of
 
 from ..options.other_systems import PIPELINES, SPINEPS
 from ..options.run_options import ScanSelection
@@ -160,7 +160,7 @@ def wanted(scan: StoredScan, asked: ScanSelection) -> bool:
 def _marked(root: Path, system: str, subjects: Collection[str] | None) -> set[str]:
     """Paths of scans that sidecars name as their source."""
     link = f"bids:{RAW_LINK}:"
-    found = set()
+    found: set[str] = set()
     for pattern in MARKERS[system]:
         for subject in sorted(subjects) if subjects is not None else ["sub-*"]:
             for path in root.glob(pattern.format(sub=subject)):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from spineps_nipype.bids.compatibility import best_models, image_plane
 from spineps_nipype.bids.header import ScanHeader
@@ -25,14 +26,25 @@ KINDS: Final = ("semantic", "instance", "labeling")
 class ChosenModels:
     """Packages for one scan by kind, and what a reader of its results has to know of them."""
 
-    packages: dict[str, ModelPackage | None]
+    packages: Mapping[str, Any]
     notes: tuple[str, ...] = ()
 
     @property
     def semantic(self) -> ModelPackage:
-        """The semantic package."""
-        package = self.packages["semantic"]
-        assert package is not None
+        """The semantic package of SPINEPS."""
+        return self.package("semantic")
+
+    def package(self, kind: str) -> Any:
+        """Package of a kind that cannot be left out.
+
+        Raises
+        ------
+        ModelError
+            If it is left out all the same.
+        """
+        package = self.packages.get(kind)
+        if package is None:
+            raise ModelError(f"A {kind} model is needed.", remedy="Name one, or install one.")
         return package
 
 
@@ -84,10 +96,9 @@ class ModelChooser:
         notes: list[str] = []
         if "semantic" not in packages:
             packages["semantic"] = self._semantic(modality, header)
-        semantic = packages["semantic"]
-        assert semantic is not None
         if "instance" not in packages:
-            packages["instance"] = self._instance(semantic.config.is_ct)
+            is_ct = ChosenModels(packages).semantic.config.is_ct
+            packages["instance"] = self._instance(is_ct)
         if self._asked["labeling"] == NO_MODEL:
             packages["labeling"] = None
         elif "labeling" not in packages:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, Str, isdefined, traits
-from TPTBox import NII
 
 from ...core.images import load_image
+from ...core.volume import Volume
 from ...errors import ModelError
 from ...models.package import ModelPackage, load_package
 from ...spineps.upstream import upstream
@@ -38,7 +38,7 @@ def node_file(runtime: Any, name: str) -> Path:
     return Path(runtime.cwd) / name
 
 
-def checked_image(inputs: Any) -> NII:
+def checked_image(inputs: Any) -> Volume:
     """The image that `Conform` has checked, with voxels of the type that the numerics ask for."""
     integer_voxels = upstream(inputs.numerics).integer_voxels
     return load_image(inputs.in_file, integer_voxels=integer_voxels)
@@ -52,8 +52,18 @@ def required_package(inputs: Any) -> ModelPackage:
     ModelError
         If the files of the package are not those whose digest was given.
     """
-    package = load_package(Path(inputs.model_dir))
-    if isdefined(inputs.model_digest) and package.digest != inputs.model_digest:
+    return checked_package(load_package(Path(inputs.model_dir)), inputs.model_digest)
+
+
+def checked_package(package: ModelPackage, digest: Any) -> ModelPackage:
+    """The same package, if it has the digest that a workflow was built with, if any.
+
+    Raises
+    ------
+    ModelError
+        If its files have changed since.
+    """
+    if isdefined(digest) and package.digest != digest:
         raise ModelError(
             "The model package has changed since this workflow was built.",
             file=package.folder,

@@ -18,11 +18,11 @@ from nipype.interfaces.base import (
 
 from ...core.anatomy import SACRUM
 from ...core.images import load_image, load_mask, save_nii
+from ...core.tables import write_table
 from ...errors import EmptyResultError, InputError
 from ...spineps.fixed_names import FixedName, fix_names
 from ...spineps.numbers import is_vertebra
 from .common import node_file
-from .tables import write_table
 
 SAME_PLACE_MM = 0.1
 """Affines may differ by this much, as programs round them [mm]."""
@@ -67,7 +67,7 @@ class CorrectedMask(SimpleInterface):
                 "The corrected mask is empty.", file=path, remedy="Correct it, or take it away."
             )
         out_file = node_file(runtime, "corrected.nii.gz")
-        save_nii(mask.set_array(array, seg=True, verbose=False), out_file)
+        save_nii(mask.set_array(array, seg=True), out_file)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -104,7 +104,7 @@ class FixNames(SimpleInterface):
             for row in rows:
                 row["label"] = int(float(row["label"]))
         fixed = [
-            FixedName(label, found or None, tuple(point) or None)  # type: ignore[arg-type]
+            FixedName(label, found or None, tuple(point) or None)
             for label, found, point in zip(inputs.labels, inputs.found, inputs.points, strict=True)
         ]
         result = fix_names(load_mask(inputs.vert), rows, fixed)

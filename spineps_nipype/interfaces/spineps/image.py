@@ -9,17 +9,27 @@ from nipype.interfaces.base import (
     BaseInterfaceInputSpec,
     File,
     SimpleInterface,
+    Str,
     TraitedSpec,
     isdefined,
     traits,
 )
 
 from ...core.images import background_value, load_image, save_nii
+from ...models.loading import load_semantic
+from ...spineps.helper_networks import installed_vibeseg
 from ...spineps.preprocess import preprocess_input
 from ...spineps.settings import CropSettings, PreprocessSettings
 from ...spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
+from .common import (
+    ModelInputSpec,
+    checked_image,
+    checked_package,
+    node_file,
+    required_package,
+    torch_resources,
+)
 
 
 class _ConformInputSpec(BaseInterfaceInputSpec):
@@ -65,6 +75,7 @@ class Conform(SimpleInterface):
 
 class _SpineCropInputSpec(ModelInputSpec, settings_spec(CropSettings)):  # type: ignore[misc]
     in_file = File(exists=True, mandatory=True, desc="the checked image")
+    vibeseg_digest = Str(desc="digest of VIBESeg (SHA-256), where it is installed")
     numerics = numerics_trait()
 
 
@@ -86,8 +97,10 @@ class SpineCrop(SimpleInterface):
         if settings.crop_box is not None:
             image = crop_to_box(image, settings.crop_box, self.inputs.numerics)
         if wants_crop(image, settings, config):
+            package = checked_package(installed_vibeseg(), self.inputs.vibeseg_digest)
             with torch_resources(self.inputs):
-                image = crop_to_spine(image, device=self.inputs.device)
+                network = load_semantic(package, self.inputs.device)
+                image = crop_to_spine(image, network=network)
         self._results["cropped"] = image is not whole
         self._results["out_file"] = self.inputs.in_file
         if image is not whole:

@@ -15,6 +15,7 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_mask, save_nii
+from ...core.tables import write_table
 from ...settings import EngineSettings
 from ...spineps.discs import finalize_masks
 from ...spineps.labeling import label_vertebrae
@@ -22,7 +23,6 @@ from ...spineps.postprocess import reconcile
 from ...spineps.settings import LabelingSettings, PostSettings
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
-from .tables import write_table
 
 Box = tuple[slice, slice, slice]
 
@@ -83,8 +83,9 @@ class PostProcess(SimpleInterface):
         return runtime
 
 
-class _LabelInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(LabelingSettings, EngineSettings)
+class _LabelInputSpec(
+    ModelInputSpec,
+    settings_spec(LabelingSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="the checked image")
     spine = File(exists=True, mandatory=True, desc="semantic mask on the grid of the image")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import traceback
 
 import pytest
@@ -17,8 +18,16 @@ from spineps_nipype.workflows.engine.failures import (
     FULL_DISK,
     OUT_OF_GPU_MEMORY,
     OUT_OF_MEMORY,
-    dead_worker_text,
     describe_failure,
+)
+from spineps_nipype.workflows.engine.faults import (
+    Fault,
+    dead_process_error,
+    failed_answer,
+    fault_in_text,
+    fault_of,
+    fault_of_node,
+    note_faults,
 )
 
 
@@ -42,7 +51,7 @@ def text_of(error: BaseException) -> str:
 )
 def test_our_errors_keep_code_and_words(error: type[InputError], code: ErrCode) -> None:
     fault = error("It is broken.", file="/b/a.nii.gz", remedy="Mend it.")
-    failure = describe_failure(text_of(fault), where="conform", crash_file="crash.txt")
+    failure = describe_failure(fault_of(fault), where="conform", crash_file="crash.txt")
     assert failure.code is code
     assert failure.reason == "It is broken. [/b/a.nii.gz] Mend it."
     assert (failure.where, failure.crash_file) == ("conform", "crash.txt")
@@ -57,20 +66,18 @@ def test_nipype_indents_the_traceback_and_wraps_it() -> None:
         "nipype.pipeline.engine.nodes.NodeExecutionError: Exception raised while executing "
         f"Node conform.\n\n\t{inner}\n"
     )
-    failure = describe_failure(text)
+    failure = describe_failure(fault_in_text(text))
     assert failure.code is ErrCode.SHAPE
     assert failure.reason == "It is 2-D. [a.nii]"
 
 
 def test_of_chained_errors_ours_is_told() -> None:
-    try:
-        try:
-            raise EOFError("Compressed file ended")
-        except EOFError as fault:
-            raise InputError("The file ends too early.", file="a.nii.gz") from fault
-    except InputError:
-        text = traceback.format_exc()
-    assert describe_failure(text).reason == "The file ends too early. [a.nii.gz]"
+    ours = InputError("The file ends too early.", file="a.nii.gz")
+    ours.__cause__ = EOFError("Compressed file ended")
+    assert describe_failure(fault_of(ours)).reason == "The file ends too early. [a.nii.gz]"
+    wrapped = RuntimeError("a library failed")
+    wrapped.__cause__ = ours
+    assert fault_of(wrapped).message == "The file ends too early. [a.nii.gz]"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,7 @@ def test_of_chained_errors_ours_is_told() -> None:
     ],
 )
 def test_other_errors(error: BaseException, reason: str) -> None:
-    failure = describe_failure(text_of(error))
+    failure = describe_failure(fault_of(error))
     assert failure.code is ErrCode.UNKNOWN
     assert failure.reason == reason
 
@@ -112,7 +119,7 @@ def test_other_errors(error: BaseException, reason: str) -> None:
 def test_failures_of_the_system_come_with_a_way_out(
     error: BaseException, words: str, way_out: str
 ) -> None:
-    failure = describe_failure(text_of(error))
+    failure = describe_failure(fault_of(error))
     assert words in failure.reason
     assert way_out in failure.reason
     assert "{what}" not in failure.reason
@@ -121,18 +128,45 @@ def test_failures_of_the_system_come_with_a_way_out(
 def test_a_broken_pool_is_told_as_such() -> None:
     from concurrent.futures.process import BrokenProcessPool
 
-    text = text_of(BrokenProcessPool("A process in the process pool was terminated abruptly"))
-    assert "killed" in describe_failure(text).reason
+    broken = BrokenProcessPool("A process in the process pool was terminated abruptly")
+    assert "killed" in describe_failure(fault_of(broken)).reason
 
 
 def test_a_killed_process_is_told_as_such() -> None:
-    failure = describe_failure(dead_worker_text("wf.scan.semantic", -9, "/logs/worker.txt"))
+    error = dead_process_error("wf.scan.semantic", -9, "/logs/worker.txt")
+    failure = describe_failure(failed_answer(error)["fault"])
     assert failure.code is ErrCode.UNKNOWN
     assert "SIGKILL" in failure.reason
     assert "--nprocs" in failure.reason
     assert "/logs/worker.txt" in failure.reason
-    assert "status 3" in describe_failure(dead_worker_text("n", 3)).reason
+    assert "status 3" in str(dead_process_error("n", 3))
 
 
 def test_no_traceback_at_all() -> None:
-    assert describe_failure("").reason
+    assert describe_failure(fault_in_text("")).reason
+
+
+@pytest.mark.parametrize("method", ["_run_interface", "aggregate_outputs"])
+def test_what_an_interface_raises_is_kept_though_nipype_keeps_its_text_only(method: str) -> None:
+    class Interface:
+        def _run_interface(self) -> str:
+            return self.aggregate_outputs()
+
+        def aggregate_outputs(self) -> str:
+            raise InputError("It is 2-D.", file="a.nii")
+
+    interface = Interface()
+    noted = note_faults(interface)
+    with pytest.raises(InputError):
+        getattr(interface, method)()
+    fault = fault_of_node(RuntimeError("Exception raised while executing Node conform"), noted)
+    assert fault == Fault("InputError", "It is 2-D. [a.nii]", ErrCode.SHAPE, is_ours=True)
+
+
+def test_a_failure_outside_the_interface_is_that_of_nipype() -> None:
+    assert fault_of_node(MemoryError(), []).name == "MemoryError"
+
+
+def test_faults_can_be_sent() -> None:
+    fault = fault_of(InputError("It is 2-D.", file="a.nii"))
+    assert pickle.loads(pickle.dumps(fault)) == fault

@@ -106,11 +106,15 @@ def test_words_there_and_back() -> None:
 
 def test_several_systems() -> None:
     options = parsed(
-        *("--pipeline", "totalspineseg", "sc-epi", "totalspineseg", "--override-others"),
+        *(
+            "--pipeline",
+            "totalspineseg",
+            "sc-epi",
+            "totalspineseg",
+        ),
         *("--totalspineseg-numerics", "original", "--numerics", "seed"),
     )
     assert options.task.pipelines == ("totalspineseg", "sc-epi")
-    assert options.results.override_others
     assert options.settings.numerics == "seed"
     assert options.totalspineseg.settings.numerics == "original"
     assert options.sc_epi.settings.numerics == "corrected"

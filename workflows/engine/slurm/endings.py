@@ -1,4 +1,4 @@
-"""What is said of a job that left no answer, and what to do about it."""
+"""Words for a job that left no answer: how it ended, and what to do about it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from spineps_nipype.errors import ResourceError
 
+from ..faults import failed_answer
 from .job import OUTPUT, output_tail
 
 GONE: Final = "GONE"
@@ -49,7 +50,4 @@ def ended(job: int | None, node: str, state: str, folder: Path, memory: str) -> 
 
 def failure(what: str, remedy: str, tail: str = "") -> dict[str, Any]:
     """Answer that says what went wrong; `tail` is what the job printed last."""
-    fault = ResourceError(what, remedy=remedy)
-    said = [f"Last words of the job:\n{tail}\n"] if tail else []
-    line = f"{type(fault).__module__}.{type(fault).__name__}: {fault}\n"
-    return {"result": None, "traceback": [*said, line], "peak_gb": None}
+    return failed_answer(ResourceError(what, remedy=remedy), tail)

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import format_exception
 from typing import Any, Final
 
 from spineps_nipype.core.files import whole_file
 
+from ..faults import failed_answer
 from ..run_guards import BACKEND_VARIABLE, THREAD_VARIABLES
 from .commands import STARTED
 
@@ -104,9 +104,8 @@ def write_job(
 def read_answer(folder: Path) -> dict[str, Any] | None:
     """Answer of a job, None while it is not there.
 
-    Keys: ``result``, ``traceback`` (list of lines, None if all went well), ``peak_gb``,
-    ``seconds``, ``host``. Folders are listed, since a network disk may keep saying of a file
-    that was asked for too early that it does not exist.
+    Keys: those of `node_process.answer_of`, ``seconds`` and ``host``. Folders are listed, since a
+    network disk may keep saying of a file that was asked for too early that it does not exist.
     """
     try:
         if ANSWER not in os.listdir(folder):
@@ -153,9 +152,8 @@ def main(folder: Path) -> int:
         answer = answer_of(node, updatehash)
         if answer["traceback"] is None:
             result_file = Path(node.output_dir()) / f"result_{node.name}.pklz"
-    except BaseException:
-        lines = format_exception(*sys.exc_info())
-        answer = {"result": None, "traceback": lines, "peak_gb": None}
+    except BaseException as raised:
+        answer = failed_answer(raised)
     answer |= {
         "seconds": round(time.monotonic() - start, 2),
         "host": socket.gethostname(),

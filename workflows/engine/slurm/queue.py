@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from traceback import format_exception
 from typing import Any, Final
 
 from spineps_nipype.errors import ResourceError
 
+from ..faults import failed_answer
 from . import commands
 from .commands import ACTIVE, JobRefused, JobState, SlurmUnreachable
 from .endings import GONE, ended, failure
@@ -125,9 +124,8 @@ class JobQueue:
                 prefix=self.options.command_prefix,
                 log_level=self._log_level,
             )
-        except Exception:  # a full disk, or inputs that no job can load, are faults of this node
-            lines = format_exception(*sys.exc_info())
-            job.answer = {"result": None, "traceback": lines, "peak_gb": None}
+        except Exception as raised:  # a full disk, or inputs that no job can load
+            job.answer = failed_answer(raised)
         else:
             if self._clock() >= self._hold_until:
                 self._submit(job)

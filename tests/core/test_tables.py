@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineps_nipype.interfaces.spineps.tables import write_table
+from spineps_nipype.core.tables import write_table
 
 
 def test_rows_and_columns(tmp_path: Path) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from TPTBox import NII
+from ..core.volume import Volume
 
 
 def save_softmax(probabilities: np.ndarray, class_labels: Sequence[int], path: Path) -> None:
@@ -21,7 +19,7 @@ def save_softmax(probabilities: np.ndarray, class_labels: Sequence[int], path: P
     )
 
 
-def save_probability_image(probabilities: np.ndarray, grid: NII, path: Path) -> None:
+def save_probability_image(probabilities: np.ndarray, grid: Volume, path: Path) -> None:
     """Write probabilities of shape (class, P, I, R) as a 4-D image with the class last.
 
     Parameters

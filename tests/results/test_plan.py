@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spineps_nipype.results.plan import ScanPlan, plan_scan, sidecar_of
-from spineps_nipype.results.record import PHASES
+from spineps_nipype.results.plan import ScanPlan
+from spineps_nipype.results.sidecar import sidecar_of
 from spineps_nipype.spineps.settings import (
     CentroidSettings,
     InstanceSettings,
@@ -20,8 +20,10 @@ from spineps_nipype.spineps.settings import (
     SaveSettings,
 )
 
-from .scan_files import MODELS, Package, output_paths, store_all
+from ..workflows.scan_files import MODELS, Package, output_paths, store_all
+from ..workflows.scan_files import plan as plan_scan
 
+PHASES = ("semantic", "instance", "final", "poi", "snapshot", "metrics")
 SETTINGS = PipelineSettings()
 RAW = ("out_spine_raw", "out_vert_raw")
 ALL_KEYS = ("out_spine", "out_vert", "out_ctd", "out_snap", "out_snap2", "out_metrics", *RAW)
