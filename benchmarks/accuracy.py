@@ -31,7 +31,6 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
@@ -49,6 +48,7 @@ from benchmarks.against_truth.summary import write_tables
 from benchmarks.against_truth.truth import TRUTH_VERSION
 from spineps_nipype.bids.query import MODALITIES
 from spineps_nipype.errors import InputError, SpinepsError
+from spineps_nipype.settings import with_values
 from spineps_nipype.workflows.app.participant import run_participants
 from spineps_nipype.workflows.cli import build_parser, options_from
 from spineps_nipype.workflows.options.run_options import RunOptions
@@ -69,23 +69,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Nothing was measured: {fault}", file=sys.stderr)
         return WRONG_USAGE
     # all scans of these subjects, but no others
-    options = replace(
+    kinds = tuple(m for m in MODALITIES if any(p.scan.modality == m for p in pairs))
+    options = with_values(
         options,
-        participant_label=tuple(sorted({pair.subject for pair in pairs})),
-        modalities=tuple(m for m in MODALITIES if any(p.scan.modality == m for p in pairs))
-        or options.modalities,
+        {
+            "participant_label": tuple(sorted({pair.subject for pair in pairs})),
+            "modalities": kinds or options.selection.modalities,
+        },
     )
-    if options.dry_run:
+    if options.task.dry_run:
         return int(run_participants(options))
     runs = segment(options, [pair.scan.path for pair in pairs])
-    counts = single_scan_counts(options.bids_dir, pairs)
+    counts = single_scan_counts(options.folders.bids_dir, pairs)
     measured = []
     for pair in pairs:
         run = runs[pair.scan.path]
         report = measure_scan(pair, options, sets, run, counts.get(pair.subject, {}))
         measured.append(report)
         print(one_line(report), flush=True)
-    out = options.output_dir.parent
+    out = options.folders.output_dir.parent
     command = shlex.join(["benchmarks/accuracy.py", *given])
     write_tables(out, [*measured, *skipped], command)
     sheets = draw_sheets([tile_of(report) for report in measured], out / "contact_sheet.png")
@@ -150,11 +152,11 @@ def pipeline_options(own: argparse.Namespace, rest: Sequence[str]) -> RunOptions
     words = [str(own.bids), str(results), "participant", *rest]
     options = options_from(build_parser().parse_args(words))
     if not any(word.partition("=")[0] == "--modalities" for word in rest):
-        options = replace(options, modalities=tuple(MODALITIES))
+        options = with_values(options, {"modalities": tuple(MODALITIES)})
     labels = tuple(label.removeprefix("sub-") for label in own.subjects)
     if own.held_out:
         labels = held_out_subjects(own.bids)
-    return replace(options, participant_label=labels or options.participant_label)
+    return with_values(options, {"participant_label": labels} if labels else {})
 
 
 def one_line(report: ScanReport) -> str:

@@ -20,9 +20,9 @@ from TPTBox import NII
 from spineps_nipype.core.images import load_image
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.package import ModelPackage, load_package
-from spineps_nipype.settings import PostSettings
 from spineps_nipype.spineps.instance_cutouts import Key, Prediction
 from spineps_nipype.spineps.postprocess import Reconciled, reconcile
+from spineps_nipype.spineps.settings import PostSettings
 
 ORIGINAL: Final = "spineps-2.1.3"
 MR_CLASSES: Final = (0, 41, 42, 43, 44, 45, 46, 47, 48, 49, 60, 61, 62, 100, 26)

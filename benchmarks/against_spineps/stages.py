@@ -11,12 +11,6 @@ from TPTBox import NII
 
 from benchmarks.against_spineps.cases import ORIGINAL, Case, Skipped
 from spineps_nipype.models.loading import load_instance, load_labeling, load_semantic
-from spineps_nipype.settings import (
-    InstanceSettings,
-    LabelingSettings,
-    PreprocessSettings,
-    SemanticSettings,
-)
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_masks
 from spineps_nipype.spineps.instance import finish_instances, predict_seeds, segment_instances
@@ -32,6 +26,12 @@ from spineps_nipype.spineps.semantic_cleanup import (
     clean_far_components,
     clean_semantic,
     clean_small_components,
+)
+from spineps_nipype.spineps.settings import (
+    InstanceSettings,
+    LabelingSettings,
+    PreprocessSettings,
+    SemanticSettings,
 )
 
 NETWORK_AGREEMENT: Final = 0.999

@@ -76,7 +76,7 @@ def segment(options: RunOptions, scans: Sequence[Path]) -> dict[Path, ScanRun]:
     dict of ScanRun
         For each of `scans`. A run that cannot begin is a fault of all.
     """
-    before = set(options.output_dir.glob(TABLE))
+    before = set(options.folders.output_dir.glob(TABLE))
     said = io.StringIO()
     try:
         with redirect_stdout(said):
@@ -86,7 +86,7 @@ def segment(options: RunOptions, scans: Sequence[Path]) -> dict[Path, ScanRun]:
         logger.exception("the pipeline broke off")
         why = f"the pipeline broke off: {type(fault).__name__}: {fault}"
     print(said.getvalue(), end="", flush=True)
-    return read_runs(options.output_dir, scans, before, why)
+    return read_runs(options.folders.output_dir, scans, before, why)
 
 
 def read_runs(

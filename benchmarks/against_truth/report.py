@@ -125,7 +125,7 @@ def measure_scan(
     if run.fault:
         report.status, report.reason = "failed", run.fault
         return report
-    paths = output_paths(pair.scan.path, options.bids_dir, options.output_dir)
+    paths = output_paths(pair.scan.path, options.folders.bids_dir, options.folders.output_dir)
     try:
         image = load_scan(pair.scan.path)
         truth = load_truth(pair, image, sets, counts)

@@ -54,20 +54,22 @@ def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list
     InputError
         If no scan has a mask.
     """
-    filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+    asked = options.selection
+    file = asked.bids_filter_file
+    filters = None if file is None else read_filter_file(file)
     query = find_scans(
-        options.bids_dir,
-        modalities=options.modalities,
-        plane=None if options.ignore_compatibility else "sag",
-        participant_label=options.participant_label,
-        session_label=options.session_label,
+        options.folders.bids_dir,
+        modalities=asked.modalities,
+        plane=None if asked.ignore_compatibility else "sag",
+        participant_label=asked.participant_label,
+        session_label=asked.session_label,
         filters=filters,
-        ignore_bids_filter=options.ignore_bids_filter,
+        ignore_bids_filter=asked.ignore_bids_filter,
     )
-    wanted = {label.removeprefix("sub-") for label in options.participant_label}
+    wanted = {label.removeprefix("sub-") for label in asked.participant_label}
     masks = [
         path
-        for path in find_masks(options.bids_dir, derivative)
+        for path in find_masks(options.folders.bids_dir, derivative)
         if not wanted or mask_entities(path).get("sub") in wanted
     ]
     pairs, left = pair_masks(query.scans, masks)
@@ -81,7 +83,7 @@ def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list
     skipped += [
         _skipped(image.path, f"not segmented: {image.why}")
         for image in query.skipped
-        if left and not image.path.is_relative_to(options.bids_dir / "derivatives")
+        if left and not image.path.is_relative_to(options.folders.bids_dir / "derivatives")
     ]
     for report in skipped[:SHOWN]:
         print(f"not measured: {report.scan}: {report.reason}", file=sys.stderr)
@@ -91,7 +93,7 @@ def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list
         raise InputError(
             f"No scan has a truth mask: {len(query.scans)} scans and {len(masks)} masks are "
             "there, none fit together by name.",
-            file=options.bids_dir,
+            file=options.folders.bids_dir,
             remedy="Masks are called like their scans: sub-01_acq-sag_T2w.nii.gz and "
             "sub-01_acq-sag_dseg.nii.gz or sub-01_acq-sag_mod-T2w_seg-vert_msk.nii.gz.",
         )

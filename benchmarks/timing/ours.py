@@ -69,8 +69,8 @@ def semantic(options: argparse.Namespace) -> Timed:
     In the numerics of SPINEPS, whose float16 sums decide many near ties of random weights.
     """
     from spineps_nipype.core.images import load_image
-    from spineps_nipype.settings import SemanticSettings
     from spineps_nipype.spineps.semantic import segment_semantic
+    from spineps_nipype.spineps.settings import SemanticSettings
 
     network, load = _loaded(options)
     image = load_image(options.folder / IMAGE, integer_voxels=True)
@@ -90,8 +90,8 @@ def instance(options: argparse.Namespace) -> Timed:
     """Seeds, cut-outs, network, merging."""
     from spineps_nipype.core.images import load_mask
     from spineps_nipype.errors import EmptyResultError
-    from spineps_nipype.settings import InstanceSettings
     from spineps_nipype.spineps.instance import segment_instances
+    from spineps_nipype.spineps.settings import InstanceSettings
 
     network, load = _loaded(options)
     mask = load_mask(options.folder / MODEL_SPINE)
@@ -110,9 +110,9 @@ def instance(options: argparse.Namespace) -> Timed:
 def post(options: argparse.Namespace) -> Timed:
     """Combined clean-up without names, with the faults of SPINEPS, so that masks are equal."""
     from spineps_nipype.core.images import load_mask
-    from spineps_nipype.settings import PostSettings
     from spineps_nipype.spineps.discs import finalize_masks
     from spineps_nipype.spineps.postprocess import reconcile
+    from spineps_nipype.spineps.settings import PostSettings
 
     spine, vert = load_mask(options.folder / SPINE), load_mask(options.folder / VERT)
     image = spine.set_array(np.zeros(spine.shape, np.float32), seg=False)
@@ -131,8 +131,8 @@ def post(options: argparse.Namespace) -> Timed:
 def labeling(options: argparse.Namespace) -> Timed:
     """Patches, network and names of the vertebrae."""
     from spineps_nipype.core.images import load_image, load_mask
-    from spineps_nipype.settings import LabelingSettings
     from spineps_nipype.spineps.labeling import label_vertebrae
+    from spineps_nipype.spineps.settings import LabelingSettings
 
     network, load = _loaded(options)
     image = load_image(options.folder / IMAGE, integer_voxels=True)

@@ -46,10 +46,24 @@ SOURCES: Final[Mapping[str, str]] = {
 }
 """What the results of each system acknowledge."""
 IGNORED: Final = (
-    *("logs", "work", "snaps_seg", "figures", "assets", "ratings", "*.html", "group_*"),
-    *("**/output_raw_*", "**/debug_*", "*_mod-*"),
-    *("*_poi.json", "*_labels.*", "*_metrics.*", "*_checks.*"),
-    *("*_uncertainty.*", "*_logits.*", "*_rating.json"),
+    "logs",
+    "work",
+    "snaps_seg",
+    "figures",
+    "assets",
+    "ratings",
+    "*.html",
+    "group_*",
+    "**/output_raw_*",
+    "**/debug_*",
+    "*_mod-*",
+    "*_poi.json",
+    "*_labels.*",
+    "*_metrics.*",
+    "*_checks.*",
+    "*_uncertainty.*",
+    "*_logits.*",
+    "*_rating.json",
 )
 """Results of SPINEPS, names of its own among them, that BIDS has no name for."""
 EVERYTHING: Final = ("*",)

@@ -117,44 +117,75 @@ def find_scans(
         If the folder cannot be read, or a label or filter does not fit the dataset.
     """
     root = Path(bids_root)
-    subjects = [label.removeprefix("sub-") for label in participant_label]
-    sessions = [label.removeprefix("ses-") for label in session_label]
-    excluded = {label.removeprefix("sub-") for label in exclude_participant_label}
-    layout = index_dataset(root, subjects, database)
+    asked = _Asked(
+        subjects=_bare(participant_label, "sub-"),
+        excluded=_bare(exclude_participant_label, "sub-"),
+        sessions=_bare(session_label, "ses-"),
+        modalities=frozenset(canonical_modality(word) for word in modalities),
+        planes={plane} if isinstance(plane, str) else plane,
+        any_name=ignore_bids_filter,
+    )
+    layout = index_dataset(root, asked.subjects, database)
     images = [Path(f.path) for f in layout.get(extension=list(EXTENSIONS))]
     images = [path for path in sorted(images) if not _inside_skipped(path, root)]
-    known = _known(images)
+    subjects, sessions = _known(images)
     if database is not None:
-        check_index(images, subjects, known[0], root, database)
-    present = subject_folders(root) | known[0]
-    _check_labels("--participant-label", subjects, present, root)
-    _check_labels("--session-label", sessions, known[1], root)
-    if excluded - present and not subjects:  # other subjects are not indexed when some are named
-        _check_labels("--exclude-participant-label", sorted(excluded), present, root)
-    planes = {plane} if isinstance(plane, str) else plane
-    wanted = {canonical_modality(word) for word in modalities}
-    allowed = _filtered(layout, filters, root)
+        check_index(images, asked.subjects, subjects, root, database)
+    _check_asked(asked, subject_folders(root) | subjects, sessions, root)
+    passing = _filtered(layout, filters, root)
+    judged = [_judged(path, root, asked, passing) for path in images]
+    return Query(
+        scans=tuple(image for image in judged if isinstance(image, Scan)),
+        skipped=tuple(image for image in judged if isinstance(image, Skipped)),
+        subjects=tuple(sorted(subjects)),
+        sessions=tuple(sorted(sessions)),
+    )
 
-    scans: list[Scan] = []
-    skipped: list[Skipped] = []
-    for path in images:
-        name = parse_name(path)
-        if subjects and _subject(path, name) not in subjects:
-            continue
-        if _subject(path, name) in excluded:
-            skipped.append(Skipped(path, "--exclude-participant-label", expected=True))
-            continue
-        if sessions and name.session not in sessions:
-            continue
-        modality = modality_of(name.word)
-        left_out = _left_out(path, root, name, modality, wanted, planes, ignore_bids_filter)
-        if left_out is not None:
-            skipped.append(left_out)
-        elif allowed.get(modality or "", {path}).isdisjoint({path}):
-            skipped.append(Skipped(path, "the filter file leaves it out", expected=True))
-        else:
-            scans.append(Scan(path, name, modality))
-    return Query(tuple(scans), tuple(skipped), *(tuple(sorted(k)) for k in known))
+
+@dataclass(frozen=True)
+class _Asked:
+    """What scans are asked for; labels without ``sub-`` and ``ses-``, empty for all."""
+
+    subjects: Sequence[str]
+    excluded: Sequence[str]
+    sessions: Sequence[str]
+    modalities: frozenset[str]
+    planes: Collection[str] | None
+    any_name: bool
+
+
+def _bare(labels: Iterable[str], prefix: str) -> list[str]:
+    return [label.removeprefix(prefix) for label in labels]
+
+
+def _check_asked(asked: _Asked, subjects: set[str], sessions: set[str], root: Path) -> None:
+    """Refuse labels that the dataset has not."""
+    _check_labels("--participant-label", asked.subjects, subjects, root)
+    _check_labels("--session-label", asked.sessions, sessions, root)
+    if not asked.subjects:  # other subjects are not indexed when some are named
+        _check_labels("--exclude-participant-label", sorted(asked.excluded), subjects, root)
+
+
+def _judged(
+    path: Path, root: Path, asked: _Asked, passing: Mapping[str, set[Path]]
+) -> Scan | Skipped | None:
+    """An image as a scan, or why it is none; None if it is of others than asked for."""
+    name = parse_name(path)
+    subject = _subject(path, name)
+    if asked.subjects and subject not in asked.subjects:
+        return None
+    if subject in asked.excluded:
+        return Skipped(path, "--exclude-participant-label", expected=True)
+    if asked.sessions and name.session not in asked.sessions:
+        return None
+    modality = modality_of(name.word)
+    left_out = _left_out(path, root, name, modality, asked)
+    if left_out is not None:
+        return left_out
+    kept = passing.get(modality or "")  # None where the file has no filter for this modality
+    if kept is not None and path not in kept:
+        return Skipped(path, "the filter file leaves it out", expected=True)
+    return Scan(path, name, modality)
 
 
 def canonical_modality(word: str) -> str:
@@ -200,19 +231,13 @@ def read_filter_file(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def _left_out(
-    path: Path,
-    root: Path,
-    name: ScanName,
-    modality: str | None,
-    wanted: set[str],
-    planes: Collection[str] | None,
-    ignore_bids_filter: bool,
+    path: Path, root: Path, name: ScanName, modality: str | None, asked: _Asked
 ) -> Skipped | None:
     """Why an image is not segmented, None if it is."""
     for key in ("seg", "label", "lesions"):
         if key in name.entities:
             return Skipped(path, f"{key}-{name.entities[key]}: no plain scan", expected=True)
-    if ignore_bids_filter:
+    if asked.any_name:
         return None
     if not name.is_bids:
         return Skipped(
@@ -221,15 +246,15 @@ def _left_out(
         )
     if modality not in MODALITIES:
         return Skipped(path, f"{name.word} is none of {', '.join(MODALITIES)}", expected=True)
-    if modality not in wanted:
+    if modality not in asked.modalities:
         unasked = modality == FUNCTIONAL
         return Skipped(path, f"--modalities does not ask for {modality}", expected=unasked)
     why = not_in_phase(path, root, name)
     if why:
         return Skipped(path, why, expected=True)
     named = plane_of_word(name.entities.get("acq", ""))
-    if planes is not None and named not in (None, "iso", *planes):
-        others = " or ".join(sorted(planes))
+    if asked.planes is not None and named not in (None, "iso", *asked.planes):
+        others = " or ".join(sorted(asked.planes))
         return Skipped(path, f"acq-{name.entities['acq']} names another plane than {others}")
     return None
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import Box, bounding_box
-from ..settings import Numerics
+from .settings import Numerics
 from .upstream import upstream
 
 N4_THRESHOLD: Final = 60

@@ -12,8 +12,9 @@ import pytest
 
 from spineps_nipype.models import engine_choice
 from spineps_nipype.results.record import differences
-from spineps_nipype.settings import CropSettings, PipelineSettings, SaveSettings, choices
+from spineps_nipype.settings import choices
 from spineps_nipype.spineps.recipe import RECIPE, provenance
+from spineps_nipype.spineps.settings import CropSettings, PipelineSettings, SaveSettings
 from spineps_nipype.workflows.spineps import init_spineps_wf
 
 from .conftest import SETTINGS, Run

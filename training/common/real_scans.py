@@ -14,8 +14,8 @@ import numpy as np
 
 from spineps_nipype.core.geometry import PIR, rescale
 from spineps_nipype.core.images import load_image, load_mask
-from spineps_nipype.settings import PreprocessSettings
 from spineps_nipype.spineps.preprocess import preprocess_input
+from spineps_nipype.spineps.settings import PreprocessSettings
 
 HELD_OUT: Final = Path(__file__).parents[1] / "heldout_spider.txt"
 

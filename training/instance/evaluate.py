@@ -25,8 +25,8 @@ from spineps_nipype.models.loading import load_instance
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import InstanceModel
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, to_nii
-from spineps_nipype.settings import InstanceSettings
 from spineps_nipype.spineps.instance import segment_instances
+from spineps_nipype.spineps.settings import InstanceSettings
 from training.instance.samples import corrupt
 
 MATCH: Final = 0.5

@@ -23,8 +23,8 @@ from spineps_nipype.models.loading import load_labeling
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import LabelingModel
 from spineps_nipype.phantom import Phantom, generate, render, to_nii
-from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.labeling import label_vertebrae
+from spineps_nipype.spineps.settings import LabelingSettings
 
 COUNTS: Final = (None, 8, 5)
 """Vertebrae wholly in view; None is the whole spine."""

@@ -26,9 +26,9 @@ from spineps_nipype.models.loading import load_semantic
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import SemanticModel
 from spineps_nipype.phantom import to_nii
-from spineps_nipype.settings import PreprocessSettings, SemanticSettings
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.semantic import segment_semantic
+from spineps_nipype.spineps.settings import PreprocessSettings, SemanticSettings
 from training.common.dice import Case, Groups, overlap, summary, write_results
 from training.common.held_out_phantoms import JOINED, VIEWS, phantom_scan
 from training.common.options import add_evaluation_options, add_threads

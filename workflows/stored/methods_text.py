@@ -10,8 +10,8 @@ from typing import Any
 from spineps_nipype.bids.dataset_description import SOURCES
 from spineps_nipype.bids.names import parse_name
 from spineps_nipype.reports.boilerplate import Methods, methods_text, system_text
-from spineps_nipype.settings import PipelineSettings
 from spineps_nipype.spineps.recipe import VIBESEG
+from spineps_nipype.spineps.settings import PipelineSettings
 
 from ..options.other_systems import SPINEPS
 from .scans import StoredScan

@@ -48,7 +48,7 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
-        self._settings = options.sister.slices
+        self._settings = options.spine_segmentation.settings
         self._models = with_notes(self._packages())
 
     @property
@@ -68,9 +68,8 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     def find(self) -> Query:
         """Sagittal scans of the modalities that are asked for."""
-        return self.query(
-            self.options.modalities, None if self.options.ignore_compatibility else "sag"
-        )
+        asked = self.options.selection
+        return self.query(asked.modalities, None if asked.ignore_compatibility else "sag")
 
     def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
         """Names as those of SPINEPS."""
@@ -85,7 +84,7 @@ class SpineSegmentationSystem(SegmentationSystem):
         """Masks with the entities of the scan."""
         kinds = {kind: SEGMENTS[kind] for kind in self.recipe.corrections}
         return find_corrections(
-            scan.path, self.options.derivatives, segments=kinds, system=self.name
+            scan.path, self.options.results.derivatives, segments=kinds, system=self.name
         )
 
     def kept(
@@ -125,8 +124,8 @@ class SpineSegmentationSystem(SegmentationSystem):
             settings=self._settings,
             stored=job.plan.stored,
             corrections=job.corrections,
-            overrides=self.options.override,
-            average_4d=self.options.average_4d,
+            overrides=self.options.results.override,
+            average_4d=self.options.selection.average_4d,
             mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
@@ -134,19 +133,19 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     def _packages(self) -> dict[str, OnnxPackage]:
         """The networks in use, the one of forms among them where there is one."""
-        sister = self.options.sister
+        asked = self.options.spine_segmentation
         kinds = ("semantic",) if self._settings.only_2class else ("semantic", "instance", "form")
         return find_packages(
             SPINE_SEGMENTATION,
             kinds,
-            sister.slice_models,
-            release=sister.family,
-            models=self.options.models_dir,
+            asked.slice_models,
+            release=asked.family,
+            models=self.options.models.models_dir,
         )
 
     def _files(self, scan: Path) -> dict[str, Path]:
         name = parse_name(scan)
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        folder = output_folder(scan, self.folders.bids_dir, self.folders.output_dir)
         return {
             result: folder / output_name(name, word, extension, seg=seg)
             for result, seg, word, extension in (

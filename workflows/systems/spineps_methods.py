@@ -8,8 +8,8 @@ from pathlib import Path
 from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.reports.boilerplate import Methods, bibliography, methods_text
-from spineps_nipype.settings import PipelineSettings
 from spineps_nipype.spineps.recipe import VIBESEG
+from spineps_nipype.spineps.settings import PipelineSettings
 
 from .model_choice import KINDS
 from .scan_jobs import PlannedScan, jobs_of
