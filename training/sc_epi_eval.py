@@ -23,10 +23,11 @@ import numpy as np
 from TPTBox import NII
 
 from spineps_nipype.core.anatomy import CORD
+from spineps_nipype.models.finding import package_in
 from spineps_nipype.models.loading import load_semantic
 from spineps_nipype.phantom import FieldOfView, generate, render, to_nii
 from spineps_nipype.phantom.render import displace, row_shift
-from spineps_nipype.sc_epi.model import EpiPackage, load_epi_package
+from spineps_nipype.sc_epi.model import EpiPackage, epi_package
 from spineps_nipype.sc_epi.segment import segment_epi
 from spineps_nipype.sc_epi.settings import EpiSegSettings
 from spineps_nipype.sc_epi.volumes import load_epi
@@ -42,7 +43,7 @@ class EpiSegmenter:
     """A loaded package."""
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
-        self.package: EpiPackage = load_epi_package(folder)
+        self.package: EpiPackage = epi_package(package_in(folder, "sc-epi"))
         self.model = load_semantic(self.package.package, num_threads=threads)
 
     def __call__(self, image: NII) -> Array:

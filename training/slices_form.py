@@ -23,11 +23,11 @@ from TPTBox import NII
 from spineps_nipype.core import anatomy
 from spineps_nipype.core.vertebra_form import forms_without_border_distance
 from spineps_nipype.errors import EmptyResultError
+from spineps_nipype.models.places import FORM_FILE
 from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_nii
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
-from spineps_nipype.spine_segmentation.models import FORM_FILE
 from spineps_nipype.spine_segmentation.names import DISC, ORDER, VERTEBRA
-from spineps_nipype.spine_segmentation.slices import upright
+from spineps_nipype.spine_segmentation.slices import view_as_pir
 from spineps_nipype.spine_segmentation.split import split_instances
 from training.form import Disturbance, add_form_options, trained
 from training.form_views import UNKNOWN, Masks, View, drawn_views, stored_views
@@ -117,7 +117,7 @@ def as_split(mask: Array, truth: Masks) -> Masks:
     truth
         What there is on the same grid; its `vert`, `classes` and `known` count.
     """
-    split = upright(split_instances(sagittal(mask)).vertebrae)
+    split = view_as_pir(split_instances(sagittal(mask)).vertebrae)
     spine = np.zeros_like(mask)
     spine[mask == DISC] = anatomy.DISC
     spine[split > 0] = anatomy.CORPUS_BORDER

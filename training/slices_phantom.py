@@ -47,7 +47,7 @@ class Labelled:
 
 
 def sagittal(array: Array) -> Array:
-    """From (P, I, R) to slice, posterior to anterior, inferior to superior, see `upright`."""
+    """From (P, I, R) to slice, posterior to anterior, inferior to superior, see `view_as_pir`."""
     return array[::-1, ::-1].transpose(2, 0, 1)
 
 

@@ -19,8 +19,10 @@ from TPTBox import NII
 
 from spineps_nipype.core.images import load_image, load_mask
 from spineps_nipype.errors import EmptyResultError
+from spineps_nipype.models.finding import package_in
 from spineps_nipype.models.inference.semantic import SemanticNetwork
 from spineps_nipype.phantom import to_nii
+from spineps_nipype.totalspineseg.inference import load_step
 from spineps_nipype.totalspineseg.labels import (
     C1,
     CANAL,
@@ -35,7 +37,6 @@ from spineps_nipype.totalspineseg.preparation import prepare_image
 from spineps_nipype.totalspineseg.profiles import DATASETS
 from spineps_nipype.totalspineseg.settings import RuleSettings
 from spineps_nipype.totalspineseg.steps import run_step1, run_step2
-from spineps_nipype.totalspineseg.weights import load_step, load_weights
 from training.real_scans import held_out_subjects, scan_pairs
 from training.semantic_eval import (
     Case,
@@ -77,7 +78,7 @@ Networks = tuple[SemanticNetwork, SemanticNetwork]
 
 def load_networks(folder: Path) -> Networks:
     """Networks of both steps in a folder."""
-    first, second = (load_step(load_weights(folder / name)) for name in DATASETS)
+    first, second = (load_step(package_in(folder / name, "totalspineseg")) for name in DATASETS)
     return first, second
 
 

@@ -12,9 +12,10 @@ from nipype.pipeline import engine as pe
 from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.interfaces import CorrectedMask, EPIReference, EPISeg, EPISegQC, EPISegReport
 from spineps_nipype.interfaces.settings_traits import write_settings
+from spineps_nipype.models.finding import find_package
+from spineps_nipype.models.systems import SC_EPI
 from spineps_nipype.results.plan import StoredResults
-from spineps_nipype.sc_epi.lookup import find_epi_package
-from spineps_nipype.sc_epi.model import EpiPackage
+from spineps_nipype.sc_epi.model import EpiPackage, epi_package
 from spineps_nipype.sc_epi.naming import QcNames
 from spineps_nipype.sc_epi.recipe import recipe, result_name
 from spineps_nipype.sc_epi.settings import EpiSegSettings
@@ -87,7 +88,10 @@ def init_sc_epi_wf(
         Pictures of the image and of the mask.
     """
     settings = settings or EpiSegSettings()
-    package = model if isinstance(model, EpiPackage) else find_epi_package(model)
+    if isinstance(model, EpiPackage):
+        package = model
+    else:
+        package = epi_package(find_package(SC_EPI, "cord", model))
     memory = {**MEMORY_GB, **(mem_gb or {})}
     rows = recipe([output.suffix for output in package.outputs])
     graph = Graph(name, (*rows.results, *PICTURES), stored)

@@ -11,10 +11,11 @@ from nipype.pipeline import engine as pe
 from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.interfaces import Conform, CorrectedMask, SpineSegmentation
 from spineps_nipype.interfaces.settings_traits import write_settings
+from spineps_nipype.models.finding import find_package, form_beside
+from spineps_nipype.models.systems import SPINE_SEGMENTATION
 from spineps_nipype.results.plan import StoredResults
-from spineps_nipype.spine_segmentation.models import Family, find_form, find_model
 from spineps_nipype.spine_segmentation.recipe import recipe
-from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
+from spineps_nipype.spine_segmentation.settings import Family, SpineSegmentationSettings
 from spineps_nipype.spine_segmentation.upstream import upstream
 
 from .nodes import Graph, force, network_node, node
@@ -116,11 +117,12 @@ def init_spine_segmentation_wf(
         )
     )
     write_settings(slices.inputs, settings.slices, settings.naming)
-    slices.inputs.semantic_model = str(semantic_model or find_model("semantic", family))
+    slices.inputs.semantic_model = str(semantic_model or _installed("semantic", family))
     if not settings.only_2class:
-        names = Path(instance_model or find_model("instance", family))
+        names = Path(instance_model or _installed("instance", family))
         slices.inputs.instance_model = str(names)
-        form = form_model or find_form(names)
+        beside = form_beside(names)
+        form = form_model or (None if beside is None else beside.file)
         if form is not None:
             slices.inputs.form_model = str(form)
     graph.feed(slices, in_file="scan")
@@ -134,3 +136,7 @@ def init_spine_segmentation_wf(
             graph.connect(corrected, "out_file", slices, CORRECTED[kind])
     force(graph.workflow, rows, overrides)
     return graph.workflow
+
+
+def _installed(kind: str, family: Family) -> Path:
+    return find_package(SPINE_SEGMENTATION, kind, release=family).file

@@ -28,8 +28,9 @@ from spineps_nipype.interfaces import (
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.engine_choice import choose_engine
-from spineps_nipype.models.lookup import find_package
+from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.systems import SPINEPS
 from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.spineps.helper_networks import possible_networks
 from spineps_nipype.spineps.poi_header import poi_header
@@ -166,7 +167,7 @@ def resolve(model: Model, kind: str) -> ModelPackage:
     """Package for an id, a folder or a package."""
     if isinstance(model, ModelPackage):
         return model
-    return find_package(model, kind)  # type: ignore[arg-type]
+    return find_package(SPINEPS, kind, model)
 
 
 class _Builder:

@@ -23,13 +23,13 @@ from spineps_nipype.interfaces import (
     TSSToNative,
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
+from spineps_nipype.models.finding import find_package, package_in
 from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.systems import TOTALSPINESEG
 from spineps_nipype.results.plan import StoredResults
-from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.recipe import picture_result, pictures, recipe
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.upstream import upstream
-from spineps_nipype.totalspineseg.weights import Step, find_weights, load_weights
 
 from .nodes import Graph, force, network_node, node
 
@@ -142,10 +142,10 @@ def init_totalspineseg_wf(
         mem_gb or MEMORY_GB,
     )
     builder.add_images()
-    builder.add_network1(_weights(1, step1_model, settings, data_dir))
+    builder.add_network1(_weights("step1", step1_model, settings, data_dir))
     builder.add_step1()
     if settings.runs_step2:
-        builder.add_network2(_weights(2, step2_model, settings, data_dir))
+        builder.add_network2(_weights("step2", step2_model, settings, data_dir))
         builder.add_step2()
     if "preview" in settings.kept():
         builder.add_pictures()
@@ -154,14 +154,13 @@ def init_totalspineseg_wf(
 
 
 def _weights(
-    step: Step, model: Model | None, settings: TotalSpineSegSettings, data: str | Path | None
+    step: str, model: Model | None, settings: TotalSpineSegSettings, data: str | Path | None
 ) -> ModelPackage:
-    profile = PROFILES[settings.release]
     if isinstance(model, ModelPackage):
         return model
     if model is not None:
-        return load_weights(model, profile=profile)
-    return find_weights(step, profile=profile, data=data)
+        return package_in(model, TOTALSPINESEG, release=settings.release)
+    return find_package(TOTALSPINESEG, step, data, release=settings.release)
 
 
 class _Builder:

@@ -1,6 +1,6 @@
-"""All scans of a dataset, one after the other. Source: SPINEPS 2.1.3 (`process_dataset`).
+"""Segmentation of a dataset, one scan after the other. Source: SPINEPS 2.1.3 (`process_dataset`).
 
-``spineps-wf`` does the same for several scans at a time, and goes on after a crash.
+``spineps-wf`` processes several scans at a time, and continues after a crash.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("spineps_nipype.dropin")
 
 UNSORTED = "unsorted"
-"""Subject under which TPTBox keeps files without ``sub-``."""
+"""Subject to which TPTBox assigns files without ``sub-``."""
 
 
 def process_dataset(
@@ -79,41 +79,41 @@ def process_dataset(
     tta: bool | None = None,
     numerics: Numerics = "corrected",
 ) -> dict[str, Any]:
-    """Segment the scans of a dataset; one that fails does not stop the others.
+    """Segment all scans of a dataset; one that fails does not stop the others.
 
     Parameters
     ----------
     dataset_path
         Root of the dataset.
     model_semantic
-        One model for all pairs, one for each, or None: the installed model that fits a pair.
+        One model for all pairs, one for each pair, or None to choose an installed one that fits.
     rawdata_name, derivative_name
-        Folders below the root that hold scans, and that take results.
+        Folders below the root for scans and for results.
     modalities
-        Pairs of modality (or several) and plane; sagittal T2w when None.
+        Pairs of modality (or several) and plane; None for sagittal T2w.
     save_log_data
         Write ``logs/<time>_segmentation_pipeline_log.log`` below the root.
     snapshot_copy_folder
         Folder for copies of the pictures; True for ``snaps_seg`` below the root.
     ignore_model_compatibility, ignore_inference_compatibility
-        Run although models do not fit the pairs, or scans the models.
+        Run even if models do not fit the pairs, or scans do not fit the models.
     ignore_bids_filter
-        Take every NIfTI file that is no mask.
+        Segment every NIfTI file that is not a mask.
     tta
-        Mirroring on or off; as the models say when None.
+        Turn mirroring on or off; None for the setting of the models.
     **others
         See `process_img_nii`.
 
     Returns
     -------
     dict
-        Numbers of scans ``seen``, ``processed``, ``already_done``, ``failed``, and ``failures``,
-        a list of pairs of `ErrCode` and path.
+        Numbers of scans ``seen``, ``processed``, ``already_done`` and ``failed``, and
+        ``failures``, a list of pairs of `ErrCode` and path.
 
     Raises
     ------
     ValueError
-        If there are no pairs, not as many models as pairs, or models that do not fit them.
+        If there are no pairs, not as many models as pairs, or models that do not fit the pairs.
     """
     root = Path(dataset_path)
     if snapshot_copy_folder is True:

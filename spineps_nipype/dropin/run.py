@@ -1,4 +1,4 @@
-"""One scan from file to results. Source: SPINEPS 2.1.3 (`segment_image`) and before."""
+"""Segmentation of one scan. Source: SPINEPS 2.1.3 (`segment_image`) and before."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("spineps_nipype.dropin")
 
 ANSWERED: Final = (CompatibilityError, EmptyResultError, NoSeedError)
-"""Faults of a scan that are returned as a code; others, as a damaged file, are raised."""
+"""Errors that are returned as a code; others, such as those of a damaged file, are raised."""
 Paths = dict[str, Path]
 AUTO_CROP: Final[dict[bool | str, AutoCrop]] = {True: "yes", False: "no", "auto": "auto"}
 
@@ -101,7 +101,7 @@ def process_img_nii(
     _dataset_id_ct_crop: int = 100,
     numerics: Numerics = "corrected",
 ) -> tuple[Paths, ErrCode] | tuple[NII, NII, POI, ErrCode]:
-    """Segment one scan; results that are stored already are kept unless overridden.
+    """Segment one scan; stored results are kept unless they are overridden.
 
     Parameters
     ----------
@@ -112,22 +112,22 @@ def process_img_nii(
     derivative_name
         Output folder below the root of the dataset.
     save_modelres_mask, save_softmax_logits, save_debug_data, save_raw
-        Which further files are kept.
+        Which additional files to write.
     override_semantic, override_instance, override_postpair, override_ctd
-        Results that are made again, with all that depends on them.
+        Results that are computed again, with all that depend on them.
     crop
-        Box of voxels to work in; masks lie on the grid of the whole image all the same.
+        Box of voxels to segment; masks are on the grid of the whole image nevertheless.
     auto_crop_to_spine, auto_crop_when_max_res_leq, auto_crop_req_crop_min_dim
-        Crop with VIBESeg: always, never, or when the coarsest spacing of the model is at most
-        this [mm] and the image has more voxels than this number cubed.
+        Whether to crop with VIBESeg: always, never, or if the coarsest spacing of the model is at
+        most the second value [mm] and the image has more voxels than the third value cubed.
     lambda_semantic
-        Applied to a new semantic mask before it is stored.
+        Function that is applied to a new semantic mask before it is stored.
     snapshot_copy_folder
         Folder for a copy of the picture.
     ignore_bids_filter
         Name the results after the whole file name.
     ignore_compatibility_issues
-        Run although the scan does not fit the models.
+        Run even if the scan does not fit the models.
     return_output_instead_of_save
         Write nothing and return the results.
     numerics
@@ -138,9 +138,10 @@ def process_img_nii(
     Returns
     -------
     paths, code
-        Output paths by name, and OK, ALL_DONE (all was there), COMPATIBILITY, EMPTY or UNKNOWN.
+        Output paths by name, and OK, ALL_DONE (all results existed), COMPATIBILITY, EMPTY or
+        UNKNOWN.
     semantic, vertebra, points, code
-        Instead, if `return_output_instead_of_save` and nothing went wrong.
+        Returned instead with `return_output_instead_of_save`, if there was no error.
 
     Raises
     ------
@@ -259,7 +260,7 @@ def process_img_nii(
 
 
 segment_image = process_img_nii
-"""Name from 2.1.3 on; what it adds is given by keyword."""
+"""Name since 2.1.3; the arguments that it adds are given by keyword."""
 
 
 def _side(side: slice) -> str:
@@ -282,7 +283,7 @@ def _check_fit(img_ref: BIDS_FILE, image: NII, models: dict[str, Any], overlook:
 
 
 def _phases(scan: Scan, store: Store | None, plan: ScanPlan) -> tuple[NII, NII, POI]:
-    """Run what the plan asks for; what it makes is written at once, if there is a store."""
+    """Run the phases that the plan asks for; results are written at once if there is a store."""
     from TPTBox import POI
 
     stored = scan.stored

@@ -1,4 +1,4 @@
-"""Writing the results of a scan, each with the sidecar that says how it was made.
+"""Writing the results of a scan, each with a sidecar that records how it was made.
 
 Files, records and sidecars are those of ``spineps-wf``, so that either finds what the other made.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Output files of one scan.
+    """Writes the output files of one scan.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Store:
             self._store("poi", {"poi": made}, Path(folder))
 
     def snapshot(self, scan: Scan, spine: NII, vert: NII, points: POI) -> None:
-        """Draw the picture, and its copy if one is wanted."""
+        """Draw the picture, and copy it if a copy is asked for."""
         from ..spineps.snapshot import draw_snapshot
 
         semantic = scan.models["semantic"]
@@ -133,7 +133,7 @@ class Store:
             self._store("metrics", made, Path(folder))
 
     def copies(self, pairs: Iterable[tuple[Path, Path]]) -> None:
-        """Copy stored files to where else they are wanted."""
+        """Copy stored files to further places."""
         for source, target in pairs:
             copy_whole(source, target)
 

@@ -151,8 +151,8 @@ def plan_scan(
     )
     steps = _stored_steps(shelf) if finished else _steps(shelf, forced, missing)
     used = [recipe[s.phase] for s in steps if s.action == "stored" and s.why != NOT_NEEDED]
-    stored = {name: files[name] for phase in used for name in phase.makes}
-    stored |= {n: files[n] for phase in used for n in phase.sometimes if shelf.is_there(n)}
+    results = (name for phase in used for name in (*phase.makes, *phase.sometimes))
+    stored = {name: files[name] for name in results if shelf.is_there(name)}
     left = tuple((a, b) for a, b in copies if a in stored.values())
     return ScanPlan(
         (*steps, *(Step(b.name, "copy", f"copy of {a.name}") for a, b in left)),
@@ -190,6 +190,21 @@ class _Shelf:
         """Whether a result is stored."""
         return name in self._files and self._files[name].is_file()
 
+    def stays_if_same(self, phase: Phase) -> bool:
+        """Whether the stored results stand for all that the phase makes from the same files."""
+        if not phase.unless_same or not all(self.is_there(name) for name in phase.makes):
+            return False
+        wanted = self.provenance.own_record(phase.name)
+        for name in phase.makes:
+            record = read_record(self._files[name])
+            if record is None:
+                return False
+            networks = {k: m for k, m in record.get("Models", {}).items() if k in phase.models}
+            own = {**record, "Models": networks, "Corrections": {}, "Inputs": {}}
+            if self._reuse == "same" and differences(own, wanted, self.recipe):
+                return False
+        return True
+
     def kept(self, phase: Phase) -> Kept:
         """Stored results of a phase, and what they were made from."""
         described = next(n for n in phase.makes if has_record(self._files[n]))
@@ -202,9 +217,7 @@ class _Shelf:
         return self._verdicts[results]
 
     def _look(self, phase: Phase, results: tuple[str, ...]) -> _Verdict:
-        absent = [
-            self._files[n].name if n in self._files else n for n in results if not self.is_there(n)
-        ]
+        absent = [self._shown(name) for name in results if not self.is_there(name)]
         if absent:
             more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
             return _Verdict(False, f"not stored yet: {', '.join(absent[:SHOWN])}{more}")
@@ -216,6 +229,14 @@ class _Shelf:
         wanted = self.provenance.record(phase.name)
         wanted["Inputs"] = {n: d for n in phase.reads if (d := self._digest(n)) is not None}
         return self._compared(described, wanted)
+
+    def _shown(self, name: str) -> str:
+        """File name of a result; with its folder where others have the same name."""
+        path = self._files.get(name)
+        if path is None:
+            return name
+        names = [other.name for other in self._files.values()]
+        return path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
 
     def _compared(self, described: list[str], wanted: Mapping[str, Any]) -> _Verdict:
         edited = False
@@ -242,7 +263,8 @@ def _stored_steps(shelf: _Shelf) -> list[Step]:
     steps = []
     for phase in shelf.recipe.order:
         verdict = shelf.whole(phase)
-        steps.append(Step(phase.name, "stored", verdict.why if verdict.usable else NOT_NEEDED))
+        why = verdict.why if verdict.usable else shelf.finished(phase).why
+        steps.append(Step(phase.name, "stored", why))
     return steps
 
 
@@ -256,14 +278,15 @@ def _steps(shelf: _Shelf, forced: Mapping[str, str], missing: Mapping[str, str])
         action: Action = "run"
         if phase.name in forced:
             why = f"{forced[phase.name]} is set"
+        elif ran and phase.name not in missing and shelf.stays_if_same(phase):
+            action = "check"
+            why = f"kept if the {ran[-1]} phase, which runs, makes the same again"
         elif not verdict.usable:
             why = verdict.why
         elif phase.name in missing:
             why = f"{missing[phase.name]} asked for and not stored"
         elif ran:
             why = f"depends on the {ran[-1]} phase, which runs"
-            if phase.unless_same:
-                action, why = "check", f"{why}: kept if that makes the same again"
         else:
             action, why = "stored", verdict.why
         steps[phase.name] = Step(phase.name, action, why)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from spineps_nipype.models.lookup import licence_of
+from spineps_nipype.models.package import Package
+from spineps_nipype.models.spineps_packages import licence_of
 
-from .recipe import Recipe
+from .recipe import Phase, Recipe
 
 NO_MODEL: Final = "none"
 """Id and digest of a network that is deliberately not used."""
@@ -18,23 +18,7 @@ NO_FILE: Final = "none"
 UNKNOWN_MODEL: Final[Mapping[str, str]] = {"id": "an unknown model", "digest": ""}
 
 
-class Package(Protocol):
-    """What a record keeps of a model package."""
-
-    @property
-    def id(self) -> str:
-        """Name that users give."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of everything that decides about its results."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies."""
-
-
-Models = Mapping[str, "Package | None"]
+Models = Mapping[str, Package | None]
 """Networks by kind; None where the user goes without one. Kinds that a scan has no use for are
 absent."""
 
@@ -70,18 +54,23 @@ class Provenance:
 
         Settings and networks of phases that a correction replaces do not count.
         """
-        upstream = self.recipe.upstream(phase)
         given = self.given(phase)
-        made = [p for p in upstream if p.name not in self.recipe.replaced(given)]
+        record = {"Phase": phase, **self._made_by(self.recipe.upstream(phase), given)}
+        return {**record, "Corrections": given} if given else record
+
+    def own_record(self, phase: str) -> dict[str, Any]:
+        """What decides about the results of a phase beside the files that it reads."""
+        return self._made_by((self.recipe[phase],), ())
+
+    def _made_by(self, phases: Sequence[Phase], given: Collection[str]) -> dict[str, Any]:
+        made = [p for p in phases if p.name not in self.recipe.replaced(given)]
         names = dict.fromkeys(name for p in made for name in p.settings)
         kinds = dict.fromkeys(k for p in made for k in p.models if k in self.models)
-        record = {
-            "Phase": phase,
-            "Algorithm": {p.name: p.algorithm for p in upstream},
+        return {
+            "Algorithm": {p.name: p.algorithm for p in phases},
             "Settings": _groups_first({name: self.settings[name] for name in names}),
             "Models": {kind: model_entry(self.models[kind]) for kind in kinds},
         }
-        return {**record, "Corrections": given} if given else record
 
 
 def model_entry(package: Package | None) -> dict[str, str]:

@@ -80,10 +80,9 @@ class ScanOutput:
         )
 
     def _sources(self, phase: Phase) -> list[str]:
-        """BIDS URIs of what a phase was made from: the scan, then stored results."""
+        """BIDS URIs of what a phase was made from: the scan, then results that are kept."""
         uris: list[str] = list(self.metadata.get("Sources", []))
         if self.root is None:
             return uris
-        inputs = self.provenance.recipe.inputs
-        read = [self.files[n] for n in phase.reads if n not in inputs and n in self.files]
+        read = [self.files[n] for n in phase.reads if n in self.kept and n in self.files]
         return uris + [bids_uri(path, self.root, "") for path in read]

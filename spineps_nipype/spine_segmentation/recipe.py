@@ -35,7 +35,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         reads=(SCAN,),
         settings=SETTINGS,
         models=("semantic",),
-        nodes=("slices",),
+        nodes=("conform", "slices"),
         replaced_by="semantic",
     )
     whole = Phase(
@@ -45,7 +45,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         settings=SETTINGS,
         models=("semantic", "instance", "form"),
         sometimes=TABLES,
-        nodes=("slices",),
+        nodes=("conform", "slices"),
         takes=("semantic", "instance"),
     )
     kinds = ("semantic",) if two_classes else tuple(CORRECTIONS)

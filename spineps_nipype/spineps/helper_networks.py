@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from ..errors import ModelError
 from ..models.config import ModelConfig
-from ..models.lookup import find_package
-from ..models.package import ModelPackage, digest_folder
-from ..models.vibeseg import find_vibeseg
+from ..models.finding import find_package
+from ..models.package import ModelPackage
+from ..models.systems import SPINEPS
+from ..models.systems import VIBESEG as VIBESEG_SYSTEM
 from .recipe import SCOUT, VIBESEG
 from .settings import PipelineSettings
 from .spine_crop import crop_wanted, size_in_box
@@ -55,16 +54,16 @@ def possible_networks(settings: PipelineSettings) -> dict[str, ModelPackage]:
     return found if vibeseg is None else {**found, VIBESEG: vibeseg}
 
 
+@cache
 def installed_vibeseg() -> ModelPackage:
-    """VIBESeg with the digest of its files.
+    """VIBESeg; its digest, over some hundred megabytes, is made once a process.
 
     Raises
     ------
     ModelError
         If it is not installed.
     """
-    package = find_vibeseg()
-    return replace(package, digest=package.digest or _digest(package.folder))
+    return find_package(VIBESEG_SYSTEM, "semantic")
 
 
 def _vibeseg_or_none() -> ModelPackage | None:
@@ -77,10 +76,4 @@ def _vibeseg_or_none() -> ModelPackage | None:
 def _scout(settings: PipelineSettings) -> dict[str, ModelPackage]:
     if settings.semantic.tiles == "all":
         return {}
-    return {SCOUT: find_package(SCOUT_ID, "semantic")}
-
-
-@cache
-def _digest(folder: Path) -> str:
-    """Digest of some hundred megabytes, read once a process."""
-    return digest_folder(folder)
+    return {SCOUT: find_package(SPINEPS, "semantic", SCOUT_ID)}

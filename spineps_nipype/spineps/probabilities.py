@@ -11,7 +11,7 @@ from ..core.volume import Volume
 
 
 def save_softmax(probabilities: np.ndarray, class_labels: Sequence[int], path: Path) -> None:
-    """Write ``probabilities`` (class, P, I, R) in float32, and ``labels``, one a class."""
+    """Write ``probabilities`` (class, P, I, R) in float32, and ``labels``, one for each class."""
     np.savez_compressed(
         path,
         probabilities=probabilities.astype(np.float32),
@@ -27,7 +27,7 @@ def save_probability_image(probabilities: np.ndarray, grid: Volume, path: Path) 
     probabilities
         Class probabilities on the grid of the semantic mask.
     grid
-        The semantic mask, which lends affine and shape.
+        The semantic mask, which provides affine and shape.
     path
         File to write (``.nii.gz``).
     """

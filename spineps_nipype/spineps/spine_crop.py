@@ -18,6 +18,7 @@ from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
+from ..models.systems import VIBESEG
 from .preprocess import pad
 from .settings import CropSettings, Numerics, parse_box
 from .upstream import upstream
@@ -136,10 +137,10 @@ def crop_to_spine(
         If no spine is found.
     """
     if network is None:
+        from ..models.finding import find_package
         from ..models.loading import load_semantic
-        from ..models.vibeseg import find_vibeseg
 
-        network = load_semantic(find_vibeseg(), device)
+        network = load_semantic(find_package(VIBESEG, "semantic"), device)
     found = np.isin(spine_mask(image, network).get_array(), SPINE_LABELS)
     if not found.any():
         raise EmptyResultError(

@@ -1,4 +1,4 @@
-"""Crop of an image to what step 1 has found.
+"""Cropping of an image to the result of step 1.
 
 Source: TotalSpineSeg 20251028, crop of the image to the segmentation.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..core.components import bounding_box
 from ..core.volume import Volume, make_volume
 from ..errors import InputError
-from .grid import between, shifted
+from .grid import cropped_affine, grid_transform
 
 SAME_GRID = 1e-3
 """Rounding of affines, as a fraction of a voxel."""
@@ -27,12 +27,12 @@ def crop_to_seg(image: Volume, seg: NDArray[Any], *, margin: int = 10) -> Volume
     image
         Image on the grid of `seg`.
     seg
-        Label map; when it is empty the image stays whole.
+        Label map; if it is empty, the image is not cropped.
     """
     if not seg.any():
         return image
     box = bounding_box(seg != 0, margin)
-    affine = shifted(image.affine, [side.start for side in box])
+    affine = cropped_affine(image.affine, [side.start for side in box])
     return make_volume(image.get_array()[box], affine, seg=image.seg)
 
 
@@ -44,7 +44,7 @@ def crop_to_grid(image: Volume, part: Volume) -> Volume:
     InputError
         If the grid of `part` is none of the image's.
     """
-    step = between(image.affine, part.affine)
+    step = grid_transform(image.affine, part.affine)
     start = np.rint(step[:3, 3]).astype(int)
     box = tuple(slice(a, a + n) for a, n in zip(start, part.shape, strict=True))
     inside = all(s.start >= 0 and s.stop <= n for s, n in zip(box, image.shape, strict=True))

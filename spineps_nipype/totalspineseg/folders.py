@@ -10,8 +10,8 @@ from .localizers import ENDINGS
 from .recipe import PICTURES, PREVIEW, picture_result
 
 CHANNELS: Final[Mapping[str, str]] = {"input": "_0000", "step2_input": "_0001"}
-"""Folders whose files carry the number of a channel of nnU-Net."""
-RESULTS: Final = (
+"""Folders whose files carry a channel number of nnU-Net."""
+RESULT_FOLDERS: Final = (
     "input",
     "step1_raw",
     "step1_raw_cord",
@@ -38,10 +38,10 @@ def result_paths(out_dir: str | Path, case: str, localizer: Path | None = None) 
     case
         Name of the scan without extension.
     localizer
-        Its copy keeps the extension.
+        Localizer of the scan, whose copy keeps its extension.
     """
     out_dir = Path(out_dir)
-    paths = {f: out_dir / f / f"{case}{CHANNELS.get(f, '')}{ENDINGS[0]}" for f in RESULTS}
+    paths = {f: out_dir / f / f"{case}{CHANNELS.get(f, '')}{ENDINGS[0]}" for f in RESULT_FOLDERS}
     drawn = dict(PICTURES)
     if localizer is None:
         drawn = {name: picture for name, picture in drawn.items() if picture[0] != LOCALIZERS}
@@ -54,5 +54,5 @@ def result_paths(out_dir: str | Path, case: str, localizer: Path | None = None) 
 
 
 def preview_path(folder: Path, case: str, name: str) -> Path:
-    """Path of a picture of the middle sagittal slice."""
+    """Path of a picture of the central sagittal slice."""
     return folder / f"{case}_sag_0.5_{name}.jpg"

@@ -1,20 +1,26 @@
-"""The two networks: what goes in, and what comes out.
+"""Inference with the two networks.
 
-Source: TotalSpineSeg 20251028, nnU-Net data sets. Regions: each class is painted where its
-probability exceeds one half; later classes overwrite earlier ones.
+Both are trained on regions: each class is set where its probability exceeds one half, and later
+classes overwrite earlier ones. Source: TotalSpineSeg 20251028, nnU-Net data sets.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.volume import Volume
+from ..models.package import ModelPackage
 from ..models.protocols import Progress, SemanticModel
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
+from .profiles import SEED, Profile
 from .soft import near_canal
+
+if TYPE_CHECKING:
+    from ..models.inference.semantic import SemanticNetwork
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,15 @@ class RawStep1:
         )
 
 
+def load_step(
+    package: ModelPackage, *, profile: Profile = SEED, device: str = "cpu"
+) -> SemanticNetwork:
+    """Load the network of a step, from the checkpoint that the release prefers."""
+    from ..models.inference.semantic import load_semantic
+
+    return load_semantic(package, device=device, checkpoints=profile.checkpoints)
+
+
 def segment_step1(
     image: Volume, network: SemanticModel, *, progress: Progress | None = None
 ) -> RawStep1:
@@ -69,12 +84,12 @@ def segment_step2(
     image
         The prepared image, cropped to the result of step 1.
     channel
-        Every second disc, 0 or 1, on the same grid.
+        Every second disc (0 or 1) on the same grid.
     """
     channels = [_turned(image, network), _turned(channel, network)]
     return network.predict(channels, progress=progress).labels.reorient(image.orientation)
 
 
 def _turned(image: Volume, network: SemanticModel) -> Volume:
-    """An image as the network expects it; the releases expect it as it was prepared."""
+    """Image in the orientation of the network; that of the releases is the prepared one."""
     return image.reorient(network.config.orientation)

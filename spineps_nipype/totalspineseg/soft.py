@@ -1,4 +1,4 @@
-"""Soft maps of cord and canal: probabilities close to their labels.
+"""Soft maps of cord and canal: probabilities in and near their labels.
 
 Source: TotalSpineSeg 20251028, soft segmentations.
 """
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import bounding_box
-from .canal import spanned
+from .canal import span_lines
 from .components import largest_of_mask
-from .masks import grown, label_mask
+from .masks import grow_through_faces, label_mask
 
 
 def extract_soft(
@@ -25,7 +25,7 @@ def extract_soft(
     dilation: int = 1,
     largest: bool = False,
 ) -> NDArray[np.float32]:
-    """Probability of a structure where its label stands or is near, 0 elsewhere.
+    """Probability of a structure in and near its labels, 0 elsewhere.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def extract_soft(
     labels
         Labels of the structure.
     dilation
-        Voxels that the labels grow through faces.
+        Voxels by which the labels grow through faces.
     largest
         Use only the largest 26-connected component of the labels.
     """
@@ -46,7 +46,7 @@ def extract_soft(
     out = np.zeros(seg.shape, dtype=np.float32)
     if mask.any():
         box = bounding_box(mask, dilation)
-        near = grown(mask[box], dilation)
+        near = grow_through_faces(mask[box], dilation)
         out[box][near] = probability[box][near]
     return out
 
@@ -75,6 +75,6 @@ def near_canal(
     if mask.any():
         box = bounding_box(mask, dilation)
         part = mask[box]
-        near = grown(part | (spanned(part, 0) & spanned(part, 1)), dilation)
+        near = grow_through_faces(part | (span_lines(part, 0) & span_lines(part, 1)), dilation)
         out[box][near] = probability[box][near]
     return out

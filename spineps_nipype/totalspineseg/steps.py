@@ -1,4 +1,4 @@
-"""The two steps from a prepared image to their results, in memory.
+"""The two steps from a prepared image to the results, in memory.
 
 Source: TotalSpineSeg 20251028, step-1 chain and step-2 chain.
 """
@@ -39,11 +39,11 @@ class Step1:
     Parameters
     ----------
     raw, output
-        Classes of the network, and the numbered label map.
+        Classes of the network, and numbered label map.
     cord, canal
         Soft maps.
     levels
-        Points; None when there is no disc on the canal.
+        Map of the levels; None if there is no canal or no disc.
     """
 
     raw: Volume
@@ -55,7 +55,7 @@ class Step1:
 
 @dataclass(frozen=True)
 class Step2:
-    """Results of step 2: its second channel and classes on the cropped grid, and the label map."""
+    """Results of step 2: second channel and classes on the cropped grid, and the label map."""
 
     channel: Volume
     raw: Volume
@@ -82,7 +82,7 @@ def run_step1(
     localizer
         Labelled result of another scan in the same world space.
     run_has_localizers
-        Whether any scan of the run has one; matters under ``original`` only.
+        Whether any scan of the run has a localizer; matters under ``original`` only.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def finish_step1(
 
 
 def levels_of(output: Volume, settings: RuleSettings) -> Volume | None:
-    """Points of the levels; None, with a line in the log, when there is nothing to mark."""
+    """Map of the levels; None, with a warning, if there is no canal or no disc."""
     try:
         points = extract_levels(
             output.get_array(), profile=PROFILES[settings.release], numerics=settings.numerics

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spineps_nipype.totalspineseg.weights import DATA_VARIABLE
+from spineps_nipype.models.places import TSS_VARIABLE
 from spineps_nipype.workflows.cli import main
 
 from ..sc_epi.tiny_epi import write_archive
@@ -165,7 +165,7 @@ def test_absent_networks_say_how_to_get_them(lab: Lab, tmp_path: Path, capsys: C
     more = ("--tss-data", nothing, "--epi-model", nothing, "--slice-models", nothing)
     assert lab.run("--pipeline", *ALL, *more) == 1
     text = capsys.readouterr().out
-    assert DATA_VARIABLE in text
+    assert TSS_VARIABLE in text
     assert "Unpack" in text
     assert "fetch https://" in text
 

@@ -14,7 +14,7 @@ import pytest
 from spineps_nipype import interfaces
 from spineps_nipype.errors import CompatibilityError, InputError, ModelError
 from spineps_nipype.interfaces.settings_traits import read_settings
-from spineps_nipype.sc_epi.model import load_epi_package
+from spineps_nipype.models.finding import package_in
 from spineps_nipype.sc_epi.settings import CleanUpSettings, QcSettings
 from spineps_nipype.spine_segmentation.settings import NamingSettings, SliceSettings
 
@@ -50,7 +50,7 @@ def epi() -> np.ndarray:
 @pytest.fixture
 def model(folder: Path) -> dict[str, Any]:
     write_archive(folder / "model")
-    digest = load_epi_package(folder / "model").package.digest
+    digest = package_in(folder / "model", "sc-epi").digest
     return {"model_dir": str(folder / "model"), "model_digest": digest}
 
 
@@ -92,7 +92,7 @@ def test_changed_weights_are_refused(folder: Path, model: dict[str, Any]) -> Non
     (folder / "model" / "new").write_text("x")
     fold = next((folder / "model").glob("*/fold_0"))
     (fold / "new").write_text("x")
-    with pytest.raises(ModelError, match="have changed"):
+    with pytest.raises(ModelError, match="has changed"):
         interfaces.EPISeg(in_file=in_file, **model).run()
 
 

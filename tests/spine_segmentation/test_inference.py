@@ -11,10 +11,11 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.errors import ModelError, ResourceError, SpinepsError
+from spineps_nipype.models import folders
+from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.onnx_network import OnnxNetwork, batches, cuda_index
-from spineps_nipype.spine_segmentation import models
+from spineps_nipype.models.places import SLICE_FILES
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
-from spineps_nipype.spine_segmentation.models import find_model
 from spineps_nipype.spine_segmentation.settings import SliceSettings, SpineSegmentationSettings
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
 
@@ -116,8 +117,8 @@ def test_a_network_with_other_classes_is_refused() -> None:
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SAL"])
 def test_orientation_does_not_matter(codes: str) -> None:
-    upright = NII(nib.Nifti1Image(picture(), np.diag([3.0, 1, 1, 1])), False)
-    turned = upright.reorient(tuple(codes))
+    view_as_pir = NII(nib.Nifti1Image(picture(), np.diag([3.0, 1, 1, 1])), False)
+    turned = view_as_pir.reorient(tuple(codes))
     semantic, instances, _ = segment_image(
         turned,
         inference(
@@ -266,11 +267,12 @@ def test_weights_of_the_original_are_never_shipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ModelError, match=r"fetch https://github.com.*resnet152_896px.onnx"):
-        find_model("semantic", folder=tmp_path)
-    name = models.FILES["mitb5"]["instance"]
+        find_package("spine-segmentation", "semantic", tmp_path)
+    name = SLICE_FILES["mitb5"]["instance"]
     (tmp_path / name).write_text("x")
-    assert find_model("instance", "mitb5", tmp_path) == tmp_path / name
-    monkeypatch.setattr(models.Path, "home", lambda: tmp_path)
-    monkeypatch.setattr(models, "embedded_system", lambda _: None)
+    found = find_package("spine-segmentation", "instance", tmp_path, release="mitb5")
+    assert found.file == tmp_path / name
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(folders, "embedded_system", lambda _: None)
     with pytest.raises(ModelError, match="spine-segmentation"):
         SegmentationInference().segment(picture())

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from spineps_nipype import __version__
 from spineps_nipype.errors import ModelError, SpinepsError
+from spineps_nipype.models.folders import MODELS_VARIABLE
 from spineps_nipype.models.registry import Release, registry
 
-MODELS_VARIABLE: Final = "SPINEPS_SEGMENTOR_MODELS"
 EPILOG: Final = """\
 Weights are the work of their authors: mind the licence that 'show' names, and cite them. The
 sha256 of a file is pinned in the models folder when it first comes, and enforced from then on.

@@ -173,7 +173,7 @@ def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> No
 
 def _run(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     if arguments.install:
-        from spineps_nipype.sc_epi.install import install_model
+        from spineps_nipype.sc_epi.model import install_model
 
         url = arguments.custom_url[0] if arguments.custom_url else None
         package = install_model(url, arguments.model)

@@ -20,13 +20,13 @@ from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.core.images import load_mask, save_nii
 from spineps_nipype.errors import SpinepsError
+from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.protocols import SemanticPrediction
+from spineps_nipype.models.systems import SC_EPI
 from spineps_nipype.results.recipe import SCAN
 from spineps_nipype.results.record import NO_FILE, Provenance
 from spineps_nipype.results.sidecar import Description, sidecar, write_json
-from spineps_nipype.sc_epi.install import model_url
-from spineps_nipype.sc_epi.lookup import find_epi_package
-from spineps_nipype.sc_epi.model import EpiPackage, with_mirroring
+from spineps_nipype.sc_epi.model import EpiPackage, epi_package, model_url, with_mirroring
 from spineps_nipype.sc_epi.naming import output_paths, qc_names, stem_of
 from spineps_nipype.sc_epi.qc_mosaic import draw_entry
 from spineps_nipype.sc_epi.qc_report import add_entry
@@ -63,7 +63,7 @@ def segment_images(arguments: argparse.Namespace, settings: EpiSegSettings, comm
     """
     import torch
 
-    package = find_epi_package(arguments.model)
+    package = epi_package(find_package(SC_EPI, "cord", arguments.model))
     if settings.tta:
         package = with_mirroring(package)
     targets = output_paths(

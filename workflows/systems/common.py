@@ -19,7 +19,7 @@ from spineps_nipype.bids.sidecars import scan_metadata
 from spineps_nipype.core.files import file_digest, whole_file
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.errors import InputError, SpinepsError
-from spineps_nipype.models.lookup import comes_with_us
+from spineps_nipype.models.folders import is_embedded
 from spineps_nipype.reports.boilerplate import system_text
 from spineps_nipype.results.plan import plan_scan
 from spineps_nipype.results.recipe import SCAN, Recipe
@@ -328,7 +328,7 @@ class SegmentationSystem(ABC):
 
 def with_notes(packages: Mapping[str, Any]) -> ChosenModels:
     """Networks of a scan; results of compact ones say so."""
-    own = sorted({p.id for p in packages.values() if comes_with_us(p.folder)})
+    own = sorted({p.id for p in packages.values() if is_embedded(p)})
     notes = (
         (f"Made with compact networks ({', '.join(own)}), not with released weights.",)
         if own

@@ -9,11 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from spineps_nipype.bids.compatibility import best_models, image_plane
 from spineps_nipype.bids.header import ScanHeader
+from spineps_nipype.core.planes import image_plane
 from spineps_nipype.errors import CompatibilityError, ModelError
-from spineps_nipype.models.lookup import find_package, is_embedded, list_packages
+from spineps_nipype.models.finding import find_package
+from spineps_nipype.models.folders import is_embedded
+from spineps_nipype.models.matching import best_models
 from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.spineps_packages import list_packages
+from spineps_nipype.models.systems import SPINEPS
 
 from ..options.run_options import AUTO, NO_MODEL, ModelChoice
 
@@ -150,9 +154,8 @@ class ModelChooser:
             for p in self._of_kind("semantic")
         ]
         if not known:
-            return find_package(
-                AUTO, "semantic", self._folder
-            )  # raises, and says how to install one
+            # raises, and says how to install one
+            return find_package(SPINEPS, "semantic", AUTO, models=self._folder)
         raise CompatibilityError(
             f"No semantic model is for {modality or 'such'} scans in plane {plane}.",
             remedy=f"Installed: {', '.join(known)}. Install one that fits, "
@@ -163,13 +166,17 @@ class ModelChooser:
         """Released CT packages have ``ct`` in their names; nothing else tells them apart."""
         found = [p for p in self._of_kind("instance") if ("ct" in p.id.split("_")) == is_ct]
         chosen = min(found or self._of_kind("instance"), key=is_embedded, default=None)
-        return chosen if chosen is not None else find_package(AUTO, "instance", self._folder)
+        return (
+            chosen
+            if chosen is not None
+            else find_package(SPINEPS, "instance", AUTO, models=self._folder)
+        )
 
 
 def _asked_for(kind: str, asked: str, folder: Path | None) -> ModelPackage:
     """Package that an option names; what is wrong with it is told with the option."""
     try:
-        return find_package(asked, kind, folder)  # type: ignore[arg-type]
+        return find_package(SPINEPS, kind, asked, models=folder)
     except ModelError as fault:
         what = f"--model-{kind} {asked}: {fault.what}"
         raise ModelError(what, file=fault.file, remedy=fault.remedy) from fault

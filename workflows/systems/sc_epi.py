@@ -12,8 +12,9 @@ from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, parse_name
 from spineps_nipype.bids.query import FUNCTIONAL, Query, Scan
 from spineps_nipype.errors import InputError
+from spineps_nipype.models.finding import find_package
 from spineps_nipype.results.recipe import Recipe
-from spineps_nipype.sc_epi.lookup import find_epi_package
+from spineps_nipype.sc_epi.model import epi_package
 from spineps_nipype.sc_epi.naming import QcNames, stem_of
 from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
 
@@ -41,10 +42,12 @@ class ScEpiSystem(SegmentationSystem):
     kinds: tuple[str, ...] = ("cord",)
 
     def __init__(self, options: RunOptions) -> None:
+        asked, models = options.sc_epi, options.models.models_dir
+        package = find_package(SC_EPI, "cord", asked.epi_model, models=models)
+        self._epi = epi_package(package)
         super().__init__(options)
-        self._epi = find_epi_package(options.sc_epi.epi_model, models=options.models.models_dir)
         self._models = with_notes({"cord": self._epi.package})
-        crop = options.sc_epi.qc_seg
+        crop = asked.qc_seg
         if crop is not None and not crop.is_file():
             raise InputError(
                 "The mask of --qc-seg does not exist.", file=crop, remedy="Check the path."

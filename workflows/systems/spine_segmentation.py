@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -12,9 +11,10 @@ from spineps_nipype.bids.corrections import Corrections, find_corrections
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
 from spineps_nipype.bids.query import Query, Scan
-from spineps_nipype.core.files import file_digest
+from spineps_nipype.models.finding import find_packages
+from spineps_nipype.models.package import OnnxPackage
 from spineps_nipype.results.recipe import Recipe
-from spineps_nipype.spine_segmentation.models import CLASSES, find_form, find_model
+from spineps_nipype.spine_segmentation.models import CLASSES
 from spineps_nipype.spine_segmentation.names import names_by_neighbours
 from spineps_nipype.spine_segmentation.recipe import TABLES, recipe, recorded_settings
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
@@ -35,15 +35,6 @@ VOXEL_BYTES: Final = 60
 WORDS: Final[Mapping[str, str]] = {"semantic": "two classes", "instances": "bodies, discs"}
 SEGMENTS: Final = {"semantic": "semantic", "instance": "instance"}
 """Kinds of corrected masks, and the ``seg`` in their names."""
-
-
-@dataclass(frozen=True)
-class OnnxFile:
-    """A network as a record names it; `folder` is its file."""
-
-    id: str
-    digest: str
-    folder: Path
 
 
 class SpineSegmentationSystem(SegmentationSystem):
@@ -125,7 +116,7 @@ class SpineSegmentationSystem(SegmentationSystem):
         """Both networks and the naming of a scan."""
         from ..spine_segmentation import init_spine_segmentation_wf
 
-        networks = {kind: network.folder for kind, network in job.models.packages.items()}
+        networks = {kind: network.file for kind, network in job.models.packages.items()}
         return init_spine_segmentation_wf(
             semantic_model=networks["semantic"],
             instance_model=networks.get("instance"),
@@ -140,20 +131,17 @@ class SpineSegmentationSystem(SegmentationSystem):
             omp_nthreads=omp_nthreads,
         )
 
-    def _packages(self) -> dict[str, OnnxFile]:
+    def _packages(self) -> dict[str, OnnxPackage]:
         """The networks in use, the one of forms among them where there is one."""
-        asked, models = self.options.spine_segmentation, self.options.models.models_dir
-        files = {
-            "semantic": find_model("semantic", asked.family, asked.slice_models, models=models)
-        }
-        if not self._settings.only_2class:
-            files["instance"] = find_model(
-                "instance", asked.family, asked.slice_models, models=models
-            )
-            form = find_form(files["instance"])
-            if form is not None:
-                files["form"] = form
-        return {kind: OnnxFile(p.stem, file_digest(p), p) for kind, p in files.items()}
+        asked = self.options.spine_segmentation
+        kinds = ("semantic",) if self._settings.only_2class else ("semantic", "instance", "form")
+        return find_packages(
+            SPINE_SEGMENTATION,
+            kinds,
+            asked.slice_models,
+            release=asked.family,
+            models=self.options.models.models_dir,
+        )
 
     def _files(self, scan: Path) -> dict[str, Path]:
         name = parse_name(scan)

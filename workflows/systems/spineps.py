@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from spineps_nipype.bids.bids_layout import bids_paths
-from spineps_nipype.bids.compatibility import check_compatibility, image_plane
+from spineps_nipype.bids.compatibility import check_compatibility
 from spineps_nipype.bids.corrections import Corrections, find_corrections, read_fixed_names
 from spineps_nipype.bids.dataset_description import label_tables
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths
 from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.core.planes import image_plane
 from spineps_nipype.errors import CompatibilityError, ModelError
 from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.results.recipe import Recipe

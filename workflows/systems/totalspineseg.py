@@ -13,12 +13,11 @@ from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan
 from spineps_nipype.core.nomenclature import plain_meaning
 from spineps_nipype.errors import InputError
+from spineps_nipype.models.finding import find_packages
 from spineps_nipype.results.recipe import Recipe
-from spineps_nipype.totalspineseg.folders import RESULTS, result_paths
+from spineps_nipype.totalspineseg.folders import RESULT_FOLDERS, result_paths
 from spineps_nipype.totalspineseg.localizers import match_localizers
-from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.recipe import kept_results, recipe, recorded_settings
-from spineps_nipype.totalspineseg.weights import find_weights
 
 from ..options.other_systems import TOTALSPINESEG
 from ..options.run_options import RunOptions
@@ -65,7 +64,7 @@ class TotalSpineSegSystem(SegmentationSystem):
     @property
     def results(self) -> Mapping[str, str]:
         """Folders that are kept."""
-        made = {name: name for name in RESULTS if name in self.recipe.wanted}
+        made = {name: name for name in RESULT_FOLDERS if name in self.recipe.wanted}
         return made or dict.fromkeys(sorted(self.recipe.wanted), "preview")
 
     @property
@@ -145,17 +144,13 @@ class TotalSpineSegSystem(SegmentationSystem):
         )
 
     def _packages(self) -> dict[str, Any]:
-        asked = self.options
-        wanted = (1, 2) if self._settings.runs_step2 else (1,)
-        return {
-            f"step{step}": find_weights(
-                step,
-                profile=PROFILES[self._settings.release],
-                data=asked.totalspineseg.tss_data,
-                models=asked.models.models_dir,
-            )
-            for step in wanted
-        }
+        return find_packages(
+            TOTALSPINESEG,
+            ("step1", "step2") if self._settings.runs_step2 else ("step1",),
+            self.options.totalspineseg.tss_data,
+            release=self._settings.release,
+            models=self.options.models.models_dir,
+        )
 
     def _localizers(self, scans: Sequence[Path]) -> dict[str, Path]:
         """Localizer of each scan that has one, by the name of the scan."""

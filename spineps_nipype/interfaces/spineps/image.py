@@ -1,4 +1,4 @@
-"""Shells of the phases that prepare the image: conform, spine crop, pre-processing."""
+"""Interfaces of the phases that prepare the image: conform, spine crop, pre-processing."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from .common import (
 
 
 class _ConformInputSpec(BaseInterfaceInputSpec):
-    # Not exists=True: a missing scan shall be reported like any other unusable scan.
-    in_file = File(mandatory=True, desc="the scan as it lies in the dataset")
+    # Without exists=True, so that a missing scan is reported like any other unusable scan.
+    in_file = File(mandatory=True, desc="the scan as stored in the dataset")
     average_4d = traits.Bool(
         False, usedefault=True, desc="average the volumes of a 4-D image instead of refusing it"
     )
@@ -52,7 +52,7 @@ class _ConformOutputSpec(TraitedSpec):
 
 
 class Conform(SimpleInterface):
-    """Check a scan and store it as a finite 3-D image, on its own grid and orientation."""
+    """Check a scan and store it as a finite 3-D image in its own grid and orientation."""
 
     input_spec = _ConformInputSpec
     output_spec = _ConformOutputSpec
@@ -80,12 +80,12 @@ class _SpineCropInputSpec(ModelInputSpec, settings_spec(CropSettings)):  # type:
 
 
 class _SpineCropOutputSpec(TraitedSpec):
-    out_file = File(exists=True, desc="the image, limited to the spine where that was wanted")
-    cropped = traits.Bool(desc="whether the image was limited")
+    out_file = File(exists=True, desc="the image, cropped if that was asked for")
+    cropped = traits.Bool(desc="whether the image was cropped")
 
 
 class SpineCrop(SimpleInterface):
-    """Limit an image to a given box, and a large, fine one to the spine that VIBESeg finds."""
+    """Crop an image to a given box, and a large one with fine voxels to the spine (VIBESeg)."""
 
     input_spec = _SpineCropInputSpec
     output_spec = _SpineCropOutputSpec

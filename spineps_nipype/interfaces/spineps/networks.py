@@ -1,4 +1,4 @@
-"""Shells of the phases that run a network on the whole spine: semantic and instance masks."""
+"""Interfaces of the phases that run a network on the whole spine: semantic and instance masks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_mask, save_nii
-from ...models.lookup import find_package
+from ...models.finding import find_package
 from ...models.package import ModelPackage, load_package
+from ...models.systems import SPINEPS
 from ...settings import EngineSettings
 from ...spineps.helper_networks import SCOUT_ID
 from ...spineps.instance import segment_instances
@@ -60,7 +61,7 @@ class _SemanticOutputSpec(TraitedSpec):
 
 
 class SemanticSegmentation(SimpleInterface):
-    """Name the tissue of every voxel with the semantic network and clean the mask up."""
+    """Label the tissue of every voxel with the semantic network, and clean up the mask."""
 
     input_spec = _SemanticInputSpec
     output_spec = _SemanticOutputSpec
@@ -115,7 +116,7 @@ def _scout(inputs: Any) -> ModelPackage:
     """Package of the network that chooses tiles: the given one, else the usual one."""
     if isdefined(inputs.scout_dir):
         return load_package(Path(inputs.scout_dir))
-    return find_package(SCOUT_ID, "semantic")
+    return find_package(SPINEPS, "semantic", SCOUT_ID)
 
 
 class _InstanceInputSpec(
@@ -129,11 +130,11 @@ class _InstanceInputSpec(
 
 class _InstanceOutputSpec(TraitedSpec):
     out_file = File(exists=True, desc="raw vertebra mask, numbered in no particular order")
-    debug = OutputMultiObject(File(exists=True), desc="intermediate masks, one file a step")
+    debug = OutputMultiObject(File(exists=True), desc="intermediate masks, one file for each step")
 
 
 class InstanceSegmentation(SimpleInterface):
-    """Tell the vertebrae apart: a network sees each body with its two neighbours."""
+    """Separate the vertebrae with a network that sees each body with its two neighbours."""
 
     input_spec = _InstanceInputSpec
     output_spec = _InstanceOutputSpec

@@ -1,4 +1,4 @@
-"""Shells of the phases that describe the final masks: centroids and snapshot."""
+"""Interfaces of the phases that describe the final masks: centroids and snapshot."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _CentroidsOutputSpec(TraitedSpec):
 
 
 class Centroids(SimpleInterface):
-    """Put a point into the middle of each vertebra, disc and endplate."""
+    """Compute the centroid of each vertebra, disc and endplate."""
 
     input_spec = _CentroidsInputSpec
     output_spec = _CentroidsOutputSpec

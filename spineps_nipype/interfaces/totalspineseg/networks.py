@@ -15,14 +15,14 @@ from nipype.interfaces.base import (
 
 from ...core.files import copy_whole, file_digest
 from ...core.images import load_image, load_mask, save_nii
+from ...models.systems import TOTALSPINESEG
 from ...totalspineseg.crop import crop_to_grid
-from ...totalspineseg.inference import segment_step1, segment_step2
+from ...totalspineseg.inference import load_step, segment_step1, segment_step2
 from ...totalspineseg.profiles import PROFILES
 from ...totalspineseg.settings import RuleSettings
-from ...totalspineseg.weights import load_step
 from ..settings_traits import option_trait
-from ..spineps.common import ModelInputSpec, node_file, torch_resources
-from .common import release_trait, required_weights
+from ..spineps.common import ModelInputSpec, node_file, required_package, torch_resources
+from .common import release_trait
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,9 @@ class TSSNetwork1(SimpleInterface):
         image = load_image(inputs.in_file)
         with torch_resources(inputs):
             network = load_step(
-                required_weights(inputs), profile=PROFILES[inputs.release], device=inputs.device
+                required_package(inputs, TOTALSPINESEG),
+                profile=PROFILES[inputs.release],
+                device=inputs.device,
             )
             raw = segment_step1(image, network)
         raw = raw.near_canal(inputs.soft_dilation)
@@ -107,7 +109,9 @@ class TSSNetwork2(SimpleInterface):
         image = crop_to_grid(load_image(inputs.in_file), channel)
         with torch_resources(inputs):
             network = load_step(
-                required_weights(inputs), profile=PROFILES[inputs.release], device=inputs.device
+                required_package(inputs, TOTALSPINESEG),
+                profile=PROFILES[inputs.release],
+                device=inputs.device,
             )
             save_nii(segment_step2(image, channel, network), out_file)
         return runtime

@@ -10,7 +10,7 @@ import pytest
 
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.errors import CompatibilityError, ErrCode, ModelError
-from spineps_nipype.models import lookup
+from spineps_nipype.models import folders
 from spineps_nipype.workflows.options.run_options import ModelChoice
 from spineps_nipype.workflows.systems.model_choice import ModelChooser
 
@@ -35,8 +35,8 @@ def home(tmp_path: Path, models: dict[str, object], monkeypatch: pytest.MonkeyPa
         shutil.copytree(package.folder, tmp_path / f"tiny_{kind}")  # type: ignore[attr-defined]
     folder = tmp_path / "installed"
     folder.mkdir()
-    monkeypatch.setenv(lookup.MODELS_VARIABLE, str(folder))
-    monkeypatch.setattr(lookup, "embedded_dir", lambda: tmp_path / "embedded")
+    monkeypatch.setenv(folders.MODELS_VARIABLE, str(folder))
+    monkeypatch.setattr(folders, "embedded_dir", lambda: tmp_path / "data" / "embedded")
     return folder
 
 
@@ -120,7 +120,7 @@ def test_an_absent_model_is_told_before_any_scan(home: Path) -> None:
 
 
 def test_installed_models_come_before_embedded_ones(home: Path) -> None:
-    embedded = home.parent / "embedded"
+    embedded = home.parent / "data" / "embedded"
     for kind in ("semantic", "instance", "labeling"):
         shutil.copytree(home.parent / f"tiny_{kind}", embedded / kind)
     models = ModelChooser(ModelChoice()).choose("T2w", SAGITTAL)

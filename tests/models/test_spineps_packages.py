@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from spineps_nipype.errors import ModelError
-from spineps_nipype.models import lookup
-from spineps_nipype.models.lookup import find_package, is_embedded, list_packages, models_dir
+from spineps_nipype.models import folders
+from spineps_nipype.models.folders import is_embedded, models_dir
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.registry import released
+from spineps_nipype.models.spineps_packages import list_packages, spineps_package
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def installed(tmp_path: Path, semantic_folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_by_id_in_any_case(installed: Path) -> None:
-    package = find_package("MY_t2W", "semantic")
+    package = spineps_package("MY_t2W", "semantic")
     assert package.id == "my_t2w"
     assert package.folder == installed / "My_T2w"
     assert not is_embedded(package)
@@ -32,12 +33,12 @@ def test_by_id_in_any_case(installed: Path) -> None:
 
 def test_nnunet_folder_takes_the_name_of_its_parent(installed: Path) -> None:
     shutil.move(installed / "My_T2w", installed / "Trained" / "Trainer__nnUNetPlans__3d")
-    assert find_package("trained", "semantic").folder.name == "Trainer__nnUNetPlans__3d"
+    assert spineps_package("trained", "semantic").folder.name == "Trainer__nnUNetPlans__3d"
 
 
 def test_by_path(semantic_folder: Path) -> None:
-    assert find_package(semantic_folder, "semantic").folder == semantic_folder
-    assert find_package(str(semantic_folder), "semantic").id == "tiny_semantic"
+    assert spineps_package(semantic_folder, "semantic").folder == semantic_folder
+    assert spineps_package(str(semantic_folder), "semantic").id == "tiny_semantic"
 
 
 def test_a_relative_path_holds_in_any_folder(
@@ -50,22 +51,22 @@ def test_a_relative_path_holds_in_any_folder(
 def test_released_id_finds_its_versioned_folder(installed: Path) -> None:
     shutil.move(installed / "My_T2w", installed / "T2w_semantic_v1.0.9")
     for name in ("t2w", "T2W_semantic", "auto"):
-        assert find_package(name, "semantic").folder.name == "T2w_semantic_v1.0.9"
+        assert spineps_package(name, "semantic").folder.name == "T2w_semantic_v1.0.9"
 
 
 def test_unknown_id_lists_what_there_is(installed: Path) -> None:
     with pytest.raises(ModelError, match="my_t2w"):
-        find_package("nonsense", "semantic")
+        spineps_package("nonsense", "semantic")
 
 
 def test_released_but_not_installed_says_where_to_get_it(installed: Path) -> None:
     with pytest.raises(ModelError, match=r"fetch t1w.*https://.*v1\.0\.9/t1w\.zip"):
-        find_package("t1w", "semantic")
+        spineps_package("t1w", "semantic")
 
 
 def test_wrong_phase_is_refused(installed: Path) -> None:
     with pytest.raises(ModelError, match="semantic phase, not instance"):
-        find_package("my_t2w", "instance")
+        spineps_package("my_t2w", "instance")
 
 
 def test_missing_models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +111,9 @@ def test_registry_has_aliases() -> None:
 
 def test_embedded_packages_serve_all_phases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPINEPS_SEGMENTOR_MODELS", raising=False)
-    monkeypatch.setattr(lookup, "models_dir", lambda _=None: None)
+    monkeypatch.setattr(folders, "models_dir", lambda _=None: None)
     for kind in ("semantic", "instance", "labeling"):
-        package = find_package("auto", kind)
+        package = spineps_package("auto", kind)
         assert package.kind == kind
         assert is_embedded(package)
         assert package.id == f"compact_{kind}"

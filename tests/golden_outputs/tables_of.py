@@ -1,0 +1,63 @@
+"""All systems of the golden table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from . import dropin_cases, epi_cases, slices_cases, spineps_cases, tss_cases
+from .lab import Lab
+from .record import Case, Record, run_case
+
+
+@dataclass(frozen=True)
+class System:
+    """A table: where its cases run, and the cases; the first one starts from nothing."""
+
+    make_lab: Callable[[Path], Lab]
+    cases: Sequence[Case]
+
+
+SYSTEMS: Final = {
+    "spineps": System(spineps_cases.make_lab, spineps_cases.CASES),
+    "totalspineseg": System(tss_cases.make_lab, tss_cases.CASES),
+    "sc-epi": System(epi_cases.make_lab, epi_cases.CASES),
+    "spine-segmentation": System(slices_cases.make_slices_lab, slices_cases.SLICES),
+    "comparison": System(slices_cases.make_both_lab, slices_cases.COMPARISON),
+    "dropin": System(dropin_cases.make_lab, dropin_cases.CASES),
+}
+
+
+class Runner:
+    """Runs cases of one system, each case that others start with once."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self._system = SYSTEMS[name]
+        self._lab = self._system.make_lab(root)
+        self._starts = {case.start for case in self._system.cases if case.start}
+        self._cases = {case.name: case for case in self._system.cases}
+        self._done: dict[str, Record] = {}
+
+    @property
+    def first(self) -> str:
+        """Name of the first case."""
+        return self._system.cases[0].name
+
+    def case(self, name: str) -> Case:
+        """Case of a name."""
+        return self._cases[name]
+
+    def __call__(self, name: str) -> Record:
+        """What a case did."""
+        if name in self._done:
+            return self._done[name]
+        case = self._cases[name]
+        if case.start:
+            self(case.start)
+        record = run_case(self._lab, case)
+        if name in self._starts:
+            self._lab.save(name)
+            self._done[name] = record
+        return record
