@@ -78,8 +78,9 @@ class GridAxis:
 
     def fit_basis(self) -> tuple[IntArray, NDArray[np.float64]]:
         """Basis at the positions in mm that samples have in a fit, see `_basis`."""
-        place = np.float32(np.arange(self.start, self.stop) * self.spacing)
-        return self._basis(np.float32(place.astype(np.float64) * np.float64(self._scale())))
+        place = (np.arange(self.start, self.stop) * self.spacing).astype(np.float32)
+        scaled = place.astype(np.float64) * np.float64(self._scale())
+        return self._basis(scaled.astype(np.float32))
 
     def field_basis(self) -> tuple[IntArray, NDArray[np.float64]]:
         """Basis at the positions in samples that a field is evaluated at, see `_basis`."""
@@ -104,8 +105,8 @@ class GridAxis:
         first = position.astype(np.intp)
         points = (first[:, None] + np.arange(SUPPORT)).astype(np.float32)
         # The spline of a control point is centred on the knot one span after its number.
-        distance = np.float32((position[:, None] - points).astype(np.float64) + 1.0)
-        return first, _cubic(distance.astype(np.float64))
+        distance = (position[:, None] - points).astype(np.float64) + 1.0
+        return first, _cubic(distance.astype(np.float32).astype(np.float64))
 
 
 def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,7 +141,7 @@ class LatticeFit:
         plane, every = len(middle) * len(fast), SUPPORT**ORDER
         # As in ITK the fast axis comes first in every product, rounded to float32 each time.
         flat = _rounded_product(
-            np.float32(by_fast)[None, :, None, :], by_middle[:, None, :, None]
+            by_fast.astype(np.float32)[None, :, None, :], by_middle[:, None, :, None]
         ).reshape(plane, 1, SUPPORT**2)
         steps = np.arange(SUPPORT)
         below = self._shape[1] * self._shape[2]

@@ -115,7 +115,7 @@ def _spread(change: FloatArray) -> float:
         return np.nan
     factors = np.exp(change.astype(np.float64))
     spread = float(factors.std(ddof=1) / factors.mean())
-    return spread if spread > NEARLY_CONVERGED else _running_spread(np.float32(factors))
+    return spread if spread > NEARLY_CONVERGED else _running_spread(factors.astype(np.float32))
 
 
 def _running_spread(factors: FloatArray) -> float:
@@ -130,7 +130,7 @@ def _running_spread(factors: FloatArray) -> float:
         part = factors[done : done + max(done, 16)]
         number = np.arange(done + 1, done + 1 + part.size, dtype=np.float64)
         addend = (part / number.astype(np.float32)).astype(np.float64)
-        following = np.float32(np.float64(mean) * (1.0 - 1.0 / number) + addend)
+        following = (np.float64(mean) * (1.0 - 1.0 / number) + addend).astype(np.float32)
         moved = np.flatnonzero(following != mean)
         used = moved[0] + 1 if moved.size else part.size
         deviation = part[:used] - mean
