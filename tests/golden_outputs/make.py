@@ -19,21 +19,24 @@ def main(systems: Sequence[str] = ()) -> None:
     for system in systems or SYSTEMS:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["SPINEPS_NIPYPE_CACHE"] = str(Path(folder) / "cache")
-            runner = Runner(system, Path(folder) / "lab")
-            records: dict[str, Record] = {}
-            stored = {}
-            for case in SYSTEMS[system].cases:
-                start = time.process_time()
-                record = records[case.name] = runner(case.name)
-                stored[case.name] = table.encoded(
-                    record,
-                    None if case.name == runner.first else records[runner.first],
-                    records.get(case.start),
-                    case.start,
-                )
-                seconds = time.process_time() - start
-                print(f"{system} {case.name}: {record.status}, {seconds:.1f} s of the processor")
-            print(table.write(system, stored))
+            print(table.write(system, _cases(system, Path(folder) / "lab")))
+
+
+def _cases(system: str, folder: Path) -> dict[str, table.Stored]:
+    of = SYSTEMS[system].of
+    reference = next(iter(table.stored_records(of).values())) if of else None
+    runner = Runner(system, folder)
+    records: dict[str, Record] = {}
+    stored = {}
+    for case in SYSTEMS[system].cases:
+        began = time.process_time()
+        record = records[case.name] = runner(case.name)
+        start = records.get(case.start)
+        stored[case.name] = table.encoded(record, reference, start, case.start)
+        reference = reference or record
+        seconds = time.process_time() - began
+        print(f"{system} {case.name}: {record.status}, {seconds:.1f} s of the processor")
+    return stored
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def runner_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Runne
 
 @pytest.mark.parametrize(("system", "case"), CASES, ids=["/".join(pair) for pair in CASES])
 def test_outputs_are_as_stored(system: str, case: str, runner_of: Callable[[str], Runner]) -> None:
-    stored = table.stored_records(system)
+    stored = table.stored_records(system, SYSTEMS[system].of)
     found = runner_of(system)(case)
     told = list(table.differences(stored[case], found))
     assert not told, "\n".join([f"{system}, case {case}:", *told])
