@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import table
+from . import algorithms, table
 from .record import Record
 from .tables_of import SYSTEMS, Runner
 
@@ -34,6 +34,9 @@ def main(systems: Sequence[str] = ()) -> None:
                 seconds = time.process_time() - start
                 print(f"{system} {case.name}: {record.status}, {seconds:.1f} s of the processor")
             print(table.write(system, stored))
+            if system in algorithms.SYSTEMS:
+                made = algorithms.made_by(system, records[runner.first], runner.lab)
+                print(algorithms.add(system, made))
 
 
 if __name__ == "__main__":
