@@ -41,22 +41,7 @@ from spineps_nipype.spineps.upstream import upstream
 from .engine.memory_estimates import node_memory
 from .nodes import Graph, force, network_node, node
 
-OUTPUTS: Final = (
-    "spine_raw",
-    "vert_raw",
-    "spine",
-    "vert",
-    "poi",
-    "snapshot",
-    "labels_table",
-    "metrics",
-    "checks",
-    "softmax",
-    "probseg",
-    "uncertainty",
-    "modelres",
-    "debug",
-)
+OUTPUTS: Final = tuple(name for name in RECIPE.results if name != "snapshot_copy")
 
 Model = ModelPackage | str | Path
 

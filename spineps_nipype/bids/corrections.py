@@ -104,35 +104,41 @@ def find_corrections(
     InputError
         If one dataset holds several masks of one kind for the scan.
     """
-    name = parse_name(scan)
     found: dict[str, Path] = {}
     sources: list[str] = []
     for dataset, root in derivatives:
         roots = [root, *([root / system] if system else [])]
-        for kind in (*segments, *files):
-            if kind in found:
+        by_name = {kind: _named(roots, scan, label) for kind, label in segments.items()}
+        by_place = {
+            kind: [home / file for home in roots if (home / file).is_file()]
+            for kind, file in files.items()
+        }
+        for kind, masks in {**by_name, **by_place}.items():
+            if kind in found or not masks:
                 continue
-            if kind in segments:
-                label = segments[kind]
-                what = f"seg-{label}"
-                every = [path for home in roots for path in _masks(home, name, label)]
-                masks = [path for path in every if _is_of(path, scan, name)]
-            else:
-                what = files[kind].as_posix()
-                masks = [home / files[kind] for home in roots if (home / files[kind]).is_file()]
             if len(masks) > 1:
-                both = " and ".join(path.relative_to(root).as_posix() for path in masks[:2])
-                raise InputError(
-                    f"There are several corrected {what} for one scan: {both}.",
-                    file=masks[0].parent,
-                    remedy=f"Keep one of them in the dataset {dataset}.",
-                )
-            if masks:
-                found[kind] = masks[0]
-                relative = masks[0].relative_to(root).as_posix()
-                sources.append(f"bids:{dataset}:{relative}")
+                words = f"seg-{segments[kind]}" if kind in segments else files[kind].as_posix()
+                raise _several(words, dataset, root, masks)
+            found[kind] = masks[0]
+            sources.append(f"bids:{dataset}:{masks[0].relative_to(root).as_posix()}")
     fixed = tuple((names or {}).get(split_extension(scan.name)[0], ()))
     return Corrections(found, fixed, tuple(sources))
+
+
+def _several(words: str, dataset: str, root: Path, masks: Sequence[Path]) -> InputError:
+    both = " and ".join(path.relative_to(root).as_posix() for path in masks[:2])
+    return InputError(
+        f"There are several corrected {words} for one scan: {both}.",
+        file=masks[0].parent,
+        remedy=f"Keep one of them in the dataset {dataset}.",
+    )
+
+
+def _named(roots: Sequence[Path], scan: Path, label: str) -> list[Path]:
+    """Masks of a scan by their names."""
+    name = parse_name(scan)
+    masks = [path for home in roots for path in _masks(home, name, label)]
+    return [path for path in masks if _is_of(path, scan, name)]
 
 
 def _masks(root: Path, name: ScanName, kind: str) -> list[Path]:

@@ -231,11 +231,12 @@ class _Shelf:
         return self._compared(described, wanted)
 
     def _shown(self, name: str) -> str:
-        """File name of a result; with its folder where others have the same name."""
+        """File name of a result; with its folder where another one has the same name."""
         path = self._files.get(name)
         if path is None:
             return name
-        names = [other.name for other in self._files.values()]
+        made = (n for phase in self.recipe.phases for n in phase.makes if n in self._files)
+        names = [self._files[other].name for other in made]
         return path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
 
     def _compared(self, described: list[str], wanted: Mapping[str, Any]) -> _Verdict:

@@ -99,7 +99,7 @@ def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any], recipe: Re
     return [
         *_other_inputs(stored.get("Inputs", {}), wanted.get("Inputs", {}), recipe),
         *_other_corrections(stored.get("Corrections", {}), wanted.get("Corrections", {}), recipe),
-        *_other_models(stored.get("Models", {}), wanted["Models"]),
+        *_other_models(_counted(stored, wanted, recipe), wanted["Models"]),
         *_other_settings(_flat(stored.get("Settings", {})), _flat(wanted["Settings"])),
         *(
             f"made by another version of the {phase} phase"
@@ -137,6 +137,15 @@ def _other_corrections(
         without = "out" if was is None else ""
         found.append(f"made with{without} {'another' if both else 'a'} {words}")
     return found
+
+
+def _counted(
+    stored: Mapping[str, Any], wanted: Mapping[str, Any], recipe: Recipe
+) -> dict[str, Mapping[str, str]]:
+    """Networks of a stored record but for those that a correction, or the recipe, leaves out."""
+    replaced = recipe.replaced(wanted.get("Corrections", {}))
+    kinds = {kind for p in recipe.phases if p.name not in replaced for kind in p.models}
+    return {kind: m for kind, m in stored.get("Models", {}).items() if kind in kinds}
 
 
 def _other_models(

@@ -17,70 +17,78 @@ VIBESEG: Final = "vibeseg"
 """Network that crops large images to the spine."""
 SCOUT: Final = "scout"
 """Network that chooses the tiles of a larger one."""
+PHASES: Final = (
+    Phase(
+        name="semantic",
+        makes=("spine_raw",),
+        reads=(SCAN,),
+        settings=("crop", "preprocess", "semantic", "engine", "numerics"),
+        models=("semantic", VIBESEG, SCOUT),
+        algorithm=2,
+        extras={
+            "softmax": "save_softmax_logits",
+            "probseg": "save_probseg",
+            "uncertainty": "save_uncertainty",
+            "modelres": "save_modelres_mask",
+        },
+        nodes=("semantic",),
+        override="override_semantic",
+        replaced_by="spine",
+    ),
+    Phase(
+        name="instance",
+        makes=("vert_raw",),
+        reads=(SCAN, "spine_raw"),
+        settings=("instance", "engine", "numerics"),
+        models=("instance",),
+        algorithm=2,
+        extras={"debug": "save_debug_data"},
+        undescribed=frozenset({"debug"}),
+        nodes=("instance",),
+        override="override_instance",
+        replaced_by="vert",
+    ),
+    Phase(
+        name="final",
+        makes=("spine", "vert"),
+        reads=(SCAN, "spine_raw", "vert_raw"),
+        settings=("post", "labeling", "engine", "numerics"),
+        models=("labeling",),
+        algorithm=2,
+        sometimes=("labels_table",),
+        nodes=("post_process", "label_vertebrae", "finalize_masks"),
+        override="override_postpair",
+        takes=("names",),
+    ),
+    Phase(
+        name="poi",
+        makes=("poi",),
+        reads=(SCAN, "spine", "vert"),
+        settings=("centroid", "numerics"),
+        nodes=("centroids",),
+        override="override_ctd",
+    ),
+    Phase(
+        name="snapshot",
+        makes=("snapshot",),
+        reads=(SCAN, "spine", "vert", "poi"),
+        algorithm=2,
+        extras={"snapshot_copy": ""},
+        undescribed=frozenset({"snapshot_copy"}),
+    ),
+    Phase(
+        name="metrics",
+        makes=("metrics", "checks"),
+        reads=(SCAN, "spine", "vert"),
+        algorithm=2,
+    ),
+)
+RAW: Final = frozenset({"spine_raw", "vert_raw"})
+"""Results that are needed to make others only, and that a run may be told not to keep."""
 RECIPE: Final = Recipe(
     system="spineps",
-    phases=(
-        Phase(
-            name="semantic",
-            makes=("spine_raw",),
-            reads=(SCAN,),
-            settings=("crop", "preprocess", "semantic", "engine", "numerics"),
-            models=("semantic", VIBESEG, SCOUT),
-            extras={
-                "softmax": "save_softmax_logits",
-                "probseg": "save_probseg",
-                "uncertainty": "save_uncertainty",
-                "modelres": "save_modelres_mask",
-            },
-            nodes=("semantic",),
-            override="override_semantic",
-            replaced_by="spine",
-        ),
-        Phase(
-            name="instance",
-            makes=("vert_raw",),
-            reads=(SCAN, "spine_raw"),
-            settings=("instance", "engine", "numerics"),
-            models=("instance",),
-            extras={"debug": "save_debug_data"},
-            undescribed=frozenset({"debug"}),
-            nodes=("instance",),
-            override="override_instance",
-            replaced_by="vert",
-        ),
-        Phase(
-            name="final",
-            makes=("spine", "vert"),
-            reads=(SCAN, "spine_raw", "vert_raw"),
-            settings=("post", "labeling", "engine", "numerics"),
-            models=("labeling",),
-            sometimes=("labels_table",),
-            nodes=("post_process", "label_vertebrae", "finalize_masks"),
-            override="override_postpair",
-            takes=("names",),
-        ),
-        Phase(
-            name="poi",
-            makes=("poi",),
-            reads=(SCAN, "spine", "vert"),
-            settings=("centroid", "numerics"),
-            nodes=("centroids",),
-            override="override_ctd",
-        ),
-        Phase(
-            name="snapshot",
-            makes=("snapshot",),
-            reads=(SCAN, "spine", "vert", "poi"),
-            extras={"snapshot_copy": ""},
-            undescribed=frozenset({"snapshot_copy"}),
-        ),
-        Phase(
-            name="metrics",
-            makes=("metrics", "checks"),
-            reads=(SCAN, "spine", "vert"),
-        ),
-    ),
-    finished=frozenset({"spine", "vert", "poi", "snapshot", "metrics", "checks"}),
+    phases=PHASES,
+    finished=frozenset(result for phase in PHASES for result in phase.makes) - RAW,
     copies={"modelres": "spine_raw", "snapshot_copy": "snapshot"},
     overrides={o.name: str(o.metadata["help"]) for o in fields(OverrideSettings)},
     corrections={
@@ -97,24 +105,14 @@ RECIPE: Final = Recipe(
         "poi": "centroid file",
     },
 )
-RAW: Final = frozenset({"spine_raw", "vert_raw"})
-"""Results that a run may be told not to keep."""
 OUTPUT_KEYS: Final[Mapping[str, str]] = {
-    "spine_raw": "out_spine_raw",
-    "vert_raw": "out_vert_raw",
-    "spine": "out_spine",
-    "vert": "out_vert",
+    **{result: f"out_{result}" for result in RECIPE.results},
     "poi": "out_ctd",
     "snapshot": "out_snap",
     "snapshot_copy": "out_snap2",
-    "metrics": "out_metrics",
-    "checks": "out_checks",
     "labels_table": "out_labels",
     "softmax": "out_logits",
-    "probseg": "out_probseg",
     "uncertainty": "out_unc",
-    "modelres": "out_modelres",
-    "debug": "out_debug",
 }
 """Key that SPINEPS gives the output path of each result."""
 

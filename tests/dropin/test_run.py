@@ -26,6 +26,7 @@ from spineps_nipype.dropin import (
 )
 from spineps_nipype.dropin import dataset as dataset_module
 from spineps_nipype.spineps.settings import PipelineSettings
+from spineps_nipype.workflows.cli import main
 
 from ..tiny_packages import N_VERTEBRAE, write_scan
 from ..workflows.scan_files import plan as plan_scan
@@ -155,6 +156,48 @@ def test_a_scan_as_the_documentation_shows_it(dataset: Path, models: Models) -> 
         },
     )
     assert plan.all_done, list(plan)
+
+
+def sidecars(folder: Path) -> dict[str, dict[str, Any]]:
+    """Content of the sidecars, without what names the place of the scan."""
+    found = {}
+    for path in sorted(folder.glob("sub-*/**/*.json")):
+        content = json.loads(path.read_text())
+        if isinstance(content, dict):
+            content["Sources"][0] = Path(content["Sources"][0]).name
+            found[path.relative_to(folder).as_posix()] = content
+    return found
+
+
+def test_sidecars_are_those_of_the_command_line(
+    dataset: Path, models: Models, tmp_path: Path
+) -> None:
+    process_img_nii(scan_of(dataset), *models, save_softmax_logits=True, **QUICK)
+    out = tmp_path / "out"
+    flags = [
+        word
+        for kind, model in zip(("semantic", "instance", "labeling"), models, strict=True)
+        for word in (f"--model-{kind}", str(model.model_folder))
+    ]
+    status = main(
+        [
+            *(str(dataset / "rawdata"), str(out), "participant", "-w", str(tmp_path / "work")),
+            *("--plugin", "Linear", "--device", "cpu", "--mem-gb", "4", *flags),
+            *("--no-proc-sem-n4-bias-correction", "--poi-points", "bodies"),
+            *("--save-softmax-logits", "--skip-bids-validation"),
+        ]
+    )
+    assert status == 0
+    ours, theirs = sidecars(dataset / "derivatives_seg"), sidecars(out)
+    assert set(ours) == set(theirs)
+    for name, content in theirs.items():
+        inputs = (content["Provenance"].pop("Inputs"), ours[name]["Provenance"].pop("Inputs"))
+        assert inputs[0].keys() == inputs[1].keys(), name
+        for record in (content["Provenance"], ours[name]["Provenance"]):
+            if name.endswith("_snp.json"):  # its picture shows the place of the header's time
+                record.pop("Sha256")
+        content["Versions"] = ours[name]["Versions"]
+        assert content == ours[name], name
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,46 @@ def test_unknown_folders_are_a_wrong_usage(lab: Lab, capsys: Capsys) -> None:
         lab.run("--pipeline", "totalspineseg", "--keep-only", "step3")
     assert end.value.code == 2
     assert "step3" in capsys.readouterr().err
+
+
+def edited(source: Path, target: Path, old: int, new: int) -> np.ndarray:
+    """A copy of a mask with another label, as a reader saves it."""
+    mask = nib.load(source)
+    array = np.asarray(mask.dataobj).copy()
+    assert (array == old).any()
+    array[array == old] = new
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, mask.affine, mask.header), target)
+    return array
+
+
+def test_corrected_masks_of_every_system(done: Lab, tmp_path: Path, capsys: Capsys) -> None:
+    """Laid out like the output, they are the results, and a run without them undoes it."""
+    names = {
+        "totalspineseg": ("step2_output/sub-a_T2w.nii.gz", 45, 44),
+        "sc-epi": ("sub-a/func/sub-a_task-rest_bold_seg.nii.gz", 1, 1),
+        "spine-segmentation": ("sub-a/anat/sub-a_mod-T2w_seg-instance_msk.nii.gz", 45, 43),
+    }
+    masks = {
+        system: edited(done.out / system / name, tmp_path / system / name, old, new)
+        for system, (name, old, new) in names.items()
+    }
+    own = ("-d", f"mine={tmp_path}", "--on-4d", "mean", "--slice-models", str(done.root / "onnx"))
+    assert done.run("--pipeline", *ALL, *own) == 0
+    for system, (name, _, _) in names.items():
+        assert [row["code"] for row in done.rows(system)] == ["OK"]
+        np.testing.assert_array_equal(
+            np.asarray(nib.load(done.out / system / name).dataobj), masks[system]
+        )
+        sidecar = json.loads(
+            (done.out / system / f"{name.removesuffix('.nii.gz')}.json").read_text()
+        )
+        assert len(sidecar["Provenance"]["Corrections"]) == 1
+        assert f"bids:mine:{system}/{name}" in sidecar["Sources"]
+        described = json.loads((done.out / system / "dataset_description.json").read_text())
+        assert described["DatasetLinks"]["mine"] == tmp_path.as_uri()
+    assert done.run("--pipeline", *ALL, *own) == 0
+    assert {row["code"] for system in ALL for row in done.rows(system)} == {"ALL_DONE"}
+    capsys.readouterr()
+    assert done.run("--pipeline", *ALL, *own[2:]) == 0
+    assert {row["code"] for system in ALL for row in done.rows(system)} == {"OK"}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import table
+from . import algorithms, table
 from .record import Record
 from .tables_of import SYSTEMS, Runner
 
@@ -19,13 +19,17 @@ def main(systems: Sequence[str] = ()) -> None:
     for system in systems or SYSTEMS:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["SPINEPS_NIPYPE_CACHE"] = str(Path(folder) / "cache")
-            print(table.write(system, _cases(system, Path(folder) / "lab")))
+            runner = Runner(system, Path(folder) / "lab")
+            stored, first = _cases(system, runner)
+            print(table.write(system, stored))
+            if system in algorithms.SYSTEMS:
+                print(algorithms.add(system, algorithms.made_by(system, first, runner.lab)))
 
 
-def _cases(system: str, folder: Path) -> dict[str, table.Stored]:
+def _cases(system: str, runner: Runner) -> tuple[dict[str, table.Stored], Record]:
+    """What the table stores of every case, and the record of the first one."""
     of = SYSTEMS[system].of
     reference = next(iter(table.stored_records(of).values())) if of else None
-    runner = Runner(system, folder)
     records: dict[str, Record] = {}
     stored = {}
     for case in SYSTEMS[system].cases:
@@ -36,7 +40,7 @@ def _cases(system: str, folder: Path) -> dict[str, table.Stored]:
         reference = reference or record
         seconds = time.process_time() - began
         print(f"{system} {case.name}: {record.status}, {seconds:.1f} s of the processor")
-    return stored
+    return stored, records[runner.first]
 
 
 if __name__ == "__main__":

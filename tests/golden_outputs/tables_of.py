@@ -42,7 +42,7 @@ class Runner:
 
     def __init__(self, name: str, root: Path) -> None:
         self._system = SYSTEMS[name]
-        self._lab = self._system.make_lab(root)
+        self.lab = self._system.make_lab(root)
         self._starts = {case.start for case in self._system.cases if case.start}
         self._cases = {case.name: case for case in self._system.cases}
         self._done: dict[str, Record] = {}
@@ -54,8 +54,8 @@ class Runner:
         case = self._cases[name]
         if case.start:
             self(case.start)
-        record = run_case(self._lab, case)
+        record = run_case(self.lab, case)
         if name in self._starts:
-            self._lab.save(name)
+            self.lab.save(name)
             self._done[name] = record
         return record

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from . import table
+from . import algorithms, table
 from .tables_of import SYSTEMS, Runner
 
 CASES = [(name, case.name) for name, system in SYSTEMS.items() for case in system.cases]
@@ -34,6 +34,16 @@ def test_outputs_are_as_stored(system: str, case: str, runner_of: Callable[[str]
     found = runner_of(system)(case)
     told = list(table.differences(stored[case], found))
     assert not told, "\n".join([f"{system}, case {case}:", *told])
+
+
+@pytest.mark.parametrize("system", algorithms.SYSTEMS)
+def test_results_change_only_with_the_number_of_their_phase(
+    system: str, runner_of: Callable[[str], Runner]
+) -> None:
+    runner = runner_of(system)
+    made = algorithms.made_by(system, runner(runner.first), runner.lab)
+    told = list(algorithms.unnumbered(system, made))
+    assert not told, "\n".join([f"{system}:", *told])
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -28,7 +28,7 @@ CORRECTED_MASKS: Final = "-d"
 FIXED_NAMES: Final = "--manual-labels"
 
 NEUTRAL: Final = (
-    (re.compile(rf"\b{OUR_RULES}\b"), "<our rules>"),
+    (re.compile(rf"\b{OUR_RULES}\b(?! (?:seg-|mask|label map))"), "<our rules>"),
     *(
         (re.compile(rf"\b{flag[2:].replace('-', '[-_]')}\b"), "<override>")
         for flag in OVERRIDES.values()
