@@ -40,7 +40,7 @@ def _cases(system: str, runner: Runner) -> tuple[dict[str, table.Stored], Record
         reference = reference or record
         seconds = time.process_time() - began
         print(f"{system} {case.name}: {record.status}, {seconds:.1f} s of the processor")
-    return stored, records[runner.first]
+    return stored, records[SYSTEMS[system].cases[0].name]
 
 
 if __name__ == "__main__":

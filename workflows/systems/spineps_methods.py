@@ -38,7 +38,7 @@ def methods_of(settings: PipelineSettings, scans: Sequence[PlannedScan]) -> Meth
             name = package.id if package else "none"
             if name not in models[kind]:
                 models[kind].append(name)
-        modality = job.scan.modality or job.scan.name.word
+        modality = job.scan.modality or job.scan.name.suffix
         modalities[modality] = modalities.get(modality, 0) + 1
     return Methods(
         models=models,
