@@ -79,7 +79,8 @@ class SegmentationSystem(ABC):
     """Files in the output folder for each voxel of a scan [bytes]."""
 
     def __init__(self, options: RunOptions) -> None:
-        self.options, self.folders = options, options.folders
+        self.folders, self.selection = options.folders, options.selection
+        self.policy, self.models_dir = options.results, options.models.models_dir
 
     @property
     def log_models_in(self) -> Path | None:
@@ -133,7 +134,7 @@ class SegmentationSystem(ABC):
 
     def averages_4d(self) -> bool:
         """Whether 4-D images are welcome."""
-        return self.options.selection.average_4d
+        return self.selection.average_4d
 
     def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:
         """What a reader corrected: masks that lie where the system would put its own."""
@@ -141,7 +142,7 @@ class SegmentationSystem(ABC):
         kinds = [kind for kind in self.recipe.corrections if kind in files]
         return find_corrections(
             scan.path,
-            self.options.results.derivatives,
+            self.policy.derivatives,
             segments={},
             files={kind: files[kind].relative_to(root) for kind in kinds},
             system=self.name,
@@ -199,7 +200,7 @@ class SegmentationSystem(ABC):
         describe_dataset(
             self.folders.output_dir,
             self.folders.bids_dir,
-            self.options.results.derivatives,
+            self.policy.derivatives,
             system=self.name,
             tables=self.tables(),
         )
@@ -222,7 +223,7 @@ class SegmentationSystem(ABC):
 
     def query(self, modalities: Iterable[str], plane: str | Collection[str] | None) -> Query:
         """Scans of some modalities and planes that the options want."""
-        asked, file = self.options.selection, self.options.selection.bids_filter_file
+        asked, file = self.selection, self.selection.bids_filter_file
         return find_scans(
             self.folders.bids_dir,
             modalities=tuple(modalities),
@@ -265,7 +266,6 @@ class SegmentationSystem(ABC):
         models: ChosenModels,
         machine: Machine,
     ) -> ScanJob:
-        options = self.options
         corrections = self.corrections(named.scan, target.files)
         provenance = Provenance(
             self.recipe, target.settings, models.packages, corrections.digests()
@@ -273,9 +273,9 @@ class SegmentationSystem(ABC):
         plan = plan_scan(
             provenance,
             named.files,
-            overrides=options.results.override,
+            overrides=self.policy.override,
             asked=self.asked(),
-            reuse=options.results.reuse,
+            reuse=self.policy.reuse,
         )
         output = ScanOutput(
             provenance,
@@ -285,7 +285,7 @@ class SegmentationSystem(ABC):
             metadata=self._metadata(named.scan.path, target, models, corrections, machine),
             entries=self.entries(),
             confidences=self.confidences(),
-            root=options.folders.output_dir,
+            root=self.folders.output_dir,
         )
         memory_gb: Mapping[str, float] = {}
         if not plan.all_done:

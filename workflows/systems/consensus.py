@@ -72,7 +72,7 @@ class ConsensusSystem(SegmentationSystem):
 
     def find(self) -> Query:
         """Scans with results of two systems."""
-        query = self.query(self.options.selection.modalities, None)
+        query = self.query(self.selection.modalities, None)
         scans = tuple(s for s in query.scans if len(self.compared(s.path)) > 1)
         return replace(query, scans=scans, skipped=())
 
@@ -114,7 +114,7 @@ class ConsensusSystem(SegmentationSystem):
         from ..consensus import init_consensus_wf
 
         return init_consensus_wf(
-            overrides=self.options.results.override,
+            overrides=self.policy.override,
             mem_gb=job.memory_gb["compare"],
             **job.arguments,
         )

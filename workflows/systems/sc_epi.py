@@ -42,10 +42,10 @@ class ScEpiSystem(SegmentationSystem):
     kinds: tuple[str, ...] = ("cord",)
 
     def __init__(self, options: RunOptions) -> None:
-        asked, models = options.sc_epi, options.models.models_dir
-        package = find_package(SC_EPI, "cord", asked.epi_model, models=models)
-        self._epi = epi_package(package)
         super().__init__(options)
+        self._asked = asked = options.sc_epi
+        package = find_package(SC_EPI, "cord", asked.epi_model, models=self.models_dir)
+        self._epi = epi_package(package)
         self._models = with_notes({"cord": self._epi.package})
         crop = asked.qc_seg
         if crop is not None and not crop.is_file():
@@ -72,11 +72,11 @@ class ScEpiSystem(SegmentationSystem):
 
     def averages_4d(self) -> bool:
         """Unless series shall be refused."""
-        return self.options.sc_epi.settings.on_4d != "error"
+        return self._asked.settings.on_4d != "error"
 
     def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
         """Names of the toolbox, in the folders of the dataset."""
-        asked = self.options.sc_epi
+        asked = self._asked
         settings = recorded_settings(asked.settings, digest_or_none(asked.qc_seg), asked.qc)
         return {scan: Target(self._files(scan), settings) for scan in scans}
 
@@ -97,13 +97,13 @@ class ScEpiSystem(SegmentationSystem):
         """Mask and page of an image."""
         from ..sc_epi import init_sc_epi_wf
 
-        asked, name = self.options.sc_epi, parse_name(job.scan.path)
+        asked, name = self._asked, parse_name(job.scan.path)
         return init_sc_epi_wf(
             model=self._epi,
             settings=asked.settings,
             stored=job.plan.stored,
             corrections=job.corrections,
-            overrides=self.options.results.override,
+            overrides=self.policy.override,
             qc_dir=self.folders.output_dir / QC_FOLDER if asked.qc else None,
             qc_names=QcNames(
                 asked.qc_dataset or self.folders.bids_dir.name,

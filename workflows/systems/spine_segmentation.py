@@ -48,7 +48,8 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
-        self._settings = options.spine_segmentation.settings
+        self._asked = options.spine_segmentation
+        self._settings = self._asked.settings
         self._models = with_notes(self._packages())
 
     @property
@@ -68,7 +69,7 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     def find(self) -> Query:
         """Sagittal scans of the modalities that are asked for."""
-        asked = self.options.selection
+        asked = self.selection
         return self.query(asked.modalities, None if asked.ignore_compatibility else "sag")
 
     def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
@@ -84,7 +85,7 @@ class SpineSegmentationSystem(SegmentationSystem):
         """Masks with the entities of the scan."""
         kinds = {kind: SEGMENTS[kind] for kind in self.recipe.corrections}
         return find_corrections(
-            scan.path, self.options.results.derivatives, segments=kinds, system=self.name
+            scan.path, self.policy.derivatives, segments=kinds, system=self.name
         )
 
     def kept(
@@ -124,8 +125,8 @@ class SpineSegmentationSystem(SegmentationSystem):
             settings=self._settings,
             stored=job.plan.stored,
             corrections=job.corrections,
-            overrides=self.options.results.override,
-            average_4d=self.options.selection.average_4d,
+            overrides=self.policy.override,
+            average_4d=self.selection.average_4d,
             mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
@@ -133,14 +134,13 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     def _packages(self) -> dict[str, OnnxPackage]:
         """The networks in use, the one of forms among them where there is one."""
-        asked = self.options.spine_segmentation
         kinds = ("semantic",) if self._settings.only_2class else ("semantic", "instance", "form")
         return find_packages(
             SPINE_SEGMENTATION,
             kinds,
-            asked.slice_models,
-            release=asked.family,
-            models=self.options.models.models_dir,
+            self._asked.slice_models,
+            release=self._asked.family,
+            models=self.models_dir,
         )
 
     def _files(self, scan: Path) -> dict[str, Path]:

@@ -75,6 +75,7 @@ class SpinepsSystem(SegmentationSystem):
 
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
+        self._settings = options.settings
         table = options.results.manual_labels
         self._names = {} if table is None else read_fixed_names(table)
         self._chooser = ModelChooser(options.models)
@@ -86,7 +87,7 @@ class SpinepsSystem(SegmentationSystem):
 
     def find(self) -> Query:
         """Scans of the modalities and planes that the models are for."""
-        asked = self.options.selection
+        asked = self.selection
         planes = self._chooser.planes() or {"sag"}
         return self.query(asked.modalities, None if asked.ignore_compatibility else planes)
 
@@ -107,7 +108,7 @@ class SpinepsSystem(SegmentationSystem):
         ResourceError
             If the engine that is asked for is not installed, or the device cannot do it.
         """
-        asked = self.options.settings
+        asked = self._settings
         settings = replace(asked, engine=choose_engine(asked.engine, device))
         recorded = recorded_settings(settings)
         return {
@@ -120,10 +121,10 @@ class SpinepsSystem(SegmentationSystem):
 
         try:
             models = self._chooser.choose(scan.modality, header)
-            if not self.options.selection.ignore_compatibility:
+            if not self.selection.ignore_compatibility:
                 _check_fit(scan.path, header, models)
             helpers = helper_networks(
-                self.options.settings,
+                self._settings,
                 models.semantic.config,
                 header.shape,
                 header.zooms,
@@ -137,9 +138,7 @@ class SpinepsSystem(SegmentationSystem):
 
     def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:  # noqa: ARG002
         """Masks with the entities of the scan, and fixed names."""
-        return find_corrections(
-            scan.path, self.options.results.derivatives, self._names, system=self.name
-        )
+        return find_corrections(scan.path, self.policy.derivatives, self._names, system=self.name)
 
     def kept(
         self,
@@ -149,11 +148,11 @@ class SpinepsSystem(SegmentationSystem):
         """Raw masks unless they are not wanted; a table of names where names are given."""
         named = corrections.names or models.packages["labeling"] is not None
         without = frozenset() if named and corrections.vert is None else {"labels_table"}
-        return stored_results(self.options.settings.save) - without
+        return stored_results(self._settings.save) - without
 
     def asked(self) -> Collection[str]:
         """Which additional files are kept."""
-        return asked_for(self.options.settings.save)
+        return asked_for(self._settings.save)
 
     def entries(self) -> Mapping[str, Mapping[str, Any]]:
         """Meaning of masks and of the columns of tables."""
@@ -173,11 +172,11 @@ class SpinepsSystem(SegmentationSystem):
 
     def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:
         """By the number of voxels and the networks."""
-        return scan_memory(header, models.packages, self.options.settings)
+        return scan_memory(header, models.packages, self._settings)
 
     def space(self, header: ScanHeader, models: ChosenModels) -> tuple[float, float]:
         """Volumes, and probabilities where they are asked for; series are averaged."""
-        voxels, save = prod(header.shape[:3]), self.options.settings.save
+        voxels, save = prod(header.shape[:3]), self._settings.save
         config = models.semantic.config
         classes = len(set(config.labels.values())) + 1
         further = int(save.save_softmax_logits) + int(save.save_probseg)
@@ -193,7 +192,7 @@ class SpinepsSystem(SegmentationSystem):
 
     def write_methods(self, folder: Path, scans: Sequence[PlannedScan]) -> Path:
         """Text and references."""
-        return write_methods(folder, self.options.settings, scans)
+        return write_methods(folder, self._settings, scans)
 
     def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
         """All phases that are left of a scan."""
@@ -206,7 +205,7 @@ class SpinepsSystem(SegmentationSystem):
             override=self._override(),
             stored=job.plan.stored,
             corrections=job.corrections,
-            average_4d=self.options.selection.average_4d,
+            average_4d=self.selection.average_4d,
             device=device,
             omp_nthreads=omp_nthreads,
             mem_gb=job.memory_gb,
@@ -216,12 +215,12 @@ class SpinepsSystem(SegmentationSystem):
 
     def _override(self) -> OverrideSettings:
         names = {f.name for f in fields(OverrideSettings)}
-        asked = self.options.results.override
+        asked = self.policy.override
         return OverrideSettings(**{name: name in asked for name in names})
 
     def _files(self, scan: Path) -> dict[str, Path]:
         bids_dir, output_dir = self.folders.bids_dir, self.folders.output_dir
-        if self.options.results.output_layout == "bids":
+        if self.policy.output_layout == "bids":
             paths = bids_paths(scan, bids_dir, output_dir)
         else:
             snapshots = output_dir / SNAPSHOT_FOLDER

@@ -46,9 +46,10 @@ class TotalSpineSegSystem(SegmentationSystem):
 
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
-        self._settings = options.totalspineseg.settings
+        self._asked = options.totalspineseg
+        self._settings = self._asked.settings
         self._models = with_notes(self._packages())
-        loc = options.totalspineseg.loc
+        loc = self._asked.loc
         if loc is not None and not loc.exists():
             raise InputError(
                 "The localizer does not exist.",
@@ -74,7 +75,7 @@ class TotalSpineSegSystem(SegmentationSystem):
 
     def find(self) -> Query:
         """Scans of the modalities that are asked for."""
-        return self.query(self.options.selection.modalities, None)
+        return self.query(self.selection.modalities, None)
 
     def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
         """The folders of the original, files under the name of the scan, each localizer.
@@ -136,7 +137,7 @@ class TotalSpineSegSystem(SegmentationSystem):
             settings=self._settings,
             stored=job.plan.stored,
             corrections=job.corrections,
-            overrides=self.options.results.override,
+            overrides=self.policy.override,
             mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
@@ -147,14 +148,14 @@ class TotalSpineSegSystem(SegmentationSystem):
         return find_packages(
             TOTALSPINESEG,
             ("step1", "step2") if self._settings.runs_step2 else ("step1",),
-            self.options.totalspineseg.tss_data,
+            self._asked.tss_data,
             release=self._settings.release,
-            models=self.options.models.models_dir,
+            models=self.models_dir,
         )
 
     def _localizers(self, scans: Sequence[Path]) -> dict[str, Path]:
         """Localizer of each scan that has one, by the name of the scan."""
-        asked = self.options.totalspineseg
+        asked = self._asked
         if asked.loc is None:
             return {}
         found = match_localizers(
