@@ -143,7 +143,7 @@ def _as_the_toolbox(key: str, option: Option) -> dict[str, Any]:
         return {}
     if key == MIRRORING:
         return {"action": "store_true"}
-    words = f"{option.field.metadata['help']} (default: {int(option.field.default)})"
+    words = f"{option.field.metadata['help']} (default: {int(bool(option.field.default))})"
     return {"action": "store", "type": int, "choices": (0, 1), "metavar": "0/1", "help": words}
 
 

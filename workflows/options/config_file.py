@@ -68,18 +68,18 @@ def _words(parser: Parser, path: Path) -> Iterator[str]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
         parser.error(f"the file cannot be read: {fault}")
-    actions = {a.dest: a for a in parser._actions if a.option_strings}
+    actions: dict[str, argparse.Action] = {}
     for action in parser._actions:
         for flag in action.option_strings[:1]:
-            actions[flag.lstrip("-").replace("-", "_")] = action
+            actions[action.dest] = actions[flag.lstrip("-").replace("-", "_")] = action
     for key in ("help", "version", "config_file"):
         actions.pop(key)
     for key, value in _flat(content):
-        found = actions.get(key.replace("-", "_"))
-        if found is None:
-            near = get_close_matches(key.replace("-", "_"), actions, n=1)
+        name = key.replace("-", "_")
+        if name not in actions:
+            near = get_close_matches(name, actions, n=1)
             parser.error(f"there is no option {key!r}" + (f"; {near[0]}?" if near else ""))
-        yield from _spelled(parser, found, key, value, path.parent)
+        yield from _spelled(parser, actions[name], key, value, path.parent)
 
 
 def _spelled(

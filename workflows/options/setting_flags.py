@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from spineps_nipype.settings import Option, choices, key_of, options_of
 
@@ -29,7 +29,7 @@ def add_phases(parser: argparse.ArgumentParser, settings: type) -> None:
             continue
         title = (kind.__doc__ or phase.name).splitlines()[0].rstrip(".")
         group = parser.add_argument_group(title[:1].lower() + title[1:])
-        for key, option in options_of(kind).items():
+        for key, option in options_of(cast("type", kind)).items():
             if key not in seen:
                 add_option(group, option)
             seen.add(key)

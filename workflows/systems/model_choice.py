@@ -36,7 +36,8 @@ class ChosenModels:
     @property
     def semantic(self) -> ModelPackage:
         """The semantic package of SPINEPS."""
-        return self.package("semantic")
+        package: ModelPackage = self.package("semantic")
+        return package
 
     def package(self, kind: str) -> Any:
         """Package of a kind that cannot be left out.

@@ -12,7 +12,7 @@ from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
 from spineps_nipype.bids.query import Query, Scan
 from spineps_nipype.models.finding import find_packages
-from spineps_nipype.models.package import OnnxPackage
+from spineps_nipype.models.package import Package
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.spine_segmentation.models import CLASSES
 from spineps_nipype.spine_segmentation.names import names_by_neighbours
@@ -132,7 +132,7 @@ class SpineSegmentationSystem(SegmentationSystem):
             omp_nthreads=omp_nthreads,
         )
 
-    def _packages(self) -> dict[str, OnnxPackage]:
+    def _packages(self) -> Mapping[str, Package]:
         """The networks in use, the one of forms among them where there is one."""
         kinds = ("semantic",) if self._settings.only_2class else ("semantic", "instance", "form")
         return find_packages(

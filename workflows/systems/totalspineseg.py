@@ -65,7 +65,9 @@ class TotalSpineSegSystem(SegmentationSystem):
     @property
     def results(self) -> Mapping[str, str]:
         """Folders that are kept."""
-        made = {name: name for name in RESULT_FOLDERS if name in self.recipe.wanted}
+        made: dict[str, str] = {
+            name: name for name in RESULT_FOLDERS if name in self.recipe.wanted
+        }
         return made or dict.fromkeys(sorted(self.recipe.wanted), "preview")
 
     @property
