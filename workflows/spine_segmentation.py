@@ -14,9 +14,8 @@ from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.finding import find_package, form_beside
 from spineps_nipype.models.systems import SPINE_SEGMENTATION
 from spineps_nipype.results.plan import StoredResults
-from spineps_nipype.spine_segmentation.models import Family
 from spineps_nipype.spine_segmentation.recipe import recipe
-from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
+from spineps_nipype.spine_segmentation.settings import Family, SpineSegmentationSettings
 from spineps_nipype.spine_segmentation.upstream import upstream
 
 from .nodes import Graph, force, network_node, node

@@ -32,10 +32,10 @@ from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import SPINEPS
 from spineps_nipype.results.plan import StoredResults
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.helper_networks import possible_networks
 from spineps_nipype.spineps.poi_header import poi_header
 from spineps_nipype.spineps.recipe import RECIPE, SCOUT, VIBESEG
+from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 
 from .engine.memory_estimates import node_memory

@@ -39,7 +39,7 @@ def init_scan_wf(
             from pathlib import Path
             from spineps_nipype.results.plan import plan_scan
             from spineps_nipype.results.scan_output import ScanOutput
-            from spineps_nipype.settings import PipelineSettings
+            from spineps_nipype.spineps.settings import PipelineSettings
             from spineps_nipype.spineps.recipe import RECIPE, provenance
             from spineps_nipype.workflows.spineps import init_spineps_wf
             from spineps_nipype.workflows.store import init_scan_wf
@@ -112,7 +112,7 @@ def init_store_wf(
 
             from pathlib import Path
             from spineps_nipype.results.scan_output import ScanOutput
-            from spineps_nipype.settings import PipelineSettings
+            from spineps_nipype.spineps.settings import PipelineSettings
             from spineps_nipype.spineps.recipe import RECIPE, provenance
             from spineps_nipype.workflows.store import init_store_wf
             files = {name: Path(f"/out/{name}.nii.gz") for name in ("scan", *RECIPE.results)}

@@ -1,4 +1,4 @@
-"""What readers corrected: masks in other datasets, and a table of vertebra names."""
+"""Corrections by readers: masks in other datasets, and a table of vertebra names."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .names import EXTENSIONS, ScanName, parse_name, split_extension
 NO_FILES: Final[Mapping[str, Path]] = MappingProxyType({})
 SEGMENTS: Final[Mapping[str, str]] = {"spine": "spine", "vert": "vert"}
 """Kinds of corrected masks of SPINEPS, and the ``seg`` in their names."""
-WORDS: Final = frozenset({"msk", "dseg"})
-"""Last words of the names of masks: that of SPINEPS and that of BIDS."""
+MASK_SUFFIXES: Final = frozenset({"msk", "dseg"})
+"""Suffixes of masks in SPINEPS and in BIDS."""
 FREE_ENTITIES: Final = frozenset({"mod", "seg", "desc"})
-"""Entities that a mask may have and its scan has not."""
+"""Entities that a mask may have though its scan has not."""
 COLUMNS: Final = ("scan", "name", "found", "x", "y", "z")
 Name = tuple[int, int | None, tuple[float, float, float] | None]
-"""Label, label found so far, and point in world coordinates [mm]: one of both is None."""
+"""New label, and either the present label or a point in the vertebra (world coordinates [mm])."""
 
 
 @dataclass(frozen=True)
@@ -138,20 +138,21 @@ def _named(roots: Sequence[Path], scan: Path, label: str) -> list[Path]:
     """Masks of a scan by their names."""
     name = parse_name(scan)
     masks = [path for home in roots for path in _masks(home, name, label)]
-    return [path for path in masks if _is_of(path, scan, name)]
+    return [path for path in masks if _belongs_to(path, scan, name)]
 
 
 def _masks(root: Path, name: ScanName, kind: str) -> list[Path]:
-    """Masks of a subject, by name alone."""
+    """Masks of a subject that have the right name."""
     folder = root / f"sub-{name.subject}"
     paths = [p for end in EXTENSIONS for p in folder.rglob(f"*_seg-{kind}_*{end}")]
-    return sorted(path for path in paths if parse_name(path).word in WORDS)
+    return sorted(path for path in paths if parse_name(path).suffix in MASK_SUFFIXES)
 
 
-def _is_of(path: Path, scan: Path, name: ScanName) -> bool:
+def _belongs_to(path: Path, scan: Path, name: ScanName) -> bool:
+    """Whether a mask is of this scan; see `find_corrections`."""
     entities = dict(parse_name(path).entities)
     modality = entities.get("mod")
-    if modality is not None and modality != name.word:
+    if modality is not None and modality != name.suffix:
         return False
     own = {k: v for k, v in entities.items() if k not in FREE_ENTITIES - set(name.entities)}
     if {**name.entities, "seg": entities["seg"]} != {**own, "seg": entities["seg"]}:
@@ -163,6 +164,7 @@ def _is_of(path: Path, scan: Path, name: ScanName) -> bool:
 
 
 def _sources(path: Path) -> list[str]:
+    """``Sources`` in the sidecar of a mask; empty if it has none."""
     sidecar = path.with_name(split_extension(path.name)[0] + ".json")
     try:
         stated = json.loads(sidecar.read_text(encoding="utf-8")).get("Sources", [])
@@ -172,10 +174,10 @@ def _sources(path: Path) -> list[str]:
 
 
 def read_fixed_names(path: Path) -> dict[str, list[Name]]:
-    """Read names that a reader fixed: a TSV with a row for each vertebra.
+    """Read the table of names that a reader fixed: a TSV with a row for each vertebra.
 
     Columns: ``scan`` (file name of the scan, with or without its extension), ``name`` (C1 to L6),
-    and either ``found`` (name so far) or ``x``, ``y``, ``z`` (world coordinates in mm, RAS).
+    and either ``found`` (present name) or ``x``, ``y``, ``z`` (world coordinates in mm, RAS).
 
     Returns
     -------
@@ -210,6 +212,7 @@ def read_fixed_names(path: Path) -> dict[str, list[Name]]:
 
 
 def _entry(text: Mapping[str, str]) -> Name:
+    """Name that a row of the table fixes; ValueError says what is wrong with the row."""
     if not text["scan"]:
         raise ValueError("the scan is missing")
     label = _label(text["name"])
@@ -228,6 +231,7 @@ _LABELS: Final = {
 
 
 def _label(name: str) -> int:
+    """Label of a vertebra by its name."""
     if name.upper() not in _LABELS:
         raise ValueError(f"{name!r} is no vertebra (C1 to C7, T1 to T13, L1 to L6)")
     return _LABELS[name.upper()]

@@ -1,4 +1,4 @@
-"""Files at the root of the output folder that describe it as a BIDS derivative."""
+"""Files at the root of the output folder that make it a BIDS derivative dataset."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ CONTAINER_VARIABLES: Final = (
     ("APPTAINER_CONTAINER", "singularity", "URI"),
     ("SPINEPS_WF_SINGULARITY_URL", "singularity", "URI"),
 )
-"""Environment variables of images and their programs, with type and field of the container.
+"""Environment variables that tell of a container, with its type and the field they fill.
 
-A later one goes before an earlier one: apptainer reads what the image of docker has set.
+Later ones take precedence: a docker image that apptainer runs still sets the variable of docker.
 """
 SPINEPS: Final = "spineps"
 SOURCES: Final[Mapping[str, str]] = {
@@ -46,10 +46,24 @@ SOURCES: Final[Mapping[str, str]] = {
 }
 """What the results of each system acknowledge."""
 IGNORED: Final = (
-    *("logs", "work", "snaps_seg", "figures", "assets", "ratings", "*.html", "group_*"),
-    *("**/output_raw_*", "**/debug_*", "*_mod-*"),
-    *("*_poi.json", "*_labels.*", "*_metrics.*", "*_checks.*"),
-    *("*_uncertainty.*", "*_logits.*", "*_rating.json"),
+    "logs",
+    "work",
+    "snaps_seg",
+    "figures",
+    "assets",
+    "ratings",
+    "*.html",
+    "group_*",
+    "**/output_raw_*",
+    "**/debug_*",
+    "*_mod-*",
+    "*_poi.json",
+    "*_labels.*",
+    "*_metrics.*",
+    "*_checks.*",
+    "*_uncertainty.*",
+    "*_logits.*",
+    "*_rating.json",
 )
 """Results of SPINEPS, names of its own among them, that BIDS has no name for."""
 EVERYTHING: Final = ("*",)
@@ -66,7 +80,7 @@ def describe_dataset(
 ) -> None:
     """Write `dataset_description.json`, the label tables and `.bidsignore`, each whole.
 
-    Several runs may do so at once; what another program wrote into the description is kept.
+    Several runs may do so at the same time; entries of other programs are kept.
 
     Parameters
     ----------
@@ -105,7 +119,7 @@ def dataset_description(
     *,
     system: str = SPINEPS,
 ) -> dict[str, Any]:
-    """Description of a folder of results of this version, made from the dataset `bids_root`."""
+    """Description of results that this version made from the dataset `bids_root`."""
     linked = {RAW_LINK: bids_root, **dict(links)}
     environment = os.environ if environment is None else environment
     generator: dict[str, Any] = {"Name": PIPELINE, "Version": __version__}
@@ -134,7 +148,7 @@ def dataset_description(
 
 
 def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Join two descriptions: generators of other programs, links and foreign entries stay.
+    """Merge two descriptions: generators and entries of other programs stay, and all links.
 
     >>> old = {"Name": "mine", "GeneratedBy": [{"Name": "other"}]}
     >>> merge_description(old, {"Name": "x", "GeneratedBy": [{"Name": "spineps_nipype"}]})
@@ -149,6 +163,7 @@ def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[st
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
+    """The value, or an empty mapping in place of anything else."""
     return value if isinstance(value, dict) else {}
 
 
@@ -170,7 +185,7 @@ def _table(rows: Sequence[tuple[int, str]]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a text file whole, unless it says this already."""
+    """Write a text file atomically, unless its content is the same already."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     with whole_file(path) as temporary:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..bids.names import EXTENSIONS
-from ..settings import EngineSettings, Numerics
+from ..settings import EngineSettings
+from ..spineps.settings import Numerics
 from .config import InstanceConfig, LabelingConfig, PostConfig, SemanticConfig
 from .enums import ErrCode
 from .models import (

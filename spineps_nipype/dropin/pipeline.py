@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.images import background_value, load_mask
-from ..settings import PipelineSettings
 from ..spineps.discs import finalize_masks
 from ..spineps.instance import segment_instances
 from ..spineps.labeling import label_vertebrae
 from ..spineps.postprocess import reconcile
 from ..spineps.preprocess import preprocess_input
 from ..spineps.semantic import SemanticResult, segment_semantic
+from ..spineps.settings import PipelineSettings
 from ..spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 from .models import SegmentationModel
 

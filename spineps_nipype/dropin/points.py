@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..settings import Numerics
 from ..spineps.centroids import compute_centroids
 from ..spineps.poi_header import NO_MODEL_ENTRY, SOURCE
+from ..spineps.settings import Numerics
 from .models import SegmentationModel
 
 if TYPE_CHECKING:

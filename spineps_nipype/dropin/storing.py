@@ -20,11 +20,11 @@ from ..results.recipe import Phase
 from ..results.record import Provenance
 from ..results.scan_output import ScanOutput
 from ..results.sidecar import describe, generated_by, with_sidecars
-from ..settings import SaveSettings
 from ..spineps.centroids import save_poi
 from ..spineps.descriptions import CONFIDENCES, ENTRIES
 from ..spineps.probabilities import save_softmax
 from ..spineps.recipe import asked_for, stored_results
+from ..spineps.settings import SaveSettings
 
 if TYPE_CHECKING:
     from TPTBox import NII, POI

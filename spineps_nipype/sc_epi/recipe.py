@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from ..results.recipe import SCAN, Phase, Recipe
+from ..settings import deciding_values
 from .settings import EpiSegSettings
 
 OVERRIDES: Final = {"override_sc_epi": "make the masks of EPISeg again"}
@@ -61,4 +61,4 @@ def recorded_settings(settings: EpiSegSettings, qc_seg: str, report: bool) -> di
     report
         Whether there is a page for quality control.
     """
-    return {**asdict(settings), "qc_seg": qc_seg, "report": report}
+    return {**deciding_values(settings), "qc_seg": qc_seg, "report": report}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, Final
 
 from ..results.recipe import SCAN, Phase, Recipe
+from ..settings import deciding_values
 from .settings import SpineSegmentationSettings
 
 OVERRIDES: Final = {"override_spine_segmentation": "make the results of spine-segmentation again"}
@@ -17,7 +17,6 @@ SETTINGS: Final = (
     "output_same_shape_as_input",
     "numerics",
 )
-SPEED_ONLY: Final = "slice_batch"
 """Option that changes how fast a result is made, not which."""
 TABLES: Final = ("names", "vertebrae")
 """Tables of ids and names, and of the certainty of each vertebra."""
@@ -63,6 +62,4 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
 
 def recorded_settings(settings: SpineSegmentationSettings) -> dict[str, Any]:
     """Settings as records keep them: all that change a result."""
-    recorded = asdict(settings)
-    recorded["slices"] = {k: v for k, v in recorded["slices"].items() if k != SPEED_ONLY}
-    return recorded
+    return deciding_values(settings)

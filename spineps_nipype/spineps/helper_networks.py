@@ -12,8 +12,8 @@ from ..models.finding import find_package
 from ..models.package import ModelPackage
 from ..models.systems import SPINEPS
 from ..models.systems import VIBESEG as VIBESEG_SYSTEM
-from ..settings import PipelineSettings
 from .recipe import SCOUT, VIBESEG
+from .settings import PipelineSettings
 from .spine_crop import crop_wanted, size_in_box
 
 SCOUT_ID: Final = "compact_semantic"

@@ -10,7 +10,8 @@ from typing import Any, Final
 from ..models.engine_choice import choose_engine
 from ..results.recipe import SCAN, Phase, Recipe
 from ..results.record import Models, Provenance
-from ..settings import SPEED_ONLY, OverrideSettings, PipelineSettings, SaveSettings
+from ..settings import deciding_values
+from .settings import OverrideSettings, PipelineSettings, SaveSettings
 
 VIBESEG: Final = "vibeseg"
 """Network that crops large images to the spine."""
@@ -143,14 +144,7 @@ def provenance(
 
 def recorded_settings(settings: PipelineSettings) -> dict[str, Any]:
     """Settings as records keep them: groups, without options that change the speed only."""
-    return {
-        name: (
-            {k: v for k, v in value.items() if k not in SPEED_ONLY}
-            if isinstance(value, Mapping)
-            else value
-        )
-        for name, value in asdict(settings).items()
-    }
+    return deciding_values(settings)
 
 
 def result_files(paths: Mapping[str, Path], scan: str | Path) -> dict[str, Path]:

@@ -19,8 +19,8 @@ from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
 from ..models.systems import VIBESEG
-from ..settings import CropSettings, Numerics, parse_box
 from .preprocess import pad
+from .settings import CropSettings, Numerics, parse_box
 from .upstream import upstream
 
 SPINE_LABELS: Final = (68, 69, 70, 23)

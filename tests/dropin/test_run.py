@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ from spineps_nipype.dropin import (
     output_paths_from_input,
     process_dataset,
     process_img_nii,
+    run,
     segment_image,
 )
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.dropin import dataset as dataset_module
+from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.workflows.cli import main
 
 from ..tiny_packages import N_VERTEBRAE, write_scan
@@ -43,6 +47,81 @@ def files_of(folder: Path) -> set[str]:
 
 def array(path: Path) -> np.ndarray:
     return np.asarray(nib.load(path).dataobj)
+
+
+class Asked(Exception):
+    """Settings that a call comes to."""
+
+
+def asked_settings(monkeypatch: pytest.MonkeyPatch, call: Any, **options: Any) -> dict[str, Any]:
+    """Settings that a call plans with; nothing is computed."""
+
+    def provenance(settings: PipelineSettings, *_: Any, **__: Any) -> None:
+        raise Asked(settings)
+
+    monkeypatch.setattr(run, "provenance", provenance)
+    with pytest.raises(Asked) as stopped:
+        call(**options)
+    settings: PipelineSettings = stopped.value.args[0]
+    return settings.flat()
+
+
+def changed(name: str, default: Any) -> dict[str, Any]:
+    """An argument with another value than its default, and the options that it sets."""
+    words: dict[str, tuple[Any, str, Any]] = {
+        "crop": ((slice(1, 5), slice(None), slice(2, None)), "crop_box", "1:5,:,2:"),
+        "auto_crop_to_spine": (True, "auto_crop_to_spine", "yes"),
+        "proc_sem_step_size": (0.25, "proc_sem_step_size", 0.25),
+        "numerics": ("seed", "numerics", "seed"),
+        "pad_size": (9, "proc_pad_size", 9),
+    }
+    if name in words:
+        value, key, option = words[name]
+    else:
+        key, value = name, not default if isinstance(default, bool) else default + 1
+        option = value
+    return {"value": value, "options": {key: option}}
+
+
+def arguments(function: Any) -> list[tuple[str, Any]]:
+    """Arguments of a function that are options of the pipeline, with their defaults."""
+    known = {*PipelineSettings().flat(), "crop", "pad_size"}
+    found = inspect.signature(function).parameters.items()
+    return [(name, parameter.default) for name, parameter in found if name in known]
+
+
+@pytest.mark.parametrize(("name", "default"), arguments(process_img_nii))
+def test_every_argument_is_an_option(
+    dataset: Path, models: Models, monkeypatch: pytest.MonkeyPatch, name: str, default: Any
+) -> None:
+    call = partial(process_img_nii, scan_of(dataset), *models)
+    usual = asked_settings(monkeypatch, call)
+    wanted = changed(name, default)
+    found = asked_settings(monkeypatch, call, **{name: wanted["value"]})
+    assert found == {**usual, **wanted["options"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [a for a in arguments(process_dataset) if a[0] != "tta"]
+)
+def test_every_argument_for_a_dataset_is_one_for_a_scan(
+    dataset: Path, models: Models, monkeypatch: pytest.MonkeyPatch, name: str, default: Any
+) -> None:
+    """But `tta`, which is written into the model."""
+    semantic, instance, labeling = models
+    given: list[dict[str, Any]] = []
+
+    def segment(*_: Any, **options: Any) -> tuple[ErrCode]:
+        given.append(options)
+        return (ErrCode.OK,)
+
+    monkeypatch.setattr(dataset_module, "process_img_nii", segment)
+    value = changed(name, default)["value"]
+    for options in ({}, {name: value}):
+        process_dataset(dataset, instance, semantic, labeling, save_log_data=False, **options)
+    key = {"pad_size": "proc_pad_size"}.get(name, name)
+    assert given[1] == {**given[0], key: value}
+    assert given[0][key] == default
 
 
 def test_a_scan_as_the_documentation_shows_it(dataset: Path, models: Models) -> None:

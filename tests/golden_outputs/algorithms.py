@@ -19,12 +19,12 @@ from spineps_nipype.core.images import background_value, load_image
 from spineps_nipype.results.comparison_recipe import RECIPE as COMPARISON
 from spineps_nipype.results.recipe import Phase, Recipe
 from spineps_nipype.sc_epi import recipe as sc_epi
-from spineps_nipype.settings import PreprocessSettings
 from spineps_nipype.spine_segmentation import recipe as spine_segmentation
 from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.recipe import RECIPE as SPINEPS
 from spineps_nipype.spineps.recipe import result_files
+from spineps_nipype.spineps.settings import PreprocessSettings
 from spineps_nipype.totalspineseg import recipe as totalspineseg
 from spineps_nipype.totalspineseg.folders import result_paths
 from spineps_nipype.totalspineseg.settings import TotalSpineSegSettings

@@ -11,7 +11,7 @@ import numpy as np
 from ..sc_epi.tiny_epi import write_archive
 from .lab import Lab
 from .record import Case
-from .words import OTHER_NUMERICS, OVERRIDES
+from .words import NUMERICS, OVERRIDES
 
 SCAN: Final = "sub-a/func/sub-a_task-rest_bold.nii.gz"
 HOME: Final = "sc-epi"
@@ -57,11 +57,11 @@ CASES: Final = (
         "fresh",
     ),
     Case("probabilities", (*MEAN, "--thr", "0"), "fresh"),
-    Case("original-rules-of-series", (*MEAN, OTHER_NUMERICS, "original"), "fresh"),
+    Case("original-rules-of-series", (*MEAN, NUMERICS["sc-epi"], "original"), "fresh"),
     Case("volume", prepare=_write_volume, dataset="volume"),
     Case(
         "volume-original-rules",
-        (OTHER_NUMERICS, "original"),
+        (NUMERICS["sc-epi"], "original"),
         prepare=_write_volume,
         dataset="volume",
     ),

@@ -10,7 +10,7 @@ from ..totalspineseg.tiny_weights import write_release
 from .lab import Lab
 from .record import Case
 from .tss_cases import SCAN, write_blocks
-from .words import OTHER_NUMERICS, OVERRIDES
+from .words import NUMERICS, OVERRIDES
 
 HOME: Final = "spine-segmentation"
 STEM: Final = f"{HOME}/sub-a/anat/sub-a_mod-T2w_seg"
@@ -58,7 +58,7 @@ SLICES: Final = (
     Case("two-classes", ("--only-2class",), "fresh"),
     Case("one-shift", ("--naming", "shift"), "fresh"),
     Case("resampled", ("--resample",), "fresh"),
-    Case("original-rules", (OTHER_NUMERICS, "original"), "fresh"),
+    Case("original-rules", (NUMERICS["spine-segmentation"], "original"), "fresh"),
     Case("group", start="fresh", run=Lab.group),
 )
 COMPARISON: Final = (

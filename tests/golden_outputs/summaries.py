@@ -31,8 +31,8 @@ Summary = dict[str, str]
 """Lines of a file by their keys."""
 
 PIXELS: Final = (".nii.gz", ".npz", ".png", ".jpg")
-BLOCKS: Final = 3
-"""Blocks along each axis of an image."""
+BLOCKS: Final = {1: 3, 2: 3, 3: 3, 4: 2}
+"""Blocks along each of the first three axes of an image, by its number of axes."""
 PICTURE_BLOCKS: Final = 4
 GREY_LEVELS: Final = 255
 LONG_TEXT: Final = 15
@@ -92,7 +92,7 @@ def _labels(data: NDArray[Any]) -> Summary:
 
 def _coarse(data: NDArray[Any]) -> Summary:
     values = data.astype(np.float64)
-    blocks = _block_means(values, (BLOCKS,) * min(3, values.ndim))
+    blocks = _block_means(values, (BLOCKS[values.ndim],) * min(3, values.ndim))
     spread = (values.min(), values.mean(), values.max(), values.std())
     return {"least mean most std": _numbers(spread), "blocks": _numbers(blocks)}
 

@@ -13,7 +13,7 @@ from ..totalspineseg.block_spine import DISCS, raw_spine
 from ..totalspineseg.tiny_weights import scan_of, write_release
 from .lab import Lab
 from .record import Case
-from .words import OTHER_NUMERICS, OVERRIDES
+from .words import NUMERICS, OVERRIDES
 
 AFFINE: Final = np.array([[1, 0, 0, -10], [0, 1, 0, 20], [0, 0, 1, -300], [0, 0, 0, 1.0]])
 LUMBAR: Final = DISCS[-5:]
@@ -62,7 +62,7 @@ CASES: Final = (
     *(Case(f"lost-{f}", start="fresh", lose=(f"{HOME}/{f}/*",)) for f in FOLDERS),
     Case("lost-sidecar-of-step2", start="fresh", lose=(f"{HOME}/step2_output/*.json",)),
     Case("lost-step1-with-work", start="fresh", with_work=True, lose=(f"{HOME}/step1_raw/*",)),
-    Case("original-rules", (OTHER_NUMERICS, "original"), "fresh"),
+    Case("original-rules", (NUMERICS["totalspineseg"], "original"), "fresh"),
     Case("keep-only-outputs", ("--keep-only", "step1_output", "step2_output")),
     Case("step1-only", ("--step1",)),
     Case("fine-grid", ("--iso",)),

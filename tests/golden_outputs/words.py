@@ -11,7 +11,12 @@ from typing import Final
 
 OUR_RULES: Final = "corrected"
 """Value of the numerics options for corrected rules; the default."""
-OTHER_NUMERICS: Final = "--sister-numerics"
+NUMERICS: Final = {
+    "totalspineseg": "--totalspineseg-numerics",
+    "sc-epi": "--sc-epi-numerics",
+    "spine-segmentation": "--spine-segmentation-numerics",
+}
+"""Option of each system that asks for the rules of the original."""
 OVERRIDES: Final = {
     "totalspineseg": "--override-totalspineseg",
     "sc-epi": "--override-sc-epi",

@@ -9,12 +9,21 @@ import pytest
 from nipype.interfaces.base import BaseInterface, SimpleInterface, Undefined, traits
 from nipype.interfaces.base import File as FileTrait
 
-from spineps_nipype import interfaces, settings
+from spineps_nipype import interfaces
+from spineps_nipype.settings import options_of
+from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
+from spineps_nipype.spineps import settings
 
 INTERFACES = [getattr(interfaces, name) for name in interfaces.__all__]
 # Set by every process anew; none of them changes the bytes of a result.
-UNHASHED = {"device", "num_threads", "use_gpu", "model_dir", "scout_dir", *settings.SPEED_ONLY}
+UNHASHED = {"device", "num_threads", "use_gpu", "model_dir", "scout_dir"}
 UNHASHED |= {"kept_file", "kept_image", "kept_channel"}
+UNHASHED |= {
+    option.field.name
+    for group in (settings.PipelineSettings, SpineSegmentationSettings)
+    for option in options_of(group).values()
+    if option.field.metadata["speed_only"]
+}
 # These may name a file that is absent: the interface itself reports that, with a remedy.
 MAY_BE_ABSENT = {("Conform", "in_file")}
 OPTIONAL = {

@@ -10,7 +10,7 @@ import pytest
 
 from spineps_nipype.results.plan import ScanPlan
 from spineps_nipype.results.sidecar import sidecar_of
-from spineps_nipype.settings import (
+from spineps_nipype.spineps.settings import (
     CentroidSettings,
     InstanceSettings,
     LabelingSettings,

@@ -11,9 +11,9 @@ import pytest
 from spineps_nipype import interfaces
 from spineps_nipype.results.plan import ScanPlan
 from spineps_nipype.results.scan_output import ScanOutput
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.descriptions import CONFIDENCES, ENTRIES
 from spineps_nipype.spineps.recipe import asked_for, provenance, result_files, stored_results
+from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.workflows.spineps import init_spineps_wf
 from spineps_nipype.workflows.store import init_scan_wf
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from spineps_nipype.bids import names
 from spineps_nipype.results.plan import Reuse, ScanPlan, plan_scan
 from spineps_nipype.results.record import Models
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.recipe import asked_for, provenance, result_files
+from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 
 from ..results.stored_results import store
 

@@ -15,8 +15,8 @@ from spineps_nipype.bids.names import output_paths
 from spineps_nipype.core.tables import write_rows
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
 from spineps_nipype.results.sidecar import sidecar_of
-from spineps_nipype.settings import PipelineSettings
 from spineps_nipype.spineps.recipe import provenance
+from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.workflows.options.run_options import OutputLayout
 
 LEVELS = ("L1", "L2", "L3")

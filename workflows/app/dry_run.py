@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from ..options.run_options import WORKFLOW_NAME, RunOptions
+from ..options.run_options import WORKFLOW_NAME
 from ..systems.scan_jobs import PlannedScan, RefusedScan, jobs_of
 from .outcomes import exit_status, outcomes
 
 
-def dry_run(options: RunOptions, scans: Sequence[PlannedScan]) -> int:
+def dry_run(work_folder: Path, scans: Sequence[PlannedScan]) -> int:
     """Say what would happen, and change nothing."""
     for one in scans:
-        print(_plan_text(one, options))
+        print(_plan_text(one, work_folder))
     jobs = jobs_of(scans)
     todo = sum(job.runs for job in jobs)
     done, faulty = len(jobs) - todo, len(scans) - len(jobs)
@@ -23,7 +24,7 @@ def dry_run(options: RunOptions, scans: Sequence[PlannedScan]) -> int:
     return exit_status(outcomes(scans)) if faulty else 0
 
 
-def _plan_text(one: PlannedScan, options: RunOptions) -> str:
+def _plan_text(one: PlannedScan, work_folder: Path) -> str:
     lines = [f"{one.label}  [{one.scan.path}]"]
     if one.header is not None:
         shape = " x ".join(map(str, one.header.shape))
@@ -39,6 +40,6 @@ def _plan_text(one: PlannedScan, options: RunOptions) -> str:
         lines.append(f"  cannot run ({one.fault.code.name}): {one.fault}")
         return "\n".join(lines)
     lines += [f"  {step.phase:<10}{step.action:<8}{step.why}" for step in one.plan]
-    if one.runs and (options.work_folder / WORKFLOW_NAME / one.name).is_dir():
+    if one.runs and (work_folder / WORKFLOW_NAME / one.name).is_dir():
         lines.append("  The work folder remembers nodes of this scan; those that fit are not run.")
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from ..systems.scan_jobs import PlannedScan, RefusedScan
 
 ALL_DONE, NOTHING_RAN, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses."""
-COLUMNS: Final = (*("scan", "code", "seconds", "peak_memory_gb", "reason", "node", "crash_file"),)
+COLUMNS: Final = ("scan", "code", "seconds", "peak_memory_gb", "reason", "node", "crash_file")
 """Columns of every table; models, the file and the results of the system follow."""
 NOT_APPLICABLE: Final = "n/a"
 INTERRUPTED: Final = "The run was stopped before this scan was finished; run it again to go on."

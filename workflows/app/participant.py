@@ -18,7 +18,7 @@ from ..engine.run_guards import clean_work, library_environment, make_folder, on
 from ..engine.run_log import run_log
 from ..engine.run_resources import Machine, choose_machine
 from ..engine.usage_monitor import resource_monitor
-from ..options.run_options import WORKFLOW_NAME, RunOptions
+from ..options.run_options import WORKFLOW_NAME, Folders, RunBehaviour, RunOptions
 from ..systems.base import System
 from ..systems.scan_jobs import PlannedScan, ScanJob, check_folders, jobs_of
 from ..systems.spineps import SpinepsSystem
@@ -70,24 +70,26 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     make
         Makes the system; what it raises ends the run with its message.
     """
+    folders, selection, task = options.folders, options.selection, options.task
     try:
-        check_folders(options)
-        plugin = choose_plugin(options)
+        check_folders(folders, selection.bids_database_dir)
+        plugin = choose_plugin(options.scheduling)
         system = make()
         query = system.find()
     except SpinepsError as fault:
         print(fault_line(fault))
         return RunEnd(NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE)
     say_what_is_left_out(query)
-    say_what_is_not_bids(options, query)
+    say_what_is_not_bids(folders.bids_dir, selection, query)
     try:
         if not query.scans:
-            raise no_scans(options, query)
-        if options.dry_run or options.boilerplate_only:
-            scans = system.jobs(query.scans, choose_machine(options, plugin, len(query.scans)))
-            if options.dry_run:
-                return RunEnd(dry_run(options, scans))
-            print(f"Text for a methods section: {system.write_methods(_logs(options), scans)}")
+            raise no_scans(folders.bids_dir, selection, query)
+        if task.dry_run or task.boilerplate_only:
+            machine = choose_machine(options.machine, plugin, len(query.scans))
+            scans = system.jobs(query.scans, machine)
+            if task.dry_run:
+                return RunEnd(dry_run(folders.work_folder, scans))
+            print(f"Text for a methods section: {system.write_methods(folders.logs, scans)}")
             return RunEnd(ALL_DONE)
         return _run(options, query, system, plugin)
     except SpinepsError as fault:
@@ -95,30 +97,28 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
         return RunEnd(NOTHING_RAN)
 
 
-def _logs(options: RunOptions) -> Path:
-    return options.output_dir / "logs"
-
-
 def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice) -> RunEnd:
-    machine = choose_machine(options, plugin, len(query.scans))
-    logs = _logs(options) / f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
+    folders, behaviour = options.folders, options.behaviour
+    machine = choose_machine(options.machine, plugin, len(query.scans))
+    logs = folders.logs / f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     make_folder(logs)
-    make_folder(options.work_folder)
+    make_folder(folders.work_folder)
     with (
-        only_run(options.work_folder),
-        run_log(logs / "run.log", options.verbose),
+        only_run(folders.work_folder),
+        run_log(logs / "run.log", behaviour.verbose),
         terminable(),
         library_environment(machine.threads),
-        resource_monitor(logs) if options.resource_monitor else nullcontext(),
+        resource_monitor(logs) if behaviour.resource_monitor else nullcontext(),
     ):
-        if options.clean_workdir:
-            clean_work(options.work_folder)
+        if behaviour.clean_workdir:
+            clean_work(folders.work_folder)
         scans = system.jobs(query.scans, machine)
         system.describe()
         write_records(logs, options, scans, machine)
         system.write_methods(logs, scans)
         log_models(scans, system.log_models_in)
-        results = _execute(scans, options, system, plugin, logs, machine)
+        work = folders.work_folder
+        results = _execute(scans, behaviour, system, plugin, logs, work, machine)
     table: Path | None = logs / "scans.tsv"
     try:
         write_table(results, logs / "scans.tsv")
@@ -129,17 +129,17 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     if interrupted:  # whoever stops a run does not wait long for its last words
         print("The pages of the subjects are left out; --reports-only writes them.")
     elif system.writes_pages:
-        _write_pages(options, [one.scan.path for one in scans])
+        _write_pages(folders, [one.scan.path for one in scans])
     print(last_words(results, table))
     return RunEnd(exit_status(results), interrupted)
 
 
-def _write_pages(options: RunOptions, scans: Sequence[Path]) -> None:
+def _write_pages(folders: Folders, scans: Sequence[Path]) -> None:
     """Pages of the subjects of a run; they are not worth its results."""
     from ..stored.subject_pages import write_pages
 
     try:
-        for page in write_pages(options.output_dir, options.bids_dir, scans):
+        for page in write_pages(folders.output_dir, folders.bids_dir, scans):
             print(f"Page: {page}")
     except Exception as fault:
         logger.exception("the pages could not be written")
@@ -148,10 +148,11 @@ def _write_pages(options: RunOptions, scans: Sequence[Path]) -> None:
 
 def _execute(
     scans: Sequence[PlannedScan],
-    options: RunOptions,
+    behaviour: RunBehaviour,
     system: System,
     choice: PluginChoice,
     logs: Path,
+    work: Path,
     machine: Machine,
 ) -> list[Outcome]:
     """Run the scans that are left; what happens to each of them is its outcome."""
@@ -165,19 +166,19 @@ def _execute(
     from ..engine.plugins import EXECUTION, make_plugin
     from ..engine.progress import Progress
 
-    workflow = pe.Workflow(name=WORKFLOW_NAME, base_dir=str(options.work_folder))
+    workflow = pe.Workflow(name=WORKFLOW_NAME, base_dir=str(work))
     for job in todo:
         scan_wf = system.workflow(job, device=machine.device, omp_nthreads=machine.threads)
         workflow.add_nodes([scan_wf])
     workflow.config["execution"] = {
         **EXECUTION,
         "crashdump_dir": str(logs),
-        "stop_on_first_crash": str(options.stop_on_first_crash).lower(),
+        "stop_on_first_crash": str(behaviour.stop_on_first_crash).lower(),
     }
-    if options.write_graph:
+    if behaviour.write_graph:
         write_graph(workflow, logs)
     progress = Progress(
-        _nodes_of(workflow, todo), logs / "progress.jsonl", tracebacks=options.debug
+        _nodes_of(workflow, todo), logs / "progress.jsonl", tracebacks=behaviour.debug
     )
     if choice.name in OURS:
         plugin = make_plugin(
@@ -188,7 +189,7 @@ def _execute(
             observe=progress,
             tick=progress.tick,
             worker_log=logs / "workers.log",
-            log_level=logging.WARNING if options.verbose < 2 else logging.DEBUG,
+            log_level=logging.WARNING if behaviour.verbose < 2 else logging.DEBUG,
             plugin_args=choice.other_args,
         )
     else:

@@ -6,13 +6,13 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
 from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import whole_file
+from spineps_nipype.settings import flat_values
 
 from ..engine.run_guards import make_folder
 from ..engine.run_resources import Machine
@@ -34,7 +34,7 @@ def write_records(
         "version": __version__,
         "packages": package_versions(),
         "command": sys.argv,
-        "options": asdict(options),
+        "options": flat_values(options),
         "device": machine.device,
         "nprocs": machine.nprocs,
         "omp_nthreads": machine.threads,

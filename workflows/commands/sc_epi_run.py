@@ -33,7 +33,7 @@ from spineps_nipype.sc_epi.qc_report import add_entry
 from spineps_nipype.sc_epi.qc_views import view_of
 from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
 from spineps_nipype.sc_epi.segment import segment_epi
-from spineps_nipype.sc_epi.settings import CleanUpSettings, EpiSegSettings, QcSettings
+from spineps_nipype.sc_epi.settings import EpiSegSettings
 from spineps_nipype.sc_epi.volumes import first_volume, load_epi, save_series
 
 from ..engine.available_resources import available_cpus, choose_device
@@ -44,13 +44,15 @@ CODE_URL: Final = "https://github.com/sct-pipeline/fmri-segmentation"
 FAILED: Final = 1
 
 
-def segment_images(arguments: argparse.Namespace, command: str) -> int:
+def segment_images(arguments: argparse.Namespace, settings: EpiSegSettings, command: str) -> int:
     """Segment the images one after the other; one that fails does not stop the others.
 
     Parameters
     ----------
     arguments
         Parsed command line.
+    settings
+        What it says about masks and pictures.
     command
         The command with base names only, for side files and pages.
 
@@ -61,7 +63,6 @@ def segment_images(arguments: argparse.Namespace, command: str) -> int:
     """
     import torch
 
-    settings = _settings(arguments)
     package = epi_package(find_package(SC_EPI, "cord", arguments.model))
     if settings.tta:
         package = with_mirroring(package)
@@ -98,22 +99,6 @@ def segment_images(arguments: argparse.Namespace, command: str) -> int:
     if failed and len(arguments.images) > 1:
         print(f"{failed} of {len(arguments.images)} images failed.", file=sys.stderr)
     return FAILED if failed else 0
-
-
-def _settings(arguments: argparse.Namespace) -> EpiSegSettings:
-    return EpiSegSettings(
-        clean_up=CleanUpSettings(
-            thr=arguments.thr,
-            largest=bool(arguments.largest),
-            fill_holes=bool(arguments.fill_holes),
-            fill_holes_slices=bool(arguments.fill_holes_slices),
-            remove_small=" ".join(arguments.remove_small),
-        ),
-        qc=QcSettings(qc_plane=arguments.qc_plane),
-        on_4d=arguments.on_4d,
-        tta=arguments.test_time_aug,
-        numerics=arguments.numerics,
-    )
 
 
 class _Recorder:

@@ -14,7 +14,7 @@ from typing import Final
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.package import ModelPackage
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 
 BASE_GB: Final = 0.6
 """Interpreter with nipype, TPTBox and scipy [GB]."""

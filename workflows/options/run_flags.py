@@ -7,7 +7,7 @@ from typing import Any
 
 from .overrides import add_overrides
 from .run_options import AUTO, NO_MODEL
-from .value_types import Gather, count, device, gigabytes, memory, named_folder
+from .value_types import Gather, Replaceable, count, device, gigabytes, memory, named_folder
 
 
 def add_selection(group: Any) -> None:
@@ -16,12 +16,15 @@ def add_selection(group: Any) -> None:
         ("--participant-label", "only these subjects"),
         ("--exclude-participant-label", "not these subjects"),
     ):
-        group.add_argument(flag, action=Gather, nargs="+", default=[], metavar="LABEL", help=words)
+        group.add_argument(
+            flag, action=Gather, nargs="+", default=Replaceable(), metavar="LABEL", help=words
+        )
     group.add_argument(
-        *("--session-label", "--session-id"),
+        "--session-label",
+        "--session-id",
         action=Gather,
         nargs="+",
-        default=[],
+        default=Replaceable(),
         metavar="LABEL",
         help="only these sessions",
     )
@@ -29,7 +32,7 @@ def add_selection(group: Any) -> None:
         "--modalities",
         action=Gather,
         nargs="+",
-        default=["T2w"],
+        default=Replaceable(["T2w"]),
         metavar="NAME",
         help="kinds of scans: T2w, T1w, vibe, ct (default: T2w)",
     )
@@ -212,11 +215,12 @@ def add_reports(group: Any) -> None:
 def add_reuse(group: Any) -> None:
     """Stored results."""
     group.add_argument(
-        *("-d", "--derivatives"),
+        "-d",
+        "--derivatives",
         action=Gather,
         nargs="+",
         type=named_folder,
-        default=[],
+        default=Replaceable(),
         metavar="NAME=PATH",
         help="folders with corrected masks: one found there for a scan, named as the result of a "
         "system, stands for what the system would make",

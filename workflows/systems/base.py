@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from spineps_nipype.bids.query import Query, Scan
 
@@ -15,9 +15,9 @@ from .scan_jobs import PlannedScan, ScanJob
 class System(Protocol):
     """A segmentation system as the participant level runs it."""
 
-    name: str
+    name: ClassVar[str]
     """Word of ``--pipeline``."""
-    writes_pages: bool
+    writes_pages: ClassVar[bool]
     """Whether the subjects of a run get a page each."""
 
     @property

@@ -59,7 +59,8 @@ class SegmentationSystem(ABC):
     """Files in the output folder for each voxel of a scan [bytes]."""
 
     def __init__(self, options: RunOptions) -> None:
-        self.options = options
+        self.folders, self.selection = options.folders, options.selection
+        self.policy, self.models_dir = options.results, options.models.models_dir
 
     @property
     def log_models_in(self) -> Path | None:
@@ -113,15 +114,15 @@ class SegmentationSystem(ABC):
 
     def averages_4d(self) -> bool:
         """Whether 4-D images are welcome."""
-        return self.options.average_4d
+        return self.selection.average_4d
 
     def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:
         """What a reader corrected: masks that lie where the system would put its own."""
-        root = self.options.output_dir
+        root = self.folders.output_dir
         kinds = [kind for kind in self.recipe.corrections if kind in files]
         return find_corrections(
             scan.path,
-            self.options.derivatives,
+            self.policy.derivatives,
             segments={},
             files={kind: files[kind].relative_to(root) for kind in kinds},
             system=self.name,
@@ -165,7 +166,7 @@ class SegmentationSystem(ABC):
             NamedScan(
                 scan,
                 split_extension(scan.path.name)[0],
-                workflow_name(scan.path, self.options.bids_dir, names),
+                workflow_name(scan.path, self.folders.bids_dir, names),
                 {SCAN: scan.path, **targets[scan.path].files},
                 self.results,
                 self.kinds,
@@ -177,9 +178,9 @@ class SegmentationSystem(ABC):
     def describe(self) -> None:
         """Description of the derivative, label tables."""
         describe_dataset(
-            self.options.output_dir,
-            self.options.bids_dir,
-            self.options.derivatives,
+            self.folders.output_dir,
+            self.folders.bids_dir,
+            self.policy.derivatives,
             system=self.name,
             tables=self.tables(),
         )
@@ -202,18 +203,17 @@ class SegmentationSystem(ABC):
 
     def query(self, modalities: Iterable[str], plane: str | Collection[str] | None) -> Query:
         """Scans of some modalities and planes that the options want."""
-        options = self.options
-        filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+        asked, file = self.selection, self.selection.bids_filter_file
         return find_scans(
-            options.bids_dir,
+            self.folders.bids_dir,
             modalities=tuple(modalities),
             plane=plane,
-            participant_label=options.participant_label,
-            exclude_participant_label=options.exclude_participant_label,
-            session_label=options.session_label,
-            filters=filters,
-            ignore_bids_filter=options.ignore_bids_filter,
-            database=options.bids_database_dir,
+            participant_label=asked.participant_label,
+            exclude_participant_label=asked.exclude_participant_label,
+            session_label=asked.session_label,
+            filters=read_filter_file(file) if file else None,
+            ignore_bids_filter=asked.ignore_bids_filter,
+            database=asked.bids_database_dir,
         )
 
     def _look(self, named: NamedScan, target: Target, machine: Machine) -> PlannedScan:
@@ -246,7 +246,6 @@ class SegmentationSystem(ABC):
         models: ChosenModels,
         machine: Machine,
     ) -> ScanJob:
-        options = self.options
         corrections = self.corrections(named.scan, target.files)
         provenance = Provenance(
             self.recipe, target.settings, models.packages, corrections.digests()
@@ -254,9 +253,9 @@ class SegmentationSystem(ABC):
         plan = plan_scan(
             provenance,
             named.files,
-            overrides=options.override,
+            overrides=self.policy.override,
             asked=self.asked(),
-            reuse=options.reuse,
+            reuse=self.policy.reuse,
         )
         output = ScanOutput(
             provenance,
@@ -266,7 +265,7 @@ class SegmentationSystem(ABC):
             metadata=self._metadata(named.scan.path, target, models, corrections, machine),
             entries=self.entries(),
             confidences=self.confidences(),
-            root=options.output_dir,
+            root=self.folders.output_dir,
         )
         memory_gb: Mapping[str, float] = {}
         if not plan.all_done:
@@ -295,7 +294,7 @@ class SegmentationSystem(ABC):
         """Entries of all sidecars of a scan."""
         made = {
             **generated_by(self.generated_as),
-            **scan_metadata(path, self.options.bids_dir, notes=models.notes),
+            **scan_metadata(path, self.folders.bids_dir, notes=models.notes),
         }
         made["Sources"] = [*made["Sources"], *corrections.sources]
         engine = self.computed_by(target)
@@ -303,5 +302,5 @@ class SegmentationSystem(ABC):
 
     def _check_space(self, path: Path, header: ScanHeader, models: ChosenModels) -> None:
         work_gb, output_gb = self.space(header, models)
-        check_free(path, self.options.work_folder, work_gb)
-        check_free(path, self.options.output_dir, output_gb)
+        check_free(path, self.folders.work_folder, work_gb)
+        check_free(path, self.folders.output_dir, output_gb)

@@ -36,9 +36,8 @@ BASE_GB: Final = 0.6
 VOXEL_BYTES: Final = 80
 
 
-def comparable(options: RunOptions) -> bool:
+def comparable(root: Path) -> bool:
     """Whether two systems have results in or below the output folder."""
-    root = options.output_dir
     alone = not (root / SPINEPS).is_dir() and any(root.glob("sub-*"))
     return sum((root / name).is_dir() for name in COMPARED) + alone > 1
 
@@ -74,7 +73,7 @@ class ConsensusSystem(SegmentationSystem):
 
     def find(self) -> Query:
         """Scans with results of two systems."""
-        query = self.query(self.options.modalities, None)
+        query = self.query(self.selection.modalities, None)
         scans = tuple(s for s in query.scans if len(self.compared(s.path)) > 1)
         return replace(query, scans=scans, skipped=())
 
@@ -116,7 +115,9 @@ class ConsensusSystem(SegmentationSystem):
         from ..consensus import init_consensus_wf
 
         return init_consensus_wf(
-            overrides=self.options.override, mem_gb=job.memory_gb["compare"], **job.arguments
+            overrides=self.policy.override,
+            mem_gb=job.memory_gb["compare"],
+            **job.arguments,
         )
 
     def lines(self, scans: Iterable[Path]) -> list[str]:
@@ -131,7 +132,7 @@ class ConsensusSystem(SegmentationSystem):
         return said
 
     def _tables(self, scan: Path) -> dict[str, Path]:
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        folder = output_folder(scan, self.folders.bids_dir, self.folders.output_dir)
         name = parse_name(scan)
         return {
             result: folder / output_name(name, word, extension)
@@ -147,7 +148,7 @@ class ConsensusSystem(SegmentationSystem):
         home = self._root / SPINEPS
         if not home.is_dir():  # SPINEPS ran by itself
             home = self._root
-        found = stored_files(SPINEPS, scan, self.options.bids_dir, home)
+        found = stored_files(SPINEPS, scan, self.folders.bids_dir, home)
         if "spine" not in found:
             return {}
         files = {"spineps_spine": found["spine"]}
@@ -165,4 +166,4 @@ class ConsensusSystem(SegmentationSystem):
         return {key: path for key, path in found.items() if key == "spine_segmentation"}
 
     def _of_system(self, system: str, scan: Path) -> dict[str, Path]:
-        return stored_files(system, scan, self.options.bids_dir, self._root / system)
+        return stored_files(system, scan, self.folders.bids_dir, self._root / system)

@@ -19,7 +19,7 @@ from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.spineps_packages import list_packages
 from spineps_nipype.models.systems import SPINEPS
 
-from ..options.run_options import AUTO, NO_MODEL, RunOptions
+from ..options.run_options import AUTO, NO_MODEL, ModelChoice
 
 logger = logging.getLogger("spineps_nipype.models")
 
@@ -36,7 +36,8 @@ class ChosenModels:
     @property
     def semantic(self) -> ModelPackage:
         """The semantic package of SPINEPS."""
-        return self.package("semantic")
+        package: ModelPackage = self.package("semantic")
+        return package
 
     def package(self, kind: str) -> Any:
         """Package of a kind that cannot be left out.
@@ -61,19 +62,19 @@ class ModelChooser:
         When it is made, if a model that is asked for by name is not there.
     """
 
-    def __init__(self, options: RunOptions) -> None:
+    def __init__(self, asked: ModelChoice) -> None:
         self._asked = {
-            "semantic": options.model_semantic,
-            "instance": options.model_instance,
-            "labeling": options.model_labeling,
+            "semantic": asked.model_semantic,
+            "instance": asked.model_instance,
+            "labeling": asked.model_labeling,
         }
-        self._folder = options.models_dir
+        self._folder = asked.models_dir
         self._named = {
-            kind: _asked_for(kind, asked, options.models_dir)
-            for kind, asked in self._asked.items()
-            if asked not in (AUTO, NO_MODEL)
+            kind: _asked_for(kind, word, asked.models_dir)
+            for kind, word in self._asked.items()
+            if word not in (AUTO, NO_MODEL)
         }
-        if NO_MODEL in (options.model_semantic, options.model_instance):
+        if NO_MODEL in (asked.model_semantic, asked.model_instance):
             raise ModelError(
                 "Only the labelling model can be left out.",
                 remedy="Give a semantic and an instance model, or leave the choice to the run.",

@@ -43,11 +43,12 @@ class ScEpiSystem(SegmentationSystem):
     kinds: tuple[str, ...] = ("cord",)
 
     def __init__(self, options: RunOptions) -> None:
-        package = find_package(SC_EPI, "cord", options.sister.epi_model, models=options.models_dir)
-        self._epi = epi_package(package)
         super().__init__(options)
+        self._asked = asked = options.sc_epi
+        package = find_package(SC_EPI, "cord", asked.epi_model, models=self.models_dir)
+        self._epi = epi_package(package)
         self._models = with_notes({"cord": self._epi.package})
-        crop = options.sister.qc_seg
+        crop = asked.qc_seg
         if crop is not None and not crop.is_file():
             raise InputError(
                 "The mask of --qc-seg does not exist.", file=crop, remedy="Check the path."
@@ -72,12 +73,12 @@ class ScEpiSystem(SegmentationSystem):
 
     def averages_4d(self) -> bool:
         """Unless series shall be refused."""
-        return self.options.sister.epi.on_4d != "error"
+        return self._asked.settings.on_4d != "error"
 
     def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
         """Names of the toolbox, in the folders of the dataset."""
-        sister = self.options.sister
-        settings = recorded_settings(sister.epi, digest_or_none(sister.qc_seg), sister.qc)
+        asked = self._asked
+        settings = recorded_settings(asked.settings, digest_or_none(asked.qc_seg), asked.qc)
         return {scan: Target(self._files(scan), settings) for scan in scans}
 
     def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:  # noqa: ARG002
@@ -97,26 +98,26 @@ class ScEpiSystem(SegmentationSystem):
         """Mask and page of an image."""
         from ..sc_epi import init_sc_epi_wf
 
-        sister, name = self.options.sister, parse_name(job.scan.path)
+        asked, name = self._asked, parse_name(job.scan.path)
         return init_sc_epi_wf(
             model=self._epi,
-            settings=sister.epi,
+            settings=asked.settings,
             stored=job.plan.stored,
             corrections=job.corrections,
-            overrides=self.options.override,
-            qc_dir=self.options.output_dir / QC_FOLDER if sister.qc else None,
+            overrides=self.policy.override,
+            qc_dir=self.folders.output_dir / QC_FOLDER if asked.qc else None,
             qc_names=QcNames(
-                sister.qc_dataset or self.options.bids_dir.name,
-                sister.qc_subject or f"sub-{name.subject}",
+                asked.qc_dataset or self.folders.bids_dir.name,
+                asked.qc_subject or f"sub-{name.subject}",
                 job.scan.path.parent.name,
             ),
-            qc_seg=sister.qc_seg,
+            qc_seg=asked.qc_seg,
             mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
         )
 
     def _files(self, scan: Path) -> dict[str, Path]:
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        folder = output_folder(scan, self.folders.bids_dir, self.folders.output_dir)
         suffixes = [output.suffix for output in self._epi.outputs]
         return {result_name(s): folder / f"{stem_of(scan)}{s}.nii.gz" for s in suffixes}

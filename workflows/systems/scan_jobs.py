@@ -20,7 +20,7 @@ from spineps_nipype.results.plan import ScanPlan
 from spineps_nipype.results.scan_output import ScanOutput
 
 from ..engine.available_resources import free_gb
-from ..options.run_options import RunOptions
+from ..options.run_options import Folders
 from .model_choice import ChosenModels
 
 logger = logging.getLogger("spineps_nipype.scans")
@@ -215,7 +215,7 @@ def workflow_name(path: Path, root: Path, taken: set[str]) -> str:
     return f"scan_{name}"
 
 
-def check_folders(options: RunOptions) -> None:
+def check_folders(folders: Folders, database: Path | None) -> None:
     """Refuse folders that would change the dataset.
 
     Raises
@@ -223,13 +223,13 @@ def check_folders(options: RunOptions) -> None:
     OutputError
         If results or work would lie in the dataset, other than below its ``derivatives``.
     """
-    bids = options.bids_dir.resolve()
+    bids = folders.bids_dir.resolve()
     suggested = bids / "derivatives" / "spineps"
     for folder, words, remedy in (
-        (options.output_dir, "output folder (OUTPUT_DIR)", f"a folder outside, or {suggested}"),
-        (options.work_folder, "work folder (-w)", f"-w {_beside(bids, 'work')}"),
+        (folders.output_dir, "output folder (OUTPUT_DIR)", f"a folder outside, or {suggested}"),
+        (folders.work_folder, "work folder (-w)", f"-w {_beside(bids, 'work')}"),
         (
-            options.bids_database_dir,
+            database,
             "folder of --bids-database-dir",
             f"--bids-database-dir {_beside(bids, 'index')}",
         ),

@@ -12,7 +12,7 @@ from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
 from spineps_nipype.bids.query import Query, Scan
 from spineps_nipype.models.finding import find_packages
-from spineps_nipype.models.package import OnnxPackage
+from spineps_nipype.models.package import Package
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.spine_segmentation.models import CLASSES
 from spineps_nipype.spine_segmentation.names import names_by_neighbours
@@ -49,7 +49,8 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
-        self._settings = options.sister.slices
+        self._asked = options.spine_segmentation
+        self._settings = self._asked.settings
         self._models = with_notes(self._packages())
 
     @property
@@ -69,9 +70,8 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     def find(self) -> Query:
         """Sagittal scans of the modalities that are asked for."""
-        return self.query(
-            self.options.modalities, None if self.options.ignore_compatibility else "sag"
-        )
+        asked = self.selection
+        return self.query(asked.modalities, None if asked.ignore_compatibility else "sag")
 
     def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
         """Names as those of SPINEPS."""
@@ -86,7 +86,7 @@ class SpineSegmentationSystem(SegmentationSystem):
         """Masks with the entities of the scan."""
         kinds = {kind: SEGMENTS[kind] for kind in self.recipe.corrections}
         return find_corrections(
-            scan.path, self.options.derivatives, segments=kinds, system=self.name
+            scan.path, self.policy.derivatives, segments=kinds, system=self.name
         )
 
     def kept(
@@ -126,28 +126,27 @@ class SpineSegmentationSystem(SegmentationSystem):
             settings=self._settings,
             stored=job.plan.stored,
             corrections=job.corrections,
-            overrides=self.options.override,
-            average_4d=self.options.average_4d,
+            overrides=self.policy.override,
+            average_4d=self.selection.average_4d,
             mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
         )
 
-    def _packages(self) -> dict[str, OnnxPackage]:
+    def _packages(self) -> Mapping[str, Package]:
         """The networks in use, the one of forms among them where there is one."""
-        sister = self.options.sister
         kinds = ("semantic",) if self._settings.only_2class else ("semantic", "instance", "form")
         return find_packages(
             SPINE_SEGMENTATION,
             kinds,
-            sister.slice_models,
-            release=sister.family,
-            models=self.options.models_dir,
+            self._asked.slice_models,
+            release=self._asked.family,
+            models=self.models_dir,
         )
 
     def _files(self, scan: Path) -> dict[str, Path]:
         name = parse_name(scan)
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        folder = output_folder(scan, self.folders.bids_dir, self.folders.output_dir)
         return {
             result: folder / output_name(name, word, extension, seg=seg)
             for result, seg, word, extension in (

@@ -20,7 +20,6 @@ from spineps_nipype.core.planes import image_plane
 from spineps_nipype.errors import CompatibilityError, ModelError
 from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.results.recipe import Recipe
-from spineps_nipype.settings import OverrideSettings
 from spineps_nipype.spineps.recipe import (
     RECIPE,
     asked_for,
@@ -28,6 +27,7 @@ from spineps_nipype.spineps.recipe import (
     result_files,
     stored_results,
 )
+from spineps_nipype.spineps.settings import OverrideSettings
 
 from ..engine.memory_estimates import model_voxels, scan_memory
 from ..engine.run_resources import Machine
@@ -76,21 +76,21 @@ class SpinepsSystem(SegmentationSystem):
 
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
-        table = options.manual_labels
+        self._settings = options.settings
+        table = options.results.manual_labels
         self._names = {} if table is None else read_fixed_names(table)
-        self._chooser = ModelChooser(options)
+        self._chooser = ModelChooser(options.models)
 
     @property
     def log_models_in(self) -> Path:
         """The folder that gathers the snapshots."""
-        return self.options.output_dir / SNAPSHOT_FOLDER
+        return self.folders.output_dir / SNAPSHOT_FOLDER
 
     def find(self) -> Query:
         """Scans of the modalities and planes that the models are for."""
+        asked = self.selection
         planes = self._chooser.planes() or {"sag"}
-        return self.query(
-            self.options.modalities, None if self.options.ignore_compatibility else planes
-        )
+        return self.query(asked.modalities, None if asked.ignore_compatibility else planes)
 
     def jobs(self, scans: Iterable[Scan], machine: Machine) -> list[PlannedScan]:
         """As of every system; names that a reader fixed for no scan are told."""
@@ -109,7 +109,7 @@ class SpinepsSystem(SegmentationSystem):
         ResourceError
             If the engine that is asked for is not installed, or the device cannot do it.
         """
-        asked = self.options.settings
+        asked = self._settings
         settings = replace(asked, engine=choose_engine(asked.engine, device))
         recorded = recorded_settings(settings)
         return {
@@ -122,10 +122,10 @@ class SpinepsSystem(SegmentationSystem):
 
         try:
             models = self._chooser.choose(scan.modality, header)
-            if not self.options.ignore_compatibility:
+            if not self.selection.ignore_compatibility:
                 _check_fit(scan.path, header, models)
             helpers = helper_networks(
-                self.options.settings,
+                self._settings,
                 models.semantic.config,
                 header.shape,
                 header.zooms,
@@ -139,7 +139,7 @@ class SpinepsSystem(SegmentationSystem):
 
     def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:  # noqa: ARG002
         """Masks with the entities of the scan, and fixed names."""
-        return find_corrections(scan.path, self.options.derivatives, self._names, system=self.name)
+        return find_corrections(scan.path, self.policy.derivatives, self._names, system=self.name)
 
     def kept(
         self,
@@ -149,11 +149,11 @@ class SpinepsSystem(SegmentationSystem):
         """Raw masks unless they are not wanted; a table of names where names are given."""
         named = corrections.names or models.packages["labeling"] is not None
         without = frozenset() if named and corrections.vert is None else {"labels_table"}
-        return stored_results(self.options.settings.save) - without
+        return stored_results(self._settings.save) - without
 
     def asked(self) -> Collection[str]:
         """Which additional files are kept."""
-        return asked_for(self.options.settings.save)
+        return asked_for(self._settings.save)
 
     def entries(self) -> Mapping[str, Mapping[str, Any]]:
         """Meaning of masks and of the columns of tables."""
@@ -173,11 +173,11 @@ class SpinepsSystem(SegmentationSystem):
 
     def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:
         """By the number of voxels and the networks."""
-        return scan_memory(header, models.packages, self.options.settings)
+        return scan_memory(header, models.packages, self._settings)
 
     def space(self, header: ScanHeader, models: ChosenModels) -> tuple[float, float]:
         """Volumes, and probabilities where they are asked for; series are averaged."""
-        voxels, save = prod(header.shape[:3]), self.options.settings.save
+        voxels, save = prod(header.shape[:3]), self._settings.save
         config = models.semantic.config
         classes = len(set(config.labels.values())) + 1
         further = int(save.save_softmax_logits) + int(save.save_probseg)
@@ -193,7 +193,7 @@ class SpinepsSystem(SegmentationSystem):
 
     def write_methods(self, folder: Path, scans: Sequence[PlannedScan]) -> Path:
         """Text and references."""
-        return write_methods(folder, self.options.settings, scans)
+        return write_methods(folder, self._settings, scans)
 
     def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
         """All phases that are left of a scan."""
@@ -206,7 +206,7 @@ class SpinepsSystem(SegmentationSystem):
             override=self._override(),
             stored=job.plan.stored,
             corrections=job.corrections,
-            average_4d=self.options.average_4d,
+            average_4d=self.selection.average_4d,
             device=device,
             omp_nthreads=omp_nthreads,
             mem_gb=job.memory_gb,
@@ -216,17 +216,16 @@ class SpinepsSystem(SegmentationSystem):
 
     def _override(self) -> OverrideSettings:
         names = {f.name for f in fields(OverrideSettings)}
-        return OverrideSettings(**{name: name in self.options.override for name in names})
+        asked = self.policy.override
+        return OverrideSettings(**{name: name in asked for name in names})
 
     def _files(self, scan: Path) -> dict[str, Path]:
-        options = self.options
-        if options.output_layout == "bids":
-            paths = bids_paths(scan, options.bids_dir, options.output_dir)
+        bids_dir, output_dir = self.folders.bids_dir, self.folders.output_dir
+        if self.policy.output_layout == "bids":
+            paths = bids_paths(scan, bids_dir, output_dir)
         else:
-            snapshots = options.output_dir / SNAPSHOT_FOLDER
-            paths = output_paths(
-                scan, options.bids_dir, options.output_dir, snapshot_folder=snapshots
-            )
+            snapshots = output_dir / SNAPSHOT_FOLDER
+            paths = output_paths(scan, bids_dir, output_dir, snapshot_folder=snapshots)
         return result_files(paths, scan)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.reports.boilerplate import Methods, bibliography, methods_text
-from spineps_nipype.settings import PipelineSettings
 from spineps_nipype.spineps.recipe import VIBESEG
+from spineps_nipype.spineps.settings import PipelineSettings
 
 from .model_choice import KINDS
 from .scan_jobs import PlannedScan, jobs_of
@@ -38,7 +38,7 @@ def methods_of(settings: PipelineSettings, scans: Sequence[PlannedScan]) -> Meth
             name = package.id if package else "none"
             if name not in models[kind]:
                 models[kind].append(name)
-        modality = job.scan.modality or job.scan.name.word
+        modality = job.scan.modality or job.scan.name.suffix
         modalities[modality] = modalities.get(modality, 0) + 1
     return Methods(
         models=models,

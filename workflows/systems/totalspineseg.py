@@ -47,9 +47,10 @@ class TotalSpineSegSystem(SegmentationSystem):
 
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
-        self._settings = options.sister.totalspineseg
+        self._asked = options.totalspineseg
+        self._settings = self._asked.settings
         self._models = with_notes(self._packages())
-        loc = options.sister.loc
+        loc = self._asked.loc
         if loc is not None and not loc.exists():
             raise InputError(
                 "The localizer does not exist.",
@@ -65,7 +66,9 @@ class TotalSpineSegSystem(SegmentationSystem):
     @property
     def results(self) -> Mapping[str, str]:
         """Folders that are kept."""
-        made = {name: name for name in RESULT_FOLDERS if name in self.recipe.wanted}
+        made: dict[str, str] = {
+            name: name for name in RESULT_FOLDERS if name in self.recipe.wanted
+        }
         return made or dict.fromkeys(sorted(self.recipe.wanted), "preview")
 
     @property
@@ -75,7 +78,7 @@ class TotalSpineSegSystem(SegmentationSystem):
 
     def find(self) -> Query:
         """Scans of the modalities that are asked for."""
-        return self.query(self.options.modalities, None)
+        return self.query(self.selection.modalities, None)
 
     def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
         """The folders of the original, files under the name of the scan, each localizer.
@@ -91,7 +94,7 @@ class TotalSpineSegSystem(SegmentationSystem):
             case = split_extension(scan.name)[0]
             localizer = localizers.get(case)
             found[scan] = Target(
-                result_paths(self.options.output_dir, case, localizer),
+                result_paths(self.folders.output_dir, case, localizer),
                 recorded_settings(self._settings, digest_or_none(localizer), bool(localizers)),
                 {"localizer": localizer, "run_has_localizers": bool(localizers)},
             )
@@ -137,7 +140,7 @@ class TotalSpineSegSystem(SegmentationSystem):
             settings=self._settings,
             stored=job.plan.stored,
             corrections=job.corrections,
-            overrides=self.options.override,
+            overrides=self.policy.override,
             mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
@@ -145,27 +148,26 @@ class TotalSpineSegSystem(SegmentationSystem):
         )
 
     def _packages(self) -> dict[str, Any]:
-        sister = self.options.sister
         return find_packages(
             TOTALSPINESEG,
             ("step1", "step2") if self._settings.runs_step2 else ("step1",),
-            sister.tss_data,
+            self._asked.tss_data,
             release=self._settings.release,
-            models=self.options.models_dir,
+            models=self.models_dir,
         )
 
     def _localizers(self, scans: Sequence[Path]) -> dict[str, Path]:
         """Localizer of each scan that has one, by the name of the scan."""
-        sister = self.options.sister
-        if sister.loc is None:
+        asked = self._asked
+        if asked.loc is None:
             return {}
         found = match_localizers(
-            scans, sister.loc, suffixes=sister.image_suffix, loc_suffix=sister.loc_suffix
+            scans, asked.loc, suffixes=asked.image_suffix, loc_suffix=asked.loc_suffix
         )
         if not found:
             raise InputError(
                 "No scan has a localizer there.",
-                file=sister.loc,
+                file=asked.loc,
                 remedy="Localizers are called like their scans; --loc-suffix and "
                 "--image-suffix say how the ends of their names differ.",
             )

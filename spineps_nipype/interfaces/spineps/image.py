@@ -17,9 +17,9 @@ from nipype.interfaces.base import (
 
 from ...core.images import background_value, load_image, save_nii
 from ...models.loading import load_semantic
-from ...settings import CropSettings, PreprocessSettings
 from ...spineps.helper_networks import installed_vibeseg
 from ...spineps.preprocess import preprocess_input
+from ...spineps.settings import CropSettings, PreprocessSettings
 from ...spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import (

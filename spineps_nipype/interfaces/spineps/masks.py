@@ -16,10 +16,11 @@ from nipype.interfaces.base import (
 
 from ...core.images import load_mask, save_nii
 from ...core.tables import write_table
-from ...settings import EngineSettings, LabelingSettings, PostSettings
+from ...settings import EngineSettings
 from ...spineps.discs import finalize_masks
 from ...spineps.labeling import label_vertebrae
 from ...spineps.postprocess import reconcile
+from ...spineps.settings import LabelingSettings, PostSettings
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
 

@@ -20,11 +20,12 @@ from ...core.images import load_mask, save_nii
 from ...models.finding import find_package
 from ...models.package import ModelPackage, load_package
 from ...models.systems import SPINEPS
-from ...settings import EngineSettings, InstanceSettings, SemanticSettings
+from ...settings import EngineSettings
 from ...spineps.helper_networks import SCOUT_ID
 from ...spineps.instance import segment_instances
 from ...spineps.probabilities import save_probability_image, save_softmax
 from ...spineps.semantic import segment_semantic
+from ...spineps.settings import InstanceSettings, SemanticSettings
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import (
     ModelInputSpec,

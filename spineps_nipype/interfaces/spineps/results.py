@@ -14,8 +14,8 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_image, load_mask
-from ...settings import CentroidSettings
 from ...spineps.centroids import compute_centroids, save_poi
+from ...spineps.settings import CentroidSettings
 from ...spineps.snapshot import draw_snapshot
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import node_file
