@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from TPTBox import NII
 
 from .label_sampling import heaviest_labels
+from .volume import Volume, make_volume
 
 PIR: Final = ("P", "I", "R")
 """Orientation in which the rules of SPINEPS work: axis 1 runs from cranial to caudal."""
@@ -45,7 +45,7 @@ def margin_voxels(mm: float, zoom: Sequence[float]) -> int:
     return int(mm / min(zoom))
 
 
-def rescale(nii: NII, spacing: Sequence[float]) -> NII:
+def rescale(nii: Volume, spacing: Sequence[float]) -> Volume:
     """Bring an image (cubic splines) or label map (nearest) to another spacing.
 
     The centre of voxel 0 stays where it is; sizes are round(n * old / new).
@@ -58,17 +58,17 @@ def rescale(nii: NII, spacing: Sequence[float]) -> NII:
     zoom = np.asarray(nii.zoom, dtype=float)
     if np.allclose(zoom, spacing, atol=SAME_SPACING_MM, rtol=SPACING_RTOL):
         return nii
-    return nii.rescale(tuple(float(s) for s in spacing), verbose=False)
+    return nii.rescale(tuple(float(s) for s in spacing))
 
 
 def to_input_grid(
-    mask: NII,
-    reference: NII,
+    mask: Volume,
+    reference: Volume,
     *,
     smooth: bool = False,
     border_smeared: bool = False,
     rounded_grid: bool = False,
-) -> NII:
+) -> Volume:
     """Resample a label map onto the grid of an image.
 
     Parameters
@@ -110,17 +110,17 @@ def to_input_grid(
     return _on_grid_of(reference, moved)
 
 
-def _on_grid_of(reference: NII, labels: NDArray[Any]) -> NII:
-    return NII.from_numpy(labels, reference.affine, True)
+def _on_grid_of(reference: Volume, labels: NDArray[Any]) -> Volume:
+    return make_volume(labels, reference.affine, seg=True)
 
 
-def _same_grid(one: NII, other: NII, tolerance: float) -> bool:
+def _same_grid(one: Volume, other: Volume, tolerance: float) -> bool:
     return tuple(one.shape) == tuple(other.shape) and bool(
         np.allclose(one.affine, other.affine, atol=tolerance, rtol=0)
     )
 
 
-def _shifted(mask: NII, reference: NII, border_smeared: bool) -> NDArray[Any] | None:
+def _shifted(mask: Volume, reference: Volume, border_smeared: bool) -> NDArray[Any] | None:
     """Labels moved by whole voxels, None when the grids differ by more than that."""
     if not np.allclose(mask.affine[:3, :3], reference.affine[:3, :3], atol=SAME_GRID, rtol=0):
         return None

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from .geometry import WOBBLE_MM, Array, Region
+from .geometry import WOBBLE_MM, Array, Axes, Region
 from .plan import SpinePlan, Vertebra
 from .tissues import SHELL, Tissue
 
@@ -49,7 +49,7 @@ def half_height(vertebra: Vertebra, plan: SpinePlan, p: Array, rho: Array) -> Ar
     return np.asarray(vertebra.height / 2 * tilt - hollow * np.clip(1 - rho, 0, 1))
 
 
-def outline(vertebra: Vertebra, plan: SpinePlan, local: tuple[Array, Array, Array]) -> Array:
+def outline(vertebra: Vertebra, plan: SpinePlan, local: Axes) -> Array:
     """Outline function of a body: below 1 inside its walls."""
     p, i, r = local
     u = np.clip(2 * i / vertebra.height, -OUTLINE_REACH, OUTLINE_REACH)

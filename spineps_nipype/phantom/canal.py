@@ -92,7 +92,8 @@ def canal_course(plan: SpinePlan, levels: Array) -> CanalCourse:
     axes = [np.interp(where, at[order, 1], np.asarray(x)[order]) for x in (depth, width, shape)]
     sac_end = plan.on_line(plan.sacrum_start + SAC_END_MM * plan.size)[0][1]
     return CanalCourse(
-        *(x.astype(np.float32) for x in course),
+        p=course[0].astype(np.float32),
+        r=course[1].astype(np.float32),
         half_depth=(axes[0] / 2 * stretch).astype(np.float32),
         half_width=(axes[1] / 2).astype(np.float32),
         triangle=axes[2].astype(np.float32),
@@ -106,4 +107,4 @@ def inside_canal(course: CanalCourse, p: Array, r: Array, scale: float = 1.0) ->
     y = p / (course.half_depth[None, :, None] * scale)
     shape = course.triangle[None, :, None]
     half = course.half_width[None, :, None] * scale * (1 - shape * y)
-    return (np.abs(r) < half * np.sqrt(np.clip(1 - y * y, 0, None))) & (np.abs(y) < 1)
+    return np.asarray((np.abs(r) < half * np.sqrt(np.clip(1 - y * y, 0, None))) & (np.abs(y) < 1))

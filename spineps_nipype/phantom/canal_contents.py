@@ -178,4 +178,4 @@ def _strands(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     at = np.linspace(0, count - 1e-3, shape[1])
     low = at.astype(int)
     weight = (at - low).astype(np.float32)[None, :, None]
-    return cross[:, low] * (1 - weight) + cross[:, low + 1] * weight
+    return np.asarray(cross[:, low] * (1 - weight) + cross[:, low + 1] * weight)

@@ -11,7 +11,7 @@ import numpy as np
 from .canal import canal_course
 from .canal_contents import draw_canal
 from .discs import draw_disc
-from .geometry import Array, Canvas, SmoothField
+from .geometry import Array, Axes, Canvas, Point, SmoothField
 from .plan import LABEL_OF, Anomalies, SpinePlan, Stream, draw_plan
 from .sacrum import draw_sacrum
 from .soft_tissue import draw_soft_tissue
@@ -71,8 +71,8 @@ class Phantom:
     """Semantic labels of SPINEPS."""
     vert: Array
     """Vertebrae 1 to 28 by name, discs 100 + v, end plates 200 + v, sacrum 26."""
-    spacing: tuple[float, float, float]
-    origin: tuple[float, float, float]
+    spacing: Point
+    origin: Point
     """World coordinates (P, I, R; mm) of the first voxel's centre."""
 
     @property
@@ -95,20 +95,19 @@ class Phantom:
         return tuple(name for name in self.plan.levels if LABEL_OF[name] in present)
 
     @cached_property
-    def centres(self) -> dict[str, tuple[float, float, float]]:
+    def centres(self) -> dict[str, Point]:
         """Voxel coordinates (P, I, R) of the body centres, inside the window or not."""
-        return {
-            v.name: tuple(  # type: ignore[misc]
-                ((v.frame.origin - np.asarray(self.origin)) / self.spacing).tolist()
-            )
-            for v in self.plan.vertebrae
-        }
+        centres = {}
+        for vertebra in self.plan.vertebrae:
+            p, i, r = (vertebra.frame.origin - np.asarray(self.origin)) / self.spacing
+            centres[vertebra.name] = (float(p), float(i), float(r))
+        return centres
 
 
 def generate(
     seed: int,
     *,
-    spacing: tuple[float, float, float] = DEFAULT_SPACING,
+    spacing: Point = DEFAULT_SPACING,
     fov: FieldOfView | None = None,
     anomalies: Anomalies | None = None,
     corpus_interior: bool = False,
@@ -141,10 +140,11 @@ def generate(
     plan = draw_plan(seed, anomalies)
     fov = fov or FieldOfView()
     low, high = _window(plan, fov)
-    axes = tuple(_axis(a, b, step) for a, b, step in zip(low, high, spacing, strict=True))
-    if any(len(axis) < 2 for axis in axes):
+    p, i, r = (_axis(a, b, step) for a, b, step in zip(low, high, spacing, strict=True))
+    if min(len(p), len(i), len(r)) < 2:
         raise ValueError(f"the window from {low} to {high} mm holds no voxels")
-    canvas = Canvas(axes, spacing, _wobble(plan, axes))  # type: ignore[arg-type]
+    canvas = Canvas((p, i, r), spacing, _wobble(plan, (p, i, r)))
+    origin = float(p[0]), float(i[0]), float(r[0])
     course = canal_course(plan, canvas.axes[1])
     p = canvas.axes[0][:, None, None] - course.p[None, :, None] + canvas.wobble[0]
     r = canvas.axes[2][None, None, :] - course.r[None, :, None] + canvas.wobble[2]
@@ -165,7 +165,7 @@ def generate(
         spine=table[canvas.tissue],
         vert=canvas.vert,
         spacing=spacing,
-        origin=tuple(float(axis[0]) for axis in canvas.axes),  # type: ignore[arg-type]
+        origin=origin,
     )
 
 
@@ -174,15 +174,16 @@ def _axis(low: float, high: float, step: float) -> Array:
     return (np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step).astype(np.float32)
 
 
-def _wobble(plan: SpinePlan, axes: tuple[Array, ...]) -> tuple[Array, ...]:
-    """Displacement (mm) of all surfaces: broad dents and a finer roughness."""
+def _wobble(plan: SpinePlan, axes: Axes) -> Axes:
+    """Displacement (mm) of all surfaces along each axis: broad dents and a finer roughness."""
     rng = plan.rng(Stream.WOBBLE)
-    out = []
-    for _ in range(3):
+
+    def along_one() -> Array:
         broad = SmoothField(rng, BROAD_CELL_MM).on(axes) * np.float32(rng.uniform(*BROAD_MM))
         fine = SmoothField(rng, FINE_CELL_MM).on(axes) * np.float32(rng.uniform(*FINE_MM))
-        out.append(broad + fine)
-    return tuple(out)
+        return np.asarray(broad + fine)
+
+    return along_one(), along_one(), along_one()
 
 
 def _window(plan: SpinePlan, fov: FieldOfView) -> tuple[Array, Array]:

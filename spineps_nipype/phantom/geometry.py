@@ -14,6 +14,8 @@ import numpy as np
 Array = np.ndarray
 Box = tuple[slice, slice, slice]
 Point = tuple[float, float, float]
+Axes = tuple[Array, Array, Array]
+"""An array for each of P, I, R."""
 
 FIELD_LOW: Final = np.array([-260.0, -160.0, -130.0])
 FIELD_HIGH: Final = np.array([260.0, 1040.0, 130.0])
@@ -31,7 +33,7 @@ class Frame:
     inferior: Array
     right: Array
 
-    def to_world(self, point: tuple[float, float, float] | Array) -> Array:
+    def to_world(self, point: Point | Array) -> Array:
         """Point of the local system (p, i, r) in mm, in world coordinates."""
         p, i, r = point
         return self.origin + p * self.posterior + i * self.inferior + r * self.right
@@ -64,14 +66,14 @@ class SmoothField:
     Because the lattice does not depend on the grid, two windows on one phantom see one field.
     """
 
-    def __init__(self, rng: np.random.Generator, cell: tuple[float, float, float]) -> None:
+    def __init__(self, rng: np.random.Generator, cell: Point) -> None:
         self.cell = np.asarray(cell, float)
         shape = np.ceil((FIELD_HIGH - FIELD_LOW) / self.cell).astype(int) + 2
         self.values = rng.standard_normal(shape, dtype=np.float32)
 
-    def on(self, axes: tuple[Array, Array, Array]) -> Array:
+    def on(self, axes: Axes) -> Array:
         """Values on the grid spanned by three coordinate vectors (mm), float32."""
-        out = self.values
+        out: Array = self.values
         for axis in (2, 0, 1):
             x = (axes[axis] - FIELD_LOW[axis]) / self.cell[axis]
             x = np.clip(x, 0, self.values.shape[axis] - 1.001)
@@ -95,9 +97,9 @@ class Canvas:
     voxel centres; ``wobble`` is a displacement (mm) that makes every surface irregular.
     """
 
-    axes: tuple[Array, Array, Array]
-    spacing: tuple[float, float, float]
-    wobble: tuple[Array, Array, Array]
+    axes: Axes
+    spacing: Point
+    wobble: Axes
     tissue: Array = field(init=False)
     vert: Array = field(init=False)
 
@@ -143,7 +145,7 @@ class Region:
         self.tissue, self.vert = canvas.tissue[self.box], canvas.vert[self.box]
         self.local = self.coordinates(frame)
 
-    def coordinates(self, frame: Frame) -> tuple[Array, Array, Array]:
+    def coordinates(self, frame: Frame) -> Axes:
         """Coordinates of the region's voxels in a frame (this region's or a neighbour's)."""
         assert self.box is not None
         x = self.canvas.offsets(self.box, frame.origin)
@@ -209,4 +211,5 @@ def capsule_mask(local: list[Array], start: Point, end: Point, radii: Point) -> 
     x = [local[k] * np.float32(scale[k]) - np.float32(a[k]) for k in range(3)]
     t = sum(x[k] * np.float32(d[k]) for k in range(3)) / np.float32(d @ d + 1e-6)
     t = np.clip(t, 0.0, 1.0)
-    return sum((x[k] - t * np.float32(d[k])) ** 2 for k in range(3)) < 1.0
+    distance = sum((x[k] - t * np.float32(d[k])) ** 2 for k in range(3))
+    return np.asarray(distance < 1.0)

@@ -172,7 +172,7 @@ def smooth_noise(
     coarse = [max(2, -(-n // c) + 1) for n, c in zip(shape, cells, strict=True)]
     field = rng.standard_normal(coarse, dtype=np.float32)
     factor = [n / c for n, c in zip(shape, coarse, strict=True)]
-    return zoom(field, factor, order=1, mode="nearest", grid_mode=True)
+    return np.asarray(zoom(field, factor, order=1, mode="nearest", grid_mode=True))
 
 
 def _texture(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -203,16 +203,18 @@ def _through_slices(
     shape = [1, 1, 1]
     shape[axis] = n
     weight = (back - low).astype(np.float32).reshape(shape)
-    return np.take(slices, low, axis) * (1 - weight) + np.take(slices, high, axis) * weight
+    return np.asarray(
+        np.take(slices, low, axis) * (1 - weight) + np.take(slices, high, axis) * weight
+    )
 
 
 def _add_noise(image: Array, rng: np.random.Generator, level: float, *, magnitude: bool) -> Array:
     """Gaussian noise, or Rician noise as magnitude images have it."""
     real = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(level)
     if not magnitude:
-        return image + real
+        return np.asarray(image + real)
     other = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(level)
-    return np.sqrt((np.maximum(image, 0) + real) ** 2 + other**2)
+    return np.asarray(np.sqrt((np.maximum(image, 0) + real) ** 2 + other**2))
 
 
 def _receive(image: Array, rng: np.random.Generator, contrast: str, displaced: bool) -> Array:
@@ -241,7 +243,7 @@ def displace(array: Array, shift: Array) -> Array:
     """Move the rows of an array (P, I, R) along P; the border is repeated."""
     n_p, n_i, _ = array.shape
     index = np.clip(np.arange(n_p)[:, None] + shift[None], 0, n_p - 1)
-    return array[index, np.arange(n_i)[None]]
+    return np.asarray(array[index, np.arange(n_i)[None]])
 
 
 def _distort(image: Array, rng: np.random.Generator, displaced: bool) -> Array:

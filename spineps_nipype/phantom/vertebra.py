@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from .body import draw_body
-from .geometry import Array, Canvas, Region
+from .geometry import Array, Canvas, Point, Region
 from .lengths import Measures, as_length
 from .measures import MEAN
 from .plan import SpinePlan, Stream, Vertebra
@@ -21,7 +21,7 @@ from .vertebra_shapes import (
     SHAPES,
     Draw,
     Part,
-    Point,
+    Place,
     Shape,
 )
 
@@ -36,7 +36,7 @@ and i in a person of mean size; the ribs are cut at the sides."""
 def vertebra_region(canvas: Canvas, plan: SpinePlan, vertebra: Vertebra) -> Region:
     """Region that holds all of a vertebra."""
     scale = np.array([plan.size, plan.size, 1.0])
-    return Region(canvas, vertebra.frame, ROOM_LOW * scale, ROOM_HIGH * scale)
+    return Region(canvas, vertebra.frame, np.array(ROOM_LOW) * scale, np.array(ROOM_HIGH) * scale)
 
 
 def draw_vertebra(canvas: Canvas, plan: SpinePlan, index: int) -> None:
@@ -125,7 +125,7 @@ def paint_parts(
         region.paint(capsule, part.tissue[side > 0], label)
 
 
-def _place(point: Point, measures: Measures, side: int = 1) -> tuple[float, float, float]:
+def _place(point: Place, measures: Measures, side: int = 1) -> Point:
     """Coordinates of a point of a table, mm."""
     p, i, r = (as_length(x).at(measures) for x in point)
     return p, i, side * r

@@ -33,7 +33,7 @@ from .lengths import (
 from .measures import MEAN
 from .tissues import SHELL, Tissue
 
-Point = tuple[Length | float, Length | float, Length | float]
+Place = tuple[Length | float, Length | float, Length | float]
 """Coordinates or half axes (p, i, r), mm."""
 Pair = tuple[int, int]
 """Tissue on the left and on the right."""
@@ -55,9 +55,9 @@ class Part:
 
     name: str
     tissue: Pair
-    start: Point
-    end: Point
-    radii: Point
+    start: Place
+    end: Place
+    radii: Place
 
 
 @dataclass(frozen=True)
@@ -285,8 +285,8 @@ THORACIC: Final = Shape(
 )
 """T1 to T13."""
 
-_BASE: Final[Point] = (BACK + 6.5, 0.32 * HEIGHT, 0)
-_TIP: Final[Point] = (BACK + 6.5 + RUN, 0.32 * HEIGHT + FALL, SWAY)
+_BASE: Final[Place] = (BACK + 6.5, 0.32 * HEIGHT, 0)
+_TIP: Final[Place] = (BACK + 6.5 + RUN, 0.32 * HEIGHT + FALL, SWAY)
 LUMBAR: Final = Shape(
     draws=(
         Draw("transverse", 20, 29, share=SHORT),
@@ -353,7 +353,11 @@ LUMBAR: Final = Shape(
         Part(
             "tip of the spinous process",
             SPINOUS,
-            start=tuple(0.15 * base + 0.85 * tip for base, tip in zip(_BASE, _TIP, strict=True)),
+            start=(
+                0.15 * _BASE[0] + 0.85 * _TIP[0],
+                0.15 * _BASE[1] + 0.85 * _TIP[1],
+                0.85 * _TIP[2],
+            ),
             end=_TIP,
             radii=(5.0, 1.12 * TALL, 1.35 * THIN),
         ),

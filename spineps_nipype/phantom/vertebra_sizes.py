@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from .geometry import Array
-from .measures import MEAN, Level
+from .measures import MEAN
 
 HEIGHT_SPREAD: Final = (0.95, 1.05)
 """Height of a body relative to the mean: drawn for the person, and again for each body."""
@@ -99,13 +99,16 @@ def draw_sizes(
     degenerated
         Share of degenerated lumbar discs; as usual if None.
     """
+
+    def mean(measure: str) -> Array:
+        return np.array([getattr(MEAN[name], measure) for name in names], float)
+
     n = len(names)
-    mean = Level(*np.array([MEAN[name] for name in names]).T)  # type: ignore[arg-type]
     slenderness, disc_scale = rng.uniform(*SLENDERNESS), rng.uniform(*DISC_SCALE)
-    height = mean.height * size * rng.uniform(*HEIGHT_SPREAD, n) * rng.uniform(*HEIGHT_SPREAD)
-    depth = mean.depth * size * slenderness * DEPTH_BIAS * rng.uniform(*OUTLINE_SPREAD, n)
-    width = mean.width * size / slenderness * rng.uniform(*OUTLINE_SPREAD, n)
-    disc = mean.disc * size * disc_scale * rng.uniform(*DISC_SPREAD, n)
+    height = mean("height") * size * rng.uniform(*HEIGHT_SPREAD, n) * rng.uniform(*HEIGHT_SPREAD)
+    depth = mean("depth") * size * slenderness * DEPTH_BIAS * rng.uniform(*OUTLINE_SPREAD, n)
+    width = mean("width") * size / slenderness * rng.uniform(*OUTLINE_SPREAD, n)
+    disc = mean("disc") * size * disc_scale * rng.uniform(*DISC_SPREAD, n)
     degeneration = _draw_degeneration(rng, names, degenerated)
     wedge = rng.normal(0, WEDGE_SD, n)
     wedge = wedge + np.array([WEDGE.get(name, WEDGE[name[0]]) for name in names])
@@ -118,9 +121,9 @@ def draw_sizes(
         height[k] *= rng.uniform(*FRACTURED_HEIGHT)
         wedge[k] += rng.uniform(*FRACTURED_WEDGE)
     growth = size**CANAL_GROWTH
-    canal_depth = mean.canal_depth * growth * rng.uniform(*CANAL_DEPTH_SCALE)
+    canal_depth = mean("canal_depth") * growth * rng.uniform(*CANAL_DEPTH_SCALE)
     canal_depth = canal_depth * rng.uniform(*CANAL_DEPTH_SPREAD, n)
-    canal_width = mean.canal_width * growth * rng.uniform(*CANAL_WIDTH_SCALE)
+    canal_width = mean("canal_width") * growth * rng.uniform(*CANAL_WIDTH_SCALE)
     return Sizes(
         height=height,
         depth=depth,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII, POI
+from TPTBox import POI
 
 from ..core.anatomy import (
     CORPUS,
@@ -27,8 +27,9 @@ from ..core.anatomy import (
 )
 from ..core.components import bounding_box
 from ..core.files import whole_file
-from ..settings import Numerics, PoiPoints
+from ..core.volume import Volume
 from .numbers import in_order, rank
+from .settings import Numerics, PoiPoints
 from .upstream import upstream
 
 UPSTREAM_DECIMALS: Final = 2
@@ -41,7 +42,7 @@ PLATES: Final = (ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR, ENDPLATE)
 
 
 def compute_centroids(
-    spine: NII, vert: NII, *, points: PoiPoints = "all", numerics: Numerics = "corrected"
+    spine: Volume, vert: Volume, *, points: PoiPoints = "all", numerics: Numerics = "corrected"
 ) -> POI:
     """Mean voxel position of every vertebral body, disc and endplate.
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import (
     C2,
@@ -25,11 +24,12 @@ from ..core.anatomy import (
     T13,
 )
 from ..core.components import Box, bounding_box, component_centroids, label_components
-from ..settings import Numerics
+from ..core.volume import Volume
 from .cut_discs import drop_cut_discs
 from .endplates import split_endplates
 from .frames import HEIGHT_AXIS, mean_positions, pir_view
 from .numbers import in_order, is_vertebra, number_above
+from .settings import Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)
@@ -39,14 +39,14 @@ SPLIT_PLATES: Final = (ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR)
 
 
 def finalize_masks(
-    spine: NII,
-    vert: NII,
+    spine: Volume,
+    vert: Volume,
     crop: Box,
     *,
     sacrum_ids: Collection[int] = (SACRUM,),
     metal: Collection[int] = (METAL,),
     numerics: Numerics = "corrected",
-) -> tuple[NII, NII]:
+) -> tuple[Volume, Volume]:
     """Finish both masks.
 
     Sacrum, metal and dens are painted into the vertebra mask, discs and endplates are numbered,
@@ -63,9 +63,9 @@ def finalize_masks(
 
     Returns
     -------
-    spine : NII
+    spine : Volume
         Endplates (62) have become superior (52) or inferior (53) ones.
-    vert : NII
+    vert : Volume
         Discs carry 100, and endplates 200, plus the number of the vertebra above them. Discs of
         which less than a quarter is in view have no number.
     """
@@ -82,8 +82,8 @@ def finalize_masks(
     if not upstream(numerics).cut_discs_kept:
         drop_cut_discs(pir_view(vert_array, vert.orientation))
     return (
-        spine.set_array(spine_array, seg=True, verbose=False),
-        vert.set_array(vert_array, seg=True, verbose=False),
+        spine.set_array(spine_array, seg=True),
+        vert.set_array(vert_array, seg=True),
     )
 
 

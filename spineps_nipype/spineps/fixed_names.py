@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-from TPTBox import NII
 
 from ..core.anatomy import L1, L5, L6, T12, T13
+from ..core.volume import Volume
 from ..errors import InputError
 from .labeling import Labelled
 from .numbers import in_order, is_vertebra, number_above, number_below, rank, vertebra_name
@@ -45,7 +45,7 @@ class FixedName:
 
 
 def fix_names(
-    vert: NII, rows: Sequence[Mapping[str, Any]], fixed: Sequence[FixedName]
+    vert: Volume, rows: Sequence[Mapping[str, Any]], fixed: Sequence[FixedName]
 ) -> Labelled:
     """Give vertebrae the names that a reader has set, and count the others from them.
 
@@ -89,7 +89,7 @@ def fix_names(
         }
         for found in instances
     ]
-    return Labelled(vert.set_array(table[array], seg=True, verbose=False), out)
+    return Labelled(vert.set_array(table[array], seg=True), out)
 
 
 def count_names(instances: Sequence[int], fixed: Mapping[int, int]) -> dict[int, int]:
@@ -183,7 +183,7 @@ def _name_between(instances: Sequence[int], above: int, below: int, out: dict[in
     out.update(zip(inner, names, strict=True))
 
 
-def _find_instance(vert: NII, instances: Sequence[int], entry: FixedName) -> int:
+def _find_instance(vert: Volume, instances: Sequence[int], entry: FixedName) -> int:
     """Label that the vertebra was found with to which a reader gives a name."""
     names = ", ".join(map(vertebra_name, instances))
     if entry.point is None:

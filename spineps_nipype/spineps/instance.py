@@ -10,13 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.components import bounding_box, fill_holes, remove_small_components
 from ..core.geometry import PIR, margin_voxels, rescale
+from ..core.volume import Volume
 from ..errors import EmptyResultError
 from ..models.protocols import InstanceModel, Progress
-from ..settings import InstanceSettings, Numerics
 from .instance_cutouts import (
     Key,
     Prediction,
@@ -30,6 +29,7 @@ from .instance_cutouts import (
 from .instance_debug import Recorder
 from .instance_merge import couple_predictions, merge_couples
 from .instance_seeds import SEED_EROSION, Point, find_seeds
+from .settings import InstanceSettings, Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)
@@ -39,14 +39,14 @@ CROP_MARGIN_MM: Final = 3.75
 
 
 def segment_instances(
-    semantic: NII,
+    semantic: Volume,
     network: InstanceModel,
     settings: InstanceSettings,
     *,
     numerics: Numerics = "corrected",
     debug: dict[str, Any] | None = None,
     progress: Progress | None = None,
-) -> NII:
+) -> Volume:
     """Number the vertebrae of a semantic mask.
 
     Parameters
@@ -67,7 +67,7 @@ def segment_instances(
 
     Returns
     -------
-    NII
+    Volume
         Instances 1..n in no anatomical order, oriented (P, I, R) at the spacing of the model.
 
     Raises

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
+
+from ..core.volume import make_volume
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,4 @@ class Recorder:
             return
         affine = np.array(self.affine, dtype=float)
         affine[:3, 3] += affine[:3, :3] @ np.asarray(start, dtype=float)
-        self.steps[name] = NII.from_numpy(array.copy(), affine, True)
+        self.steps[name] = make_volume(array.copy(), affine, seg=True)

@@ -11,19 +11,19 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
 from ..core.geometry import PIR
 from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
+from ..core.volume import Volume
 from ..models.protocols import FormModel, LabelingModel
-from ..settings import LabelingSettings, Numerics
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
 from .labeling_scores import Scores, combine_with_form, favour_last_lumbar, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
+from .settings import LabelingSettings, Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)
@@ -63,14 +63,14 @@ class Labelled:
         scores, the weight of visibility, and the probabilities of every head.
     """
 
-    vert: NII
+    vert: Volume
     table: list[dict[str, Any]]
 
 
 def label_vertebrae(
-    spine: NII,
-    vert: NII,
-    image: NII,
+    spine: Volume,
+    vert: Volume,
+    image: Volume,
     crop: Box,
     network: LabelingModel,
     settings: LabelingSettings,
@@ -143,17 +143,17 @@ def label_vertebrae(
     rows = _rows(instances, names, numbers, scores, path, heads, by_dens)
     table = np.zeros(int(vert_array.max()) + 1, dtype=np.uint16)
     table[list(names)] = list(names.values())
-    return Labelled(vert.set_array(table[vert_array], seg=True, verbose=False), rows)
+    return Labelled(vert.set_array(table[vert_array], seg=True), rows)
 
 
 def _body_patches(
-    image: NII, crop: Box, bodies: NDArray[Any], network: LabelingModel, numerics: Numerics
+    image: Volume, crop: Box, bodies: NDArray[Any], network: LabelingModel, numerics: Numerics
 ) -> tuple[list[int], NDArray[np.float32]]:
     """Numbers of the vertebrae with a body, and their patches; none if there is no body."""
     if not bodies.any():
         return [], np.zeros((0, *network.final_size), dtype=np.float32)
     grey = image.apply_crop(crop)
-    return cut_patches(grey, grey.set_array(bodies, seg=True, verbose=False), network, numerics)
+    return cut_patches(grey, grey.set_array(bodies, seg=True), network, numerics)
 
 
 def _names_of_instances(
@@ -178,7 +178,7 @@ def _names_of_instances(
 
 
 def _predict_by_form(
-    network: FormModel, spine: NII, vert: NII, image: NII, numbers: Sequence[int]
+    network: FormModel, spine: Volume, vert: Volume, image: Volume, numbers: Sequence[int]
 ) -> dict[str, NDArray[np.float32]]:
     """Probabilities of names by the form and look of vertebrae with a body."""
     parts, whole, grey = (nii.reorient(PIR) for nii in (spine, vert, image))

@@ -13,13 +13,13 @@ import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 from numpy.typing import NDArray
 from scipy import ndimage, special
-from TPTBox import NII
 
 from ..core.anatomy import L6, T13
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale
+from ..core.volume import Volume
 from ..models.protocols import LabelingModel
-from ..settings import Numerics
+from .settings import Numerics
 from .upstream import upstream
 
 CROP_MARGIN_MM: Final = 128.0
@@ -30,7 +30,7 @@ SPLINE_ORDER: Final = 3
 
 
 def cut_patches(
-    image: NII, bodies: NII, network: LabelingModel, numerics: Numerics = "corrected"
+    image: Volume, bodies: Volume, network: LabelingModel, numerics: Numerics = "corrected"
 ) -> tuple[list[int], NDArray[np.float32]]:
     """Cut a normalised patch around each vertebral body.
 

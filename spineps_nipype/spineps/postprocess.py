@@ -10,16 +10,16 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import CORPUS, CORPUS_BORDER
 from ..core.components import Box, bounding_box
 from ..core.geometry import margin_voxels, to_input_grid
+from ..core.volume import Volume
 from ..errors import EmptyResultError
-from ..settings import Numerics, PostSettings
 from .frames import pir_view
 from .instance_order import join_slivers, join_split_top, move_posterior_fragments, number_from_top
 from .missing_parts import assign_missing_parts, unify_articular_processes
+from .settings import Numerics, PostSettings
 from .upstream import upstream
 
 CROP_MARGIN_MM: Final = 1.5
@@ -40,15 +40,15 @@ class Reconciled:
         Box of the spine, outside of which `spine` is 0.
     """
 
-    spine: NII
-    vert: NII
+    spine: Volume
+    vert: Volume
     crop: Box
 
 
 def reconcile(
-    spine_raw: NII,
-    vert_raw: NII,
-    image: NII,
+    spine_raw: Volume,
+    vert_raw: Volume,
+    image: Volume,
     settings: PostSettings,
     *,
     has_c1: bool,
@@ -76,7 +76,7 @@ def reconcile(
     """
     whole = spine_raw.get_array()
     whole[whole == CORPUS] = CORPUS_BORDER
-    spine_raw = spine_raw.set_array(whole, seg=True, verbose=False)
+    spine_raw = spine_raw.set_array(whole, seg=True)
     spine = to_image_grid(spine_raw, image, numerics).get_array()
     vert = to_image_grid(vert_raw, image, numerics).get_array().astype(np.uint16)
     if not spine.any():
@@ -100,13 +100,13 @@ def reconcile(
         numerics=numerics,
     )
     return Reconciled(
-        spine=image.set_array(spine, seg=True, verbose=False),
-        vert=image.set_array(vert, seg=True, verbose=False),
+        spine=image.set_array(spine, seg=True),
+        vert=image.set_array(vert, seg=True),
         crop=crop,
     )
 
 
-def to_image_grid(mask: NII, image: NII, numerics: Numerics = "corrected") -> NII:
+def to_image_grid(mask: Volume, image: Volume, numerics: Numerics = "corrected") -> Volume:
     """Bring a raw mask from the grid of its network to that of the image."""
     rules = upstream(numerics)
     return to_input_grid(

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.geometry import rescale
+from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
-from ..settings import Numerics, SemanticSettings
 from .semantic_cleanup import clean_semantic
+from .settings import Numerics, SemanticSettings
 from .spine_region import find_spine
 from .upstream import upstream
 
@@ -38,20 +38,20 @@ class SemanticResult:
         them.
     """
 
-    mask: NII
+    mask: Volume
     probabilities: NDArray[np.float32] | None = None
     class_labels: tuple[int, ...] = ()
-    uncertainty: NII | None = None
+    uncertainty: Volume | None = None
 
 
-def to_model_grid(image: NII, model: SemanticModel) -> NII:
+def to_model_grid(image: Volume, model: SemanticModel) -> Volume:
     """Bring an image to the orientation and spacing that the model expects."""
     turned = image.reorient(model.config.orientation)
     return rescale(turned, model.config.target_spacing([float(z) for z in turned.zoom]))
 
 
 def segment_semantic(
-    image: NII,
+    image: Volume,
     network: SemanticModel,
     settings: SemanticSettings,
     *,
@@ -114,7 +114,7 @@ def segment_semantic(
     uncertainty = None
     if soft is not None:
         # `set_array` of the label map would cut the entropy to whole numbers.
-        uncertainty = NII.from_numpy(normalised_entropy(soft), prediction.labels.affine, False)
+        uncertainty = make_volume(normalised_entropy(soft), prediction.labels.affine, seg=False)
     return SemanticResult(mask, soft, prediction.class_labels, uncertainty)
 
 
@@ -137,7 +137,7 @@ def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32
     return out
 
 
-def _require_foreground(mask: NII, what: str) -> None:
+def _require_foreground(mask: Volume, what: str) -> None:
     if not mask.get_array().any():
         raise EmptyResultError(
             what,

@@ -10,13 +10,13 @@ from typing import Any, Final
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS_BORDER, DISC, SACRUM
 from ..core.components import components_by_size, fill_holes, remove_small_components
 from ..core.geometry import PIR, distance_voxels, margin_voxels, volume_voxels
-from ..settings import Numerics, SemanticSettings
+from ..core.volume import Volume
 from .semantic_strays import drop_false_sacrum, drop_far_islands, restore_top_of_sacrum
+from .settings import Numerics, SemanticSettings
 from .upstream import upstream
 
 SMALL_COMPONENT_MM3: Final = 27.84375
@@ -34,7 +34,9 @@ Extent = tuple[int, int]
 BoxExtents = tuple[Extent, Extent, Extent]
 
 
-def clean_semantic(mask: NII, settings: SemanticSettings, numerics: Numerics = "corrected") -> NII:
+def clean_semantic(
+    mask: Volume, settings: SemanticSettings, numerics: Numerics = "corrected"
+) -> Volume:
     """Clean the mask up, as far as the settings ask for it.
 
     Parameters
@@ -48,7 +50,7 @@ def clean_semantic(mask: NII, settings: SemanticSettings, numerics: Numerics = "
 
     Returns
     -------
-    NII
+    Volume
         On the grid and in the orientation of `mask`.
     """
     # Steps are repeated as in SPINEPS: each may make room for another one.
@@ -72,7 +74,7 @@ def clean_semantic(mask: NII, settings: SemanticSettings, numerics: Numerics = "
     return mask
 
 
-def cut_beyond_canal(mask: NII) -> NII:
+def cut_beyond_canal(mask: Volume) -> Volume:
     """Delete everything but the sacrum that lies more than 64 mm above or below the canal."""
     turned = mask.reorient(PIR)
     array = turned.get_array()
@@ -88,7 +90,7 @@ def cut_beyond_canal(mask: NII) -> NII:
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 
 
-def clean_small_components(mask: NII) -> NII:
+def clean_small_components(mask: Volume) -> Volume:
     """Delete components of less than 27.8 mm3, except those of sacrum, cord and endplates."""
     array = mask.get_array()
     if array.all():
@@ -97,7 +99,7 @@ def clean_small_components(mask: NII) -> NII:
     return mask.set_array(remove_small_components(array, CLEANED_LABELS, smallest), seg=True)
 
 
-def clean_far_components(mask: NII, numerics: Numerics = "corrected") -> NII:
+def clean_far_components(mask: Volume, numerics: Numerics = "corrected") -> Volume:
     """Keep the largest component, and those connected with it by a chain of near boxes.
 
     Parameters

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, generate_binary_structure
 from scipy.spatial import cKDTree
-from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, SACRUM
 from ..core.components import (
@@ -21,6 +20,7 @@ from ..core.components import (
     label_components,
 )
 from ..core.geometry import PIR
+from ..core.volume import Volume
 
 CANAL_REACH_MM: Final = 50.0
 """No part of a vertebra is farther from the canal; the tips of processes come close to that."""
@@ -36,7 +36,7 @@ SPECK_SHARE: Final = 0.1
 """Share of the largest body below which a piece is neither body nor sacrum."""
 
 
-def drop_far_islands(mask: NII) -> NII:
+def drop_far_islands(mask: Volume) -> Volume:
     """Delete pieces of bone and disc that lie more than 50 mm from the canal throughout.
 
     The sacrum stays, because it reaches beyond the end of the canal; without a canal everything
@@ -49,7 +49,7 @@ def drop_far_islands(mask: NII) -> NII:
 
     Returns
     -------
-    NII
+    Volume
         The same grid and orientation.
     """
     array = mask.get_array()
@@ -70,7 +70,7 @@ def drop_far_islands(mask: NII) -> NII:
     return mask.set_array(array, seg=True)
 
 
-def drop_false_sacrum(mask: NII) -> NII:
+def drop_false_sacrum(mask: Volume) -> Volume:
     """Delete pieces of sacrum that are specks, or lie above the centroid of the lowest body.
 
     A speck has less than a tenth of the volume of the largest body. A body with less than 30 % of
@@ -83,7 +83,7 @@ def drop_false_sacrum(mask: NII) -> NII:
 
     Returns
     -------
-    NII
+    Volume
         The same grid and orientation.
     """
     turned = mask.reorient(PIR)
@@ -100,7 +100,7 @@ def drop_false_sacrum(mask: NII) -> NII:
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 
 
-def restore_top_of_sacrum(mask: NII) -> NII:
+def restore_top_of_sacrum(mask: Volume) -> Volume:
     """Relabel the lowest body as sacrum if it is the top of it.
 
     That is so if no disc parts the two, and the body has less than 60 % of the volume of the one
@@ -113,7 +113,7 @@ def restore_top_of_sacrum(mask: NII) -> NII:
 
     Returns
     -------
-    NII
+    Volume
         The same grid and orientation.
     """
     turned = mask.reorient(PIR)

@@ -12,10 +12,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII, POI
+from TPTBox import POI
 
 from ..core.anatomy import CORPUS
 from ..core.files import whole_file
+from ..core.volume import Volume, make_volume
 
 NOTE_FONT_SIZE: Final = 14
 """Pixels."""
@@ -37,9 +38,9 @@ HIDDEN_REGION, HIDDEN_PART = 0, 200
 
 
 def draw_snapshot(
-    image: NII,
-    spine: NII,
-    vert: NII,
+    image: Volume,
+    spine: Volume,
+    vert: Volume,
     poi: POI | None,
     out_path: str | Path,
     *,
@@ -103,21 +104,21 @@ def _use_file_backend() -> None:
         matplotlib.use("Agg")
 
 
-def _enlarged(*images: NII) -> list[NII]:
+def _enlarged(*images: Volume) -> list[Volume]:
     """The same voxels with a larger spacing if the scan is short."""
     first = images[0]
     axis = _height_axis(first)
     height = first.shape[axis] * float(first.zoom[axis])
     scale = min(max(FULL_VIEW_MM / height, 1.0), MAX_SCALE)
     grow = np.diag([scale, scale, scale, 1.0])
-    return [NII.from_numpy(i.get_array(), grow @ i.affine, i.seg) for i in images]
+    return [make_volume(i.get_array(), grow @ i.affine, seg=i.seg) for i in images]
 
 
-def _height_axis(image: NII) -> int:
+def _height_axis(image: Volume) -> int:
     return next(i for i, code in enumerate(image.orientation) if code in "SI")
 
 
-def _guide_points(image: NII, vert: NII, poi: POI | None) -> POI:
+def _guide_points(image: Volume, vert: Volume, poi: POI | None) -> POI:
     """Points of the bodies, and hidden ones if there are few bodies.
 
     TPTBox cuts obliquely through three points or fewer, from the top front to the bottom back, so
@@ -137,7 +138,7 @@ def _guide_points(image: NII, vert: NII, poi: POI | None) -> POI:
 
 
 def _straight_ends(
-    image: NII, vert: NII, bodies: list[tuple[float, float, float]]
+    image: Volume, vert: Volume, bodies: list[tuple[float, float, float]]
 ) -> dict[tuple[int, int], tuple[float, float, float]]:
     """Hidden points from the bottom to the top of the image, through the bodies."""
     if not bodies:
@@ -158,13 +159,13 @@ def _straight_ends(
     }
 
 
-def _stretched(image: NII) -> NII:
+def _stretched(image: Volume) -> Volume:
     """The image in whole numbers, as the panels need them; small ranges are scaled up."""
     array = image.get_array()
     top = float(np.abs(array).max(initial=0))
     if top < SMALL_RANGE:
         array = array * (SMALL_RANGE / max(top, SMALLEST_RANGE))
-    return image.set_array(np.rint(array).astype(np.float32), verbose=False)
+    return image.set_array(np.rint(array).astype(np.float32))
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

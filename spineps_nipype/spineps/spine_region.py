@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
-from TPTBox import NII
 
 from ..core.components import component_sizes, label_components
 from ..core.geometry import rescale, to_input_grid
+from ..core.volume import Volume
 from ..models.protocols import SemanticModel
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ BESIDE_SHARE: Final = 0.5
 not above or below."""
 
 
-def find_spine(image: NII, scout: SemanticModel, grid: NII) -> NII | None:
+def find_spine(image: Volume, scout: SemanticModel, grid: Volume) -> Volume | None:
     """Mask of the spine with a margin of 15 mm.
 
     Parameters
@@ -49,7 +49,7 @@ def find_spine(image: NII, scout: SemanticModel, grid: NII) -> NII | None:
 
     Returns
     -------
-    NII or None
+    Volume or None
         None if the network finds less than 5 cm3 of spine.
     """
     turned = image.reorient(scout.config.orientation)

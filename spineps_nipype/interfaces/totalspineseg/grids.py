@@ -12,9 +12,9 @@ from nipype.interfaces.base import (
     TraitedSpec,
     traits,
 )
-from TPTBox import NII
 
 from ...core.images import load_image, load_mask, save_nii
+from ...core.volume import Volume
 from ...totalspineseg.native import to_grid
 from ...totalspineseg.preparation import prepare_image
 from ...totalspineseg.upstream import upstream
@@ -82,6 +82,9 @@ class TSSToNative(SimpleInterface):
         return runtime
 
 
-def load_soft(path: str) -> NII:
+def load_soft(path: str) -> Volume:
     """Load a soft map, which unlike a scan may be 0 everywhere."""
-    return NII(nib.load(path), False)
+    from TPTBox import NII
+
+    soft: Volume = NII(nib.load(path), False)
+    return soft

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,14 +25,12 @@ from spineps_nipype.models.protocols import Progress, SemanticPrediction
 from spineps_nipype.models.safe_load import load_checkpoint
 from spineps_nipype.settings import EngineSettings
 
+from ...core.volume import Volume
 from .engines import Engine, Runner, make_engine
 from .nnunet_plan import Plan, plan_of
 from .normalization import normalize
 from .resampling import resample_input, resample_logits
 from .sliding_window import fitting_patch, sliding_window_logits
-
-if TYPE_CHECKING:
-    from TPTBox import NII
 
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
 CERTAIN = 20.0
@@ -69,12 +67,12 @@ class SemanticNetwork:
 
     def predict(
         self,
-        image: NII | Sequence[NII],
+        image: Volume | Sequence[Volume],
         *,
         step_size: float | None = None,
         tta: bool | None = None,
         probabilities: bool = False,
-        region: NII | None = None,
+        region: Volume | None = None,
         half_precision: bool = False,
         shrink_tile: bool = True,
         progress: Progress | None = None,
@@ -144,7 +142,7 @@ class SemanticNetwork:
         return SemanticPrediction(result, soft_map, self.class_labels)
 
     def _network_input(
-        self, images: Sequence[NII], half_precision: bool
+        self, images: Sequence[Volume], half_precision: bool
     ) -> tuple[Tensor, tuple[slice, ...], tuple[int, ...], tuple[int, ...] | None]:
         """Normalised channels in network axes, their crop box, and the shape before resampling."""
         channels = np.stack([np.asarray(i.get_array(), dtype=np.float32).T for i in images])
@@ -182,7 +180,7 @@ class SemanticNetwork:
         data, changed = resample_input(data, spacing, self.plan.configuration)
         return torch.from_numpy(np.ascontiguousarray(data)), box, full, before if changed else None
 
-    def _to_network(self, mask: NII, box: tuple[slice, ...], shape: Sequence[int]) -> Tensor:
+    def _to_network(self, mask: Volume, box: tuple[slice, ...], shape: Sequence[int]) -> Tensor:
         """Mask in the axes, the crop and the spacing of the network input."""
         array = (mask.get_array().T > 0).transpose(self.plan.forward)[box]
         grid = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
