@@ -131,9 +131,7 @@ def disc_lines(
         centre = points.mean(axis=0)
         values, vectors = np.linalg.eigh(np.cov((points - centre).T))
         along = vectors[:, int(np.argmax(values))]
-        if abs(along[1]) < abs(
-            along[0]
-        ):  # taller than long: a mere piece of a disc, which shows no direction
+        if abs(along[1]) < abs(along[0]):  # taller than long: a piece that shows no direction
             along = np.array([0.0, 1.0])
         along = along * np.sign(along[1])
         reach = (points - centre) @ along

@@ -56,10 +56,10 @@ class Asked(Exception):
 def asked_settings(monkeypatch: pytest.MonkeyPatch, call: Any, **options: Any) -> dict[str, Any]:
     """Settings that a call plans with; nothing is computed."""
 
-    def plan(*_: Any, settings: PipelineSettings, **__: Any) -> None:
+    def provenance(settings: PipelineSettings, *_: Any, **__: Any) -> None:
         raise Asked(settings)
 
-    monkeypatch.setattr(run, "plan_scan", plan)
+    monkeypatch.setattr(run, "provenance", provenance)
     with pytest.raises(Asked) as stopped:
         call(**options)
     settings: PipelineSettings = stopped.value.args[0]

@@ -2,7 +2,7 @@
 
 Images go there by the function of nnU-Net that the plans name. Logits come back linearly by torch,
 in a seventh of the CPU of nnU-Net's function and equal to 1e-4, except that nnU-Net takes the
-nearest slice where slices are more than three times as thick as their pixels are wide.
+nearest slice across slices that are more than three times as thick as their pixels are wide.
 """
 
 from __future__ import annotations
