@@ -169,7 +169,8 @@ def _trainer_folder(folder: Path, prefix: str) -> Path:
         raise ModelError(
             f"The folder must hold the folds of exactly one trainer; found: {names}.",
             file=folder,
-            remedy="Install the weights again, or give the folder of one trainer.",
+            remedy="Unpack the weights there (`spineps-wf-models show` says where they come "
+            "from), or give the folder of one trainer.",
         )
     return found[0]
 
