@@ -72,8 +72,7 @@ class WithGpu(SpinepsSystem):
     """Networks ask for a GPU, and run without it: there is none."""
 
     def workflow(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
-        assert device == "cuda"
-        workflow = super().workflow(job, device="cpu", omp_nthreads=omp_nthreads)
+        workflow = super().workflow(job, device=device, omp_nthreads=omp_nthreads)
         for name in NETWORKS:
             workflow.get_node(f"spineps_wf.{name}").inputs.use_gpu = True
         return workflow
