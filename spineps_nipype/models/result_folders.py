@@ -1,4 +1,4 @@
-"""nnU-Net result folders that carry no `inference_config.json`: what they do not say themselves.
+"""nnU-Net result folders without `inference_config.json`, and what they leave unsaid.
 
 TotalSpineSeg, EPISeg and VIBESeg publish plain result folders: plans, data set, folds. How images
 are turned and spaced for them is known from the programs that use them.
