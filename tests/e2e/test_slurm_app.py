@@ -78,7 +78,6 @@ class WithGpu(SpinepsSystem):
         return workflow
 
 
-@pytest.mark.xfail(reason="not yet brought to the recipes: open, see the closing note")
 def test_a_cancelled_job_fails_its_scan_and_a_new_run_finishes_it(
     cluster_app: App, slurm: SlurmPrograms, by_processes: dict[str, bytes], capsys: Capsys
 ) -> None:
