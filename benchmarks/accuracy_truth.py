@@ -146,7 +146,7 @@ def pair_masks(
             for scan in scans
             if wanted.items() <= scan.name.entities.items()
             and scan.name.subject == wanted.get("sub")
-            and entities.get("mod", scan.name.word) == scan.name.word
+            and entities.get("mod", scan.name.suffix) == scan.name.suffix
         ]
         fewest = min((len(scan.name.entities) for scan in fitting), default=0)
         fitting = [scan for scan in fitting if len(scan.name.entities) == fewest]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from .names import parse_name
 
-MODALITY_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+MODALITY_SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "T2w": ("T2w", "dixon", "mr", "t2", "T2", "T2c"),
     "T1w": ("T1w", "t1", "T1", "T1c"),
     "Vibe": ("t1dixon", "vibe", "mevibe", "GRE"),
@@ -20,40 +20,40 @@ MODALITY_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "PD": ("PD", "PDw"),
     "FLAIR": ("FLAIR", "flair"),
 }
-"""Last words of file names that stand for each modality."""
-PLANE_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+"""Suffixes of file names that stand for each modality."""
+PLANE_LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ax": ("axial", "ax", "axl"),
     "cor": ("coronal", "cor"),
     "sag": ("sagittal", "sag"),
     "iso": ("isotropic", "iso", "ISO"),
 }
-"""Words of the ``acq`` entity that stand for each plane."""
+"""Labels of the ``acq`` entity that name each plane."""
 
 
 class Config(Protocol):
-    """What is asked of the configuration of a model."""
+    """What must be known of a model; its configuration has it."""
 
     @property
     def modality(self) -> Sequence[str]:
-        """Modalities that it takes."""
+        """Modalities that it was made for."""
 
     @property
     def acquisition(self) -> str:
         """Plane: sag, cor, ax or iso."""
 
 
-def modality_of(word: str) -> str | None:
-    """Modality that the last word of a file name stands for, None if it stands for none."""
-    for modality, words in MODALITY_WORDS.items():
-        if word in words:
+def modality_of(suffix: str) -> str | None:
+    """Modality that the suffix of a file name stands for, None if it stands for none."""
+    for modality, suffixes in MODALITY_SUFFIXES.items():
+        if suffix in suffixes:
             return modality
     return None
 
 
-def plane_of_word(acquisition: str) -> str | None:
+def plane_of_label(acquisition: str) -> str | None:
     """Plane that an ``acq`` label names: ``sag``, also ``sagTSE``; None for any other label."""
-    for plane, words in PLANE_WORDS.items():
-        if re.match(rf"(?:{'|'.join(words)})(?![a-z])", acquisition):
+    for plane, labels in PLANE_LABELS.items():
+        if re.match(rf"(?:{'|'.join(labels)})(?![a-z])", acquisition):
             return plane
     return None
 
@@ -64,12 +64,12 @@ def check_compatibility(path: str | Path, plane: str | None, config: Config) -> 
 
 
 def misfits(path: str | Path, plane: str | None, config: Config) -> list[tuple[str, str]]:
-    """What does not fit between a scan and a model, empty if all does.
+    """In what a scan does not fit a model; empty if it fits.
 
     Parameters
     ----------
     path
-        The scan; its name and the name of its folder are looked at, not its content.
+        The scan; only its name and that of its folder are examined.
     plane
         Plane of the image as `core.planes.image_plane` gives it, None if it is not known.
     config
@@ -90,11 +90,11 @@ def misfits(path: str | Path, plane: str | None, config: Config) -> list[tuple[s
     path = Path(path)
     if "debug" in path.name or "debug" in path.parent.name:
         found.append(("debug", "the name or its folder says debug"))
-    modality = modality_of(name.word)
+    modality = modality_of(name.suffix)
     if modality is not None and modality not in config.modality:
-        wanted = _listed(config.modality)
+        wanted = ", ".join(config.modality)
         found.append(("modality", f"the scan is {modality}, the model is for {wanted}"))
-    named = plane_of_word(name.entities.get("acq", ""))
+    named = plane_of_label(name.entities.get("acq", ""))
     allowed = {config.acquisition, "iso"}
     if named is not None and named not in allowed:
         text = f"acq-{name.entities['acq']} names the plane {named}"
@@ -103,7 +103,3 @@ def misfits(path: str | Path, plane: str | None, config: Config) -> list[tuple[s
         text = f"the voxels are those of a scan in plane {plane}"
         found.append(("plane", f"{text}, the model is for {config.acquisition}"))
     return found
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(words)

@@ -1,4 +1,4 @@
-"""What readers corrected: masks in other datasets, and a table of vertebra names."""
+"""Corrections by readers: masks in other datasets, and a table of vertebra names."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from spineps_nipype.errors import InputError
 from .names import EXTENSIONS, ScanName, parse_name, split_extension
 
 SEGMENTS: Final = ("spine", "vert")
-WORDS: Final = frozenset({"msk", "dseg"})
-"""Last words of the names of masks: that of SPINEPS and that of BIDS."""
+SUFFIXES: Final = frozenset({"msk", "dseg"})
+"""Suffixes of masks in SPINEPS and in BIDS."""
 FREE_ENTITIES: Final = frozenset({"mod", "seg", "desc"})
-"""Entities that a mask may have and its scan has not."""
+"""Entities that a mask may have though its scan has not."""
 COLUMNS: Final = ("scan", "name", "found", "x", "y", "z")
 Name = tuple[int, int | None, tuple[float, float, float] | None]
-"""Label, label found so far, and point in world coordinates [mm]: one of both is None."""
+"""New label, and either the present label or a point in the vertebra (world coordinates [mm])."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Corrections:
     def digests(self) -> dict[str, str]:
         """SHA-256 of each correction, by ``spine``, ``vert`` and ``names``."""
         found = {k: file_digest(p) for k in SEGMENTS if (p := getattr(self, k)) is not None}
-        if self.names and self.vert is None:  # names of a corrected mask stand in it
+        if self.names and self.vert is None:  # a corrected mask has its names already
             found["names"] = hashlib.sha256(json.dumps(self.names).encode()).hexdigest()
         return found
 
@@ -64,8 +64,8 @@ def find_corrections(
     """Corrected masks of a scan in other datasets, and its fixed names.
 
     A mask belongs to a scan if it is a ``seg-spine`` or ``seg-vert`` with the entities of the
-    scan; where its name has no ``mod``, the ``Sources`` of its sidecar decide if there are any.
-    The first dataset that has a mask counts.
+    scan. If its name has no ``mod``, the ``Sources`` in its sidecar, if any, must name the scan.
+    Of several datasets with a mask, the first counts.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def find_corrections(
         for kind in SEGMENTS:
             if kind in found:
                 continue
-            masks = [path for path in _masks(root, name, kind) if _is_of(path, scan, name)]
+            masks = [path for path in _masks(root, name, kind) if _belongs_to(path, scan, name)]
             if len(masks) > 1:
                 both = " and ".join(path.name for path in masks[:2])
                 raise InputError(
@@ -105,16 +105,17 @@ def find_corrections(
 
 
 def _masks(root: Path, name: ScanName, kind: str) -> list[Path]:
-    """Masks of a subject, by name alone."""
+    """Masks of a subject that have the right name."""
     folder = root / f"sub-{name.subject}"
     paths = [p for end in EXTENSIONS for p in folder.rglob(f"*_seg-{kind}_*{end}")]
-    return sorted(path for path in paths if parse_name(path).word in WORDS)
+    return sorted(path for path in paths if parse_name(path).suffix in SUFFIXES)
 
 
-def _is_of(path: Path, scan: Path, name: ScanName) -> bool:
+def _belongs_to(path: Path, scan: Path, name: ScanName) -> bool:
+    """Whether a mask is of this scan; see `find_corrections`."""
     entities = dict(parse_name(path).entities)
     modality = entities.get("mod")
-    if modality is not None and modality != name.word:
+    if modality is not None and modality != name.suffix:
         return False
     own = {k: v for k, v in entities.items() if k not in FREE_ENTITIES - set(name.entities)}
     if {**name.entities, "seg": entities["seg"]} != {**own, "seg": entities["seg"]}:
@@ -126,6 +127,7 @@ def _is_of(path: Path, scan: Path, name: ScanName) -> bool:
 
 
 def _sources(path: Path) -> list[str]:
+    """``Sources`` in the sidecar of a mask; empty if it has none."""
     sidecar = path.with_name(split_extension(path.name)[0] + ".json")
     try:
         stated = json.loads(sidecar.read_text(encoding="utf-8")).get("Sources", [])
@@ -135,10 +137,10 @@ def _sources(path: Path) -> list[str]:
 
 
 def read_fixed_names(path: Path) -> dict[str, list[Name]]:
-    """Read names that a reader fixed: a TSV with a row for each vertebra.
+    """Read the table of names that a reader fixed: a TSV with a row for each vertebra.
 
     Columns: ``scan`` (file name of the scan, with or without its extension), ``name`` (C1 to L6),
-    and either ``found`` (name so far) or ``x``, ``y``, ``z`` (world coordinates in mm, RAS).
+    and either ``found`` (present name) or ``x``, ``y``, ``z`` (world coordinates in mm, RAS).
 
     Returns
     -------
@@ -173,6 +175,7 @@ def read_fixed_names(path: Path) -> dict[str, list[Name]]:
 
 
 def _entry(text: Mapping[str, str]) -> Name:
+    """Name that a row of the table fixes; ValueError says what is wrong with the row."""
     if not text["scan"]:
         raise ValueError("the scan is missing")
     label = _label(text["name"])
@@ -191,6 +194,7 @@ _LABELS: Final = {
 
 
 def _label(name: str) -> int:
+    """Label of a vertebra by its name."""
     if name.upper() not in _LABELS:
         raise ValueError(f"{name!r} is no vertebra (C1 to C7, T1 to T13, L1 to L6)")
     return _LABELS[name.upper()]

@@ -1,4 +1,4 @@
-"""Files at the root of the output folder that describe it as a BIDS derivative."""
+"""Files at the root of the output folder that make it a BIDS derivative dataset."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ CONTAINER_VARIABLES: Final = (
     ("APPTAINER_CONTAINER", "singularity", "URI"),
     ("SPINEPS_WF_SINGULARITY_URL", "singularity", "URI"),
 )
-"""Environment variables of images and their programs, with type and field of the container.
+"""Environment variables that tell of a container, with its type and the field they fill.
 
-A later one goes before an earlier one: apptainer reads what the image of docker has set.
+Later ones take precedence: a docker image that apptainer runs still sets the variable of docker.
 """
 IGNORED: Final = (
     *("logs", "work", "snaps_seg", "figures", "assets", "ratings", "*.html", "group_*"),
@@ -42,7 +42,7 @@ IGNORED: Final = (
     *("*_poi.json", "*_labels.*", "*_metrics.*", "*_checks.*"),
     *("*_uncertainty.*", "*_logits.*", "*_rating.json"),
 )
-"""Results, names of SPINEPS among them, that BIDS has no name for."""
+"""Results that BIDS has no name for, those with names of SPINEPS among them."""
 
 
 def describe_dataset(
@@ -50,14 +50,14 @@ def describe_dataset(
 ) -> None:
     """Write `dataset_description.json`, the label tables and `.bidsignore`, each whole.
 
-    Several runs may do so at once; what another program wrote into the description is kept.
+    Several runs may do so at the same time; entries of other programs are kept.
 
     Parameters
     ----------
     out_root, bids_root
         Folder of the results, and the dataset that they are made from.
     links
-        Names and folders of further datasets that BIDS URIs of the results name.
+        Names and folders of further datasets that BIDS URIs in the results refer to.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def dataset_description(
     links: Iterable[tuple[str, Path]] = (),
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Description of a folder of results of this version, made from the dataset `bids_root`."""
+    """Description of results that this version made from the dataset `bids_root`."""
     linked = {RAW_LINK: bids_root, **dict(links)}
     environment = os.environ if environment is None else environment
     generator: dict[str, Any] = {"Name": PIPELINE, "Version": __version__}
@@ -111,7 +111,7 @@ def dataset_description(
 
 
 def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Join two descriptions: generators of other programs, links and foreign entries stay.
+    """Merge two descriptions: generators and entries of other programs stay, and all links.
 
     >>> old = {"Name": "mine", "GeneratedBy": [{"Name": "other"}]}
     >>> merge_description(old, {"Name": "x", "GeneratedBy": [{"Name": "spineps_nipype"}]})
@@ -126,6 +126,7 @@ def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[st
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
+    """The value, or an empty mapping in place of anything else."""
     return value if isinstance(value, dict) else {}
 
 
@@ -142,11 +143,12 @@ def label_tables() -> dict[str, str]:
 
 
 def _table(rows: list[tuple[int, str]]) -> str:
+    """Label table (TSV) with its header."""
     return "".join(f"{a}\t{b}\n" for a, b in [("index", "name"), *rows])
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a text file whole, unless it says this already."""
+    """Write a text file atomically, unless its content is the same already."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     with whole_file(path) as temporary:

@@ -1,4 +1,4 @@
-"""Files at the root of the folder of one system that describe it as a BIDS derivative."""
+"""Files at the root of the folder of one system that make it a BIDS derivative dataset."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SOURCES: Final[Mapping[str, str]] = {
     "spine-segmentation": "spine-segmentation, github.com/LiquidFun/Spine",
     "consensus": "spineps-nipype",
 }
-"""What the results of a system acknowledge."""
+"""What users of the results of a system should acknowledge."""
 IGNORED: Final = ("*",)
-"""Names that the BIDS validator does not know: those of the original systems."""
+"""Results have the names of the original systems, which BIDS does not know."""
 
 
 def describe_system(

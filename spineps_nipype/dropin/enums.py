@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..bids.compatibility import MODALITY_WORDS, PLANE_WORDS
+from ..bids.compatibility import MODALITY_SUFFIXES, PLANE_LABELS
 from ..errors import ErrCode, NamedEnum
 
 __all__ = ["Acquisition", "ErrCode", "Modality"]
@@ -26,7 +26,7 @@ class Modality(NamedEnum):
     def format_keys(cls, modalities: Modality | Iterable[Modality]) -> list[str]:
         """Last words of file names that stand for one modality or several."""
         several = [modalities] if isinstance(modalities, Modality) else list(modalities)
-        return [word for modality in several for word in MODALITY_WORDS[modality.name]]
+        return [word for modality in several for word in MODALITY_SUFFIXES[modality.name]]
 
     @classmethod
     def known_format_keys(cls) -> list[str]:
@@ -45,4 +45,4 @@ class Acquisition(NamedEnum):
     @classmethod
     def format_keys(cls, acquisition: Acquisition) -> list[str]:
         """Words of the ``acq`` entity that stand for a plane."""
-        return list(PLANE_WORDS[acquisition.name])
+        return list(PLANE_LABELS[acquisition.name])

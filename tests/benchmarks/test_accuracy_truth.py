@@ -78,7 +78,7 @@ def write(path: Path, array: np.ndarray, grid: np.ndarray = GRID) -> Path:
 
 def scan(path: Path) -> Scan:
     name = parse_name(path)
-    return Scan(path, name, modality_of(name.word))
+    return Scan(path, name, modality_of(name.suffix))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from spineps_nipype.bids.compatibility import (
     check_compatibility,
     modality_of,
-    plane_of_word,
+    plane_of_label,
 )
 
 
@@ -40,10 +40,10 @@ def test_modality_words(word: str, modality: str | None) -> None:
 
 
 def test_planes_of_acq_labels() -> None:
-    assert plane_of_word("sag") == "sag"
-    assert plane_of_word("axl") == "ax"
-    assert plane_of_word("ISO") == "iso"
-    assert plane_of_word("highres") is None
+    assert plane_of_label("sag") == "sag"
+    assert plane_of_label("axl") == "ax"
+    assert plane_of_label("ISO") == "iso"
+    assert plane_of_label("highres") is None
 
 
 def test_a_fitting_scan_has_no_reasons() -> None:

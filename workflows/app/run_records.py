@@ -67,7 +67,7 @@ def methods_of(options: RunOptions, units: Sequence[Unit]) -> Methods:
             name = package.id if package else "none"
             if name not in models[kind]:
                 models[kind].append(name)
-        modality = unit.scan.modality or unit.scan.name.word
+        modality = unit.scan.modality or unit.scan.name.suffix
         scans[modality] = scans.get(modality, 0) + 1
         ct += unit.models.semantic.config.is_ct
     return Methods(

@@ -48,7 +48,7 @@ def _text(made: Sequence[tuple[StoredScan, Mapping[str, Any]]]) -> str:
         return system_text(scan.system, version, len(made), networks, SOURCES[scan.system])
     words: dict[str, int] = {}
     for one, _ in made:
-        word = parse_name(one.scan).word
+        word = parse_name(one.scan).suffix
         words[word] = words.get(word, 0) + 1
     given = [one["Provenance"].get("Corrections", {}) for _, one in made]
     settings = _settings(said["Provenance"].get("Settings", {}))
