@@ -21,12 +21,12 @@ _KEY: Final = re.compile(r"@(\w+)")
 
 @dataclass(frozen=True)
 class Methods:
-    """What a text about methods depends on.
+    """What the methods text depends on.
 
     Parameters
     ----------
     models
-        Ids of the models that were used, by kind: semantic, instance, labeling.
+        Ids of the models used, by kind: semantic, instance, labeling.
     settings
         Options of the phases.
     scans
@@ -34,9 +34,9 @@ class Methods:
     versions
         Versions of the programs, by name.
     corrected, named
-        Scans with masks that a reader corrected, and with names that a reader fixed.
+        Number of scans with masks that a reader corrected, and with names that a reader fixed.
     bias_corrected, cropped
-        Whether a scan was corrected for bias (MR only), or cropped with VIBESeg.
+        Whether any scan was corrected for bias (MR only), or cropped with VIBESeg.
     """
 
     models: Mapping[str, Sequence[str]]
@@ -50,7 +50,7 @@ class Methods:
 
 
 def methods_text(methods: Methods) -> str:
-    """Markdown with citations ``[@key]`` and the list of references."""
+    """Methods section in Markdown, with citations ``[@key]`` and the list of references."""
     text = "\n\n".join(_paragraphs(methods))
     keys = list(dict.fromkeys(_KEY.findall(text)))
     references = "\n".join(f"- [@{key}] {_reference(key)}" for key in keys)
@@ -60,7 +60,7 @@ def methods_text(methods: Methods) -> str:
 def system_text(
     system: str, version: str, scans: int, networks: Mapping[str, str], source: str
 ) -> str:
-    """Markdown about scans of a system beside SPINEPS.
+    """Methods section in Markdown for scans of a system other than SPINEPS.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def system_text(
     networks
         Ids of its networks by kind.
     source
-        What its results acknowledge.
+        What users of its results should acknowledge.
     """
     listed = ", ".join(f"{kind} {name}" for kind, name in networks.items())
     used = f" (networks: {listed})" if listed else ""
@@ -88,6 +88,7 @@ def bibliography() -> str:
 
 
 def _paragraphs(methods: Methods) -> list[str]:
+    """Paragraphs of the methods section."""
     parts = [_scans(methods), " ".join(_steps(methods)), _corrections(methods)]
     numerics = methods.settings.numerics
     if numerics != "corrected":
@@ -102,7 +103,7 @@ def _paragraphs(methods: Methods) -> list[str]:
 
 
 def _scans(methods: Methods) -> str:
-    """Which scans were segmented, and with what."""
+    """Sentence about the scans and the programs."""
     scans = " and ".join(f"{n} {kind}" for kind, n in sorted(methods.scans.items()))
     one = sum(methods.scans.values()) == 1
     return (
@@ -144,21 +145,22 @@ def _steps(methods: Methods) -> Iterator[str]:
 
 
 def _corrections(methods: Methods) -> str:
-    """What readers corrected; empty if nothing."""
-    said = []
+    """Sentences about the corrections of readers; empty if there are none."""
+    sentences = []
     if methods.corrected:
-        said.append(f"Masks of {methods.corrected} scan(s) were corrected by a reader.")
+        sentences.append(f"Masks of {methods.corrected} scan(s) were corrected by a reader.")
     if methods.named:
-        said.append(f"Names of vertebrae in {methods.named} scan(s) were fixed by a reader.")
-    return " ".join(said)
+        sentences.append(f"Names of vertebrae in {methods.named} scan(s) were fixed by a reader.")
+    return " ".join(sentences)
 
 
 def _listed(names: Sequence[str]) -> str:
+    """Names of models as a part of a sentence."""
     return f"model {', '.join(names)}" if names else "no model"
 
 
 def _reference(key: str) -> str:
-    """A reference of the bibliography as one line."""
+    """Entry of the bibliography as one line of text."""
     entry = re.search(rf"@\w+{{{key},(.*?)\n}}", bibliography(), re.DOTALL)
     if entry is None:
         raise KeyError(key)

@@ -1,4 +1,4 @@
-"""Volumes for the viewer of a page, as a script: pages opened from disk may load nothing else."""
+"""Volumes for the viewer on a page, as a script: pages opened from disk can load nothing else."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ WINDOW: Final = (1.0, 99.5)
 
 
 def write_volumes(image: Volume, spine: Volume, vert: Volume, key: str, path: Path) -> Path:
-    """Write image (8 bits, cropped to the spine) and masks as ``spinepsScans[key]``.
+    """Write image (8 bit) and masks, cropped to the spine, as ``spinepsScans[key]``.
 
     Parameters
     ----------
     image, spine, vert
         Image and final masks on the same grid.
     key
-        Name under which the page finds them.
+        Name by which the page finds them.
     """
     number, grey = vert.get_array(), image.get_array()
     seen = np.argwhere((number > 0) | (spine.get_array() > 0))
@@ -53,7 +53,7 @@ def write_volumes(image: Volume, spine: Volume, vert: Volume, key: str, path: Pa
 
 
 def colour_tables() -> dict[str, dict[str, list[Any]]]:
-    """Label colours as the viewer wants them, for both masks."""
+    """Colour tables of both masks in the format of the viewer."""
     out: dict[str, dict[str, list[Any]]] = {}
     for kind, table in (("vert", vertebra_colours()), ("spine", structure_colours())):
         rows = {0: ("", (0, 0, 0)), **{n: c for n, c in sorted(table.items()) if n < 256}}
@@ -68,5 +68,6 @@ def colour_tables() -> dict[str, dict[str, list[Any]]]:
 
 
 def _encoded(array: Any, affine: Any) -> str:
+    """NIfTI image, compressed and in base64."""
     volume = nib.Nifti1Image(array, affine).to_bytes()
     return base64.b64encode(gzip.compress(volume, 6, mtime=0)).decode()
