@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print a table, and compare the results."""
     import nibabel as nib
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--original-python", metavar="PYTHON")
     parser.add_argument("--shape", type=int, nargs=3, default=SHAPE)
     arguments = parser.parse_args(argv)

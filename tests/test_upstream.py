@@ -15,10 +15,10 @@ import spineps_nipype
 from spineps_nipype.core.switches import CORRECTED, fault, switches
 from spineps_nipype.sc_epi import settings as sc_epi_settings
 from spineps_nipype.sc_epi import upstream as sc_epi
-from spineps_nipype.settings import Numerics
 from spineps_nipype.spine_segmentation import settings as spine_segmentation_settings
 from spineps_nipype.spine_segmentation import upstream as spine_segmentation
 from spineps_nipype.spineps import upstream as spineps
+from spineps_nipype.spineps.settings import Numerics
 from spineps_nipype.totalspineseg import settings as totalspineseg_settings
 from spineps_nipype.totalspineseg import upstream as totalspineseg
 

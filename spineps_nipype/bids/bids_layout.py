@@ -14,8 +14,20 @@ from typing import Final
 from .names import EXTENSIONS, ScanName, output_folder, parse_name, split_extension
 
 ENTITIES: Final = (
-    *("sub", "ses", "task", "acq", "ce", "rec", "run", "echo", "part", "space", "chunk"),
-    *("seg", "res", "desc"),
+    "sub",
+    "ses",
+    "task",
+    "acq",
+    "ce",
+    "rec",
+    "run",
+    "echo",
+    "part",
+    "space",
+    "chunk",
+    "seg",
+    "res",
+    "desc",
 )
 """Entities that BIDS allows for segmentations of anatomical images, in the order of BIDS."""
 FIGURES: Final = "figures"

@@ -118,37 +118,75 @@ def find_scans(
         If the folder cannot be read, or a label or filter does not fit the dataset.
     """
     root = Path(bids_root)
-    subjects = [label.removeprefix("sub-") for label in participant_label]
-    sessions = [label.removeprefix("ses-") for label in session_label]
-    excluded = {label.removeprefix("sub-") for label in exclude_participant_label}
-    layout = index_dataset(root, subjects, database)
+    asked = _Asked(
+        subjects=_bare(participant_label, "sub-"),
+        excluded=_bare(exclude_participant_label, "sub-"),
+        sessions=_bare(session_label, "ses-"),
+        modalities=frozenset(canonical_modality(word) for word in modalities),
+        planes={plane} if isinstance(plane, str) else plane,
+        any_name=ignore_bids_filter,
+    )
+    layout = index_dataset(root, asked.subjects, database)
     images = [Path(f.path) for f in layout.get(extension=list(EXTENSIONS))]
     images = [path for path in sorted(images) if not _in_skipped_folder(path, root)]
-    known_subjects, known_sessions = _subjects_and_sessions(images)
+    subjects, sessions = _subjects_and_sessions(images)
     if database is not None:
-        check_index(images, subjects, known_subjects, root, database)
-    present = subject_folders(root) | known_subjects
-    _check_labels("--participant-label", subjects, present, root)
-    _check_labels("--session-label", sessions, known_sessions, root)
-    if excluded - present and not subjects:  # other subjects are not indexed when some are named
-        _check_labels("--exclude-participant-label", sorted(excluded), present, root)
-    selection = _Selection(
-        root=root,
-        subjects=subjects,
-        excluded=excluded,
-        sessions=sessions,
-        modalities={canonical_modality(word) for word in modalities},
-        planes={plane} if isinstance(plane, str) else plane,
-        filtered=_filtered(layout, filters, root),
-        ignore_bids_filter=ignore_bids_filter,
-    )
-    judged = [selection.judge(path) for path in images]
+        check_index(images, asked.subjects, subjects, root, database)
+    _check_asked(asked, subject_folders(root) | subjects, sessions, root)
+    passing = _filtered(layout, filters, root)
+    judged = [_judged(path, root, asked, passing) for path in images]
     return Query(
-        scans=tuple(one for one in judged if isinstance(one, Scan)),
-        skipped=tuple(one for one in judged if isinstance(one, Skipped)),
-        subjects=tuple(sorted(known_subjects)),
-        sessions=tuple(sorted(known_sessions)),
+        scans=tuple(image for image in judged if isinstance(image, Scan)),
+        skipped=tuple(image for image in judged if isinstance(image, Skipped)),
+        subjects=tuple(sorted(subjects)),
+        sessions=tuple(sorted(sessions)),
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What scans are asked for; labels without ``sub-`` and ``ses-``, empty for all."""
+
+    subjects: Sequence[str]
+    excluded: Sequence[str]
+    sessions: Sequence[str]
+    modalities: frozenset[str]
+    planes: Collection[str] | None
+    any_name: bool
+
+
+def _bare(labels: Iterable[str], prefix: str) -> list[str]:
+    return [label.removeprefix(prefix) for label in labels]
+
+
+def _check_asked(asked: _Asked, subjects: set[str], sessions: set[str], root: Path) -> None:
+    """Refuse labels that the dataset has not."""
+    _check_labels("--participant-label", asked.subjects, subjects, root)
+    _check_labels("--session-label", asked.sessions, sessions, root)
+    if not asked.subjects:  # other subjects are not indexed when some are named
+        _check_labels("--exclude-participant-label", sorted(asked.excluded), subjects, root)
+
+
+def _judged(
+    path: Path, root: Path, asked: _Asked, passing: Mapping[str, set[Path]]
+) -> Scan | Skipped | None:
+    """An image as a scan, or why it is none; None if it is of others than asked for."""
+    name = parse_name(path)
+    subject = _subject(path, name)
+    if asked.subjects and subject not in asked.subjects:
+        return None
+    if subject in asked.excluded:
+        return Skipped(path, "--exclude-participant-label", expected=True)
+    if asked.sessions and name.session not in asked.sessions:
+        return None
+    modality = modality_of(name.suffix)
+    left_out = _left_out(path, root, name, modality, asked)
+    if left_out is not None:
+        return left_out
+    kept = passing.get(modality or "")  # None where the file has no filter for this modality
+    if kept is not None and path not in kept:
+        return Skipped(path, "the filter file leaves it out", expected=True)
+    return Scan(path, name, modality)
 
 
 def canonical_modality(word: str) -> str:
@@ -193,63 +231,33 @@ def read_filter_file(path: str | Path) -> dict[str, dict[str, Any]]:
     return {canonical_modality(key): value for key, value in own.items()}
 
 
-@dataclass(frozen=True)
-class _Selection:
-    """What a user selects, and what becomes of each image under it."""
-
-    root: Path
-    subjects: Collection[str]
-    excluded: Collection[str]
-    sessions: Collection[str]
-    """Labels; of subjects and sessions all if empty."""
-    modalities: Collection[str]
-    planes: Collection[str] | None
-    filtered: Mapping[str, Collection[Path]]
-    """For each modality with a filter, the images that pass it."""
-    ignore_bids_filter: bool
-
-    def judge(self, path: Path) -> Scan | Skipped | None:
-        """The scan, or why it is skipped; None for subjects and sessions not selected."""
-        name = parse_name(path)
-        subject = _subject(path, name)
-        if self.subjects and subject not in self.subjects:
-            return None
-        if subject in self.excluded:
-            return Skipped(path, "--exclude-participant-label", expected=True)
-        if self.sessions and name.session not in self.sessions:
-            return None
-        modality = modality_of(name.suffix)
-        skipped = self._skipped(path, name, modality)
-        if skipped is not None:
-            return skipped
-        if path not in self.filtered.get(modality or "", [path]):
-            return Skipped(path, "the filter file leaves it out", expected=True)
-        return Scan(path, name, modality)
-
-    def _skipped(self, path: Path, name: ScanName, modality: str | None) -> Skipped | None:
-        """Why an image is no scan that is wanted; None if it is one."""
-        for key in ("seg", "label", "lesions"):
-            if key in name.entities:
-                return Skipped(path, f"{key}-{name.entities[key]}: no plain scan", expected=True)
-        if self.ignore_bids_filter:
-            return None
-        if not name.is_bids:
-            why = "the name is not BIDS: call it like sub-01_T2w.nii.gz, or use "
-            return Skipped(path, why + "--ignore-bids-filter")
-        if modality not in MODALITIES:
-            why = f"{name.suffix} is none of {', '.join(MODALITIES)}"
-            return Skipped(path, why, expected=True)
-        if modality not in self.modalities:
-            silent = modality == FUNCTIONAL
-            return Skipped(path, f"--modalities does not ask for {modality}", expected=silent)
-        why = not_in_phase(path, self.root, name)
-        if why:
-            return Skipped(path, why, expected=True)
-        named = plane_of_label(name.entities.get("acq", ""))
-        if self.planes is not None and named not in (None, "iso", *self.planes):
-            others = " or ".join(sorted(self.planes))
-            return Skipped(path, f"acq-{name.entities['acq']} names another plane than {others}")
+def _left_out(
+    path: Path, root: Path, name: ScanName, modality: str | None, asked: _Asked
+) -> Skipped | None:
+    """Why an image is not segmented, None if it is."""
+    for key in ("seg", "label", "lesions"):
+        if key in name.entities:
+            return Skipped(path, f"{key}-{name.entities[key]}: no plain scan", expected=True)
+    if asked.any_name:
         return None
+    if not name.is_bids:
+        return Skipped(
+            path,
+            "the name is not BIDS: call it like sub-01_T2w.nii.gz, or use --ignore-bids-filter",
+        )
+    if modality not in MODALITIES:
+        return Skipped(path, f"{name.suffix} is none of {', '.join(MODALITIES)}", expected=True)
+    if modality not in asked.modalities:
+        unasked = modality == FUNCTIONAL
+        return Skipped(path, f"--modalities does not ask for {modality}", expected=unasked)
+    why = not_in_phase(path, root, name)
+    if why:
+        return Skipped(path, why, expected=True)
+    named = plane_of_label(name.entities.get("acq", ""))
+    if asked.planes is not None and named not in (None, "iso", *asked.planes):
+        others = " or ".join(sorted(asked.planes))
+        return Skipped(path, f"acq-{name.entities['acq']} names another plane than {others}")
+    return None
 
 
 def not_in_phase(path: Path, root: Path, name: ScanName) -> str:

@@ -11,8 +11,15 @@ from typing import Any, Final
 RAW_LINK: Final = "raw"
 """Name by which `dataset_description.json` links the dataset of the scans."""
 PACKAGES: Final = (
-    *("spineps-nipype", "nipype", "torch", "openvino", "nnunetv2", "TPTBox", "SimpleITK"),
-    *("numpy", "scipy"),
+    "spineps-nipype",
+    "nipype",
+    "torch",
+    "openvino",
+    "nnunetv2",
+    "TPTBox",
+    "SimpleITK",
+    "numpy",
+    "scipy",
 )
 """Packages whose versions can change a result."""
 

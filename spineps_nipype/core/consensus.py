@@ -314,12 +314,12 @@ def _difference(a: str, b: str, disagreements: Sequence[Disagreement]) -> str:
 
 
 def _level_shift(pair: Disagreement) -> int:
-    """Levels by which the second name lies below the first; 0 if that cannot be told."""
+    """Levels by which the second name lies below the first; 0 if that is not known."""
     order = [s.above for s in map(structure, all_names()) if s.kind == "vertebra" and s.above]
     one, other = structure(pair.name_a).above, structure(pair.name_b).above
     if one not in order or other not in order:
         return 0
-    # A spine rarely has a transitional vertebra: it is no level unless one of the names is its.
+    # Most spines have no transitional vertebra, so it counts as a level only if one name is its.
     usual = [name for name in order if name not in TRANSITIONAL or name in {one, other}]
     return usual.index(other) - usual.index(one)
 

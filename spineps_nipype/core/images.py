@@ -1,7 +1,7 @@
 """Loading, checking and storing of images.
 
-Images travel as `Volume`: an array with its affine. Loading refuses what cannot be segmented and
-says what to do about it.
+Images are passed on as `Volume`: an array with its affine. Loading refuses images that cannot
+be segmented, with a message that says what to do about it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ CT_BACKGROUND: Final = -1024.0
 """Value of empty space in CT images [HU]."""
 GZIP_LEVEL: Final = 4
 STORED_TYPES: Final = tuple(np.dtype(t) for t in ("f4", "u1", "i1", "u2", "i2", "u4", "i4"))
-"""Voxel types of grey images that are written as they are; others become float32."""
+"""Voxel types of grey images that are written unchanged; others become float32."""
 
 
 def background_value(path: str | Path) -> float:
-    """Value of empty space: -1024 when the last part of the file name says CT, else 0."""
+    """Value of empty space: -1024 if the suffix of the file name says CT, else 0."""
     stem = Path(path).name.split(".")[0]
     return CT_BACKGROUND if "ct" in stem.rpartition("_")[2].lower() else 0.0
 
@@ -67,7 +67,7 @@ def load_image(
     Raises
     ------
     InputError
-        If the file is missing, damaged, not 3-D, too large, or its geometry is broken.
+        If the file is missing, damaged, not 3-D or too large, or its geometry is invalid.
     EmptyResultError
         If all voxels have the same value.
     """
@@ -100,7 +100,7 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volu
     Raises
     ------
     InputError, EmptyResultError
-        As `load_image`; a constant volume is refused, too.
+        As for `load_image`; constant volumes are refused, too.
     """
     path = Path(path)
     image = _open(path)
@@ -125,7 +125,7 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volu
 
 
 def load_mask(path: str | Path) -> Volume:
-    """Load a label map in the smallest unsigned type that holds it.
+    """Load a label map in the smallest sufficient unsigned type.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
 
 
 def save_nii(nii: Volume, path: str | Path) -> Path:
-    """Write an image so that it appears whole and its bytes depend on its content only.
+    """Write an image completely or not at all; its bytes depend on its content only.
 
     Raises
     ------
@@ -243,7 +243,7 @@ def _damaged(path: Path, err: Exception) -> InputError:
 
 
 def _single_precision(data: NDArray[Any]) -> NDArray[np.float32]:
-    """As float32; what is too large for it becomes infinite."""
+    """Convert to float32; values that are too large for it become infinite."""
     with np.errstate(over="ignore"):
         return data.astype(np.float32, copy=False)
 

@@ -19,10 +19,10 @@ from ..core.canonical import System, to_canonical
 from ..core.consensus import Agreement, Disagreement, Reading, compare
 from ..core.geometry import to_input_grid
 from ..core.images import load_mask
+from ..core.tables import write_table
 from ..core.volume import Volume
 from ..errors import InputError
 from .spineps.common import node_file
-from .spineps.tables import write_table
 
 TITLES: Final[dict[System, str]] = {
     "totalspineseg": "TotalSpineSeg",

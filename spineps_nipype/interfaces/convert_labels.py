@@ -18,9 +18,9 @@ from ..core.canonical import SYSTEMS
 from ..core.convert_labels import convert_labels
 from ..core.geometry import to_input_grid
 from ..core.images import load_mask, save_nii
+from ..core.tables import write_table
 from ..core.volume import Volume
 from .spineps.common import node_file
-from .spineps.tables import write_table
 
 
 class _InputSpec(BaseInterfaceInputSpec):

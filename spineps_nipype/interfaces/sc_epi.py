@@ -85,6 +85,30 @@ class EPISeg(SimpleInterface):
         return runtime
 
 
+class _EPIReferenceInputSpec(BaseInterfaceInputSpec):
+    in_file = File(exists=True, mandatory=True, desc="EPI image with one volume or several")
+    on_4d = option_trait(EpiSegSettings, "on_4d")
+    numerics = option_trait(EpiSegSettings, "numerics")
+
+
+class _EPIReferenceOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="the 3-D image that a mask belongs to")
+
+
+class EPIReference(SimpleInterface):
+    """The image that is segmented, or the first one: of a series its mean or first volume."""
+
+    input_spec = _EPIReferenceInputSpec
+    output_spec = _EPIReferenceOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        out_file = node_file(runtime, "reference.nii.gz")
+        save_nii(load_epi(inputs.in_file, inputs.on_4d, numerics=inputs.numerics)[0], out_file)
+        self._results["out_file"] = str(out_file)
+        return runtime
+
+
 class _EPISegQCInputSpec(settings_spec(QcSettings)):  # type: ignore[misc]
     in_file = File(exists=True, mandatory=True, desc="3-D image")
     seg_file = File(

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from nipype.interfaces.base import BaseInterfaceInputSpec, isdefined, traits
 
-from ..settings import SPEED_ONLY, Numerics, PipelineSettings, choices
+from ..settings import choices
+from ..spineps.settings import PipelineSettings
 
 Group = TypeVar("Group")
 
@@ -62,8 +63,7 @@ def write_settings(inputs: Any, *groups: Any) -> None:
 
 def numerics_trait() -> Any:
     """Trait that chooses between our numerics and those of SPINEPS."""
-    option = next(f for f in fields(PipelineSettings) if f.name == "numerics")
-    return _enum(choices(Numerics), option.default, desc=option.metadata["help"])
+    return option_trait(PipelineSettings, "numerics")
 
 
 def _enum(words: tuple[str, ...], default: Any, **metadata: Any) -> Any:
@@ -75,7 +75,7 @@ def _enum(words: tuple[str, ...], default: Any, **metadata: Any) -> Any:
 def _trait(option: Field[Any], annotation: Any) -> Any:
     unit = option.metadata["unit"]
     metadata: dict[str, Any] = {"desc": option.metadata["help"] + (f" [{unit}]" if unit else "")}
-    if option.name in SPEED_ONLY:
+    if option.metadata["speed_only"]:
         metadata["nohash"] = True
     words = choices(annotation)
     if words:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .. import __version__
-from ..settings import PipelineSettings
+
+if TYPE_CHECKING:
+    from ..spineps.settings import PipelineSettings
 
 NOTICE: Final = (
     "*The text above was made by spineps-nipype and may be copied without change (CC0). It names "

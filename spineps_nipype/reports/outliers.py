@@ -17,7 +17,7 @@ Assoc 1987. The usual 1.5 would mark a value in nearly every scan, as each has h
 MIN_VALUES: Final = 5
 """With fewer scans no value is called an outlier."""
 MIN_DISTANCE: Final = 0.05
-"""Values within this share of the median are no outliers, however close the others are."""
+"""Values within this share of the median are no outliers, however close the others lie."""
 
 
 @dataclass(frozen=True)

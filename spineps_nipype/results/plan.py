@@ -1,73 +1,31 @@
-"""Which stored results enter the graph as files, and which phases run.
+"""Which stored results enter a graph as files, and which phases run.
 
-The output folder remembers results. A phase whose result is there, made from the same image with
-the same settings and the same model, is not computed again; everything that depends on a phase
-that runs, runs after it.
+The output folder remembers results. A phase whose results are there, made from the same files with
+the same settings and the same networks, is not computed again; everything that reads what another
+phase makes again runs after it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from spineps_nipype.core.files import file_digest
-from spineps_nipype.settings import OverrideSettings, PipelineSettings, SaveSettings
 
-from .record import PHASES, UNNEEDED, Models, differences, phase_record
+from .recipe import Phase
+from .record import Provenance, differences
+from .sidecar import has_record, read_record
 
 Reuse = Literal["same", "any"]
 """Keep stored results only if made the same way, or whatever they were made with."""
-Action = Literal["stored", "run", "copy"]
-
-OUTPUT_KEYS: Final[Mapping[str, str]] = {
-    "spine_raw": "out_spine_raw",
-    "vert_raw": "out_vert_raw",
-    "spine": "out_spine",
-    "vert": "out_vert",
-    "poi": "out_ctd",
-    "snapshot": "out_snap",
-    "metrics": "out_metrics",
-    "checks": "out_checks",
-}
-"""Results that later runs build on, and the keys of their output paths."""
-RESULTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "semantic": ("spine_raw",),
-    "instance": ("vert_raw",),
-    "final": ("spine", "vert"),
-    "poi": ("poi",),
-    "snapshot": ("snapshot",),
-    "metrics": ("metrics", "checks"),
-}
-SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
-    "semantic": ("scan",),
-    "instance": ("scan", "spine_raw"),
-    "final": ("scan", "spine_raw", "vert_raw"),
-    "poi": ("scan", "spine", "vert"),
-    "snapshot": ("scan", "spine", "vert", "poi"),
-    "metrics": ("scan", "spine", "vert"),
-}
-"""Files that each phase makes its result from; the scan identifies the image."""
-LABELS: Final = "labels_table"
-"""Confidences of the names: stored with the final masks, where a model gave the names."""
-RAW: Final = ("semantic", "instance")
-"""Phases whose results are needed only to make others."""
-OVERRIDES: Final[Mapping[str, str]] = {
-    "semantic": "override_semantic",
-    "instance": "override_instance",
-    "final": "override_postpair",
-    "poi": "override_ctd",
-}
-EXTRAS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "softmax": ("save_softmax_logits", "out_logits", "semantic"),
-    "probseg": ("save_probseg", "out_probseg", "semantic"),
-    "uncertainty": ("save_uncertainty", "out_unc", "semantic"),
-    "debug": ("save_debug_data", "out_debug", "instance"),
-}
-"""Additional files: the setting that asks for it, its output key, the phase that makes it."""
-PROVENANCE: Final = "Provenance"
+Action = Literal["stored", "run", "check", "copy"]
+"""``check``: what it reads is made again; with the same bytes the stored results stay."""
+NOT_NEEDED = "not needed: the final results are stored"
+EDITED = "stored, and changed since: kept as a correction"
+SHOWN = 2
+"""Names of absent files in a reason; more are counted."""
 
 
 class Step(NamedTuple):
@@ -78,6 +36,21 @@ class Step(NamedTuple):
     why: str
 
 
+class Kept(NamedTuple):
+    """Stored results of a phase that stay if it would read the same files again.
+
+    Parameters
+    ----------
+    files
+        The results by name.
+    inputs
+        Digests of the files that they were made from, by name.
+    """
+
+    files: Mapping[str, Path]
+    inputs: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class StoredResults:
     """Results that enter the graph as files.
@@ -85,15 +58,18 @@ class StoredResults:
     Parameters
     ----------
     files
-        Stored file by result name: spine_raw, vert_raw, spine, vert, poi, snapshot, metrics,
-        checks, and labels_table if there is one.
+        Stored file by the name of the result.
+    unless_changed
+        Results that stay if the graph makes what they were made from with the same bytes, by
+        phase.
     """
 
     files: Mapping[str, Path] = field(default_factory=dict)
+    unless_changed: Mapping[str, Kept] = field(default_factory=dict)
 
-    def has(self, phase: str) -> bool:
-        """Whether all results of a phase are stored."""
-        return all(name in self.files for name in RESULTS[phase])
+    def has(self, *results: str) -> bool:
+        """Whether all of these results are stored."""
+        return all(name in self.files for name in results)
 
 
 @dataclass(frozen=True)
@@ -125,77 +101,66 @@ class ScanPlan:
         """Whether nothing is left to do (ALL_DONE of SPINEPS)."""
         return all(step.action == "stored" for step in self.steps)
 
+    @property
+    def running(self) -> frozenset[str]:
+        """Phases that are computed, or at least checked."""
+        return frozenset(s.phase for s in self.steps if s.action in ("run", "check"))
+
     def runs(self, phase: str) -> bool:
-        """Whether a phase is computed."""
-        return any(step.phase == phase and step.action == "run" for step in self.steps)
-
-
-def sidecar_of(path: Path) -> Path:
-    """Sidecar of a result; a POI file is its own."""
-    if path.suffix == ".json":
-        return path
-    return path.with_name(path.name.removesuffix(".gz").rsplit(".", 1)[0] + ".json")
+        """Whether a phase is computed, or at least checked."""
+        return phase in self.running
 
 
 def plan_scan(
-    in_file: str | Path,
-    paths: Mapping[str, Path],
+    provenance: Provenance,
+    files: Mapping[str, Path],
     *,
-    settings: PipelineSettings,
-    models: Models,
-    override: OverrideSettings | None = None,
+    overrides: Collection[str] = (),
+    asked: Collection[str] = (),
     reuse: Reuse = "same",
-    corrections: Mapping[str, str] | None = None,
 ) -> ScanPlan:
-    """Decide for each phase of a scan whether its stored result is used or made again.
+    """Decide for each phase of a scan whether its stored results are used or made again.
 
     Reads the output folder and changes nothing. Source: SPINEPS 2.1.3, decision table of one
-    image; other than there, new semantic masks lead to new instances, and a result is kept only
+    image; other than there, what depends on a new result is made again, and a result is kept only
     if it was made in the same way.
 
     Parameters
     ----------
-    in_file
-        The scan.
-    paths
-        Output paths of the scan by the keys of SPINEPS (out_spine, out_vert, out_ctd, ...).
-    settings, models
-        What the results shall be made with.
-    override
-        Phases whose stored result is to be made again.
+    provenance
+        How the results shall be made.
+    files
+        Inputs of the recipe, and where its results lie or would lie, by name. A result without a
+        path is never stored.
+    overrides
+        Options that ask for phases to be made again.
+    asked
+        Settings that are on and ask for further results.
     reuse
         ``any`` keeps every stored result, whatever it was made with, as SPINEPS does.
-    corrections
-        Digests of what a reader corrected, by kind.
     """
-    override = override or OverrideSettings()
-    shelf = _Shelf(Path(in_file), paths, settings, models, reuse, corrections or {})
-    replaced = {"spine": "semantic", "vert": "instance"}
-    given = {replaced[kind] for kind in corrections or {} if kind in replaced}
-    missing = {
-        p: extra for p, extra in _missing_extras(paths, settings.save).items() if p not in given
-    }
-    copies = _missing_copies(paths, settings.save)
-    verdicts = {phase: shelf.verdict(phase) for phase in PHASES}
-    forced = {p for p, name in OVERRIDES.items() if getattr(override, name)}
-
+    recipe = provenance.recipe
+    shelf = _Shelf(provenance, files, reuse)
+    forced = recipe.forced(overrides)
+    missing, copies = _missing(provenance, files, asked)
     finished = (
         not forced
         and not missing
-        and all(verdicts[phase].usable for phase in PHASES if phase not in RAW)
+        and all(source.is_file() for source, _ in copies)
+        and all(shelf.finished(phase).usable for phase in recipe.phases)
     )
-    if finished and all(source.is_file() for source, _ in copies):
-        steps = [Step(p, "stored", _stored_reason(p, verdicts[p])) for p in PHASES]
-        used = {p for p in PHASES if verdicts[p].usable}
-    else:
-        steps = _steps(verdicts, forced, missing)
-        used = {step.phase for step in steps if step.action == "stored"}
-    files = {name: paths[OUTPUT_KEYS[name]] for p in PHASES if p in used for name in RESULTS[p]}
-    if "final" in used and "out_labels" in paths and paths["out_labels"].is_file():
-        files[LABELS] = paths["out_labels"]
-    left = tuple((a, b) for a, b in copies if a in files.values())
-    steps += [Step(b.name, "copy", f"copy of {a.name}") for a, b in left]
-    return ScanPlan(tuple(steps), StoredResults(files), left)
+    steps = _stored_steps(shelf) if finished else _steps(shelf, forced, missing)
+    used = [recipe[s.phase] for s in steps if s.action == "stored" and s.why != NOT_NEEDED]
+    results = (name for phase in used for name in (*phase.makes, *phase.sometimes))
+    stored = {name: files[name] for name in results if shelf.is_there(name)}
+    left = tuple((a, b) for a, b in copies if a in stored.values())
+    return ScanPlan(
+        (*steps, *(Step(b.name, "copy", f"copy of {a.name}") for a, b in left)),
+        StoredResults(
+            stored, {s.phase: shelf.kept(recipe[s.phase]) for s in steps if s.action == "check"}
+        ),
+        left,
+    )
 
 
 class _Verdict(NamedTuple):
@@ -203,109 +168,161 @@ class _Verdict(NamedTuple):
     why: str
 
 
-def _stored_reason(phase: str, verdict: _Verdict) -> str:
-    if phase in RAW and not verdict.usable:
-        return "not needed: the final results are stored"
-    return verdict.why
-
-
-def _steps(
-    verdicts: Mapping[str, _Verdict], forced: set[str], missing: Mapping[str, str]
-) -> list[Step]:
-    steps: list[Step] = []
-    for phase in PHASES:
-        ran = [
-            step.phase
-            for step in steps
-            if step.action == "run" and step.phase not in UNNEEDED.get(phase, ())
-        ]
-        if phase in forced:
-            steps.append(Step(phase, "run", f"{OVERRIDES[phase]} is set"))
-        elif not verdicts[phase].usable:
-            steps.append(Step(phase, "run", verdicts[phase].why))
-        elif phase in missing:
-            steps.append(Step(phase, "run", f"{missing[phase]} asked for and not stored"))
-        elif ran:
-            steps.append(Step(phase, "run", f"depends on the {ran[-1]} phase, which runs"))
-        else:
-            steps.append(Step(phase, "stored", verdicts[phase].why))
-    return steps
-
-
 class _Shelf:
     """The stored results of one scan, and what is known about each."""
 
-    def __init__(
-        self,
-        scan: Path,
-        paths: Mapping[str, Path],
-        settings: PipelineSettings,
-        models: Models,
-        reuse: Reuse,
-        corrections: Mapping[str, str],
-    ) -> None:
-        self._files = {name: paths[key] for name, key in OUTPUT_KEYS.items()}
-        self._files["scan"] = scan
-        self._settings, self._models, self._reuse = settings, models, reuse
-        self._corrections = corrections
+    def __init__(self, provenance: Provenance, files: Mapping[str, Path], reuse: Reuse) -> None:
+        self.provenance, self.recipe = provenance, provenance.recipe
+        self._files, self._reuse = files, reuse
         self._digests: dict[str, str | None] = {}
+        self._verdicts: dict[tuple[str, ...], _Verdict] = {}
 
-    def verdict(self, phase: str) -> _Verdict:
-        """Whether the stored result of a phase can be used, and why."""
-        absent = [self._files[n].name for n in RESULTS[phase] if not self._files[n].is_file()]
+    def whole(self, phase: Phase) -> _Verdict:
+        """Whether all stored results of a phase can be used, and why."""
+        return self._verdict(phase, phase.makes)
+
+    def finished(self, phase: Phase) -> _Verdict:
+        """The same for those that a finished scan has; other phases are not needed."""
+        results = tuple(name for name in phase.makes if name in self.recipe.wanted)
+        return self._verdict(phase, results) if results else _Verdict(True, NOT_NEEDED)
+
+    def is_there(self, name: str) -> bool:
+        """Whether a result is stored."""
+        return name in self._files and self._files[name].is_file()
+
+    def stays_if_same(self, phase: Phase) -> bool:
+        """Whether the stored results stand for all that the phase makes from the same files."""
+        if not phase.unless_same or not all(self.is_there(name) for name in phase.makes):
+            return False
+        wanted = self.provenance.own_record(phase.name)
+        for name in phase.makes:
+            record = read_record(self._files[name])
+            if record is None:
+                return False
+            networks = {k: m for k, m in record.get("Models", {}).items() if k in phase.models}
+            own = {**record, "Models": networks, "Corrections": {}, "Inputs": {}}
+            if self._reuse == "same" and differences(own, wanted, self.recipe):
+                return False
+        return True
+
+    def kept(self, phase: Phase) -> Kept:
+        """Stored results of a phase, and what they were made from."""
+        described = next(n for n in phase.makes if has_record(self._files[n]))
+        record = read_record(self._files[described]) or {}
+        return Kept({n: self._files[n] for n in phase.makes}, record.get("Inputs", {}))
+
+    def _verdict(self, phase: Phase, results: tuple[str, ...]) -> _Verdict:
+        if results not in self._verdicts:
+            self._verdicts[results] = self._look(phase, results)
+        return self._verdicts[results]
+
+    def _look(self, phase: Phase, results: tuple[str, ...]) -> _Verdict:
+        absent = [self._shown(name) for name in results if not self.is_there(name)]
         if absent:
-            return _Verdict(False, f"not stored yet: {', '.join(absent)}")
+            more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+            return _Verdict(False, f"not stored yet: {', '.join(absent[:SHOWN])}{more}")
         if self._reuse == "any":
             return _Verdict(True, "stored, kept whatever it was made with")
-        wanted = phase_record(phase, self._settings, self._models, self._corrections)
-        wanted["Inputs"] = {n: d for n in SOURCES[phase] if (d := self._digest(n)) is not None}
+        described = [name for name in results if has_record(self._files[name])]
+        if not described:
+            return _Verdict(False, f"stored, but nothing tells how {results[0]} was made")
+        wanted = self.provenance.record(phase.name)
+        wanted["Inputs"] = {n: d for n in phase.reads if (d := self._digest(n)) is not None}
+        return self._compared(described, wanted)
+
+    def _shown(self, name: str) -> str:
+        """File name of a result; with its folder where another one has the same name."""
+        path = self._files.get(name)
+        if path is None:
+            return name
+        made = (n for phase in self.recipe.phases for n in phase.makes if n in self._files)
+        names = [self._files[other].name for other in made]
+        return path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
+
+    def _compared(self, described: list[str], wanted: Mapping[str, Any]) -> _Verdict:
         edited = False
-        for name in RESULTS[phase]:
+        for name in described:
             record = read_record(self._files[name])
             if record is None:
                 return _Verdict(False, f"stored, but nothing tells how {name} was made")
-            differ = differences(record, wanted)
+            differ = differences(record, wanted, self.recipe)
             if differ:
                 return _Verdict(False, f"stored result does not fit: {'; '.join(differ)}")
             edited |= record.get("Sha256", self._digest(name)) != self._digest(name)
-        if edited:
-            return _Verdict(True, "stored, and changed since: kept as a correction")
-        return _Verdict(True, "stored, made the same way")
+        return _Verdict(True, EDITED if edited else "stored, made the same way")
 
     def _digest(self, name: str) -> str | None:
-        """Digest of a stored file, None if it is absent; the POI header names it no digest."""
+        """Digest of a stored file, None if it is absent."""
         if name not in self._digests:
-            path = self._files[name]
-            self._digests[name] = file_digest(path) if path.is_file() else None
+            there = self.is_there(name)
+            self._digests[name] = file_digest(self._files[name]) if there else None
         return self._digests[name]
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
-    """Provenance of a stored result, None if there is none that can be read."""
-    try:
-        content = json.loads(sidecar_of(path).read_text(encoding="utf-8"))
-        header = content[0] if isinstance(content, list) else content
-        record = header[PROVENANCE]
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
-        return None
-    return record if isinstance(record, dict) else None
+def _stored_steps(shelf: _Shelf) -> list[Step]:
+    """Steps of a finished scan; what is only needed to make other results may be absent."""
+    steps = []
+    for phase in shelf.recipe.order:
+        verdict = shelf.whole(phase)
+        why = verdict.why if verdict.usable else shelf.finished(phase).why
+        steps.append(Step(phase.name, "stored", why))
+    return steps
 
 
-def _missing_extras(paths: Mapping[str, Path], save: SaveSettings) -> dict[str, str]:
-    """Phases that must run for an additional file that is asked for and absent."""
+def _steps(shelf: _Shelf, forced: Mapping[str, str], missing: Mapping[str, str]) -> list[Step]:
+    """Steps of a scan that is not finished, each phase after those that it depends on."""
+    steps: dict[str, Step] = {}
+    for phase in shelf.recipe.order:
+        before = [maker.name for maker in shelf.recipe.before(phase)]
+        ran = [name for name in before if steps[name].action != "stored"]
+        verdict = shelf.whole(phase)
+        action: Action = "run"
+        if phase.name in forced:
+            why = f"{forced[phase.name]} is set"
+        elif ran and phase.name not in missing and shelf.stays_if_same(phase):
+            action = "check"
+            why = f"kept if the {ran[-1]} phase, which runs, makes the same again"
+        elif not verdict.usable:
+            why = verdict.why
+        elif phase.name in missing:
+            why = f"{missing[phase.name]} asked for and not stored"
+        elif ran:
+            why = f"depends on the {ran[-1]} phase, which runs"
+        else:
+            action, why = "stored", verdict.why
+        steps[phase.name] = Step(phase.name, action, why)
+    return list(steps.values())
+
+
+def _missing(
+    provenance: Provenance, files: Mapping[str, Path], asked: Collection[str]
+) -> tuple[dict[str, str], list[tuple[Path, Path]]]:
+    """Phases that must run for a further result, and copies of stored results that are absent."""
+    recipe = provenance.recipe
     missing: dict[str, str] = {}
-    for name, (setting, key, phase) in EXTRAS.items():
-        path = paths.get(key)
-        if not getattr(save, setting) or path is None or path.is_file():
-            continue
-        if not path.is_dir() or not any(path.iterdir()):
-            missing.setdefault(phase, name)
-    return missing
+    copies: list[tuple[Path, Path]] = []
+    for phase in recipe.phases:
+        for name in wanted_extras(phase, provenance, asked):
+            path, source = files.get(name), files.get(recipe.copies.get(name, ""))
+            if path is None or path == source or _is_there(path):
+                continue
+            if source is not None:
+                copies.append((source, path))
+            else:
+                missing.setdefault(phase.name, name)
+    return missing, copies
 
 
-def _missing_copies(paths: Mapping[str, Path], save: SaveSettings) -> list[tuple[Path, Path]]:
-    wanted = [("out_snap", "out_snap2")]
-    if save.save_modelres_mask:
-        wanted.append(("out_spine_raw", "out_modelres"))
-    pairs = [(paths[a], paths[b]) for a, b in wanted if a in paths and b in paths]
-    return [(a, b) for a, b in pairs if a != b and not b.is_file()]
+def wanted_extras(phase: Phase, provenance: Provenance, asked: Collection[str]) -> tuple[str, ...]:
+    """Further results of a phase that are asked for; a corrected mask has copies only."""
+    replaced = phase.name in provenance.recipe.replaced(provenance.corrections)
+    return tuple(
+        name
+        for name, setting in phase.extras.items()
+        if (setting in asked or not setting) and (name in provenance.recipe.copies or not replaced)
+    )
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file, or a folder with something in it, is there."""
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))

@@ -1,4 +1,4 @@
-"""The model of EPISeg: installing it, and what it says about its outputs.
+"""Model packages of EPISeg: a result folder of nnU-Net, and the outputs that it defines.
 
 Source: Spinal Cord Toolbox 7.0, inference with nnU-Net models.
 """
@@ -24,14 +24,14 @@ ROOTLETS_SUFFIX: Final = "_rootlets"
 
 @dataclass(frozen=True)
 class EpiOutput:
-    """One file that the network's result becomes.
+    """An output file made from the result of the network.
 
     Parameters
     ----------
     suffix
-        What is added to the name of the image.
+        Text that is added to the name of the image.
     labels
-        Network labels inside it; None keeps the label map as it is.
+        Labels of the network that belong to it; None for the whole label map.
     """
 
     suffix: str
@@ -40,14 +40,14 @@ class EpiOutput:
 
 @dataclass(frozen=True)
 class EpiPackage:
-    """A package with the outputs that its `dataset.json` names."""
+    """A model package with the outputs that its `dataset.json` defines."""
 
     package: ModelPackage
     outputs: tuple[EpiOutput, ...]
 
     @property
     def orientation(self) -> tuple[str, str, str]:
-        """Axis codes of nibabel that the network expects."""
+        """Orientation that the network expects, in axis codes of nibabel."""
         return self.package.config.orientation
 
 
@@ -95,10 +95,10 @@ def with_mirroring(package: EpiPackage) -> EpiPackage:
 
 
 def outputs_of(dataset: Mapping[str, Any]) -> tuple[EpiOutput, ...]:
-    """Files that a result becomes, by the labels of `dataset.json`.
+    """Output files that the labels in `dataset.json` define.
 
-    A single label ``sc`` becomes ``_seg``, levels ``lvl1`` and so on one file ``_rootlets``, and
-    every other label a file of its own.
+    A single label ``sc`` becomes the file ``_seg``, levels ``lvl1`` and so on become one file
+    ``_rootlets``, and every other label becomes a file of its own.
     """
     labels = {
         name: tuple(int(v) for v in value) if isinstance(value, Sequence) else (int(value),)

@@ -1,4 +1,4 @@
-"""Names of result files and of quality control entries.
+"""Names of result files, and of entries of quality control.
 
 Source: Spinal Cord Toolbox 7.0, output names.
 """
@@ -24,7 +24,7 @@ def output_paths(
     *,
     numerics: Numerics = "corrected",
 ) -> list[list[Path]]:
-    """Where results go: for each image, one path for each output.
+    """Paths of the results: for each image, one for each output.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ def output_paths(
     suffixes
         Outputs of the model, such as ``_seg``.
     stated
-        Name that the user wants, with or without extension.
+        Name given by the user, with or without extension.
     numerics
-        Corrected: each image has names of its own, and an extension is added where there is none.
-        Under ``original`` all images share the names of the first, and no extension is added.
+        Corrected: each image has names of its own, and a missing extension is added. Under
+        ``original`` all images share the names of the first one, and no extension is added.
 
     Raises
     ------
@@ -68,6 +68,7 @@ def output_paths(
 
 
 def _stated(stated: Path, image: Path, suffix: str, corrected: bool, several_images: bool) -> Path:
+    """Path of a result under the name that the user has given."""
     extension = next((e for e in SUFFIXES if stated.name.endswith(e)), "")
     stem = stated.name.removesuffix(extension)
     if corrected:
@@ -87,7 +88,7 @@ def stem_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class QcNames:
-    """Where an entry of the report stands."""
+    """Names under which an entry is listed in the report."""
 
     dataset: str
     subject: str
@@ -95,9 +96,10 @@ class QcNames:
 
 
 def qc_names(image: Path, dataset: str = "", subject: str = "") -> QcNames:
-    """Names of an entry: stated ones, else the three folders above the image.
+    """Names of an entry: the given ones, else those of the three folders above the image.
 
-    The contrast is the folder of the image, the subject the one above, then the data set.
+    The contrast is the folder of the image, the subject the one above it, and the data set the
+    next.
     """
     folders = [p.name for p in image.absolute().parents]
     folders += [""] * 3

@@ -1,4 +1,4 @@
-"""From an EPI volume to the mask of the cord.
+"""Segmentation of the spinal cord in EPI volumes.
 
 Source: Spinal Cord Toolbox 7.0, inference and post-processing of EPISeg.
 """
@@ -22,6 +22,7 @@ from .upstream import upstream
 
 CANAL_SUFFIX: Final = "_canal_seg"
 AXIAL: Final = frozenset("SI")
+"""Axis codes of the axis across axial slices."""
 
 
 def segment_epi(
@@ -37,13 +38,13 @@ def segment_epi(
     Parameters
     ----------
     image
-        3-D image in any orientation, on its own grid: the network resamples by itself.
+        3-D image in any orientation and spacing; inference resamples it.
     network
-        Its configuration names the orientation that it expects.
+        Network with a configuration that names the orientation it expects.
     outputs
         See `EpiPackage.outputs`.
     settings
-        Options; under ``original`` numerics the threshold sees the mask.
+        Options; under ``original`` numerics the threshold applies to the mask.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def segment_epi(
     Raises
     ------
     InputError
-        If options do not fit each other or the model.
+        If options contradict each other or do not fit the model.
     """
     chosen = settings.clean_up
     judged = chosen.thr is not None and not upstream(settings.numerics).mask_thresholded
@@ -95,7 +96,7 @@ def segment_epi(
 
 
 def _probability(found: SemanticPrediction, labels: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """Sum of the probabilities of the network's labels that make up a class."""
+    """Probability of a class: the sum over the labels of the network that make it up."""
     if found.probabilities is None:
         return None
     channels = [i for i, label in enumerate(found.class_labels) if label in labels]

@@ -1,4 +1,4 @@
-"""Smallest sizes of objects, as users write them: ``1mm3``, ``5vox``, ``1mm3 2mm3``.
+"""Smallest sizes of objects in the notation of users: ``1mm3``, ``5vox``, ``1mm3 2mm3``.
 
 Source: Spinal Cord Toolbox 7.0, removal of small objects.
 """
@@ -24,13 +24,13 @@ def smallest_voxels(
     Parameters
     ----------
     text
-        Sizes separated by blanks or commas; without a unit they are voxels.
+        Sizes separated by blanks or commas; without a unit, in voxels.
     classes
-        Number of classes: one size counts for all of them, several for one each.
+        Number of classes. A single size applies to all of them, several apply to one each.
     voxel_mm3
         Volume of a voxel.
     numerics
-        ``original``: whole numbers only, the last unit counts for all, one size only.
+        ``original``: a single size, which is a whole number; the last unit applies to all.
 
     Raises
     ------
@@ -58,6 +58,7 @@ def smallest_voxels(
 
 
 def _original(items: list[str], voxel_mm3: float) -> float:
+    """The size as the original reads it."""
     unit = "mm3" if items and "mm3" in items[-1] else "vox"
     try:
         sizes = [int(item.replace(unit, "")) for item in items]

@@ -1,4 +1,4 @@
-"""Images with one volume or several, in and out of the segmentation of single volumes."""
+"""Loading and saving of images with one volume or several, which are segmented one by one."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ SERIES_REMEDY: Final = "Segment the mean of its volumes (on-4d mean), or each on
 def load_epi(
     path: str | Path, on_4d: On4D = "error", *, numerics: Numerics = "corrected"
 ) -> list[Volume]:
-    """Load the volumes that are to be segmented.
+    """Load the volumes to be segmented.
 
     Parameters
     ----------
     on_4d
-        What to do with several volumes: refuse them, average them, or segment each.
+        What to do with several volumes: refuse them, average them, or segment each one.
     numerics
-        ``original`` refuses them always.
+        ``original`` always refuses them.
 
     Raises
     ------
     InputError, EmptyResultError
-        As `load_image`.
+        As for `load_image`.
     """
     refused = upstream(numerics).series_refused
     if on_4d == "each" and not refused:
@@ -50,7 +50,7 @@ def load_epi(
 
 
 def first_volume(path: str | Path) -> Volume:
-    """First volume of a mask, of probabilities, or of a series of them; may be 0 everywhere."""
+    """First volume of a mask, of probabilities, or of a series of them, even if it is empty."""
     image = nib.load(path)
     data = np.asarray(image.dataobj, dtype=np.float32)
     while data.ndim > 3:
@@ -59,7 +59,7 @@ def first_volume(path: str | Path) -> Volume:
 
 
 def save_series(volumes: Sequence[Volume], path: str | Path) -> Path:
-    """Write one volume as a 3-D file, several as a 4-D file; equal results give equal bytes."""
+    """Write one volume as a 3-D file, or several as a 4-D file; equal results give equal bytes."""
     path = Path(path)
     if len(volumes) == 1:
         return save_nii(volumes[0], path)

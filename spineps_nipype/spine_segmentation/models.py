@@ -5,7 +5,5 @@ from __future__ import annotations
 from typing import Final, Literal
 
 Role = Literal["semantic", "instance"]
-Family = Literal["resnet152", "mitb5"]
-"""Encoders of the two released pairs of networks."""
 CLASSES: Final[dict[Role, int]] = {"semantic": 3, "instance": 26}
 """Output channels, background included."""

@@ -7,24 +7,76 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.bspline_grid import ORDER, GridAxis, evaluate
 from ..core.components import Box, bounding_box
-from ..settings import Numerics
+from ..core.n4 import estimate_bias
+from .settings import Numerics
 from .upstream import upstream
 
 N4_THRESHOLD: Final = 60
 """Voxels from this value on span the box in which the bias field is estimated."""
 N4_SHRINK: Final = 4
-N4_ITERATIONS: Final = (50, 50, 50, 50)
-N4_CONVERGENCE: Final = 1e-7
 N4_KNOT_MM: Final = 100.0
-SPLINE_ORDER: Final = 3
+CHUNK_VOXELS: Final = 2**18
+"""Voxels whose field is computed at a time."""
 TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From the world of NIfTI to that of ITK."""
+
+
+@dataclass(frozen=True)
+class _PaddedAxis:
+    """An axis of an image that whole spans of a spline cover, and the voxels sampled of it.
+
+    Parameters
+    ----------
+    size
+        Voxels of the image.
+    before, padded
+        Voxels added before it; all voxels, with those added on both sides.
+    spacing
+        mm.
+    spans
+        Of the spline to begin with.
+    factor
+        Every how manyth voxel is a sample.
+    """
+
+    size: int
+    before: int
+    padded: int
+    spacing: float
+    spans: int
+    factor: int
+
+    @classmethod
+    def cover(cls, size: int, spacing: float) -> _PaddedAxis:
+        """Pad an axis as ANTs does for spans of 100 mm."""
+        before, after, spans = _spline_padding(size, spacing)
+        padded = size + before + after
+        # ANTs fails where a single sample would be left, which happens with very thick slices.
+        return cls(size, before, padded, spacing, spans, max(min(N4_SHRINK, padded // 2), 1))
+
+    def shrunken(self, first: int, part: slice) -> tuple[slice, GridAxis]:
+        """Samples in a part of the image: their voxels, and their place among all samples."""
+        count = len(range(first, self.padded, self.factor)[: self.padded // self.factor])
+        start, stop = (
+            min(max(math.ceil((edge + self.before - first) / self.factor), 0), count)
+            for edge in (part.start, part.stop)
+        )
+        origin = first - self.before
+        voxels = slice(origin + start * self.factor, origin + stop * self.factor, self.factor)
+        return voxels, GridAxis(count, self.spacing * self.factor, self.spans, start, stop)
+
+    def whole(self, spans: int, part: slice) -> GridAxis:
+        """All voxels of a part of the image."""
+        start, stop = part.start + self.before, part.stop + self.before
+        return GridAxis(self.padded, self.spacing, spans, start, stop)
 
 
 def correct_bias(
@@ -36,7 +88,8 @@ def correct_bias(
 ) -> NDArray[np.float32]:
     """Divide an image by its bias field.
 
-    One thread is used, because the result depends on their number.
+    Where no sample of the shrunken image meets the box of bright voxels, which happens with three
+    slices or fewer, the image stays as it is (as in SPINEPS).
 
     Parameters
     ----------
@@ -56,50 +109,43 @@ def correct_bias(
     ValueError
         If no voxel reaches 60 under the numerics of SPINEPS.
     """
-    import SimpleITK as sitk
-
     switches = upstream(numerics)
+    everywhere: Box = tuple(slice(0, n) for n in array.shape)  # type: ignore[assignment]
     bright = array >= N4_THRESHOLD
-    if switches.bias_needs_bright_voxels or bright.any():
-        inside: Box = bounding_box(bright)
-    else:
-        inside = (slice(None), slice(None), slice(None))
-    mask = np.zeros(array.shape, dtype=np.uint8)
-    mask[inside] = 1
-    lower, upper, spans = zip(*map(_spline_padding, array.shape, zoom), strict=True)
-    around = list(zip(lower, upper, strict=True))
-    size = [n + low + up for n, low, up in zip(array.shape, lower, upper, strict=True)]
-    shrink = [min(N4_SHRINK, n) for n in size]
+    needed = switches.bias_needs_bright_voxels or bright.any()
+    inside = bounding_box(bright) if needed else everywhere
+    axes = [_PaddedAxis.cover(n, float(z)) for n, z in zip(array.shape, zoom, strict=True)]
     if switches.bias_samples_by_position and affine is not None:
-        first = _first_by_position(size, lower, shrink, affine)
+        first = _first_by_position(
+            [a.padded for a in axes], [a.before for a in axes], [a.factor for a in axes], affine
+        )
     else:
-        first = [_first_sample(n, factor) for n, factor in zip(size, shrink, strict=True)]
-    samples = tuple(
-        slice(start, start + n // factor * factor, factor)
-        for start, n, factor in zip(first, size, shrink, strict=True)
-    )
-    spacing = [float(z) for z in reversed(zoom)]
-    image, where = (
-        sitk.GetImageFromArray(np.ascontiguousarray(np.pad(a, around)[samples]))
-        for a in (array.astype(np.float32), mask)
-    )
-    for small in (image, where):
-        small.SetSpacing([z * f for z, f in zip(spacing, reversed(shrink), strict=True)])
-    n4 = sitk.N4BiasFieldCorrectionImageFilter()
-    n4.SetNumberOfThreads(1)
-    n4.SetMaximumNumberOfIterations(list(N4_ITERATIONS))
-    n4.SetConvergenceThreshold(N4_CONVERGENCE)
-    n4.SetSplineOrder(SPLINE_ORDER)
-    n4.SetNumberOfControlPoints([n + SPLINE_ORDER for n in reversed(spans)])
-    n4.Execute(image, where)
-    whole = sitk.Image(size[::-1], sitk.sitkFloat32)
-    whole.SetSpacing(spacing)
-    log_field = sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(whole))
-    inner = tuple(slice(low, low + n) for low, n in zip(lower, array.shape, strict=True))
-    field = np.exp(log_field[inner])
-    if switches.bias_stays_outside_box:
-        field[mask == 0] = 1
-    return np.asarray(array.astype(np.float32) / field, dtype=np.float32)
+        first = [_first_sample(a.padded, a.factor) for a in axes]
+    shrunken = [a.shrunken(f, part) for a, f, part in zip(axes, first, inside, strict=True)]
+    samples, grid = zip(*shrunken, strict=True)
+    corrected = array.astype(np.float32)
+    if any(axis.start == axis.stop for axis in grid):
+        return corrected
+    lattice = estimate_bias(corrected[samples], grid)
+    region = inside if switches.bias_stays_outside_box else everywhere
+    whole = [
+        a.whole(points - ORDER, part)
+        for a, points, part in zip(axes, lattice.shape, region, strict=True)
+    ]
+    _divide_by_field(corrected[region], lattice, whole)
+    return corrected
+
+
+def _divide_by_field(
+    image: NDArray[np.float32], lattice: NDArray[np.float32], axes: Sequence[GridAxis]
+) -> None:
+    """Divide an image in place, some of it at a time, which keeps the field out of memory."""
+    slow = axes[0]
+    step = max(CHUNK_VOXELS // math.prod(image.shape[1:]), 1)
+    for start in range(slow.start, slow.stop, step):
+        part = replace(slow, start=start, stop=min(start + step, slow.stop))
+        there = slice(part.start - slow.start, part.stop - slow.start)
+        image[there] /= np.exp(evaluate(lattice, [part, *axes[1:]]))
 
 
 def _spline_padding(size: int, spacing: float) -> tuple[int, int, int]:
@@ -112,7 +158,7 @@ def _spline_padding(size: int, spacing: float) -> tuple[int, int, int]:
     """
     extent = (size - 1) * spacing
     spans = max(math.ceil(extent / N4_KNOT_MM), 1)
-    missing = int((spans * N4_KNOT_MM - extent) / spacing + 0.5)
+    missing = max(int((spans * N4_KNOT_MM - extent) / spacing + 0.5), 2 - size)
     return missing // 2, missing - missing // 2, spans
 
 

@@ -28,8 +28,8 @@ from ..core.anatomy import (
 from ..core.components import bounding_box
 from ..core.files import whole_file
 from ..core.volume import Volume
-from ..settings import Numerics, PoiPoints
 from .numbers import in_order, rank
+from .settings import Numerics, PoiPoints
 from .upstream import upstream
 
 UPSTREAM_DECIMALS: Final = 2

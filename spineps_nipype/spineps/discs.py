@@ -25,11 +25,11 @@ from ..core.anatomy import (
 )
 from ..core.components import Box, bounding_box, component_centroids, label_components
 from ..core.volume import Volume
-from ..settings import Numerics
 from .cut_discs import drop_cut_discs
 from .endplates import split_endplates
 from .frames import HEIGHT_AXIS, mean_positions, pir_view
 from .numbers import in_order, is_vertebra, number_above
+from .settings import Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)

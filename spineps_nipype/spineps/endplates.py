@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.anatomy import ENDPLATE, ENDPLATE_INFERIOR, ENDPLATE_OFFSET, ENDPLATE_SUPERIOR
-from ..settings import Numerics
 from .frames import pad_box
 from .numbers import in_order, rank
+from .settings import Numerics
 from .upstream import upstream
 
 REACH_VOXELS: Final = 14

@@ -16,7 +16,6 @@ from ..core.geometry import PIR, margin_voxels, rescale
 from ..core.volume import Volume
 from ..errors import EmptyResultError
 from ..models.protocols import InstanceModel, Progress
-from ..settings import InstanceSettings, Numerics
 from .instance_cutouts import (
     Key,
     Prediction,
@@ -30,6 +29,7 @@ from .instance_cutouts import (
 from .instance_debug import Recorder
 from .instance_merge import couple_predictions, merge_couples
 from .instance_seeds import SEED_EROSION, Point, find_seeds
+from .settings import InstanceSettings, Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from ..core.components import Box
 from ..errors import EmptyResultError
-from ..settings import Numerics
 from .instance_cutouts import Key, Prediction
+from .settings import Numerics
 from .upstream import upstream
 
 MIN_DICE: Final = 0.3

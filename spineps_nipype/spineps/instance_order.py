@@ -34,9 +34,9 @@ from ..core.anatomy import ARCUS, CORPUS, CORPUS_BORDER, DISC, ENDPLATE, SACRUM,
 from ..core.components import bounding_box, component_centroids, label_components
 from ..core.geometry import area_voxels
 from ..errors import SpinepsError
-from ..settings import Numerics
 from .frames import HEIGHT_AXIS, mean_positions, pad_box
 from .numbers import LAST_PRESACRAL, SPARE_NUMBERS
+from .settings import Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)

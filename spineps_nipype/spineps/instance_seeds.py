@@ -21,8 +21,8 @@ from ..core.components import (
     remove_small_components,
 )
 from ..errors import EmptyResultError, NoSeedError
-from ..settings import InstanceSettings, Numerics
 from .instance_split import CannotSplitError, split_labelled
+from .settings import InstanceSettings, Numerics
 
 logger = logging.getLogger(__name__)
 

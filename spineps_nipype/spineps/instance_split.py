@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import BoolArray, components_by_size, dilate, erode
-from ..settings import Numerics
+from .settings import Numerics
 from .upstream import upstream
 
 MAX_EROSIONS: Final = 10

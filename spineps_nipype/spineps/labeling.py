@@ -19,11 +19,11 @@ from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
 from ..core.volume import Volume
 from ..models.protocols import FormModel, LabelingModel
-from ..settings import LabelingSettings, Numerics
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
 from .labeling_scores import Scores, combine_with_form, favour_last_lumbar, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
+from .settings import LabelingSettings, Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale
 from ..core.volume import Volume
 from ..models.protocols import LabelingModel
-from ..settings import Numerics
+from .settings import Numerics
 from .upstream import upstream
 
 CROP_MARGIN_MM: Final = 128.0

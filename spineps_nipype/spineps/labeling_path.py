@@ -33,7 +33,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.anatomy import L1, L5, L6, T11, T12, T13
-from ..settings import LabelingSettings, Numerics
 from .labeling_scores import (
     AXIS_24,
     FIRST_LUMBAR,
@@ -42,6 +41,7 @@ from .labeling_scores import (
     ClassAxis,
     Scores,
 )
+from .settings import LabelingSettings, Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)

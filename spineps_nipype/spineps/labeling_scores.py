@@ -26,7 +26,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..core.anatomy import L5, L6
 from ..errors import ModelError
-from ..settings import Numerics
+from .settings import Numerics
 from .upstream import upstream
 
 FloatArray = NDArray[np.float64]

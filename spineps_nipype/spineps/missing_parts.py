@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from ..core.anatomy import VERTEBRA_PARTS
 from ..core.components import BoolArray, bounding_box, label_components
-from ..settings import Numerics
 from .frames import pad_box
+from .settings import Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)

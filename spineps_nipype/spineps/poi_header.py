@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from spineps_nipype.models.package import ModelPackage
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 
 SOURCE: Final = "MRI Segmentation Pipeline"
 """Value that SPINEPS writes, so that programs recognise the files."""

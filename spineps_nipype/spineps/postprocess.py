@@ -16,10 +16,10 @@ from ..core.components import Box, bounding_box
 from ..core.geometry import margin_voxels, to_input_grid
 from ..core.volume import Volume
 from ..errors import EmptyResultError
-from ..settings import Numerics, PostSettings
 from .frames import pir_view
 from .instance_order import join_slivers, join_split_top, move_posterior_fragments, number_from_top
 from .missing_parts import assign_missing_parts, unify_articular_processes
+from .settings import Numerics, PostSettings
 from .upstream import upstream
 
 CROP_MARGIN_MM: Final = 1.5

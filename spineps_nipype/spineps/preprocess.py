@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..core.components import Box, bounding_box
 from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError
-from ..settings import Numerics, PreprocessSettings
 from .bias_field import correct_bias
+from .settings import Numerics, PreprocessSettings
 
 TOP_INTENSITY: Final = 1500.0
 

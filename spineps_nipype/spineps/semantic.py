@@ -15,8 +15,8 @@ from ..core.geometry import rescale
 from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
-from ..settings import Numerics, SemanticSettings
 from .semantic_cleanup import clean_semantic
+from .settings import Numerics, SemanticSettings
 from .spine_region import find_spine
 from .upstream import upstream
 

@@ -15,8 +15,8 @@ from ..core.anatomy import CANAL, CORD, CORPUS_BORDER, DISC, SACRUM
 from ..core.components import components_by_size, fill_holes, remove_small_components
 from ..core.geometry import PIR, distance_voxels, margin_voxels, volume_voxels
 from ..core.volume import Volume
-from ..settings import Numerics, SemanticSettings
 from .semantic_strays import drop_false_sacrum, drop_far_islands, restore_top_of_sacrum
+from .settings import Numerics, SemanticSettings
 from .upstream import upstream
 
 SMALL_COMPONENT_MM3: Final = 27.84375

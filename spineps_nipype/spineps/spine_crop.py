@@ -6,6 +6,7 @@ Source: SPINEPS 2.1.3, automatic crop with VIBESeg (TPTBox).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,8 +19,8 @@ from ..errors import EmptyResultError, InputError
 from ..models.config import ModelConfig
 from ..models.protocols import SemanticModel
 from ..models.systems import VIBESEG
-from ..settings import CropSettings, Numerics, parse_box
 from .preprocess import pad
+from .settings import CropSettings, Numerics, parse_box
 from .upstream import upstream
 
 SPINE_LABELS: Final = (68, 69, 70, 23)
@@ -33,18 +34,41 @@ PAD_VOXELS: Final = 5
 
 
 def wants_crop(image: Volume, settings: CropSettings, config: ModelConfig) -> bool:
-    """Whether to crop an image to the spine before the network runs.
+    """Whether to crop an image to the spine before the network runs; see `crop_wanted`."""
+    return crop_wanted(image.shape, image.zoom, image.orientation, settings, config)
+
+
+def crop_wanted(
+    shape: Sequence[int],
+    zooms: Sequence[float],
+    axis_codes: Sequence[str],
+    settings: CropSettings,
+    config: ModelConfig,
+) -> bool:
+    """Whether to crop an image on a grid to the spine before the network runs.
 
     By default only large images are cropped for which the network computes on a fine grid.
+
+    Parameters
+    ----------
+    shape, zooms, axis_codes
+        Voxels, spacing [mm] and orientation of its three axes.
+    settings, config
+        Options of the crop, and the configuration of the semantic model.
     """
     if settings.auto_crop_to_spine == "no":
         return False
     if settings.auto_crop_to_spine == "yes" or config.needs_corp:
         return True
-    turned = image.reorient(config.orientation)
-    target = config.target_spacing([float(z) for z in turned.zoom])
+    along = {_line(code): float(zoom) for code, zoom in zip(axis_codes, zooms, strict=True)}
+    target = config.target_spacing([along[_line(code)] for code in config.orientation])
     fine = max(target) <= settings.auto_crop_when_max_res_leq
-    return fine and math.prod(image.shape) > settings.auto_crop_req_crop_min_dim**3
+    return fine and math.prod(shape) > settings.auto_crop_req_crop_min_dim**3
+
+
+def _line(code: str) -> str:
+    """Anatomical axis of a direction, without its sense."""
+    return next(axis for axis in ("LR", "AP", "SI") if code in axis)
 
 
 def crop_to_box(image: Volume, box: str, numerics: Numerics = "corrected") -> Volume:
@@ -64,16 +88,31 @@ def crop_to_box(image: Volume, box: str, numerics: Numerics = "corrected") -> Vo
     InputError
         If the box leaves less than two voxels along an axis.
     """
+    for sides in _cuts(image.shape, box, numerics):
+        image = image.apply_crop(sides)
+    return image
+
+
+def size_in_box(
+    shape: Sequence[int], box: str, numerics: Numerics = "corrected"
+) -> tuple[int, ...]:
+    """Size of what `crop_to_box` leaves of an image of some shape [voxels]; raises as it does."""
+    *_, sides = _cuts(shape, box, numerics)
+    return tuple(side.stop - side.start for side in sides)
+
+
+def _cuts(shape: Sequence[int], box: str, numerics: Numerics) -> Iterator[tuple[slice, ...]]:
+    """Boxes that are cut out one after the other, each out of what the one before leaves."""
     for _ in range(2 if upstream(numerics).box_cut_twice else 1):
-        ends = [side.indices(n) for side, n in zip(parse_box(box), image.shape, strict=True)]
+        ends = [side.indices(n) for side, n in zip(parse_box(box), shape, strict=True)]
         if any(stop - start < MIN_SLICES for start, stop, _ in ends):
-            size = " x ".join(map(str, image.shape))
+            size = " x ".join(map(str, shape))
             raise InputError(
                 f"The box {box} leaves nothing of the image of {size} voxels.",
                 remedy="Give a box that lies in the image (--crop-box), or none.",
             )
-        image = image.apply_crop(tuple(slice(start, stop) for start, stop, _ in ends))
-    return image
+        yield tuple(slice(start, stop) for start, stop, _ in ends)
+        shape = [stop - start for start, stop, _ in ends]
 
 
 def crop_to_spine(

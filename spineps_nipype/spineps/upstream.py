@@ -12,7 +12,7 @@ from functools import cache
 from typing import Final, get_args
 
 from ..core.switches import fault, switches
-from ..settings import Numerics
+from .settings import Numerics
 
 NEWER: Final = "spineps-2.1.3"
 SEED: Final = "seed"

@@ -1,7 +1,7 @@
-"""The two networks: what goes in, and what comes out.
+"""Inference with the two networks.
 
-Source: TotalSpineSeg 20251028, nnU-Net data sets. Regions: each class is painted where its
-probability exceeds one half; later classes overwrite earlier ones.
+Both are trained on regions: each class is set where its probability exceeds one half, and later
+classes overwrite earlier ones. Source: TotalSpineSeg 20251028, nnU-Net data sets.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..models.package import ModelPackage
 from ..models.protocols import Progress, SemanticModel
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
 from .profiles import SEED, Profile
+from .soft import near_canal
 
 if TYPE_CHECKING:
     from ..models.inference.semantic import SemanticNetwork
@@ -37,6 +38,15 @@ class RawStep1:
     labels: Volume
     canal: NDArray[np.float32]
     cord: NDArray[np.float32]
+
+    def near_canal(self, dilation: int) -> RawStep1:
+        """The same with probabilities where rules can ask for them only; see `soft.near_canal`."""
+        raw, labels = self.labels.get_array(), (RAW_CANAL_STEP1, RAW_CORD_STEP1)
+        return RawStep1(
+            self.labels,
+            near_canal(self.canal, raw, labels, dilation=dilation),
+            near_canal(self.cord, raw, labels, dilation=dilation),
+        )
 
 
 def load_step(
@@ -74,12 +84,12 @@ def segment_step2(
     image
         The prepared image, cropped to the result of step 1.
     channel
-        Every second disc, 0 or 1, on the same grid.
+        Every second disc (0 or 1) on the same grid.
     """
     channels = [_turned(image, network), _turned(channel, network)]
     return network.predict(channels, progress=progress).labels.reorient(image.orientation)
 
 
 def _turned(image: Volume, network: SemanticModel) -> Volume:
-    """An image as the network expects it; the releases expect it as it was prepared."""
+    """Image in the orientation of the network; that of the releases is the prepared one."""
     return image.reorient(network.config.orientation)

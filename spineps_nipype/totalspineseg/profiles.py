@@ -1,4 +1,4 @@
-"""Rules that belong to the weight releases, since both were tuned together.
+"""Weight releases with the rules that were tuned together with them.
 
 Source: TotalSpineSeg 20251028, 20260429 and 20260807, differences between the versions.
 """
@@ -17,27 +17,27 @@ DATASETS: Final = tuple(TSS_DATASETS.values())
 
 @dataclass(frozen=True)
 class Profile:
-    """One weight release with its rules.
+    """A weight release with its rules.
 
     Parameters
     ----------
     release
         Name of the release.
     checkpoints
-        Checkpoint names, the preferred one first.
+        Names of checkpoints, the preferred one first.
     min_component_voxels
         Components of discs and vertebrae with fewer voxels are ignored.
     min_landmark_voxels
-        A landmark counts when its disc holds more voxels of it than this.
+        A landmark is used if its disc holds more voxels of it than this.
     drop_superior_landmark
-        Whether C2-C3 is no landmark when the uppermost disc holds none of it.
+        Whether C2-C3 is dropped if the uppermost disc holds none of it.
     drop_inferior_landmark
-        Whether L5-S is no landmark: never, when the lowest disc holds none of it (``absent``),
-        or when a disc below is larger than a tenth of its own (``size``).
+        When L5-S is dropped: never, if the lowest disc holds none of it (``absent``), or if a disc
+        below it has more than a tenth of its size (``size``).
     levels
-        Levels on the front of the canal, or at the posterior tip of the disc.
+        Whether levels are at the front of the canal or at the posterior tip of the disc.
     min_c1_voxels
-        C1 counts for the levels above C2-C3 when it has more voxels than this.
+        C1 is used for the levels above C2-C3 if it has more voxels than this.
     """
 
     release: str

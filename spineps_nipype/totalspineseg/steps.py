@@ -1,4 +1,4 @@
-"""The two steps from a prepared image to their results, in memory.
+"""The two steps from a prepared image to the results, in memory.
 
 Source: TotalSpineSeg 20251028, step-1 chain and step-2 chain.
 """
@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..core.volume import Volume, make_volume
@@ -17,7 +18,7 @@ from ..models.protocols import Progress, SemanticModel
 from .alternate import extract_alternate
 from .canal import fill_canal
 from .components import largest_component
-from .crop import crop_to_seg
+from .crop import crop_to_grid, crop_to_seg
 from .inference import RawStep1, segment_step1, segment_step2
 from .labeler import label_spine
 from .labels import CANAL, CORD
@@ -38,11 +39,11 @@ class Step1:
     Parameters
     ----------
     raw, output
-        Classes of the network, and the numbered label map.
+        Classes of the network, and numbered label map.
     cord, canal
         Soft maps.
     levels
-        Points; None when there is no disc on the canal.
+        Map of the levels; None if there is no canal or no disc.
     """
 
     raw: Volume
@@ -54,7 +55,7 @@ class Step1:
 
 @dataclass(frozen=True)
 class Step2:
-    """Results of step 2: its second channel and classes on the cropped grid, and the label map."""
+    """Results of step 2: second channel and classes on the cropped grid, and the label map."""
 
     channel: Volume
     raw: Volume
@@ -81,7 +82,7 @@ def run_step1(
     localizer
         Labelled result of another scan in the same world space.
     run_has_localizers
-        Whether any scan of the run has one; matters under ``original`` only.
+        Whether any scan of the run has a localizer; matters under ``original`` only.
 
     Raises
     ------
@@ -98,9 +99,19 @@ def finish_step1(
     *,
     localizer: Volume | None = None,
     run_has_localizers: bool | None = None,
+    corrected: Volume | None = None,
 ) -> Step1:
-    """Rules of step 1, after its network."""
-    seg = _numbered(raw.labels, LABELER_STEP1, settings, localizer, run_has_localizers)
+    """Rules of step 1, after its network.
+
+    Parameters
+    ----------
+    corrected
+        Numbered label map of a reader on the grid of the network, in place of that of the rules.
+    """
+    if corrected is None:
+        seg = _numbered(raw.labels, LABELER_STEP1, settings, localizer, run_has_localizers)
+    else:
+        seg = corrected.get_array().astype(np.uint8)
     reach = settings.soft_dilation
     affine = raw.labels.affine
     return Step1(
@@ -113,7 +124,7 @@ def finish_step1(
 
 
 def levels_of(output: Volume, settings: RuleSettings) -> Volume | None:
-    """Points of the levels; None, with a line in the log, when there is nothing to mark."""
+    """Map of the levels; None, with a warning, if there is no canal or no disc."""
     try:
         points = extract_levels(
             output.get_array(), profile=PROFILES[settings.release], numerics=settings.numerics
@@ -124,14 +135,11 @@ def levels_of(output: Volume, settings: RuleSettings) -> Volume | None:
     return _nii(points, output.affine, True)
 
 
-def step2_input(
-    image: Volume, step1_output: Volume, settings: RuleSettings
-) -> tuple[Volume, Volume]:
-    """Both channels of step 2: the image around the result of step 1, and every second disc."""
+def step2_input(step1_output: Volume, settings: RuleSettings) -> Volume:
+    """Second channel of step 2: every second disc, on the grid around the result of step 1."""
     seg = step1_output.get_array()
-    margin = settings.crop_margin
     marked = step1_output.set_array(extract_alternate(seg))
-    return crop_to_seg(image, seg, margin=margin), crop_to_seg(marked, seg, margin=margin)
+    return crop_to_seg(marked, seg, margin=settings.crop_margin)
 
 
 def run_step2(
@@ -145,8 +153,8 @@ def run_step2(
     progress: Progress | None = None,
 ) -> Step2:
     """Network and rules of step 2; parameters and errors as for `run_step1`."""
-    cropped, channel = step2_input(image, step1_output, settings)
-    raw = segment_step2(cropped, channel, network, progress=progress)
+    channel = step2_input(step1_output, settings)
+    raw = segment_step2(crop_to_grid(image, channel), channel, network, progress=progress)
     output = finish_step2(
         raw, image, settings, localizer=localizer, run_has_localizers=run_has_localizers
     )

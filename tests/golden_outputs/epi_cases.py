@@ -11,7 +11,7 @@ import numpy as np
 from ..sc_epi.tiny_epi import write_archive
 from .lab import Lab
 from .record import Case
-from .words import OTHER_NUMERICS, OTHER_OVERRIDE
+from .words import NUMERICS, OVERRIDES
 
 SCAN: Final = "sub-a/func/sub-a_task-rest_bold.nii.gz"
 HOME: Final = "sc-epi"
@@ -23,20 +23,29 @@ def make_lab(root: Path) -> Lab:
     """A dataset of one series, and the network."""
     lab = Lab(root, ("--pipeline", "sc-epi", "--epi-model", "{lab}/models/epi"))
     write_archive(lab.models / "epi")
-    series = np.full((32, 32, 6, 3), 20, np.float32)
-    series[14:18, 14:18] = 160
-    series[15:17, 15:17, 2] = 20  # a hole in one slice
-    series[2:4, 2:4, 3] = 160  # a second object
-    path = lab.bids / SCAN
-    path.parent.mkdir(parents=True)
-    nib.save(nib.Nifti1Image(series, np.diag([1, 1, 5, 1.0])), path)
+    _write_cord(lab.bids / SCAN, (32, 32, 6, 3))
     return lab
+
+
+def _write_cord(path: Path, shape: tuple[int, ...]) -> None:
+    """A bright cord with a hole in one slice, and a second object."""
+    image = np.full(shape, 20, np.float32)
+    image[14:18, 14:18] = 160
+    image[15:17, 15:17, 2] = 20
+    image[2:4, 2:4, 3] = 160
+    path.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(image, np.diag([1, 1, 5, 1.0])), path)
+
+
+def _write_volume(lab: Lab) -> None:
+    """A dataset of a single volume."""
+    _write_cord(lab.root / "volume" / SCAN, (32, 32, 6))
 
 
 CASES: Final = (
     Case("fresh", MEAN),
     Case("again", MEAN, "fresh"),
-    Case("override", (*MEAN, OTHER_OVERRIDE), "fresh", with_work=True),
+    Case("override", (*MEAN, OVERRIDES[HOME]), "fresh", with_work=True),
     Case("lost-mask", MEAN, "fresh", lose=(f"{MASK}.nii.gz",)),
     Case("lost-sidecar", MEAN, "fresh", lose=(f"{MASK}.json",)),
     Case("lost-page", MEAN, "fresh", lose=(f"{HOME}/qc/index.html",)),
@@ -48,8 +57,14 @@ CASES: Final = (
         "fresh",
     ),
     Case("probabilities", (*MEAN, "--thr", "0"), "fresh"),
-    Case("original-rules", (*MEAN, OTHER_NUMERICS, "original"), "fresh"),
-    Case("original-rules-each", ("--on-4d", "each", OTHER_NUMERICS, "original"), "fresh"),
+    Case("original-rules-of-series", (*MEAN, NUMERICS["sc-epi"], "original"), "fresh"),
+    Case("volume", prepare=_write_volume, dataset="volume"),
+    Case(
+        "volume-original-rules",
+        (NUMERICS["sc-epi"], "original"),
+        prepare=_write_volume,
+        dataset="volume",
+    ),
     Case("without-pages", (*MEAN, "--no-qc")),
     Case("group", start="fresh", run=Lab.group),
 )

@@ -7,10 +7,11 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
+
+import pytest
 
 from spineps_nipype import interfaces
 from spineps_nipype.models.package import digest_folder
@@ -120,12 +121,12 @@ class Lab:
 def computed() -> Iterator[list[str]]:
     """Names of the interfaces that compute something meanwhile, in their order."""
     names: list[str] = []
-    with ExitStack() as patches:
+    with pytest.MonkeyPatch.context() as patches:
         for name in interfaces.__all__:
             face = getattr(interfaces, name)
             if name not in STORING and hasattr(face, "_run_interface"):
                 noted = _noting(name, face._run_interface, names)
-                patches.enter_context(patch.object(face, "_run_interface", noted))
+                patches.setattr(face, "_run_interface", noted)
         yield names
 
 

@@ -16,7 +16,8 @@ DIGEST: Final = re.compile(r"\b[0-9a-f]{64}\b")
 SHORT_DIGEST: Final = re.compile(r"\b[0-9a-f]{8}\b")
 VERSIONED: Final = re.compile(r"(?<=[Nn]ipype )\d+(?:\.\w+)+(?:\+\w+)?")
 WORKFLOW: Final = re.compile(r"(?<=spineps_)\d+_\d+(?=_wf)")
-CLOCK: Final = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
+CLOCK: Final = re.compile(r"\d{4}(?:-\d{2}){2}(?: |_time-)\d{2}(?:[:-]\d{2}){2}")
+IDENTIFIER: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 MOMENT: Final = re.compile(r"\d{4}_\d{2}_\d{2}_\d{6}\.\d+")
 """Time in the name of a file."""
 
@@ -64,7 +65,7 @@ class Normaliser:
         text = SHORT_DIGEST.sub(lambda found: self._short(found[0]), text)
         for moving in (VERSIONED, WORKFLOW):
             text = moving.sub("<version>", text)
-        text = CLOCK.sub("<time>", text)
+        text = IDENTIFIER.sub("<identifier>", CLOCK.sub("<time>", text))
         for place, moment in enumerate(self._moments, 1):
             text = text.replace(moment, f"<time {place}>")
         for pattern, word in NEUTRAL:

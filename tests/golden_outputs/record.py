@@ -38,6 +38,8 @@ class Case:
         Results that are deleted before: patterns below the output folder.
     prepare
         What else is done before, with the lab.
+    dataset
+        Folder of the dataset in the lab.
     run
         Stands in place of the command line: status and printed text.
     """
@@ -48,8 +50,8 @@ class Case:
     with_work: bool = False
     lose: Sequence[str] = ()
     prepare: Callable[[Lab], object] | None = None
+    dataset: str = "bids"
     run: Callable[[Lab], tuple[Any, str]] | None = None
-    plan: bool = True
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Record:
 def run_case(lab: Lab, case: Case) -> Record:
     """Run a case; what it started with must be kept in the lab."""
     lab.clear()
+    lab.bids = lab.root / case.dataset
     text = lab.normaliser()
     if case.start:
         lab.restore(case.start, with_work=case.with_work)
@@ -103,7 +106,7 @@ def run_case(lab: Lab, case: Case) -> Record:
         status, _ = case.run(lab) if case.run else lab.main(*case.flags)
     after = lab.files()
     text.know_files(after)
-    text.know_moments(path.name for path in lab.out.rglob("*"))
+    text.know_moments(str(path) for path in (*before, *after))
     for contents, note in ((edited, " before the run"), (earlier, " before it was edited")):
         for path, content in contents.items():
             text.know_bytes(content, path, note)
@@ -132,7 +135,7 @@ def _outcomes(lab: Lab, earlier: set[Path], text: Normaliser) -> list[str]:
 
 def _plan(lab: Lab, case: Case, text: Normaliser) -> list[str]:
     """Phases as the dry run lists them."""
-    if case.run is not None or not case.plan:
+    if case.run is not None:
         return []
     _, told = lab.main(*case.flags, "--dry-run")
     found = (PLAN.match(line) for line in told.splitlines())

@@ -10,7 +10,7 @@ from ..totalspineseg.tiny_weights import write_release
 from .lab import Lab
 from .record import Case
 from .tss_cases import SCAN, write_blocks
-from .words import OTHER_NUMERICS, OTHER_OVERRIDE
+from .words import NUMERICS, OVERRIDES
 
 HOME: Final = "spine-segmentation"
 STEM: Final = f"{HOME}/sub-a/anat/sub-a_mod-T2w_seg"
@@ -52,19 +52,19 @@ def _lab(root: Path, *flags: str) -> Lab:
 SLICES: Final = (
     Case("fresh"),
     Case("again", start="fresh"),
-    Case("override", (OTHER_OVERRIDE,), "fresh", with_work=True),
+    Case("override", (OVERRIDES[HOME],), "fresh", with_work=True),
     *(Case(f"lost-{name}", start="fresh", lose=(path,)) for name, path in STORED.items()),
     Case("other-networks", ("--slice-models", "{lab}/models/shifted"), "fresh"),
     Case("two-classes", ("--only-2class",), "fresh"),
     Case("one-shift", ("--naming", "shift"), "fresh"),
     Case("resampled", ("--resample",), "fresh"),
-    Case("original-rules", (OTHER_NUMERICS, "original"), "fresh"),
+    Case("original-rules", (NUMERICS["spine-segmentation"], "original"), "fresh"),
     Case("group", start="fresh", run=Lab.group),
 )
 COMPARISON: Final = (
     Case("fresh"),
     Case("again", start="fresh"),
-    Case("override", (OTHER_OVERRIDE,), "fresh", with_work=True),
+    Case("override", tuple(OVERRIDES.values()), "fresh", with_work=True),
     *(
         Case(f"lost-{name}", start="fresh", lose=(f"{CONSENSUS}_{name}.*",))
         for name in ("consensus", "overlap", "names")

@@ -87,18 +87,10 @@ def _fix_names(lab: Lab) -> None:
     table.write_text("scan\tname\tx\ty\tz\nsub-a_acq-sag_T2w\tT9\t2\t8\t36\n")
 
 
-def _add_t1w(lab: Lab) -> None:
-    """A second scan that differs in its last word only, in a dataset of its own."""
+def _write_twins(lab: Lab) -> None:
+    """A dataset of two scans that differ in their last word only."""
     for word in ("T1w", "T2w"):
         write_scan(lab.root / "twins" / SCAN.replace("T2w", word))
-
-
-def _twins(lab: Lab, *flags: str) -> tuple[int, str]:
-    whole, lab.bids = lab.bids, lab.root / "twins"
-    try:
-        return lab.main(*flags)
-    finally:
-        lab.bids = whole
 
 
 CORRECTIONS: Final = (CORRECTED_MASKS, "mine={lab}/mine")
@@ -139,8 +131,9 @@ CASES: Final = (
     Case("bids-extras", (*BIDS_LAYOUT, *EXTRAS), "bids"),
     Case(
         "bids-twins",
-        prepare=_add_t1w,
-        run=lambda lab: _twins(lab, *BIDS_LAYOUT, "--modalities", "T1w", "T2w"),
+        (*BIDS_LAYOUT, "--modalities", "T1w", "T2w"),
+        prepare=_write_twins,
+        dataset="twins",
     ),
     Case("own-folder", ("--pipeline", "spineps")),
     Case("group", start="fresh", run=Lab.group),

@@ -31,8 +31,8 @@ Summary = dict[str, str]
 """Lines of a file by their keys."""
 
 PIXELS: Final = (".nii.gz", ".npz", ".png", ".jpg")
-BLOCKS: Final = 3
-"""Blocks along each axis of an image."""
+BLOCKS: Final = {1: 3, 2: 3, 3: 3, 4: 2}
+"""Blocks along each of the first three axes of an image, by its number of axes."""
 PICTURE_BLOCKS: Final = 4
 GREY_LEVELS: Final = 255
 LONG_TEXT: Final = 15
@@ -40,6 +40,8 @@ LONG_TEXT: Final = 15
 LONG, BEGINNING = 120, 40
 """Characters above which prose is told by its beginning, and those of the beginning."""
 VERSION_KEYS: Final = ("Version", "version", "sctVersion")
+MEASURED_COLUMNS: Final = ("seconds", "peak_memory")
+"""Columns that differ from run to run."""
 LIBRARIES: Final = "Versions"
 OPTIONAL: Final = frozenset({"openvino"})
 """Libraries that a machine may lack."""
@@ -90,7 +92,7 @@ def _labels(data: NDArray[Any]) -> Summary:
 
 def _coarse(data: NDArray[Any]) -> Summary:
     values = data.astype(np.float64)
-    blocks = _block_means(values, (BLOCKS,) * min(3, values.ndim))
+    blocks = _block_means(values, (BLOCKS[values.ndim],) * min(3, values.ndim))
     spread = (values.min(), values.mean(), values.max(), values.std())
     return {"least mean most std": _numbers(spread), "blocks": _numbers(blocks)}
 
@@ -166,7 +168,11 @@ def _table(path: Path, text: Text) -> Summary:
     lines = {"columns": " | ".join(columns)}
     for place, row in enumerate(rows):
         cells = zip(columns, row, strict=True)
-        told = [f"{column}={text(cell)}" for column, cell in cells if cell not in ("n/a", "")]
+        told = [
+            f"{column}={'<measured>' if column.startswith(MEASURED_COLUMNS) else text(cell)}"
+            for column, cell in cells
+            if cell not in ("n/a", "")
+        ]
         lines[f"row {place}"] = " | ".join(told)
     return lines
 

@@ -3,7 +3,8 @@
 A case that starts with the results of another one leaves out the files that it kept as they were,
 and says ``written`` for a file that was written again with the same content. A file with another
 content lists what changed, compared with the same file of the case that it starts with, else with
-the file that is most like it in the first case.
+a file that is like it: of the same case, or of the case that the system refers to, which is its
+own first one, or that of another system.
 """
 
 from __future__ import annotations
@@ -42,18 +43,26 @@ def write(system: str, cases: Mapping[str, Stored]) -> Path:
     return path
 
 
-def stored_records(system: str) -> dict[str, Record]:
-    """Stored records of a system by their cases."""
-    first: Record | None = None
+def stored_records(system: str, of: str = "") -> dict[str, Record]:
+    """Stored records of a system by their cases.
+
+    Parameters
+    ----------
+    system
+        Name of the table.
+    of
+        System whose first case it refers to, if not its own.
+    """
+    reference = next(iter(stored_records(of).values())) if of else None
     records: dict[str, Record] = {}
     for name, stored in read(system).items():
-        records[name] = decoded(stored, first, records.get(stored.get("start", "")))
-        first = first or records[name]
+        records[name] = decoded(stored, reference, records.get(stored.get("start", "")))
+        reference = reference or records[name]
     return records
 
 
 def encoded(
-    record: Record, first: Record | None, start: Record | None, start_name: str = ""
+    record: Record, reference: Record | None, start: Record | None, start_name: str = ""
 ) -> Stored:
     """A record as it is stored.
 
@@ -61,29 +70,27 @@ def encoded(
     ----------
     record
         What a case did.
-    first
-        First case of the system; None if this is it.
+    reference
+        Case that the system refers to; None if this is it.
     start, start_name
         Case that it starts with, if any.
     """
     files: dict[str, Any] = {}
+    known = dict(reference.files) if reference is not None else {}
     for name, state in record.states.items():
         content = record.files.get(name)
         if content is None:
             files[name] = state
-        elif state == KEPT and start is not None and start.files.get(name) == content:
             continue
-        elif start is not None and name in start.files:
+        if start is not None and name in start.files:
             change = _change(start.files[name], content)
-            files[name] = {"state": state, **change} if change else state
-        elif first is not None and (like := _most_alike(content, first)) is not None:
-            files[name] = {
-                "state": state,
-                "like": like,
-                **_change(first.files[like], content),
-            }
+            if change or state != KEPT:
+                files[name] = {"state": state, **change} if change else state
+        elif (like := _most_alike(content, known)) is not None:
+            files[name] = {"state": state, "like": like, **_change(known[like], content)}
         else:
             files[name] = {"state": state, **_change({}, content)}
+        known[name] = content
     parts = {
         "start": start_name,
         "status": record.status,
@@ -94,32 +101,30 @@ def encoded(
     return {**{k: v for k, v in parts.items() if v}, "files": files}
 
 
-def decoded(stored: Stored, first: Record | None, start: Record | None) -> Record:
+def decoded(stored: Stored, reference: Record | None, start: Record | None) -> Record:
     """The record that was stored; the inverse of `encoded`."""
-    record = Record(
+    files = dict(start.files) if start is not None else {}
+    states = dict.fromkeys(files, KEPT)
+    known = dict(reference.files) if reference is not None else {}
+    for name in sorted({*files, *stored["files"]}):
+        told = stored["files"].get(name, KEPT)
+        change: dict[str, Any] = {"state": told} if isinstance(told, str) else told
+        states[name] = change["state"]
+        if states[name] not in (KEPT, WRITTEN):
+            files.pop(name, None)
+            continue
+        base = known[change["like"]] if "like" in change else files.get(name, {})
+        gone = change.get("without", [])
+        left = {k: v for k, v in base.items() if not any(_below(k, g) for g in gone)}
+        known[name] = files[name] = left | change.get("lines", {})
+    return Record(
         stored["status"],
         stored.get("outcomes", []),
         stored.get("plan", []),
         stored.get("ran", "").split(),
+        states,
+        files,
     )
-    if start is not None:
-        record.states = dict.fromkeys(start.files, KEPT)
-        record.files = dict(start.files)
-    for name, told in stored["files"].items():
-        change = {"state": told} if isinstance(told, str) else told
-        record.states[name] = change["state"]
-        if "like" in change and first is not None:
-            base: Summary = first.files[change["like"]]
-        else:
-            base = start.files.get(name, {}) if start is not None else {}
-        gone = change.get("without", [])
-        record.files[name] = {
-            **{k: v for k, v in base.items() if not any(_below(k, g) for g in gone)},
-            **change.get("lines", {}),
-        }
-        if record.states[name] not in (KEPT, WRITTEN):
-            del record.files[name]
-    return record
 
 
 def _change(base: Summary, content: Summary) -> dict[str, Any]:
@@ -143,10 +148,11 @@ def _below(key: str, branch: str) -> bool:
     return key == branch or key.startswith(f"{branch}.")
 
 
-def _most_alike(content: Summary, first: Record) -> str | None:
+def _most_alike(content: Summary, known: Mapping[str, Summary]) -> str | None:
+    """Name of the file with the most equal lines, if there are enough of them."""
     shares = {
         name: sum(other.get(k) == v for k, v in content.items()) / max(len(content), len(other), 1)
-        for name, other in first.files.items()
+        for name, other in known.items()
     }
     best = max(shares, key=lambda name: (shares[name], name), default=None)
     return best if best is not None and shares[best] >= LEAST_ALIKE else None

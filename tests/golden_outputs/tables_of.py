@@ -14,10 +14,17 @@ from .record import Case, Record, run_case
 
 @dataclass(frozen=True)
 class System:
-    """A table: where its cases run, and the cases; the first one starts from nothing."""
+    """A table: where its cases run, and the cases; the first one starts from nothing.
+
+    Parameters
+    ----------
+    of
+        System with files like these, whose table tells what they hold.
+    """
 
     make_lab: Callable[[Path], Lab]
     cases: Sequence[Case]
+    of: str = ""
 
 
 SYSTEMS: Final = {
@@ -26,7 +33,7 @@ SYSTEMS: Final = {
     "sc-epi": System(epi_cases.make_lab, epi_cases.CASES),
     "spine-segmentation": System(slices_cases.make_slices_lab, slices_cases.SLICES),
     "comparison": System(slices_cases.make_both_lab, slices_cases.COMPARISON),
-    "dropin": System(dropin_cases.make_lab, dropin_cases.CASES),
+    "dropin": System(dropin_cases.make_lab, dropin_cases.CASES, "spineps"),
 }
 
 
@@ -35,19 +42,10 @@ class Runner:
 
     def __init__(self, name: str, root: Path) -> None:
         self._system = SYSTEMS[name]
-        self._lab = self._system.make_lab(root)
+        self.lab = self._system.make_lab(root)
         self._starts = {case.start for case in self._system.cases if case.start}
         self._cases = {case.name: case for case in self._system.cases}
         self._done: dict[str, Record] = {}
-
-    @property
-    def first(self) -> str:
-        """Name of the first case."""
-        return self._system.cases[0].name
-
-    def case(self, name: str) -> Case:
-        """Case of a name."""
-        return self._cases[name]
 
     def __call__(self, name: str) -> Record:
         """What a case did."""
@@ -56,8 +54,8 @@ class Runner:
         case = self._cases[name]
         if case.start:
             self(case.start)
-        record = run_case(self._lab, case)
+        record = run_case(self.lab, case)
         if name in self._starts:
-            self._lab.save(name)
+            self.lab.save(name)
             self._done[name] = record
         return record

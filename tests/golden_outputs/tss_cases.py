@@ -13,15 +13,15 @@ from ..totalspineseg.block_spine import DISCS, raw_spine
 from ..totalspineseg.tiny_weights import scan_of, write_release
 from .lab import Lab
 from .record import Case
-from .words import OTHER_NUMERICS, OTHER_OVERRIDE
+from .words import NUMERICS, OVERRIDES
 
 AFFINE: Final = np.array([[1, 0, 0, -10], [0, 1, 0, 20], [0, 0, 1, -300], [0, 0, 0, 1.0]])
 LUMBAR: Final = DISCS[-5:]
 SCAN: Final = "sub-a/anat/sub-a_T2w.nii.gz"
 HOME: Final = "totalspineseg"
 FOLDERS: Final = (
-    *("input", "preview", "step1_raw", "step1_output", "step1_cord", "step1_canal"),
-    *("step1_levels", "step2_input", "step2_raw", "step2_output"),
+    *("input", "preview", "step1_raw", "step1_output", "step1_levels"),
+    *("step2_input", "step2_raw", "step2_output"),
 )
 
 
@@ -51,35 +51,28 @@ def _localizer(lab: Lab) -> None:
 
 
 def _no_landmarks(lab: Lab) -> None:
-    """A scan without a disc that names a level, in place of the other."""
+    """A dataset of a scan without a disc that names a level."""
     write_blocks(lab.root / "unnamed" / SCAN, ())
-
-
-def _unnamed(lab: Lab, *flags: str) -> tuple[int, str]:
-    whole, lab.bids = lab.bids, lab.root / "unnamed"
-    try:
-        return lab.main(*flags)
-    finally:
-        lab.bids = whole
 
 
 CASES: Final = (
     Case("fresh"),
     Case("again", start="fresh"),
-    Case("override", (OTHER_OVERRIDE,), "fresh", with_work=True),
+    Case("override", (OVERRIDES[HOME],), "fresh", with_work=True),
     *(Case(f"lost-{f}", start="fresh", lose=(f"{HOME}/{f}/*",)) for f in FOLDERS),
     Case("lost-sidecar-of-step2", start="fresh", lose=(f"{HOME}/step2_output/*.json",)),
     Case("lost-step1-with-work", start="fresh", with_work=True, lose=(f"{HOME}/step1_raw/*",)),
-    Case("original-rules", (OTHER_NUMERICS, "original"), "fresh"),
+    Case("original-rules", (NUMERICS["totalspineseg"], "original"), "fresh"),
     Case("keep-only-outputs", ("--keep-only", "step1_output", "step2_output")),
     Case("step1-only", ("--step1",)),
     Case("fine-grid", ("--iso",)),
     Case("localizer", ("--loc", "{lab}/loc"), "fresh", prepare=_localizer),
-    Case("unnamed", prepare=_no_landmarks, run=_unnamed),
+    Case("unnamed", prepare=_no_landmarks, dataset="unnamed"),
     Case(
         "unnamed-named",
+        ("--default-superior-disc", "92"),
         prepare=_no_landmarks,
-        run=lambda lab: _unnamed(lab, "--default-superior-disc", "92"),
+        dataset="unnamed",
     ),
     Case("group", start="fresh", run=Lab.group),
 )

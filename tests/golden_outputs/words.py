@@ -9,15 +9,29 @@ from __future__ import annotations
 import re
 from typing import Final
 
-OUR_RULES: Final = "mended"
+OUR_RULES: Final = "corrected"
 """Value of the numerics options for corrected rules; the default."""
-OTHER_NUMERICS: Final = "--sister-numerics"
-OTHER_OVERRIDE: Final = "--override-sister"
+NUMERICS: Final = {
+    "totalspineseg": "--totalspineseg-numerics",
+    "sc-epi": "--sc-epi-numerics",
+    "spine-segmentation": "--spine-segmentation-numerics",
+}
+"""Option of each system that asks for the rules of the original."""
+OVERRIDES: Final = {
+    "totalspineseg": "--override-totalspineseg",
+    "sc-epi": "--override-sc-epi",
+    "spine-segmentation": "--override-spine-segmentation",
+    "consensus": "--override-consensus",
+}
+"""Option of each system that makes its results again."""
 CORRECTED_MASKS: Final = "-d"
 FIXED_NAMES: Final = "--manual-labels"
 
 NEUTRAL: Final = (
-    (re.compile(rf"\b{OUR_RULES}\b"), "<our rules>"),
-    (re.compile(rf"\b{OTHER_OVERRIDE[2:].replace('-', '[-_]')}\b"), "<override>"),
+    (re.compile(rf"\b{OUR_RULES}\b(?! (?:seg-|mask|label map))"), "<our rules>"),
+    *(
+        (re.compile(rf"\b{flag[2:].replace('-', '[-_]')}\b"), "<override>")
+        for flag in OVERRIDES.values()
+    ),
 )
 """What stands in the table for words that may be renamed."""

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineps_nipype.spine_segmentation.naming import name_spine, vertebra_names
+from spineps_nipype.spine_segmentation.naming import name_spine
 from spineps_nipype.spine_segmentation.slices import crop_or_pad, restore_size
 from spineps_nipype.spine_segmentation.split import split_instances
+
+from .blocks import vertebra_names
 
 CASES = ("normal", "sacralised", "lumbarised", "L2_S1", "T5_T9", "T5_T9_fragment", "three")
 SIZES = ("256x512", "301x900", "400x1000")

@@ -12,7 +12,6 @@ from scipy import ndimage
 from TPTBox import NII
 
 from spineps_nipype.core.vertebra_look import DEPTH, HEIGHT, PLANES
-from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.labeling import complete_names, label_vertebrae
 from spineps_nipype.spineps.labeling_patches import (
     TURNING_MARGIN,
@@ -22,6 +21,7 @@ from spineps_nipype.spineps.labeling_patches import (
     spine_angles,
     turn_patch,
 )
+from spineps_nipype.spineps.settings import LabelingSettings
 
 from .blocks import FIRST, PERIOD, as_nii, spine_of_blocks
 

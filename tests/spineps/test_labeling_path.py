@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spineps_nipype.errors import ModelError
-from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.labeling_path import find_path
 from spineps_nipype.spineps.labeling_scores import (
     AXIS_24,
@@ -19,6 +18,7 @@ from spineps_nipype.spineps.labeling_scores import (
     favour_last_lumbar,
     score_vertebrae,
 )
+from spineps_nipype.spineps.settings import LabelingSettings
 
 FREE = LabelingSettings()
 FORCED = LabelingSettings(proc_lab_force_no_tl_anomaly=True)

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from benchmarks.parity_cases import CASES, MR_CLASSES, ORIGINAL, Case
+from benchmarks.against_spineps.cases import CASES, MR_CLASSES, ORIGINAL, Case
 from spineps_nipype.core.components import bounding_box
 from spineps_nipype.core.geometry import margin_voxels, rescale
 from spineps_nipype.models.loading import load_instance, load_semantic
-from spineps_nipype.settings import InstanceSettings, PreprocessSettings, SemanticSettings
 from spineps_nipype.spineps.instance import finish_instances, segment_instances
 from spineps_nipype.spineps.instance_cutouts import (
     map_labels,
@@ -33,6 +32,7 @@ from spineps_nipype.spineps.semantic_cleanup import (
     clean_semantic,
     clean_small_components,
 )
+from spineps_nipype.spineps.settings import InstanceSettings, PreprocessSettings, SemanticSettings
 
 SEMANTIC_PACKAGE_THERE = ("c6_net", "c6_tilt", "merged", "nosac_tta", "c6_3fold")
 INSTANCE_PACKAGE_THERE = ("c6_net", "c6_tilt", "nosac_tta")

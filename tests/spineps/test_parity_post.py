@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from TPTBox import NII, POI
 
-from benchmarks.parity_cases import CASES, ORIGINAL, Case
-from spineps_nipype.settings import LabelingSettings
+from benchmarks.against_spineps.cases import CASES, ORIGINAL, Case
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_arrays, number_discs_and_endplates
 from spineps_nipype.spineps.endplates import split_endplates
@@ -26,6 +25,7 @@ from spineps_nipype.spineps.labeling import label_vertebrae
 from spineps_nipype.spineps.labeling_path import find_path
 from spineps_nipype.spineps.labeling_scores import score_vertebrae
 from spineps_nipype.spineps.missing_parts import assign_missing_parts, unify_articular_processes
+from spineps_nipype.spineps.settings import LabelingSettings
 
 LABELLED = ("c6_net", "c6_tilt", "c9_exact", "c9_lab15")
 every_case = pytest.mark.parametrize("case", CASES, indirect=True)

@@ -12,11 +12,11 @@ from TPTBox import NII
 
 from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.errors import EmptyResultError, SpinepsError
-from spineps_nipype.settings import PostSettings
 from spineps_nipype.spineps.frames import pir_view
 from spineps_nipype.spineps.instance_order import number_from_top
 from spineps_nipype.spineps.missing_parts import assign_missing_parts, unify_articular_processes
 from spineps_nipype.spineps.postprocess import reconcile, to_image_grid
+from spineps_nipype.spineps.settings import PostSettings
 
 from .blocks import AFFINE_PIR, as_nii, grey, spine_of_blocks
 

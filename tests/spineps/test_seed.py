@@ -9,7 +9,6 @@ import pytest
 
 from spineps_nipype.core.geometry import PIR
 from spineps_nipype.errors import ModelError
-from spineps_nipype.settings import Numerics
 from spineps_nipype.spineps.discs import finalize_arrays
 from spineps_nipype.spineps.instance_cutouts import Prediction
 from spineps_nipype.spineps.instance_merge import couple_predictions
@@ -18,6 +17,7 @@ from spineps_nipype.spineps.instance_split import CannotSplitError, split_compon
 from spineps_nipype.spineps.labeling_patches import cut_patches, swap_axes
 from spineps_nipype.spineps.labeling_scores import score_vertebrae
 from spineps_nipype.spineps.semantic_cleanup import clean_far_components
+from spineps_nipype.spineps.settings import Numerics
 
 from .blocks import PERIOD, as_nii, spine_of_blocks
 from .test_instance_split import dumbbell

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spineps_nipype.errors import EmptyResultError, ErrCode, ModelError
-from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic import normalised_entropy, segment_semantic, to_model_grid
+from spineps_nipype.spineps.settings import SemanticSettings
 
 from .blocks import as_nii, grey, spine_of_blocks
 from .stand_ins import CodedSemantic

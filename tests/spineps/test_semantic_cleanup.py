@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic_cleanup import (
     clean_far_components,
     clean_semantic,
     clean_small_components,
     cut_beyond_canal,
 )
+from spineps_nipype.spineps.settings import SemanticSettings
 
 from .blocks import AFFINE_PIR, as_nii
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic_cleanup import clean_semantic
 from spineps_nipype.spineps.semantic_strays import (
     drop_false_sacrum,
     drop_far_islands,
     restore_top_of_sacrum,
 )
+from spineps_nipype.spineps.settings import SemanticSettings
 
 from .blocks import as_nii
 

@@ -107,7 +107,7 @@ def test_short_views_are_drawn_larger(scan, tmp_path: Path, monkeypatch) -> None
     assert scan[0].shape[1] * scan[0].zoom[1] == 70
     heights = []
     for limit in (1.0, 200.0):
-        monkeypatch.setattr(snapshot, "SMALL_VIEW_MM", limit)
+        monkeypatch.setattr(snapshot, "FULL_VIEW_MM", limit)
         draw_snapshot(*scan, None, tmp_path / "s.png", is_ct=False)
         with Image.open(tmp_path / "s.png") as picture:
             heights.append(picture.height)

@@ -10,7 +10,7 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.errors import EmptyResultError, InputError, ModelError
-from spineps_nipype.settings import CropSettings
+from spineps_nipype.spineps.settings import CropSettings
 from spineps_nipype.spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 
 from .blocks import AFFINE_PIR, as_nii, grey

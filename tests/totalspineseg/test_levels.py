@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.totalspineseg.labeler import label_spine
-from spineps_nipype.totalspineseg.levels import extract_levels, level_points, smooth_line
+from spineps_nipype.totalspineseg.levels import extract_levels, smooth_line
 from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import LABELER_STEP1
 
-from .block_spine import DISCS, FRONT, RIGHT, disc_slice, raw_spine, vertebra_slice
+from .block_spine import DISCS, FRONT, RIGHT, disc_slice, level_points, raw_spine, vertebra_slice
 
 POSTERIOR = PROFILES["r20251124"]
 HEIGHT = 8

@@ -20,7 +20,7 @@ from spineps_nipype import interfaces
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.results.plan import StoredResults
-from spineps_nipype.settings import PipelineSettings, SaveSettings
+from spineps_nipype.spineps.settings import PipelineSettings, SaveSettings
 from spineps_nipype.workflows.spineps import init_spineps_wf
 
 from ..tiny_packages import N_VERTEBRAE, affine, coded_labels

@@ -15,7 +15,7 @@ from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.group_page import GroupEntry, write_group_page
 from spineps_nipype.reports.ratings import read_ratings
 
-from ..options.run_options import RunOptions
+from ..options.run_options import Folders, ScanSelection
 from ..stored.group_columns import table_columns
 from ..stored.group_table import (
     GroupScan,
@@ -40,22 +40,22 @@ WHERE: Final = ("subject", "session", "scan", "pipeline")
 """Columns that say which scan a row of the levels is about."""
 
 
-def run_group(options: RunOptions) -> int:
+def run_group(folders: Folders, selection: ScanSelection, *, pages_first: bool) -> int:
     """Write table and page of all scans; returns the exit status.
 
-    No mask is opened. With ``--reports-only`` the pages of the subjects are written first.
+    No mask is opened, unless the pages of the subjects are to be written first.
     """
     try:
-        check_folders(options)
+        check_folders(folders, selection.bids_database_dir)
     except OutputError as fault:
         print(fault_line(fault))
         return WRONG_USAGE
     try:
-        if options.reports_only:
-            for page in subject_pages(options):
+        if pages_first:
+            for page in subject_pages(folders, selection):
                 print(f"Page: {page}")
-        scans = _scans(options)
-        for path in _write(options.output_dir, scans):
+        scans = _scans(folders, selection)
+        for path in _write(folders.output_dir, scans):
             print(f"Written: {path}")
     except SpinepsError as fault:
         print(fault_line(fault))
@@ -67,10 +67,10 @@ def run_group(options: RunOptions) -> int:
     return ALL_DONE
 
 
-def run_reports(options: RunOptions) -> int:
+def run_reports(folders: Folders, selection: ScanSelection) -> int:
     """Write the pages of subjects again, from what is stored; returns the exit status."""
     try:
-        pages = subject_pages(options)
+        pages = subject_pages(folders, selection)
     except SpinepsError as fault:
         print(fault_line(fault))
         return NOTHING_RAN
@@ -80,7 +80,7 @@ def run_reports(options: RunOptions) -> int:
     return ALL_DONE
 
 
-def subject_pages(options: RunOptions) -> list[Path]:
+def subject_pages(folders: Folders, selection: ScanSelection) -> list[Path]:
     """Write the pages of the wanted subjects in all output folders.
 
     Raises
@@ -89,38 +89,38 @@ def subject_pages(options: RunOptions) -> list[Path]:
         If nothing is stored.
     """
     pages = []
-    for root in roots_of(options.output_dir):
-        scans = [s.scan for s in stored_scans(root, options.bids_dir) if wanted(s, options)]
+    for root in roots_of(folders.output_dir):
+        scans = [s.scan for s in stored_scans(root, folders.bids_dir) if wanted(s, selection)]
         if scans:
-            pages += write_pages(root, options.bids_dir, scans)
+            pages += write_pages(root, folders.bids_dir, scans)
     if not pages:
-        raise _nothing(options)
+        raise _nothing(folders)
     return pages
 
 
-def _scans(options: RunOptions) -> list[GroupScan]:
+def _scans(folders: Folders, selection: ScanSelection) -> list[GroupScan]:
     found = []
-    for root in roots_of(options.output_dir):
+    for root in roots_of(folders.output_dir):
         ratings = read_ratings(root)
-        stored = stored_scans(root, options.bids_dir)
+        stored = stored_scans(root, folders.bids_dir)
         found += [
-            read_group_scan(scan, options.bids_dir, ratings)
+            read_group_scan(scan, folders.bids_dir, ratings)
             for scan in stored
-            if wanted(scan, options)
+            if wanted(scan, selection)
         ]
         for label in sorted(set(ratings) - {scan.label for scan in stored}):
             logger.warning("a rating is for %s, which is not in %s", label, root)
     if not found:
-        raise _nothing(options)
+        raise _nothing(folders)
     return found
 
 
-def _nothing(options: RunOptions) -> InputError:
+def _nothing(folders: Folders) -> InputError:
     return InputError(
         "There are no results of wanted scans in the output folder.",
-        file=options.output_dir,
-        remedy="Run the level participant with this folder first; --participant-label and its "
-        "sisters choose among the scans that are there.",
+        file=folders.output_dir,
+        remedy="Run the level participant with this folder first; --participant-label, "
+        "--exclude-participant-label and --session-label choose among the scans that are there.",
     )
 
 

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Final
 
 from spineps_nipype.bids.query import Query
 from spineps_nipype.bids.validation import validate_dataset
 from spineps_nipype.errors import InputError
 
-from ..options.run_options import RunOptions
-from ..systems.scan_jobs import Unit
-
-logger = logging.getLogger("spineps_nipype.run")
+from ..options.run_options import ScanSelection
 
 NAMED_FAULTS: Final = 5
 """Faults of a dataset that are told one by one."""
 
 
-def say_what_is_not_bids(options: RunOptions, query: Query) -> None:
+def say_what_is_not_bids(bids_dir: Path, selection: ScanSelection, query: Query) -> None:
     """Name what is not BIDS in the dataset; the scans run all the same."""
-    if options.skip_bids_validation or options.ignore_bids_filter:
+    if selection.skip_bids_validation or selection.ignore_bids_filter:
         return
-    subjects = {label.removeprefix("sub-") for label in options.participant_label}
-    faults = validate_dataset(options.bids_dir, [s.path for s in query.scans], subjects)
+    subjects = {label.removeprefix("sub-") for label in selection.participant_label}
+    faults = validate_dataset(bids_dir, [s.path for s in query.scans], subjects)
     for fault in faults[:NAMED_FAULTS]:
         print(f"not BIDS: {fault}", file=sys.stderr)
     if faults:
         more = len(faults) - NAMED_FAULTS
         rest = f"and {more} more; " if more > 0 else ""
         print(f"{rest}the scans run all the same (--skip-bids-validation)", file=sys.stderr)
-
-
-def say_unused_names(names: Collection[str], units: Sequence[Unit]) -> None:
-    """Name rows of the table of a reader that are for no scan of this run."""
-    unused = sorted(set(names) - {unit.label for unit in units})
-    if unused:
-        listed = ", ".join(unused[:3]) + (" and more" if len(unused) > 3 else "")
-        logger.warning("--manual-labels: rows for scans that are not in this run: %s", listed)
 
 
 def say_what_is_left_out(query: Query) -> None:
@@ -53,14 +41,14 @@ def say_what_is_left_out(query: Query) -> None:
         print(f"not taken: {', '.join(names[:3])}{more}: {why}", file=sys.stderr)
 
 
-def no_scans(options: RunOptions, query: Query) -> InputError:
+def no_scans(bids_dir: Path, selection: ScanSelection, query: Query) -> InputError:
     """Error of a run that finds no scan, with what would change that."""
     found = f"{len(query.skipped)} images are there, none of them fits" if query.skipped else ""
     first = f"; the first: {query.skipped[0].path.name}: {query.skipped[0].why}" if found else ""
     return InputError(
-        f"There is no {' or '.join(options.modalities)} scan to segment"
+        f"There is no {' or '.join(selection.modalities)} scan to segment"
         + (f" ({found}{first})." if found else "."),
-        file=options.bids_dir,
+        file=bids_dir,
         remedy="Scans are called like sub-01/anat/sub-01_T2w.nii.gz; "
         "--modalities and --ignore-bids-filter widen the search.",
     )

@@ -14,11 +14,11 @@ from spineps_nipype.core.files import whole_file
 from spineps_nipype.errors import ErrCode, SpinepsError
 
 from ..engine.progress import Progress, ScanProgress
-from ..systems.scan_jobs import Unit
+from ..systems.scan_jobs import PlannedScan, RefusedScan
 
 ALL_DONE, NOTHING_RAN, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses."""
-COLUMNS: Final = (*("scan", "code", "seconds", "peak_memory_gb", "reason", "node", "crash_file"),)
+COLUMNS: Final = ("scan", "code", "seconds", "peak_memory_gb", "reason", "node", "crash_file")
 """Columns of every table; models, the file and the results of the system follow."""
 NOT_APPLICABLE: Final = "n/a"
 INTERRUPTED: Final = "The run was stopped before this scan was finished; run it again to go on."
@@ -29,7 +29,7 @@ UNFINISHED: Final = "The scan was not finished; run it again to go on."
 class Outcome:
     """How a scan ended."""
 
-    unit: Unit
+    scan: PlannedScan
     code: ErrCode
     reason: str = ""
     seconds: float = 0.0
@@ -44,30 +44,30 @@ class Outcome:
 
 
 def outcomes(
-    units: Iterable[Unit], progress: Progress | None = None, interrupted: bool = False
+    scans: Iterable[PlannedScan], progress: Progress | None = None, interrupted: bool = False
 ) -> list[Outcome]:
     """Outcome of each scan, from what was planned and what happened."""
     seen = progress.scans if progress else {}
-    return [_outcome(unit, seen.get(unit.name), interrupted) for unit in units]
+    return [_outcome(one, seen.get(one.name), interrupted) for one in scans]
 
 
-def _outcome(unit: Unit, seen: ScanProgress | None, interrupted: bool) -> Outcome:
-    if unit.fault is not None:
-        return Outcome(unit, unit.fault.code, str(unit.fault))
-    if unit.done_before:
-        return Outcome(unit, ErrCode.ALL_DONE, "all results were there already")
+def _outcome(scan: PlannedScan, seen: ScanProgress | None, interrupted: bool) -> Outcome:
+    if isinstance(scan, RefusedScan):
+        return Outcome(scan, scan.fault.code, str(scan.fault))
+    if not scan.runs:
+        return Outcome(scan, ErrCode.ALL_DONE, "all results were there already")
     if seen is None:
-        return Outcome(unit, ErrCode.UNKNOWN, UNFINISHED)
-    ended = partial(Outcome, unit, seconds=round(seen.seconds, 1), peak_gb=seen.peak_gb)
+        return Outcome(scan, ErrCode.UNKNOWN, UNFINISHED)
+    ended = partial(Outcome, scan, seconds=round(seen.seconds, 1), peak_gb=seen.peak_gb)
     if seen.failure is not None:
         failure = seen.failure
         return ended(
             failure.code, failure.reason, node=failure.where, crash_file=failure.crash_file
         )
-    complete = seen.finished and all(unit.paths[key].is_file() for key in unit.results)
+    complete = seen.finished and all(scan.files[key].is_file() for key in scan.results)
     if not complete:
         return ended(ErrCode.UNKNOWN, INTERRUPTED if interrupted else UNFINISHED)
-    return ended(ErrCode.OK, "; ".join(unit.models.notes) if unit.models else "")
+    return ended(ErrCode.OK, "; ".join(scan.models.notes))
 
 
 def exit_status(results: Sequence[Outcome]) -> int:
@@ -87,23 +87,23 @@ def write_table(results: Sequence[Outcome], path: Path) -> None:
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    first = results[0].unit
+    first = results[0].scan
     kinds, keys = first.kinds, list(first.results)
     writer.writerow([*COLUMNS, *(f"model_{kind}" for kind in kinds), "file", *keys])
     for result in results:
-        unit = result.unit
-        packages = unit.models.packages if unit.models else {}
+        scan = result.scan
+        packages = scan.models.packages if scan.models else {}
         models = [
             package.id if (package := packages.get(kind)) is not None else NOT_APPLICABLE
             for kind in kinds
         ]
         files = [
-            str(path_) if (path_ := unit.paths[key]).is_file() else NOT_APPLICABLE for key in keys
+            str(path_) if (path_ := scan.files[key]).is_file() else NOT_APPLICABLE for key in keys
         ]
         ran = result.seconds > 0
         writer.writerow(
             [
-                unit.label,
+                scan.label,
                 result.code.name,
                 f"{result.seconds:.1f}" if ran else NOT_APPLICABLE,
                 f"{result.peak_gb:.2f}" if result.peak_gb else NOT_APPLICABLE,
@@ -111,7 +111,7 @@ def write_table(results: Sequence[Outcome], path: Path) -> None:
                 result.node or NOT_APPLICABLE,
                 result.crash_file or NOT_APPLICABLE,
                 *models,
-                unit.scan.path,
+                scan.scan.path,
                 *files,
             ]
         )
@@ -124,11 +124,11 @@ def last_words(results: Sequence[Outcome], table: Path | None) -> str:
     lines: list[str] = []
     for result in results:
         time = f", {result.seconds:.0f} s" if result.seconds else ""
-        lines.append(f"{result.unit.label}: {result.code.name}{time}")
+        lines.append(f"{result.scan.label}: {result.code.name}{time}")
         if result.good:
             lines += [
-                f"  {word:<14}{result.unit.paths[key]}"
-                for key, word in result.unit.results.items()
+                f"  {word:<14}{result.scan.files[key]}"
+                for key, word in result.scan.results.items()
             ]
         else:
             lines.append(f"  {result.reason}")
@@ -147,7 +147,7 @@ def last_line(results: Sequence[Outcome]) -> str:
     earlier = f" ({before} of them before)" if before else ""
     if not failed:
         return f"All {len(results)} scans are done{earlier}."
-    reasons = "; ".join(f"{r.unit.label} ({r.code.name}): {r.reason}" for r in failed[:3])
+    reasons = "; ".join(f"{r.scan.label} ({r.code.name}): {r.reason}" for r in failed[:3])
     more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
     return f"{len(failed)} of {len(results)} scans failed{earlier_failed(before)}: {reasons}{more}"
 

@@ -13,17 +13,15 @@ from typing import Any, NamedTuple
 from spineps_nipype.bids.query import Query
 from spineps_nipype.errors import ModelError, OutputError, ResourceError, SpinepsError
 
-from ..engine.available_resources import available_memory_gb
 from ..engine.plugin_choice import OURS, PluginChoice, choose_plugin, make_foreign_plugin
 from ..engine.run_guards import clean_work, library_environment, make_folder, only_run, terminable
 from ..engine.run_log import run_log
 from ..engine.run_resources import Machine, choose_machine
 from ..engine.usage_monitor import resource_monitor
-from ..options.run_options import WORKFLOW_NAME, RunOptions
-from ..stored.scans import CONSENSUS
+from ..options.run_options import WORKFLOW_NAME, Folders, RunBehaviour, RunOptions
 from ..systems.base import System
-from ..systems.scan_jobs import Unit, check_folders
-from ..systems.spineps import ScanWorkflow, SpinepsSystem
+from ..systems.scan_jobs import PlannedScan, ScanJob, check_folders, jobs_of
+from ..systems.spineps import SpinepsSystem
 from .dry_run import dry_run
 from .graph_picture import write_graph
 from .messages import no_scans, say_what_is_left_out, say_what_is_not_bids
@@ -44,22 +42,15 @@ from .run_records import log_models, write_records
 logger = logging.getLogger("spineps_nipype.run")
 
 
-def run_participants(options: RunOptions, build: ScanWorkflow | None = None) -> int:
+def run_participants(options: RunOptions) -> int:
     """Segment the scans of a dataset.
-
-    Parameters
-    ----------
-    options
-        What to do.
-    build
-        Makes the workflow of one scan; `init_scan_wf` unless given.
 
     Returns
     -------
     int
         Exit status: 0 all scans are done, 1 nothing could run, 2 wrong usage, 3 some failed.
     """
-    return run_system(options, lambda: SpinepsSystem(options, build)).status
+    return run_system(options, lambda: SpinepsSystem(options)).status
 
 
 class RunEnd(NamedTuple):
@@ -79,24 +70,26 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     make
         Makes the system; what it raises ends the run with its message.
     """
+    folders, selection, task = options.folders, options.selection, options.task
     try:
-        check_folders(options)
-        plugin = choose_plugin(options)
+        check_folders(folders, selection.bids_database_dir)
+        plugin = choose_plugin(options.scheduling)
         system = make()
         query = system.find()
     except SpinepsError as fault:
         print(fault_line(fault))
         return RunEnd(NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE)
     say_what_is_left_out(query)
-    say_what_is_not_bids(options, query)
+    say_what_is_not_bids(folders.bids_dir, selection, query)
     try:
         if not query.scans:
-            raise no_scans(options, query)
-        if options.dry_run or options.boilerplate_only:
-            units = system.units(query.scans, options.mem_gb or available_memory_gb())
-            if options.dry_run:
-                return RunEnd(dry_run(options, units))
-            print(f"Text for a methods section: {system.write_methods(_logs(options), units)}")
+            raise no_scans(folders.bids_dir, selection, query)
+        if task.dry_run or task.boilerplate_only:
+            machine = choose_machine(options.machine, plugin, len(query.scans))
+            scans = system.jobs(query.scans, machine)
+            if task.dry_run:
+                return RunEnd(dry_run(folders.work_folder, scans))
+            print(f"Text for a methods section: {system.write_methods(folders.logs, scans)}")
             return RunEnd(ALL_DONE)
         return _run(options, query, system, plugin)
     except SpinepsError as fault:
@@ -104,30 +97,28 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
         return RunEnd(NOTHING_RAN)
 
 
-def _logs(options: RunOptions) -> Path:
-    return options.output_dir / "logs"
-
-
 def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice) -> RunEnd:
-    machine = choose_machine(options, plugin, len(query.scans))
-    logs = _logs(options) / f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
+    folders, behaviour = options.folders, options.behaviour
+    machine = choose_machine(options.machine, plugin, len(query.scans))
+    logs = folders.logs / f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     make_folder(logs)
-    make_folder(options.work_folder)
+    make_folder(folders.work_folder)
     with (
-        only_run(options.work_folder),
-        run_log(logs / "run.log", options.verbose),
+        only_run(folders.work_folder),
+        run_log(logs / "run.log", behaviour.verbose),
         terminable(),
         library_environment(machine.threads),
-        resource_monitor(logs) if options.resource_monitor else nullcontext(),
+        resource_monitor(logs) if behaviour.resource_monitor else nullcontext(),
     ):
-        if options.clean_workdir:
-            clean_work(options.work_folder)
-        units = system.units(query.scans, machine.memory_gb)
+        if behaviour.clean_workdir:
+            clean_work(folders.work_folder)
+        scans = system.jobs(query.scans, machine)
         system.describe()
-        write_records(logs, options, units, machine)
-        system.write_methods(logs, units)
-        log_models(units, system.log_models_in)
-        results = _execute(units, options, system, plugin, logs, machine)
+        write_records(logs, options, scans, machine)
+        system.write_methods(logs, scans)
+        log_models(scans, system.log_models_in)
+        work = folders.work_folder
+        results = _execute(scans, behaviour, system, plugin, logs, work, machine)
     table: Path | None = logs / "scans.tsv"
     try:
         write_table(results, logs / "scans.tsv")
@@ -137,18 +128,18 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     interrupted = any(result.reason == INTERRUPTED for result in results)
     if interrupted:  # whoever stops a run does not wait long for its last words
         print("The pages of the subjects are left out; --reports-only writes them.")
-    elif system.name != CONSENSUS:
-        _write_pages(options, [unit.scan.path for unit in units])
+    elif system.writes_pages:
+        _write_pages(folders, [one.scan.path for one in scans])
     print(last_words(results, table))
     return RunEnd(exit_status(results), interrupted)
 
 
-def _write_pages(options: RunOptions, scans: Sequence[Path]) -> None:
+def _write_pages(folders: Folders, scans: Sequence[Path]) -> None:
     """Pages of the subjects of a run; they are not worth its results."""
     from ..stored.subject_pages import write_pages
 
     try:
-        for page in write_pages(options.output_dir, options.bids_dir, scans):
+        for page in write_pages(folders.output_dir, folders.bids_dir, scans):
             print(f"Page: {page}")
     except Exception as fault:
         logger.exception("the pages could not be written")
@@ -156,17 +147,18 @@ def _write_pages(options: RunOptions, scans: Sequence[Path]) -> None:
 
 
 def _execute(
-    units: Sequence[Unit],
-    options: RunOptions,
+    scans: Sequence[PlannedScan],
+    behaviour: RunBehaviour,
     system: System,
     choice: PluginChoice,
     logs: Path,
+    work: Path,
     machine: Machine,
 ) -> list[Outcome]:
     """Run the scans that are left; what happens to each of them is its outcome."""
-    todo = [unit for unit in units if unit.runs]
+    todo = [job for job in jobs_of(scans) if job.runs]
     if not todo:
-        return outcomes(units)
+        return outcomes(scans)
     if choice.name == "MultiProc":
         _warm_up()  # libraries load in the background while the graph is built
     from nipype.pipeline import engine as pe
@@ -174,19 +166,19 @@ def _execute(
     from ..engine.plugins import EXECUTION, make_plugin
     from ..engine.progress import Progress
 
-    workflow = pe.Workflow(name=WORKFLOW_NAME, base_dir=str(options.work_folder))
-    for unit in todo:
-        scan_wf = system.workflow(unit, device=machine.device, omp_nthreads=machine.threads)
+    workflow = pe.Workflow(name=WORKFLOW_NAME, base_dir=str(work))
+    for job in todo:
+        scan_wf = system.workflow(job, device=machine.device, omp_nthreads=machine.threads)
         workflow.add_nodes([scan_wf])
     workflow.config["execution"] = {
         **EXECUTION,
         "crashdump_dir": str(logs),
-        "stop_on_first_crash": str(options.stop_on_first_crash).lower(),
+        "stop_on_first_crash": str(behaviour.stop_on_first_crash).lower(),
     }
-    if options.write_graph:
+    if behaviour.write_graph:
         write_graph(workflow, logs)
     progress = Progress(
-        _nodes_of(workflow, todo), logs / "progress.jsonl", tracebacks=options.debug
+        _nodes_of(workflow, todo), logs / "progress.jsonl", tracebacks=behaviour.debug
     )
     if choice.name in OURS:
         plugin = make_plugin(
@@ -197,7 +189,7 @@ def _execute(
             observe=progress,
             tick=progress.tick,
             worker_log=logs / "workers.log",
-            log_level=logging.WARNING if options.verbose < 2 else logging.DEBUG,
+            log_level=logging.WARNING if behaviour.verbose < 2 else logging.DEBUG,
             plugin_args=choice.other_args,
         )
     else:
@@ -219,17 +211,17 @@ def _execute(
             ) from fault
     finally:
         progress.end()
-    return outcomes(units, progress, interrupted)
+    return outcomes(scans, progress, interrupted)
 
 
-def _nodes_of(workflow: Any, units: Sequence[Unit]) -> dict[str, tuple[str, list[str]]]:
+def _nodes_of(workflow: Any, jobs: Sequence[ScanJob]) -> dict[str, tuple[str, list[str]]]:
     """Label and nodes of each scan; identity nodes vanish when the graph is run."""
-    nodes: dict[str, list[str]] = {unit.name: [] for unit in units}
+    nodes: dict[str, list[str]] = {job.name: [] for job in jobs}
     for name in workflow.list_node_names():
         interface = workflow.get_node(name).interface
         if type(interface).__name__ != "IdentityInterface":
             nodes[name.partition(".")[0]].append(f"{workflow.name}.{name}")
-    return {unit.name: (unit.label, nodes[unit.name]) for unit in units}
+    return {job.name: (job.label, nodes[job.name]) for job in jobs}
 
 
 def _warm_up() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.errors import SpinepsError
 
 from ..options.other_systems import SC_EPI, SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
-from ..options.run_options import RunOptions
+from ..options.run_options import Folders, RunOptions
 from ..stored.scans import CONSENSUS, roots_of
 from .outcomes import ALL_DONE, NOTHING_RAN, SOME_FAILED, WRONG_USAGE, fault_line
 from .participant import RunEnd, run_participants, run_system
@@ -30,35 +31,36 @@ def run_pipelines(options: RunOptions) -> int:
 
     Scans of one system run side by side. A system that fails does not stop the others.
     """
-    if not options.pipelines:
+    asked = options.task.pipelines
+    if not asked:
         return run_participants(options)
     ends: dict[str, RunEnd] = {}
-    for name in options.pipelines:
+    for name in asked:
         print(f"--- {name} ---", flush=True)
-        own = options_of(options, name)
-        ends[name] = run_system(own, lambda name=name, own=own: _system(name, own))
+        own = of_system(options, name)
+        ends[name] = run_system(own, partial(_system, name, own))
         stopped = ends[name].interrupted or (
-            options.stop_on_first_crash and ends[name].status != ALL_DONE
+            options.behaviour.stop_on_first_crash and ends[name].status != ALL_DONE
         )
         if stopped or ends[name].status == WRONG_USAGE:
             break
     else:
         _compare(options, ends)
     status = joint_status([end.status for name, end in ends.items() if name != CONSENSUS])
-    if status == ALL_DONE and CONSENSUS in ends:
-        status = ends[CONSENSUS].status and SOME_FAILED
-    if len(options.pipelines) > 1:
-        print(_last_line(options.pipelines, ends))
+    compared = ends.get(CONSENSUS)
+    if status == ALL_DONE and compared is not None and compared.status != ALL_DONE:
+        status = SOME_FAILED
+    if len(asked) > 1:
+        print(_last_line(asked, ends))
     return status
 
 
-def options_of(options: RunOptions, name: str) -> RunOptions:
+def of_system(options: RunOptions, name: str) -> RunOptions:
     """Options of one system: results and work in folders of its own."""
     return replace(
         options,
-        output_dir=options.output_dir / name,
-        work_dir=options.work_folder / name,
-        pipelines=(name,),
+        folders=options.folders.of_system(name),
+        task=replace(options.task, pipelines=(name,)),
     )
 
 
@@ -80,11 +82,12 @@ def _compare(options: RunOptions, ends: dict[str, RunEnd]) -> None:
     """Compare the systems where two or more of them have named vertebrae."""
     from ..systems.consensus import ConsensusSystem, comparable
 
-    if options.dry_run or not comparable(options):
+    folders = options.folders
+    if options.task.dry_run or not comparable(folders.output_dir):
         return
     print(f"--- {CONSENSUS} ---", flush=True)
-    own = options_of(options, CONSENSUS)
-    system = ConsensusSystem(own, options.output_dir)
+    own = of_system(options, CONSENSUS)
+    system = ConsensusSystem(own, folders.output_dir)
     try:
         scans = [scan.path for scan in system.find().scans]
     except SpinepsError as fault:
@@ -96,15 +99,15 @@ def _compare(options: RunOptions, ends: dict[str, RunEnd]) -> None:
     ends[CONSENSUS] = run_system(own, lambda: system)
     for line in system.lines(scans):
         print(line)
-    _tell_pages(options, scans)
+    _write_pages_again(folders, scans)
 
 
-def _tell_pages(options: RunOptions, scans: Sequence[Path]) -> None:
+def _write_pages_again(folders: Folders, scans: Sequence[Path]) -> None:
     """Write the pages of compared scans again, with what the comparison says."""
     from ..stored.subject_pages import write_pages
 
-    for root in roots_of(options.output_dir):
-        write_pages(root, options.bids_dir, scans)
+    for root in roots_of(folders.output_dir):
+        write_pages(root, folders.bids_dir, scans)
 
 
 def _last_line(asked: Sequence[str], ends: Mapping[str, RunEnd]) -> str:

@@ -129,7 +129,7 @@ def _load_masks(arguments: argparse.Namespace) -> tuple[Any, Any]:
 
 def _report_losses(found: Any, table: Path | None) -> None:
     """Print what the target has no label for, and write it into a table."""
-    from spineps_nipype.interfaces.spineps.tables import write_table
+    from spineps_nipype.core.tables import write_table
 
     if table is not None:
         columns = ["name", "voxels", "kind", "reason"]

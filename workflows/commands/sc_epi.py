@@ -18,13 +18,19 @@ from typing import Any, Final, NoReturn
 
 from spineps_nipype import __version__
 from spineps_nipype.errors import SpinepsError
+from spineps_nipype.sc_epi.settings import EpiSegSettings
+from spineps_nipype.settings import Option
 
+from ..options.setting_flags import argument_of, flagged, stated
 from ..options.value_types import device
 from .profiling import TIME_FILE, memory_trace, time_profile
 
 PROGRAM: Final = "spineps-sc-epi"
 WRONG_USAGE, FAILED = 2, 1
 LEVELS: Final = {0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
+MIRRORING: Final = "epi_tta"
+OWN_FLAGS: Final = {MIRRORING: "-test-time-aug", "sc_epi_numerics": "-numerics"}
+"""Options by key whose flags have other names than with ``spineps-wf``."""
 logger = logging.getLogger("spineps_nipype.sc_epi")
 
 
@@ -80,42 +86,15 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         add_help=False,
     )
-    switch: dict[str, Any] = {"type": int, "choices": (0, 1), "default": 0, "metavar": "0/1"}
     add = parser.add_argument
     add("-i", dest="images", nargs="+", type=Path, default=[], metavar="FILE", help="images")
     add("-o", dest="out", metavar="NAME", help="output name (default: that of the image, _seg)")
     add("-install", action="store_true", help="fetch and install the model, then end")
     add("-custom-url", nargs="+", metavar="URL", help="with -install: another archive")
     add("-model", type=Path, metavar="DIR", help="folder of the model (default: the installed)")
-    add(
-        "-thr",
-        type=float,
-        metavar="P",
-        help="probability above which a voxel is cord; 0 writes probabilities (default: argmax)",
-    )
-    add("-largest", **switch, help="keep the largest object")
-    add("-fill-holes", **switch, help="fill closed cavities")
-    add("-fill-holes-slices", **switch, help="fill holes of each axial slice")
-    add(
-        "-remove-small",
-        nargs="+",
-        default=[],
-        metavar="SIZE",
-        help="smallest size of an object: 1mm3, 5vox; one, or one a class",
-    )
-    add(
-        "-on-4d",
-        choices=("error", "mean", "each"),
-        default="error",
-        help="images with several volumes: refuse, segment the mean, or each (default: error)",
-    )
-    add("-test-time-aug", action="store_true", help="average over mirrored inputs")
-    add(
-        "-numerics",
-        choices=("corrected", "original"),
-        default="corrected",
-        help="rules of the seed",
-    )
+    for key, option in flagged(EpiSegSettings).items():
+        flag = OWN_FLAGS.get(key, f"-{key.replace('_', '-')}")
+        add(flag, **{**argument_of(option), **_as_the_toolbox(key, option)})
     add(
         "-device",
         type=device,
@@ -126,7 +105,6 @@ def build_parser() -> argparse.ArgumentParser:
     add("-qc", type=Path, metavar="DIR", help="add pictures to the report in this folder")
     add("-qc-dataset", default="", metavar="TEXT", help="data set on the page")
     add("-qc-subject", default="", metavar="TEXT", help="subject on the page")
-    add("-qc-plane", choices=("Axial", "Sagittal"), default="Axial", help="plane of the pictures")
     add("-qc-seg", type=Path, metavar="FILE", help="mask around which the pictures are cut")
     add("-h", "-help", "--help", action="help", help="say this")
     add("-version", "--version", action="version", version=f"{PROGRAM} {__version__}")
@@ -159,6 +137,27 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _as_the_toolbox(key: str, option: Option) -> dict[str, Any]:
+    """How an argument differs from that of ``spineps-wf``: switches are 0 or 1."""
+    if option.kind is not bool:
+        return {}
+    if key == MIRRORING:
+        return {"action": "store_true"}
+    words = f"{option.field.metadata['help']} (default: {int(bool(option.field.default))})"
+    return {"action": "store", "type": int, "choices": (0, 1), "metavar": "0/1", "help": words}
+
+
+def settings_of(arguments: argparse.Namespace) -> EpiSegSettings:
+    """Settings from parsed arguments."""
+    given = vars(arguments)
+    return EpiSegSettings.from_flat(
+        {
+            key: stated(option, bool(given[key]) if option.kind is bool else given[key])
+            for key, option in flagged(EpiSegSettings).items()
+        }
+    )
+
+
 def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     if arguments.custom_url and not arguments.install:
         parser.error("'-custom-url' needs '-install'.")
@@ -183,7 +182,7 @@ def _run(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     from .sc_epi_run import segment_images
 
     command = shlex.join([PROGRAM, *(Path(w).name if "/" in w else w for w in words)])
-    return segment_images(arguments, command)
+    return segment_images(arguments, settings_of(arguments), command)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,19 +16,24 @@ from typing import Any, Final
 from TPTBox import NII
 
 from spineps_nipype import __version__
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.bids.sidecars import package_versions
+from spineps_nipype.core.files import file_digest
 from spineps_nipype.core.images import load_mask, save_nii
 from spineps_nipype.errors import SpinepsError
 from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.protocols import SemanticPrediction
 from spineps_nipype.models.systems import SC_EPI
+from spineps_nipype.results.recipe import SCAN
+from spineps_nipype.results.record import NO_FILE, Provenance
+from spineps_nipype.results.sidecar import Description, sidecar, write_json
 from spineps_nipype.sc_epi.model import EpiPackage, epi_package, model_url, with_mirroring
 from spineps_nipype.sc_epi.naming import output_paths, qc_names, stem_of
 from spineps_nipype.sc_epi.qc_mosaic import draw_entry
 from spineps_nipype.sc_epi.qc_report import add_entry
 from spineps_nipype.sc_epi.qc_views import view_of
+from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
 from spineps_nipype.sc_epi.segment import segment_epi
-from spineps_nipype.sc_epi.settings import CleanUpSettings, EpiSegSettings, QcSettings
+from spineps_nipype.sc_epi.settings import EpiSegSettings
 from spineps_nipype.sc_epi.volumes import first_volume, load_epi, save_series
 
 from ..engine.available_resources import available_cpus, choose_device
@@ -39,13 +44,15 @@ CODE_URL: Final = "https://github.com/sct-pipeline/fmri-segmentation"
 FAILED: Final = 1
 
 
-def segment_images(arguments: argparse.Namespace, command: str) -> int:
+def segment_images(arguments: argparse.Namespace, settings: EpiSegSettings, command: str) -> int:
     """Segment the images one after the other; one that fails does not stop the others.
 
     Parameters
     ----------
     arguments
         Parsed command line.
+    settings
+        What it says about masks and pictures.
     command
         The command with base names only, for side files and pages.
 
@@ -56,7 +63,6 @@ def segment_images(arguments: argparse.Namespace, command: str) -> int:
     """
     import torch
 
-    settings = _settings(arguments)
     package = epi_package(find_package(SC_EPI, "cord", arguments.model))
     if settings.tta:
         package = with_mirroring(package)
@@ -69,14 +75,15 @@ def segment_images(arguments: argparse.Namespace, command: str) -> int:
     torch.set_num_threads(arguments.threads or available_cpus())
     from spineps_nipype.models.inference.semantic import load_semantic
 
-    network = load_semantic(package.package, device=choose_device(arguments.device))
+    device = choose_device(arguments.device)
+    network = load_semantic(package.package, device=device)
+    description = _description(arguments, command, package, settings, device)
     failed = 0
     for image, paths in zip(arguments.images, targets, strict=True):
         temporary = Path(tempfile.mkdtemp(prefix="spineps_sc_epi_"))
         try:
             _segment(image, paths, network, package, settings, temporary)
-            for path in paths:
-                _write_side_file(path, command, package)
+            _describe(image, paths, description, package)
             if arguments.qc is not None:
                 _add_page(arguments, image, paths[0], settings, command, temporary)
             _say_viewer(image, paths)
@@ -92,22 +99,6 @@ def segment_images(arguments: argparse.Namespace, command: str) -> int:
     if failed and len(arguments.images) > 1:
         print(f"{failed} of {len(arguments.images)} images failed.", file=sys.stderr)
     return FAILED if failed else 0
-
-
-def _settings(arguments: argparse.Namespace) -> EpiSegSettings:
-    return EpiSegSettings(
-        clean_up=CleanUpSettings(
-            thr=arguments.thr,
-            largest=bool(arguments.largest),
-            fill_holes=bool(arguments.fill_holes),
-            fill_holes_slices=bool(arguments.fill_holes_slices),
-            remove_small=" ".join(arguments.remove_small),
-        ),
-        qc=QcSettings(qc_plane=arguments.qc_plane),
-        on_4d=arguments.on_4d,
-        tta=arguments.test_time_aug,
-        numerics=arguments.numerics,
-    )
 
 
 class _Recorder:
@@ -143,7 +134,14 @@ def _segment(
         logger.info("written %s", path)
 
 
-def _write_side_file(path: Path, command: str, package: EpiPackage) -> None:
+def _description(
+    arguments: argparse.Namespace,
+    command: str,
+    package: EpiPackage,
+    settings: EpiSegSettings,
+    device: str,
+) -> Description:
+    """What the side files say: entries of the toolbox, and the record of every system here."""
     entry = {
         "Name": f"spineps_nipype: {command}",
         "Version": __version__,
@@ -152,9 +150,31 @@ def _write_side_file(path: Path, command: str, package: EpiPackage) -> None:
         "ModelId": package.package.id,
         "ModelSha256": package.package.digest,
     }
-    target = path.with_name(f"{stem_of(path)}.json")
-    with whole_file(target) as temporary:
-        temporary.write_text(json.dumps({"GeneratedBy": [entry]}, indent=4) + "\n", "utf-8")
+    rows = recipe([output.suffix for output in package.outputs])
+    crop = file_digest(arguments.qc_seg) if arguments.qc_seg else NO_FILE
+    recorded = recorded_settings(settings, crop, arguments.qc is not None)
+    return Description(
+        Provenance(rows, recorded, {"cord": package.package}).record("cord"),
+        {
+            "GeneratedBy": [entry],
+            "Versions": package_versions(),
+            "Device": device,
+            "Engine": "torch",
+        },
+    )
+
+
+def _describe(
+    image: Path, paths: Sequence[Path], description: Description, package: EpiPackage
+) -> None:
+    """Write the side file of each mask of an image."""
+    digests = {SCAN: file_digest(image)}
+    sources = {**description.metadata, "Sources": [image.name]}
+    names = [result_name(output.suffix) for output in package.outputs]
+    made = dict(zip(names, paths, strict=True))
+    for name, path in made.items():
+        content = sidecar(name, path, replace(description, metadata=sources), digests, made)
+        write_json(path.with_name(f"{stem_of(path)}.json"), content)
 
 
 def _add_page(

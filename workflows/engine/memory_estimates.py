@@ -14,7 +14,7 @@ from typing import Final
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.package import ModelPackage
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 
 BASE_GB: Final = 0.6
 """Interpreter with nipype, TPTBox and scipy [GB]."""
@@ -39,6 +39,8 @@ BYTES_PER_VOXEL: Final[Mapping[str, float]] = {
     "measure": 40,
 }
 """Copies of the volume that a phase holds at once [bytes a voxel]."""
+OTHER_BYTES: Final = 40
+"""The same of a node that was not measured [bytes a voxel]."""
 CLASS_BYTES: Final = 12
 """Logits, their sum and a softmax in float32, for each class and voxel [bytes]."""
 NETWORKS: Final = frozenset({"spine_crop", "semantic", "instance", "label_vertebrae"})
@@ -82,7 +84,7 @@ def node_memory(
     network_gb
         Feature maps of the network, if they are known.
     """
-    held = BYTES_PER_VOXEL[node] * voxels
+    held = BYTES_PER_VOXEL.get(node, OTHER_BYTES) * voxels
     if node == "semantic":
         held += CLASS_BYTES * classes * (voxels if model_voxels is None else model_voxels)
     if node not in NETWORKS:

@@ -201,7 +201,7 @@ def _end_with_the_run() -> None:
     with suppress(Exception):
         from multiprocessing import forkserver
 
-        server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+        server: Any = forkserver._forkserver
         if server._forkserver_alive_fd is not None:
             os.close(server._forkserver_alive_fd)
             server._forkserver_alive_fd = None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from spineps_nipype.errors import InputError, ResourceError
 
-from ..options.run_options import RunOptions
+from ..options.run_options import Scheduling
 from .node_events import ObservedPlugin, Observer
 
 CLUSTER: Final = ("SLURM", "SLURMGraph")
@@ -48,7 +48,7 @@ class PluginChoice:
         return {name: value for name, value in self.args.items() if name not in OF_MACHINE}
 
 
-def choose_plugin(options: RunOptions) -> PluginChoice:
+def choose_plugin(asked: Scheduling) -> PluginChoice:
     """Plugin of the plugin file, or of the command line, whose options for jobs win.
 
     Raises
@@ -58,20 +58,17 @@ def choose_plugin(options: RunOptions) -> PluginChoice:
     ResourceError
         If there are options for jobs and no plugin that has jobs.
     """
-    file = options.nipype_plugin_file
-    choice = PluginChoice(options.plugin) if file is None else read_plugin_file(file)
-    asked = {
-        name: value
-        for name in ("sbatch_args", "gpu_sbatch_args")
-        if (value := getattr(options, name))
-    }
-    if asked and not choice.on_cluster:
-        flag = f"--{next(iter(asked)).replace('_', '-')}"
+    file = asked.nipype_plugin_file
+    choice = PluginChoice(asked.plugin) if file is None else read_plugin_file(file)
+    for_jobs = {"sbatch_args": asked.sbatch_args, "gpu_sbatch_args": asked.gpu_sbatch_args}
+    given = {name: value for name, value in for_jobs.items() if value}
+    if given and not choice.on_cluster:
+        flag = f"--{next(iter(given)).replace('_', '-')}"
         raise ResourceError(
             f"{flag} is for jobs of SLURM, and the plugin is {choice.name}.",
             remedy=f"Add --plugin SLURM, or leave {flag} out.",
         )
-    return PluginChoice(choice.name, {**choice.args, **asked})
+    return PluginChoice(choice.name, {**choice.args, **given})
 
 
 def read_plugin_file(path: Path) -> PluginChoice:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -16,9 +15,8 @@ from .failures import Failure, describe_failure
 from .faults import fault_in_text
 from .node_events import NodeEvent
 from .node_words import PHASE_NAMES, weight
+from .status_line import StatusLine
 
-REFRESH: Final = 1.0
-"""Time between two updates of the line on a terminal [s]."""
 MIN_ELAPSED: Final = 5.0
 """Remaining time is guessed only after this [s]."""
 LEAST_FRACTION: Final = 0.02
@@ -72,11 +70,9 @@ class Progress:
             name: ScanProgress(label, {node: weight(node) for node in nodes})
             for name, (label, nodes) in scans.items()
         }
-        self._file, self._stream = events_file, stream or sys.stderr
-        self._tracebacks = tracebacks
-        self._terminal = self._stream.isatty()
-        self._start, self._shown = time.monotonic(), 0.0
-        self._width = 0
+        self._file, self._tracebacks = events_file, tracebacks
+        self._line = StatusLine(stream or sys.stderr)
+        self._start = time.monotonic()
         self._ended: set[str] = set()
 
     def __call__(self, event: NodeEvent) -> None:
@@ -112,8 +108,8 @@ class Progress:
 
     def tick(self) -> None:
         """Refresh the line on a terminal; called often."""
-        if self._terminal and time.monotonic() - self._shown >= REFRESH:
-            self._rewrite(self._line())
+        if self._line.is_due:
+            self._refresh()
 
     def assume_finished(self) -> None:
         """Count all nodes as done, for a plugin that tells nothing of them."""
@@ -122,9 +118,8 @@ class Progress:
                 scan.done.update(scan.weights)
 
     def end(self) -> None:
-        """Leave the line on the terminal."""
-        if self._terminal and self._width:
-            self._rewrite("")
+        """Remove the line from the terminal."""
+        self._line.end()
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -199,15 +194,15 @@ class Progress:
             if self._just_ended(scan):
                 self._say(self._summary())
             if self._tracebacks:
-                self._print(event.text.rstrip() + "\n")
-        elif event.kind == "done" and node in PHASE_NAMES and not self._terminal:
+                self._line.say(event.text.rstrip())
+        elif event.kind == "done" and node in PHASE_NAMES and not self._line.moves:
             memory = f", {event.peak_gb:.1f} GB" if event.peak_gb else ""
             words = f"{scan.label}: {PHASE_NAMES[node]} ({event.seconds:.0f} s{memory})"
             self._say(words + self._left())
-        elif event.kind == "done" and self._just_ended(scan) and not self._terminal:
+        elif event.kind == "done" and self._just_ended(scan) and not self._line.moves:
             self._say(self._summary())
-        if self._terminal:
-            self._rewrite(self._line())
+        if self._line.moves:
+            self._refresh()
 
     def _just_ended(self, scan: ScanProgress) -> bool:
         """Whether a scan has ended, for the first time it is asked."""
@@ -230,11 +225,9 @@ class Progress:
 
     def _say(self, text: str) -> None:
         """A line that stays."""
-        if self._terminal:
-            self._rewrite("")
-        self._print(f"[{self.fraction:4.0%}] {text}\n")
+        self._line.say(f"[{self.fraction:4.0%}] {text}")
 
-    def _line(self) -> str:
+    def _refresh(self) -> None:
         active = [
             f"{scan.label}: {PHASE_NAMES[node.rpartition('.')[2]]}"
             for scan in self.scans.values()
@@ -242,28 +235,9 @@ class Progress:
             if node.rpartition(".")[2] in PHASE_NAMES
         ]
         elapsed = _clock(time.monotonic() - self._start)
-        head = f"[{self.fraction:4.0%}] {self._summary()}"
         more = [f"and {len(active) - 2} more"] if len(active) > 2 else []
-        return " | ".join([head, *active[:2], *more, elapsed])
-
-    def _rewrite(self, line: str) -> None:
-        self._shown = time.monotonic()
-        line = line[: _columns(self._stream)]  # a longer one could not be written over
-        self._print("\r" + line.ljust(self._width) + ("" if line else "\r"))
-        self._width = len(line)
-
-    def _print(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.write(text)
-            self._stream.flush()
-
-
-def _columns(stream: TextIO) -> int | None:
-    """Characters that fit in a line of a terminal, None if it does not say."""
-    try:
-        return max(os.get_terminal_size(stream.fileno()).columns - 1, 0) or None
-    except (OSError, ValueError):
-        return None
+        text = " | ".join([self._summary(), *active[:2], *more, elapsed])
+        self._line.show(self.fraction, text)
 
 
 def _clock(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ..options.run_options import AUTO, RunOptions
+from ..options.run_options import AUTO, MachineRequest
 from .available_resources import (
     MAX_THREADS,
     available_cpus,
@@ -46,7 +46,7 @@ class Machine:
     gpus: int
 
 
-def choose_machine(options: RunOptions, plugin: PluginChoice, scans: int) -> Machine:
+def choose_machine(asked: MachineRequest, plugin: PluginChoice, scans: int) -> Machine:
     """What the command line says, else the plugin file, else what the machine gives.
 
     Raises
@@ -55,30 +55,30 @@ def choose_machine(options: RunOptions, plugin: PluginChoice, scans: int) -> Mac
         If a device is asked for that is not there.
     """
     if plugin.on_cluster:
-        return _cluster(options, plugin)
-    device = choose_device(options.device)
-    nprocs = options.nprocs or int(plugin.args.get("n_procs") or available_cpus())
-    memory_gb = options.mem_gb or float(plugin.args.get("memory_gb") or available_memory_gb())
-    gpus = options.gpu_procs or int(plugin.args.get("n_gpu_procs") or 1)
-    if options.low_mem:  # nodes run one by one, each with all processors
-        threads = options.omp_nthreads or min(nprocs, MAX_THREADS)
+        return _cluster(asked, plugin)
+    device = choose_device(asked.device)
+    nprocs = asked.nprocs or int(plugin.args.get("n_procs") or available_cpus())
+    memory_gb = asked.mem_gb or float(plugin.args.get("memory_gb") or available_memory_gb())
+    gpus = asked.gpu_procs or int(plugin.args.get("n_gpu_procs") or 1)
+    if asked.low_mem:  # nodes run one by one, each with all processors
+        threads = asked.omp_nthreads or min(nprocs, MAX_THREADS)
         return Machine(device, 1, threads, memory_gb, int(device != "cpu"))
-    threads = options.omp_nthreads or threads_per_node(nprocs, scans)
+    threads = asked.omp_nthreads or threads_per_node(nprocs, scans)
     return Machine(device, nprocs, threads, memory_gb, gpus if device != "cpu" else 0)
 
 
-def _cluster(options: RunOptions, plugin: PluginChoice) -> Machine:
+def _cluster(asked: MachineRequest, plugin: PluginChoice) -> Machine:
     """What each job may use; the computer that submits jobs says nothing about those they run on.
 
     A GPU is used where options for jobs on a GPU are given, or a device is asked for.
     """
-    device = options.device
+    device = asked.device
     if device == AUTO:
         device = "cuda" if plugin.args.get("gpu_sbatch_args") else "cpu"
     return Machine(
         device,
         nprocs=available_cpus(),
-        threads=options.omp_nthreads or CLUSTER_THREADS,
-        memory_gb=options.mem_gb or CLUSTER_MEMORY_GB,
+        threads=asked.omp_nthreads or CLUSTER_THREADS,
+        memory_gb=asked.mem_gb or CLUSTER_MEMORY_GB,
         gpus=0,
     )

@@ -5,24 +5,41 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
+from spineps_nipype.settings import flat_values
 
+from .overrides import override_flags
 from .run_options import RunOptions
-from .value_types import Gather, Parser
+from .setting_flags import flagged, spelled
+from .value_types import Parser, Replaceable
 
 POSITIONAL: Final = ("bids_dir", "output_dir", "analysis_level")
-NOT_KEPT: Final = frozenset(
+RUN: Final = "run"
+TABLES: Final = {
+    RUN: (),
+    "settings": ("settings",),
+    "systems": ("totalspineseg", "sc_epi", "spine_segmentation"),
+}
+"""Tables of a file, and the parts of the options that stand in each; all others stand in `run`."""
+NOT_REPEATED: Final = frozenset(
     {
-        *(*POSITIONAL, "settings", "override", "sister"),
-        *("level", "dry_run", "boilerplate_only", "reports_only", "clean_workdir"),
+        "bids_dir",
+        "output_dir",
+        "level",
+        "override",
+        "dry_run",
+        "boilerplate_only",
+        "reports_only",
+        "clean_workdir",
     }
 )
-"""What a run is asked to do once, and what stands elsewhere."""
+"""Options without a key in a file: where a run was, what it was asked to do once, and what has a
+table of its own."""
 
 
 def parse_with_config(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
@@ -38,7 +55,9 @@ def parse_with_config(parser: Parser, argv: Sequence[str]) -> argparse.Namespace
     start = parser.parse_args([".", ".", "participant", *words])
     for name in POSITIONAL:
         delattr(start, name)
-    vars(start).pop(Gather.SEEN, None)  # the command line goes before the file
+    for name, value in vars(start).items():
+        if isinstance(value, list):  # the command line goes before the file
+            setattr(start, name, Replaceable(value))
     parser.place = ""
     return parser.parse_args(argv, namespace=start)
 
@@ -49,18 +68,18 @@ def _words(parser: Parser, path: Path) -> Iterator[str]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
         parser.error(f"the file cannot be read: {fault}")
-    actions = {a.dest: a for a in parser._actions if a.option_strings}
+    actions: dict[str, argparse.Action] = {}
     for action in parser._actions:
         for flag in action.option_strings[:1]:
-            actions[flag.lstrip("-").replace("-", "_")] = action
+            actions[action.dest] = actions[flag.lstrip("-").replace("-", "_")] = action
     for key in ("help", "version", "config_file"):
         actions.pop(key)
     for key, value in _flat(content):
-        found = actions.get(key.replace("-", "_"))
-        if found is None:
-            near = get_close_matches(key.replace("-", "_"), actions, n=1)
+        name = key.replace("-", "_")
+        if name not in actions:
+            near = get_close_matches(name, actions, n=1)
             parser.error(f"there is no option {key!r}" + (f"; {near[0]}?" if near else ""))
-        yield from _spelled(parser, found, key, value, path.parent)
+        yield from _spelled(parser, actions[name], key, value, path.parent)
 
 
 def _spelled(
@@ -109,27 +128,26 @@ def config_text(options: RunOptions) -> str:
     """
     import tomli_w
 
-    plain = {
-        f.name: _plain(getattr(options, f.name)) for f in fields(options) if f.name not in NOT_KEPT
-    }
-    tables: dict[str, Any] = {
-        "run": {k: v for k, v in plain.items() if v is not None},
-        "settings": {k: v for k, v in options.settings.flat().items() if v is not None},
-        "override": asdict(options.override),
-        "systems": {k: _plain(v) for k, v in options.sister.flat().items() if v is not None},
-    }
+    places = options.folders
+    tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+    for part in fields(options):
+        table = next((t for t, parts in TABLES.items() if part.name in parts), RUN)
+        tables[table].update(_spelled_values(getattr(options, part.name)))
+    again = options.results.override
+    tables["override"] = {name: name in again for name, _ in override_flags()}
     head = [
         f"# Options of a run of spineps-wf {__version__}:",
-        f"# dataset {options.bids_dir}",
-        f"# results {options.output_dir}",
+        f"# dataset {places.bids_dir}",
+        f"# results {places.output_dir}",
         "# Use them again with --config-file; the command line wins over this file.",
     ]
     return "\n".join(head) + "\n\n" + tomli_w.dumps(tables)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, tuple):
-        return ["=".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value]
-    return value
+def _spelled_values(part: Any) -> dict[str, Any]:
+    values = {
+        key: spelled(option, flat_values(part)[key])
+        for key, option in flagged(type(part)).items()
+        if key not in NOT_REPEATED
+    }
+    return {key: value for key, value in values.items() if value is not None}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from spineps_nipype.settings import OverrideSettings
-
+from .overrides import add_overrides
 from .run_options import AUTO, NO_MODEL
-from .setting_flags import add_option
-from .value_types import Gather, count, device, gigabytes, memory, named_folder
+from .value_types import Gather, Replaceable, count, device, gigabytes, memory, named_folder
 
 
 def add_selection(group: Any) -> None:
@@ -19,12 +16,15 @@ def add_selection(group: Any) -> None:
         ("--participant-label", "only these subjects"),
         ("--exclude-participant-label", "not these subjects"),
     ):
-        group.add_argument(flag, action=Gather, nargs="+", default=[], metavar="LABEL", help=words)
+        group.add_argument(
+            flag, action=Gather, nargs="+", default=Replaceable(), metavar="LABEL", help=words
+        )
     group.add_argument(
-        *("--session-label", "--session-id"),
+        "--session-label",
+        "--session-id",
         action=Gather,
         nargs="+",
-        default=[],
+        default=Replaceable(),
         metavar="LABEL",
         help="only these sessions",
     )
@@ -32,7 +32,7 @@ def add_selection(group: Any) -> None:
         "--modalities",
         action=Gather,
         nargs="+",
-        default=["T2w"],
+        default=Replaceable(["T2w"]),
         metavar="NAME",
         help="kinds of scans: T2w, T1w, vibe, ct (default: T2w)",
     )
@@ -215,14 +215,15 @@ def add_reports(group: Any) -> None:
 def add_reuse(group: Any) -> None:
     """Stored results."""
     group.add_argument(
-        *("-d", "--derivatives"),
+        "-d",
+        "--derivatives",
         action=Gather,
         nargs="+",
         type=named_folder,
-        default=[],
+        default=Replaceable(),
         metavar="NAME=PATH",
-        help="folders with corrected masks: a seg-spine or seg-vert found there for a scan "
-        "replaces that phase",
+        help="folders with corrected masks: one found there for a scan, named as the result of a "
+        "system, stands for what the system would make",
     )
     group.add_argument(
         "--manual-labels",
@@ -231,8 +232,7 @@ def add_reuse(group: Any) -> None:
         help="TSV file with names of vertebrae that a reader fixed: scan, name, and found (the "
         "name given so far) or x, y, z (a point in it, mm)",
     )
-    for option in fields(OverrideSettings):
-        add_option(group, option, bool)
+    add_overrides(group)
     group.add_argument(
         "--reuse",
         choices=["same", "any"],

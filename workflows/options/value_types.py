@@ -33,22 +33,22 @@ class Parser(argparse.ArgumentParser):
         super().error(f"{self.place}{message}")
 
 
+class Replaceable(list[Any]):
+    """Values that a command line replaces instead of adding to them: a default, or a file's."""
+
+
 class Gather(argparse.Action):
     """Values of an option that may be given several times; together they replace the default."""
 
-    SEEN: Final = "_gathered"
-    """Attribute of a namespace: options that its command line has given so far."""
-
     def __call__(self, parser: Any, namespace: Any, values: Any, flag: Any = None) -> None:  # noqa: ARG002
         """Add values to those of the same option further left."""
-        seen = vars(namespace).setdefault(self.SEEN, set())
-        before = getattr(namespace, self.dest) if self.dest in seen else []
-        seen.add(self.dest)
-        setattr(namespace, self.dest, [*before, *values])
+        before = getattr(namespace, self.dest)
+        kept = [] if isinstance(before, Replaceable) else before
+        setattr(namespace, self.dest, [*kept, *values])
 
 
 @contextmanager
-def told_with(flag: str) -> Iterator[None]:
+def blamed_on(flag: str) -> Iterator[None]:
     """Add the name of a flag to what is said about its value.
 
     Raises

@@ -15,7 +15,13 @@ CURVES: Final = ("lumbar_lordosis", "thoracic_kyphosis")
 MEASURES: Final = tuple(name for name, said in COLUMNS.items() if "Units" in said)
 LEVEL_MEASURES: Final = tuple(name for name in MEASURES if name not in CURVES)
 CHECKS: Final = (
-    *("vertebrae", "order", "discs", "sizes", "counts", "field of view", "label confidence"),
+    "vertebrae",
+    "order",
+    "discs",
+    "sizes",
+    "counts",
+    "field of view",
+    "label confidence",
     CONSENSUS_CHECK,
 )
 ALWAYS: Final = ("subject", "scan", "pipeline", "source", "status", "error", "verdict", "rating")

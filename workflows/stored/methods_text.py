@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from spineps_nipype.bids.dataset_description import SOURCES
 from spineps_nipype.bids.names import parse_name
-from spineps_nipype.bids.system_description import SOURCES
 from spineps_nipype.reports.boilerplate import Methods, methods_text, system_text
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.spineps.recipe import VIBESEG
+from spineps_nipype.spineps.settings import PipelineSettings
 
 from ..options.other_systems import SPINEPS
 from .scans import StoredScan
@@ -61,7 +62,7 @@ def _text(made: Sequence[tuple[StoredScan, Mapping[str, Any]]]) -> str:
             corrected=sum("spine" in g or "vert" in g for g in given),
             named=sum("names" in g for g in given),
             bias_corrected=any(word.lower() != "ct" for word in words),
-            cropped=settings.crop.auto_crop_to_spine == "yes",
+            cropped=VIBESEG in models,
         )
     )
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 from spineps_nipype.bids.names import parse_name, split_extension
 from spineps_nipype.bids.sidecars import RAW_LINK
 from spineps_nipype.core.files import read_json
-from spineps_nipype.results.plan import sidecar_of
+from spineps_nipype.results.sidecar import sidecar_of
 
 from ..options.other_systems import PIPELINES, SPINEPS
-from ..options.run_options import RunOptions
+from ..options.run_options import ScanSelection
 from .result_files import MARKERS, stored_files
 from .run_history import GOOD, PastOutcome, below, read_history
 
@@ -143,18 +143,18 @@ def roots_of(output_dir: Path) -> list[Path]:
     ]
 
 
-def wanted(scan: StoredScan, options: RunOptions) -> bool:
+def wanted(scan: StoredScan, asked: ScanSelection) -> bool:
     """Whether the flags that choose subjects and sessions want a scan."""
     name = parse_name(scan.scan)
 
     def among(label: str, prefix: str, labels: tuple[str, ...]) -> bool:
         return label in {text.removeprefix(prefix) for text in labels}
 
-    if options.participant_label and not among(name.subject, "sub-", options.participant_label):
+    if asked.participant_label and not among(name.subject, "sub-", asked.participant_label):
         return False
-    if options.session_label and not among(name.session, "ses-", options.session_label):
+    if asked.session_label and not among(name.session, "ses-", asked.session_label):
         return False
-    return not among(name.subject, "sub-", options.exclude_participant_label)
+    return not among(name.subject, "sub-", asked.exclude_participant_label)
 
 
 def _marked(root: Path, system: str, subjects: Collection[str] | None) -> set[str]:

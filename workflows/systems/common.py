@@ -1,211 +1,342 @@
-"""What the systems beside SPINEPS share: one step a scan, stored with a record of its making."""
+"""What all systems share: which scans, from a scan to its job, from a job to its workflow."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
 from spineps_nipype import __version__
+from spineps_nipype.bids.corrections import Corrections, find_corrections
+from spineps_nipype.bids.dataset_description import SOURCES, describe_dataset
 from spineps_nipype.bids.header import ScanHeader, read_header
+from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from spineps_nipype.bids.sidecars import scan_metadata
-from spineps_nipype.bids.system_description import SOURCES, describe_system
 from spineps_nipype.core.files import file_digest, whole_file
 from spineps_nipype.core.image_checks import check_shape, volume_shape
-from spineps_nipype.errors import InputError
+from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.models.folders import is_embedded
 from spineps_nipype.reports.boilerplate import system_text
-from spineps_nipype.results.plan import ScanPlan, Step, StoredResults, read_record
-from spineps_nipype.results.record import differences
+from spineps_nipype.results.plan import plan_scan
+from spineps_nipype.results.recipe import SCAN, Recipe
+from spineps_nipype.results.record import NO_FILE, Provenance
+from spineps_nipype.results.scan_output import ScanOutput
+from spineps_nipype.results.sidecar import generated_by
 
+from ..engine.run_resources import Machine
 from ..options.run_options import RunOptions
-from ..store import Description
 from .model_choice import ChosenModels
-from .scan_jobs import Unit, check_free, check_memory, gather_units
+from .scan_jobs import (
+    NamedScan,
+    PlannedScan,
+    ScanJob,
+    check_free,
+    check_memory,
+    jobs_of,
+    look_at_each,
+    refused,
+    workflow_name,
+)
 
-ALGORITHM = 1
-"""Raised when a system gives other results than before, so that stored ones are made again."""
 
-DESCRIBED = (".nii.gz", ".json")
-"""Kinds of results that say how they were made."""
+@dataclass(frozen=True)
+class Target:
+    """Where the results of one scan go, and what they are made with beside networks.
+
+    Parameters
+    ----------
+    files
+        Output paths by the name of the result.
+    settings
+        Settings as the recipe names them.
+    arguments
+        Further arguments of the workflow for this scan.
+    """
+
+    files: Mapping[str, Path]
+    settings: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-class SisterSystem(ABC):
-    """Base of the systems beside SPINEPS: see `base.System`."""
+class SegmentationSystem(ABC):
+    """Base of all systems, see `base.System`; the recipe says what there is to do."""
 
     name: ClassVar[str]
-    log_models_in = None
-    work_bytes: ClassVar[int] = 60
-    """Files in the work folder for each voxel of a scan [bytes]."""
-    output_bytes: ClassVar[int] = 8
-    """Files in the output folder for each voxel of a scan [bytes]."""
+    generated_as: ClassVar[str] = ""
+    """What sidecars call the system, where the name of this package says too little."""
+    writes_pages: ClassVar[bool] = True
+    engine: ClassVar[str] = "torch"
+    """What computes its networks; empty where there are none."""
     remedy_4d: ClassVar[str] = ""
     """What to do about a series that is refused, where the usual remedy does not help."""
+    work_bytes: ClassVar[int]
+    """Files in the work folder for each voxel of a scan [bytes]."""
+    output_bytes: ClassVar[int]
+    """Files in the output folder for each voxel of a scan [bytes]."""
 
     def __init__(self, options: RunOptions) -> None:
-        self.options = options
-        self.packages = self._packages()
+        self.folders, self.selection = options.folders, options.selection
+        self.policy, self.models_dir = options.results, options.models.models_dir
 
-    @abstractmethod
-    def _packages(self) -> dict[str, Any]:
-        """Networks by kind; raises `ModelError` when one is absent."""
+    @property
+    def log_models_in(self) -> Path | None:
+        """Folder for the file that names the models of each scan."""
+        return None
 
+    @property
     @abstractmethod
-    def paths(self, scan: Path) -> dict[str, Path]:
-        """Output paths of a scan by result."""
+    def recipe(self) -> Recipe:
+        """Phases of the system under the options of the run."""
 
     @property
     @abstractmethod
     def results(self) -> Mapping[str, str]:
         """Results that a finished scan has, with words for them."""
 
+    @property
     @abstractmethod
-    def settings(self, scan: Path) -> dict[str, Any]:
-        """Everything but scan and networks that decides about the results."""
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of models that the table of a run names."""
 
     @abstractmethod
-    def memory(self, header: ScanHeader) -> dict[str, float]:
+    def find(self) -> Query:
+        """Scans of the dataset that are for this system."""
+
+    @abstractmethod
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:
+        """Where the results of the scans of a run go, and what decides about them."""
+
+    @abstractmethod
+    def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:
+        """Networks that segment a scan.
+
+        Raises
+        ------
+        ModelError, CompatibilityError
+            If there are none, or the scan does not fit them.
+        """
+
+    @abstractmethod
+    def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:
         """Memory of the nodes by name [GB]."""
 
     @abstractmethod
     def tables(self) -> dict[str, list[tuple[int, str]]]:
         """Label tables by file name: number and name."""
 
-    def find(self) -> Query:
-        """Scans of the modalities that are asked for."""
-        return self._query(self.options.modalities, None)
+    @abstractmethod
+    def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
+        """Workflow that makes what is left of a scan, without storing it."""
 
     def averages_4d(self) -> bool:
         """Whether 4-D images are welcome."""
-        return self.options.average_4d
+        return self.selection.average_4d
 
-    def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
-        """Stored results and memory of each scan."""
-        notes = ()
-        own = sorted({p.id for p in self.packages.values() if is_embedded(p)})
-        if own:
-            notes = (f"Made with compact networks ({', '.join(own)}), not with released weights.",)
-        models = ChosenModels(dict(self.packages), notes)
-
-        def new(scan: Scan, label: str, name: str) -> Unit:
-            return Unit(
-                scan,
-                label,
-                name,
-                self.paths(scan.path),
-                models=models,
-                results=self.results,
-                kinds=tuple(self.packages),
-            )
-
-        return gather_units(
-            scans, self.options.bids_dir, new, lambda unit: self._prepare(unit, memory_gb)
+    def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:
+        """What a reader corrected: masks that lie where the system would put its own."""
+        root = self.folders.output_dir
+        kinds = [kind for kind in self.recipe.corrections if kind in files]
+        return find_corrections(
+            scan.path,
+            self.policy.derivatives,
+            segments={},
+            files={kind: files[kind].relative_to(root) for kind in kinds},
+            system=self.name,
         )
+
+    def kept(
+        self,
+        models: ChosenModels,  # noqa: ARG002
+        corrections: Corrections,  # noqa: ARG002
+    ) -> Collection[str]:
+        """Results that the run keeps of a scan, as far as they are made."""
+        return self.recipe.results
+
+    def asked(self) -> Collection[str]:
+        """Settings that are on and ask for further results."""
+        return ()
+
+    def entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """Further entries of the sidecars of single results."""
+        return {}
+
+    def confidences(self) -> Mapping[str, str]:
+        """Results whose sidecars tell confidences, and the tables that have them."""
+        return {}
+
+    def computed_by(self, target: Target) -> str:  # noqa: ARG002
+        """What computes the networks of a scan."""
+        return self.engine
+
+    def space(self, header: ScanHeader, models: ChosenModels) -> tuple[float, float]:  # noqa: ARG002
+        """Files of a scan in the work folder and in the output folder [GB]."""
+        voxels = prod(header.shape)
+        return self.work_bytes * voxels / 1e9, self.output_bytes * voxels / 1e9
+
+    def jobs(self, scans: Iterable[Scan], machine: Machine) -> list[PlannedScan]:
+        """Networks, stored results and memory of each scan."""
+        scans = list(scans)
+        targets = self.targets([scan.path for scan in scans], machine.device)
+        names: set[str] = set()
+        named = [
+            NamedScan(
+                scan,
+                split_extension(scan.path.name)[0],
+                workflow_name(scan.path, self.folders.bids_dir, names),
+                {SCAN: scan.path, **targets[scan.path].files},
+                self.results,
+                self.kinds,
+            )
+            for scan in scans
+        ]
+        return look_at_each(named, lambda one: self._look(one, targets[one.scan.path], machine))
 
     def describe(self) -> None:
         """Description of the derivative, label tables."""
-        describe_system(
-            self.options.output_dir, self.options.bids_dir, system=self.name, tables=self.tables()
+        describe_dataset(
+            self.folders.output_dir,
+            self.folders.bids_dir,
+            self.policy.derivatives,
+            system=self.name,
+            tables=self.tables(),
         )
 
-    def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
+    def write_methods(self, folder: Path, scans: Sequence[PlannedScan]) -> Path:
         """Text with the networks, rules and the source of the system."""
-        used = sum(unit.fault is None for unit in units)
-        networks = {kind: package.id for kind, package in self.packages.items()}
-        text = system_text(self.name, __version__, used, networks, SOURCES[self.name])
+        used = jobs_of(scans)
+        networks = {k: p.id for job in used for k, p in job.models.packages.items() if p}
+        text = system_text(self.name, __version__, len(used), networks, SOURCES[self.name])
         with whole_file(folder / "CITATION.md") as temporary:
             temporary.write_text(text, encoding="utf-8")
         return folder / "CITATION.md"
 
-    def description(self, unit: Unit) -> Description:
-        """What the sidecars of a scan say."""
-        return Description(self._record(unit.scan.path), unit.metadata)
+    def workflow(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
+        """Everything that is left of a scan; results are stored as soon as they are there."""
+        from ..store import init_scan_wf
 
-    def _query(self, modalities: Iterable[str], plane: str | None) -> Query:
-        options = self.options
-        filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
+        compute = self.compute(job, device=device, omp_nthreads=omp_nthreads)
+        return init_scan_wf(compute=compute, plan=job.plan, output=job.output, name=job.name)
+
+    def query(self, modalities: Iterable[str], plane: str | Collection[str] | None) -> Query:
+        """Scans of some modalities and planes that the options want."""
+        asked, file = self.selection, self.selection.bids_filter_file
         return find_scans(
-            options.bids_dir,
+            self.folders.bids_dir,
             modalities=tuple(modalities),
             plane=plane,
-            participant_label=options.participant_label,
-            exclude_participant_label=options.exclude_participant_label,
-            session_label=options.session_label,
-            filters=filters,
-            ignore_bids_filter=options.ignore_bids_filter,
-            database=options.bids_database_dir,
+            participant_label=asked.participant_label,
+            exclude_participant_label=asked.exclude_participant_label,
+            session_label=asked.session_label,
+            filters=read_filter_file(file) if file else None,
+            ignore_bids_filter=asked.ignore_bids_filter,
+            database=asked.bids_database_dir,
         )
 
-    def _prepare(self, unit: Unit, memory_gb: float) -> None:
-        path = unit.scan.path
-        unit.header = header = read_header(path)
+    def _look(self, named: NamedScan, target: Target, machine: Machine) -> PlannedScan:
+        """Job of a scan, or why there is none and what was known of the scan by then."""
+        header: ScanHeader | None = None
+        models: ChosenModels | None = None
+        try:
+            header = self._header(named.scan.path)
+            models = self.choose(named.scan, header)
+            return self._job(named, target, header, models, machine)
+        except SpinepsError as fault:
+            return refused(named, fault, header, models)
+
+    def _header(self, path: Path) -> ScanHeader:
+        header = read_header(path)
         shape = volume_shape(header.shape)
         try:
             check_shape(shape, path, self.averages_4d())
         except InputError as fault:
-            remedy = self.remedy_4d if len(shape) == 4 and self.remedy_4d else fault.remedy
-            raise InputError(fault.what, file=path, remedy=remedy) from fault
-        unit.metadata = {
-            "GeneratedBy": [
-                {"Name": "spineps_nipype", "Version": __version__, "Description": self.name}
-            ],
-            **scan_metadata(path, self.options.bids_dir, notes=unit.models.notes),
+            if len(shape) == 4 and self.remedy_4d:
+                raise InputError(fault.what, file=path, remedy=self.remedy_4d) from fault
+            raise
+        return header
+
+    def _job(
+        self,
+        named: NamedScan,
+        target: Target,
+        header: ScanHeader,
+        models: ChosenModels,
+        machine: Machine,
+    ) -> ScanJob:
+        corrections = self.corrections(named.scan, target.files)
+        provenance = Provenance(
+            self.recipe, target.settings, models.packages, corrections.digests()
+        )
+        plan = plan_scan(
+            provenance,
+            named.files,
+            overrides=self.policy.override,
+            asked=self.asked(),
+            reuse=self.policy.reuse,
+        )
+        output = ScanOutput(
+            provenance,
+            named.files,
+            kept=self.kept(models, corrections),
+            asked=self.asked(),
+            metadata=self._metadata(named.scan.path, target, models, corrections, machine),
+            entries=self.entries(),
+            confidences=self.confidences(),
+            root=self.folders.output_dir,
+        )
+        memory_gb: Mapping[str, float] = {}
+        if not plan.all_done:
+            memory_gb = self.memory(header, models)
+            check_memory(named.scan.path, header, machine.memory_gb)
+            self._check_space(named.scan.path, header, models)
+        return ScanJob(
+            **vars(named),
+            header=header,
+            models=models,
+            plan=plan,
+            output=output,
+            memory_gb=memory_gb,
+            corrections=corrections,
+            arguments=target.arguments,
+        )
+
+    def _metadata(
+        self,
+        path: Path,
+        target: Target,
+        models: ChosenModels,
+        corrections: Corrections,
+        machine: Machine,
+    ) -> dict[str, Any]:
+        """Entries of all sidecars of a scan."""
+        made = {
+            **generated_by(self.generated_as),
+            **scan_metadata(path, self.folders.bids_dir, notes=models.notes),
         }
-        unit.plan = ScanPlan((self._step(unit),), StoredResults())
-        if unit.runs:
-            unit.memory_gb = self.memory(header)
-            check_memory(path, header, memory_gb)
-            voxels = 1
-            for size in header.shape:
-                voxels *= size
-            for folder, each in (
-                (self.options.work_folder, self.work_bytes),
-                (self.options.output_dir, self.output_bytes),
-            ):
-                check_free(path, folder, each * voxels / 1e9)
+        made["Sources"] = [*made["Sources"], *corrections.sources]
+        engine = self.computed_by(target)
+        return {**made, "Device": machine.device, "Engine": engine} if engine else made
 
-    def _record(self, scan: Path) -> dict[str, Any]:
-        return {
-            "Phase": self.name,
-            "Algorithm": {self.name: ALGORITHM},
-            "Settings": self.settings(scan),
-            "Models": {k: {"id": p.id, "digest": p.digest} for k, p in self.packages.items()},
-        }
-
-    def _step(self, unit: Unit) -> Step:
-        """Whether the stored results can be used, and why."""
-        if self.options.sister.override:
-            return Step(self.name, "run", "override_sister is set")
-        files = [unit.paths[key] for key in unit.results]
-        absent = [path.name for path in files if not path.is_file()]
-        if absent:
-            more = f" and {len(absent) - 2} more" if len(absent) > 2 else ""
-            return Step(self.name, "run", f"not stored yet: {', '.join(absent[:2])}{more}")
-        if self.options.reuse == "any":
-            return Step(self.name, "stored", "stored, kept whatever it was made with")
-        wanted = self._record(unit.scan.path)
-        wanted["Inputs"] = {"scan": file_digest(unit.scan.path)}
-        described = [path for path in files if path.name.endswith(DESCRIBED)]
-        if not described:
-            return Step(self.name, "run", f"nothing tells how {files[0].name} was made")
-        for path in described:
-            stored = read_record(path)
-            if stored is None:
-                return Step(self.name, "run", f"nothing tells how {path.name} was made")
-            differ = differences(stored, wanted)
-            if differ:
-                return Step(self.name, "run", f"stored result does not fit: {'; '.join(differ)}")
-        return Step(self.name, "stored", "stored, made the same way")
+    def _check_space(self, path: Path, header: ScanHeader, models: ChosenModels) -> None:
+        work_gb, output_gb = self.space(header, models)
+        check_free(path, self.folders.work_folder, work_gb)
+        check_free(path, self.folders.output_dir, output_gb)
 
 
-def run_anyway(workflow: Any) -> None:
-    """Make all nodes of a workflow run although the work folder holds their results."""
-    for name in workflow.list_node_names():
-        workflow.get_node(name).overwrite = True
+def with_notes(packages: Mapping[str, Any]) -> ChosenModels:
+    """Networks of a scan; results of compact ones say so."""
+    own = sorted({p.id for p in packages.values() if is_embedded(p)})
+    notes = (
+        (f"Made with compact networks ({', '.join(own)}), not with released weights.",)
+        if own
+        else ()
+    )
+    return ChosenModels(dict(packages), notes)
 
 
 def digest_or_none(path: Path | None) -> str:
     """Digest of a file that may be absent, as settings record it."""
-    return "none" if path is None else file_digest(path)
+    return NO_FILE if path is None else file_digest(path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.core.planes import image_plane
@@ -18,7 +19,7 @@ from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.spineps_packages import list_packages
 from spineps_nipype.models.systems import SPINEPS
 
-from ..options.run_options import AUTO, NO_MODEL, RunOptions
+from ..options.run_options import AUTO, NO_MODEL, ModelChoice
 
 logger = logging.getLogger("spineps_nipype.models")
 
@@ -29,14 +30,26 @@ KINDS: Final = ("semantic", "instance", "labeling")
 class ChosenModels:
     """Packages for one scan by kind, and what a reader of its results has to know of them."""
 
-    packages: dict[str, ModelPackage | None]
+    packages: Mapping[str, Any]
     notes: tuple[str, ...] = ()
 
     @property
     def semantic(self) -> ModelPackage:
-        """The semantic package."""
-        package = self.packages["semantic"]
-        assert package is not None
+        """The semantic package of SPINEPS."""
+        package: ModelPackage = self.package("semantic")
+        return package
+
+    def package(self, kind: str) -> Any:
+        """Package of a kind that cannot be left out.
+
+        Raises
+        ------
+        ModelError
+            If it is left out all the same.
+        """
+        package = self.packages.get(kind)
+        if package is None:
+            raise ModelError(f"A {kind} model is needed.", remedy="Name one, or install one.")
         return package
 
 
@@ -49,19 +62,19 @@ class ModelChooser:
         When it is made, if a model that is asked for by name is not there.
     """
 
-    def __init__(self, options: RunOptions) -> None:
+    def __init__(self, asked: ModelChoice) -> None:
         self._asked = {
-            "semantic": options.model_semantic,
-            "instance": options.model_instance,
-            "labeling": options.model_labeling,
+            "semantic": asked.model_semantic,
+            "instance": asked.model_instance,
+            "labeling": asked.model_labeling,
         }
-        self._folder = options.models_dir
+        self._folder = asked.models_dir
         self._named = {
-            kind: _asked_for(kind, asked, options.models_dir)
-            for kind, asked in self._asked.items()
-            if asked not in (AUTO, NO_MODEL)
+            kind: _asked_for(kind, word, asked.models_dir)
+            for kind, word in self._asked.items()
+            if word not in (AUTO, NO_MODEL)
         }
-        if NO_MODEL in (options.model_semantic, options.model_instance):
+        if NO_MODEL in (asked.model_semantic, asked.model_instance):
             raise ModelError(
                 "Only the labelling model can be left out.",
                 remedy="Give a semantic and an instance model, or leave the choice to the run.",
@@ -88,10 +101,9 @@ class ModelChooser:
         notes: list[str] = []
         if "semantic" not in packages:
             packages["semantic"] = self._semantic(modality, header)
-        semantic = packages["semantic"]
-        assert semantic is not None
         if "instance" not in packages:
-            packages["instance"] = self._instance(semantic.config.is_ct)
+            is_ct = ChosenModels(packages).semantic.config.is_ct
+            packages["instance"] = self._instance(is_ct)
         if self._asked["labeling"] == NO_MODEL:
             packages["labeling"] = None
         elif "labeling" not in packages:

@@ -1,4 +1,4 @@
-"""What the shells of the SPINEPS phases share: model traits, paths, release of memory."""
+"""Shared by the interfaces of the SPINEPS phases: traits of models, paths, release of memory."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ...spineps.upstream import upstream
 
 
 class ModelInputSpec(BaseInterfaceInputSpec):
-    """Model and device of an interface that runs a network."""
+    """Traits of an interface that runs a network: model and device."""
 
     model_dir = Directory(
         exists=True,
         mandatory=True,
         nohash=True,
-        desc="folder of the model package; the digest stands for it in the cache key",
+        desc="folder of the model package; its digest represents it in the cache key",
     )
     model_digest = Str(mandatory=True, desc="digest of the model package (SHA-256)")
     device = Str("cpu", usedefault=True, nohash=True, desc="device: cpu, cuda, cuda:1, mps")
@@ -34,7 +34,7 @@ class ModelInputSpec(BaseInterfaceInputSpec):
 
 
 def node_file(runtime: Any, name: str) -> Path:
-    """Path of an output inside the folder of the node."""
+    """Path of an output in the folder of the node."""
     return Path(runtime.cwd) / name
 
 
@@ -57,19 +57,29 @@ def required_package(inputs: Any, system: NnunetSystem = "spineps") -> ModelPack
     Raises
     ------
     ModelError
-        If the files of the package are not those whose digest was given.
+        If the digest of the package differs from the one that was given.
     """
     release = getattr(inputs, "release", None)
     package = package_in(inputs.model_dir, system, release=release)
-    digest = inputs.model_digest
+    return checked_package(package, inputs.model_digest)
+
+
+def checked_package(package: ModelPackage, digest: Any) -> ModelPackage:
+    """The package, if it has the digest that a workflow was built with, if any.
+
+    Raises
+    ------
+    ModelError
+        If its files have changed since.
+    """
     return unchanged(package, digest) if isdefined(digest) else package
 
 
 @contextmanager
 def torch_resources(inputs: Any) -> Iterator[None]:
-    """Limit torch to the threads of the node and free the memory of the device afterwards.
+    """Limit torch to the threads of the node, and free the memory of the device afterwards.
 
-    Workers outlive a node, so a network left behind would stay on the device.
+    Workers outlive their nodes, so the memory of a network would stay occupied otherwise.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Files of the intermediate masks that the instance phase hands out."""
+"""Files of the intermediate masks of the instance phase."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from ...core.volume import Volume
 
 
 def save_steps(steps: Mapping[str, Volume], folder: str | Path) -> list[Path]:
-    """Write one file a step, named after it."""
+    """Write one file for each step, named after it."""
     return [save_nii(image, Path(folder) / f"{name}.nii.gz") for name, image in steps.items()]

@@ -6,9 +6,7 @@ are the reversed axes of the image: (P, I, R) becomes (R, I, P).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,54 +20,21 @@ from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import load_strictly
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
-from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.package import ModelPackage, read_package_json
 from spineps_nipype.models.protocols import Progress, SemanticPrediction
 from spineps_nipype.models.safe_load import load_checkpoint
 from spineps_nipype.settings import EngineSettings
 
 from ...core.volume import Volume
 from .engines import Engine, Runner, make_engine
+from .nnunet_plan import Plan, plan_of
 from .normalization import normalize
-from .sliding_window import Shape, fitting_patch, sliding_window_logits
+from .resampling import resample_input, resample_logits
+from .sliding_window import fitting_patch, sliding_window_logits
 
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
 CERTAIN = 20.0
 """Logit of a class that is certain."""
-SAME_SPACING = 1e-3
-"""Relative tolerance under which the grid counts as that of the plans."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `plans.json` and `dataset.json` say about one configuration.
-
-    Parameters
-    ----------
-    configuration
-        Entry of the plans, by the name in the checkpoint.
-    forward, backward
-        Axis permutations to and from the network.
-    properties
-        Intensity statistics by channel.
-    regions
-        Classes in the order in which regions overwrite each other, None for softmax training.
-    channels, classes
-        Input and output channels.
-    """
-
-    configuration: Mapping[str, Any]
-    forward: tuple[int, ...]
-    backward: tuple[int, ...]
-    properties: Mapping[str, Mapping[str, Any]]
-    regions: tuple[int, ...] | None
-    channels: int
-    classes: int
-
-    @property
-    def patch(self) -> Shape:
-        """Tile size in voxels."""
-        size = [int(v) for v in self.configuration["patch_size"]]
-        return size[0], size[1], size[2]
 
 
 class SemanticNetwork:
@@ -142,7 +107,7 @@ class SemanticNetwork:
         mirror = self._mirror_axes if (self.config.mirroring if tta is None else tta) else ()
         patch = self.plan.patch
         if self.config.shrink_tile and shrink_tile:
-            patch = fitting_patch(patch, volume.shape[1:], self._strides())
+            patch = fitting_patch(patch, volume.shape[1:], self.plan.strides)
         near = None if region is None else self._to_network(region, box, volume.shape[1:])
         logits, mean = None, None
         for fold in range(len(self._folds)):
@@ -165,8 +130,8 @@ class SemanticNetwork:
         assert logits is not None
         logits = logits / len(self._folds)
         if resampled is not None:
-            logits = _resample_logits(logits, resampled)
-            mean = None if mean is None else _resample_logits(mean, resampled)
+            logits = resample_logits(logits, resampled)
+            mean = None if mean is None else resample_logits(mean, resampled)
         labels = self._to_grid(self._decide(logits)[None], box, full)[0]
         soft_map = None
         if mean is not None:
@@ -212,7 +177,7 @@ class SemanticNetwork:
         if half_precision:
             data = data.astype(np.float16)
         before = data.shape[1:]
-        data, changed = _resample_input(data, spacing, self.plan.configuration)
+        data, changed = resample_input(data, spacing, self.plan.configuration)
         return torch.from_numpy(np.ascontiguousarray(data)), box, full, before if changed else None
 
     def _to_network(self, mask: Volume, box: tuple[slice, ...], shape: Sequence[int]) -> Tensor:
@@ -233,16 +198,10 @@ class SemanticNetwork:
     def _use_fold(self, fold: int) -> Runner:
         if self._loaded is None or self._loaded[0] != fold:
             load_strictly(self._network, self._folds[fold], self._source)
-            small = (self.plan.channels, *(2 * s for s in self._strides()))
+            small = (self.plan.channels, *(2 * s for s in self.plan.strides))
             runner = self._engine.prepare(self._network, f"fold{fold}", (1, *small))
             self._loaded = fold, runner
         return self._loaded[1]
-
-    def _strides(self) -> tuple[int, ...]:
-        """Total down-sampling of the network along each axis."""
-        arch = self.plan.configuration.get("architecture", {}).get("arch_kwargs", {})
-        strides = arch.get("strides", self.plan.configuration.get("pool_op_kernel_sizes"))
-        return tuple(int(v) for v in np.prod(np.array(strides), axis=0))
 
     def _activate(self, logits: Tensor) -> Tensor:
         """Class probabilities; for region training, those of the regions behind a class 0."""
@@ -300,12 +259,15 @@ def load_semantic(
     if num_threads:
         torch.set_num_threads(num_threads)
     plans_file = package.folder / "plans.json"
-    plans, dataset = _read_json(plans_file), _read_json(package.folder / "dataset.json")
+    plans, dataset = (
+        read_package_json(plans_file),
+        read_package_json(package.folder / "dataset.json"),
+    )
     loaded = [load_checkpoint(path) for path in _fold_files(package, checkpoints)]
     first = loaded[0]
     try:
         name = first["init_args"]["configuration"]
-        plan = _plan(plans, dataset, name)
+        plan = plan_of(plans, dataset, name)
         weights = [c["network_weights"] for c in loaded]
     except (KeyError, TypeError) as err:
         raise ModelError(
@@ -350,81 +312,6 @@ def _fold_files(package: ModelPackage, checkpoints: Sequence[str]) -> list[Path]
         file=folder,
         remedy="Each fold folder needs checkpoint_final.pth; install the package again.",
     )
-
-
-def _plan(plans: Mapping[str, Any], dataset: Mapping[str, Any], name: str) -> Plan:
-    labels = dict(dataset["labels"])
-    labels.pop("ignore", None)
-    by_region = any(isinstance(v, list | tuple) and len(v) > 1 for v in labels.values())
-    regions = None
-    classes = len(labels)
-    if by_region:
-        regions = tuple(int(v) for v in dataset["regions_class_order"])
-        classes = len(regions)
-    configuration = _inherited(plans["configurations"], name)
-    return Plan(
-        configuration,
-        tuple(plans["transpose_forward"]),
-        tuple(plans["transpose_backward"]),
-        plans.get("foreground_intensity_properties_per_channel", {}),
-        regions,
-        len(dataset["channel_names"]),
-        classes,
-    )
-
-
-def _inherited(configurations: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A configuration with what it inherits from others."""
-    entry = dict(configurations[name])
-    parent = entry.pop("inherits_from", None)
-    return entry if parent is None else {**_inherited(configurations, parent), **entry}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as err:
-        raise ModelError(
-            f"A file of the semantic package is missing or damaged: {err}.",
-            file=path,
-            remedy="Install the package again.",
-        ) from err
-    if not isinstance(content, dict):
-        raise ModelError(
-            "A file of the semantic package is not a JSON object.",
-            file=path,
-            remedy="Install the package again.",
-        )
-    return content
-
-
-def _resample_input(
-    data: NDArray[Any], spacing: NDArray[np.float64], configuration: Mapping[str, Any]
-) -> tuple[NDArray[Any], bool]:
-    """Bring channels to the spacing of the plans, if it differs."""
-    target = np.array(configuration["spacing"], dtype=float)
-    shape = [
-        round(n * old / new) for n, old, new in zip(data.shape[1:], spacing, target, strict=True)
-    ]
-    same = np.allclose(spacing, target, rtol=SAME_SPACING)
-    if same or tuple(shape) == data.shape[1:]:
-        return data, False
-    from nnunetv2.preprocessing.resampling.default_resampling import (
-        resample_data_or_seg_to_shape,
-    )
-
-    arguments = dict(configuration.get("resampling_fn_data_kwargs", {}))
-    out = resample_data_or_seg_to_shape(
-        data.astype(np.float32), shape, list(spacing), list(target), **arguments
-    )
-    return np.asarray(out, dtype=data.dtype), True
-
-
-def _resample_logits(logits: Tensor, shape: Sequence[int]) -> Tensor:
-    """Logits back on the grid before `_resample_input`, linearly."""
-    return torch.nn.functional.interpolate(
-        logits[None].float(), size=tuple(shape), mode="trilinear", align_corners=False
-    )[0]
 
 
 def _shifted(progress: Progress | None, fold: int, folds: int) -> Progress | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 
 from spineps_nipype.workflows.cli import build_parser, main
 from spineps_nipype.workflows.commands.boutiques import descriptor
+from spineps_nipype.workflows.options.run_options import RunOptions
 
 FILE = Path(__file__).resolve().parents[3] / "boutiques.json"
 AGAIN = "python -m spineps_nipype.workflows.commands.boutiques > boutiques.json"
@@ -81,7 +81,7 @@ def test_an_invocation_of_it_is_understood(
         words = "" if value is None else f"{entry.get('command-line-flag', '')} {value}"
         line = line.replace(entry["value-key"], words, 1)
     assert "[" not in line
-    taken: list[argparse.Namespace] = []
+    taken: list[RunOptions] = []
     monkeypatch.setattr(
         "spineps_nipype.workflows.app.pipelines.run_pipelines", lambda o: taken.append(o) or 0
     )
@@ -89,6 +89,6 @@ def test_an_invocation_of_it_is_understood(
 
     (tmp_path / "bids").mkdir()
     assert main(shlex.split(line)[1:]) == 0
-    assert taken[0].participant_label == ("01", "02")
-    assert taken[0].mem_gb == 8.0
-    assert taken[0].sbatch_args == "--partition=a b"
+    assert taken[0].selection.participant_label == ("01", "02")
+    assert taken[0].machine.mem_gb == 8.0
+    assert taken[0].scheduling.sbatch_args == "--partition=a b"

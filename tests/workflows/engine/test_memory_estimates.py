@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spineps_nipype.bids.header import read_header
-from spineps_nipype.settings import InstanceSettings, PipelineSettings
+from spineps_nipype.spineps.settings import InstanceSettings, PipelineSettings
 from spineps_nipype.workflows.engine.memory_estimates import (
     BYTES_PER_VOXEL,
     node_memory,

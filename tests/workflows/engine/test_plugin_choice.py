@@ -16,13 +16,13 @@ from spineps_nipype.workflows.engine.plugin_choice import (
     read_plugin_file,
 )
 from spineps_nipype.workflows.engine.run_resources import choose_machine
-from spineps_nipype.workflows.options.run_options import RunOptions
+from spineps_nipype.workflows.options.run_options import MachineRequest, Scheduling
 
 # isort: split
 from nipype.interfaces.utility import Function
 from nipype.pipeline import engine as pe
 
-OPTIONS = RunOptions(Path("/bids"), Path("/out"), device="cpu")
+ON_CPU = MachineRequest(device="cpu")
 
 
 def test_a_file_of_nipype(tmp_path: Path) -> None:
@@ -46,16 +46,16 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, text: str) -> None:
 
 def test_the_command_line_goes_before_the_file() -> None:
     choice = PluginChoice("MultiProc", {"n_procs": 3, "memory_gb": 5, "n_gpu_procs": 2})
-    machine = choose_machine(OPTIONS, choice, scans=1)
+    machine = choose_machine(ON_CPU, choice, scans=1)
     assert (machine.nprocs, machine.memory_gb, machine.gpus) == (3, 5.0, 0)
-    options = RunOptions(Path("/b"), Path("/o"), device="cpu", nprocs=6, mem_gb=7.0)
-    machine = choose_machine(options, choice, scans=2)
+    asked = MachineRequest(device="cpu", nprocs=6, mem_gb=7.0)
+    machine = choose_machine(asked, choice, scans=2)
     assert (machine.nprocs, machine.memory_gb, machine.threads) == (6, 7.0, 3)
 
 
 def test_low_memory_is_one_node_at_a_time() -> None:
-    options = RunOptions(Path("/b"), Path("/o"), device="cpu", nprocs=6, low_mem=True)
-    machine = choose_machine(options, PluginChoice("MultiProc"), scans=9)
+    asked = MachineRequest(device="cpu", nprocs=6, low_mem=True)
+    machine = choose_machine(asked, PluginChoice("MultiProc"), scans=9)
     assert (machine.nprocs, machine.threads) == (1, 6)
 
 
@@ -89,15 +89,15 @@ def test_options_for_jobs_come_from_the_command_line_and_the_file(tmp_path: Path
         "plugin: SLURMGraph\n"
         "plugin_args:\n  sbatch_args: -p slow\n  gpu_sbatch_args: -p gpu\n  poll: 30\n"
     )
-    options = replace(OPTIONS, nipype_plugin_file=file, sbatch_args="-p quick")
-    assert choose_plugin(options) == PluginChoice(
+    asked = Scheduling(nipype_plugin_file=file, sbatch_args="-p quick")
+    assert choose_plugin(asked) == PluginChoice(
         "SLURMGraph", {"sbatch_args": "-p quick", "gpu_sbatch_args": "-p gpu", "poll": 30}
     )
 
 
 def test_options_for_jobs_need_a_plugin_with_jobs() -> None:
     with pytest.raises(ResourceError, match="--gpu-sbatch-args is for jobs of SLURM"):
-        choose_plugin(replace(OPTIONS, gpu_sbatch_args="-p gpu"))
+        choose_plugin(Scheduling(gpu_sbatch_args="-p gpu"))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_options_for_jobs_need_a_plugin_with_jobs() -> None:
 def test_the_submitting_computer_says_nothing_about_those_of_the_jobs(
     options: dict[str, str], args: dict[str, str], device: str
 ) -> None:
-    asked = replace(OPTIONS, **{"device": "auto", **options})
+    asked = MachineRequest(**options)
     machine = choose_machine(asked, PluginChoice("SLURM", args), scans=10_000)
     assert machine.device == device
     assert machine.threads > 1

@@ -25,7 +25,7 @@ def parse(*arguments: str) -> RunOptions:
 )
 def test_memory(text: str, gigabytes: float) -> None:
     assert memory(text) == pytest.approx(gigabytes)
-    assert parse("--mem", text).mem_gb == pytest.approx(gigabytes)
+    assert parse("--mem", text).machine.mem_gb == pytest.approx(gigabytes)
 
 
 @pytest.mark.parametrize("text", ["", "G", "8X", "-8G", "lots", "8", "100M"])
@@ -105,7 +105,8 @@ def test_the_command_line_wins(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('nprocs = 3\nmem = "4G"\n[anything]\nmodalities = ["ct"]\nlow-mem = true\n')
     options = parse("--config-file", str(file), "--nprocs", "5")
-    assert (options.nprocs, options.modalities, options.low_mem) == (5, ("ct",), True)
+    assert (options.machine.nprocs, options.machine.low_mem) == (5, True)
+    assert options.selection.modalities == ("ct",)
     assert options.settings.instance.proc_inst_batch_size == 1
 
 
@@ -115,16 +116,16 @@ def test_a_list_may_be_given_in_parts(tmp_path: Path) -> None:
     file.write_text('participant_label = ["c"]\nsession_label = ["1", "2"]\n')
     words = ("--participant-label", "a", "-d", "x=/x", "--participant-label", "b", "-d", "y=/y")
     options = parse("--config-file", str(file), *words, "--modalities", "ct")
-    assert options.participant_label == ("a", "b")
-    assert options.session_label == ("1", "2")
-    assert [name for name, _ in options.derivatives] == ["x", "y"]
-    assert options.modalities == ("ct",)
+    assert options.selection.participant_label == ("a", "b")
+    assert options.selection.session_label == ("1", "2")
+    assert [name for name, _ in options.results.derivatives] == ["x", "y"]
+    assert options.selection.modalities == ("ct",)
 
 
 def test_paths_in_a_file_are_beside_it(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('work_dir = "work"\n')
-    assert parse("--config-file", str(file)).work_dir == tmp_path / "work"
+    assert parse("--config-file", str(file)).folders.work_dir == tmp_path / "work"
 
 
 @pytest.mark.parametrize(
@@ -153,4 +154,6 @@ def test_errors_in_a_file_name_it(
 
 def test_debug_is_for_finding_faults() -> None:
     options = parse("--debug")
-    assert (options.plugin, options.verbose, options.stop_on_first_crash) == ("Linear", 2, True)
+    behaviour = options.behaviour
+    assert options.scheduling.plugin == "Linear"
+    assert (behaviour.verbose, behaviour.stop_on_first_crash) == (2, True)

@@ -11,10 +11,9 @@ import pytest
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.errors import CompatibilityError, ErrCode, ModelError
 from spineps_nipype.models import folders
-from spineps_nipype.workflows.options.run_options import RunOptions
+from spineps_nipype.workflows.options.run_options import ModelChoice
 from spineps_nipype.workflows.systems.model_choice import ModelChooser
 
-PLACES = (Path("/bids"), Path("/out"))
 SAGITTAL = ScanHeader((40, 80, 12), (1.0, 1.0, 4.0), ("P", "I", "R"))
 FINE = ScanHeader((400, 400, 300), (0.5, 0.5, 0.5), ("P", "I", "R"))
 AXIAL = ScanHeader((200, 200, 30), (1.0, 1.0, 4.0), ("R", "A", "S"))
@@ -42,7 +41,7 @@ def home(tmp_path: Path, models: dict[str, object], monkeypatch: pytest.MonkeyPa
 
 
 def chosen(modality: str | None, header: ScanHeader, **options: str) -> dict[str, str | None]:
-    models = ModelChooser(RunOptions(*PLACES, **options)).choose(modality, header)  # type: ignore[arg-type]
+    models = ModelChooser(ModelChoice(**options)).choose(modality, header)  # type: ignore[arg-type]
     return {kind: p.id if p else None for kind, p in models.packages.items()}
 
 
@@ -100,7 +99,7 @@ def test_no_fitting_model_names_those_installed(home: Path) -> None:
 
 def test_vertebrae_without_a_labelling_model_are_told(home: Path) -> None:
     install_all(home)
-    models = ModelChooser(RunOptions(*PLACES)).choose("T2w", AXIAL)
+    models = ModelChooser(ModelChoice()).choose("T2w", AXIAL)
     assert "names are not known" in " ".join(models.notes)
 
 
@@ -112,19 +111,19 @@ def test_nothing_installed_says_what_to_install(home: Path) -> None:
 def test_only_the_labelling_model_can_be_left_out(home: Path) -> None:
     install_all(home)
     with pytest.raises(ModelError, match="Only the labelling model"):
-        ModelChooser(RunOptions(*PLACES, model_instance="none"))
+        ModelChooser(ModelChoice(model_instance="none"))
 
 
 def test_an_absent_model_is_told_before_any_scan(home: Path) -> None:
     with pytest.raises(ModelError, match="nonsense"):
-        ModelChooser(RunOptions(*PLACES, model_semantic="nonsense"))
+        ModelChooser(ModelChoice(model_semantic="nonsense"))
 
 
 def test_installed_models_come_before_embedded_ones(home: Path) -> None:
     embedded = home.parent / "data" / "embedded"
     for kind in ("semantic", "instance", "labeling"):
         shutil.copytree(home.parent / f"tiny_{kind}", embedded / kind)
-    models = ModelChooser(RunOptions(*PLACES)).choose("T2w", SAGITTAL)
+    models = ModelChooser(ModelChoice()).choose("T2w", SAGITTAL)
     assert [p.id for p in models.packages.values() if p] == [
         "compact_semantic",
         "compact_instance",
@@ -135,12 +134,12 @@ def test_installed_models_come_before_embedded_ones(home: Path) -> None:
         "not with released SPINEPS weights.",
     )
     add(home, "semantic", "mine", modality="T2w", resolution_range=[9.0, 9.0, 9.0])
-    models = ModelChooser(RunOptions(*PLACES)).choose("T2w", SAGITTAL)
+    models = ModelChooser(ModelChoice()).choose("T2w", SAGITTAL)
     assert models.semantic.id == "mine"
     assert "compact instance and labeling models" in models.notes[0]
 
 
 def test_planes_are_those_of_the_semantic_models(home: Path) -> None:
     install_all(home)
-    assert ModelChooser(RunOptions(*PLACES)).planes() == {"sag", "ax", "iso"}
-    assert ModelChooser(RunOptions(*PLACES, model_semantic="axial")).planes() == {"ax"}
+    assert ModelChooser(ModelChoice()).planes() == {"sag", "ax", "iso"}
+    assert ModelChooser(ModelChoice(model_semantic="axial")).planes() == {"ax"}

@@ -19,8 +19,16 @@ GPU_OPTIONS: Final = frozenset(
 )
 UNUSABLE: Final = frozenset(
     {
-        *("-a", "--array", "-D", "--chdir", "-d", "--dependency", "-W", "--wait"),
-        *("--wrap", "--test-only"),
+        "-a",
+        "--array",
+        "-D",
+        "--chdir",
+        "-d",
+        "--dependency",
+        "-W",
+        "--wait",
+        "--wrap",
+        "--test-only",
     }
 )
 """Options of sbatch with which a run could not follow its jobs."""
