@@ -23,11 +23,11 @@ DAMAGE: Final = (
     NotImplementedError,
     ValueError,
 )
-"""What the readers raise for bytes that are no archive, besides an `OSError` without a number."""
+"""What the readers raise for damaged archives, besides an `OSError` without an error number."""
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Unpack a zip or tar archive into a folder, which is made.
+    """Unpack a zip or tar archive into a folder, which is created.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped; pooch checks what came."""
+"""Downloads that resume where they stopped; pooch checks the digest."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TRIES: Final = 5
 WAIT: Final = 1.0
 """Time before the second try, doubled for each one after it [s]."""
 TIME_OUT: Final = 60.0
-"""A server that says nothing for this time is given up [s]."""
+"""A server that is silent for this long counts as unreachable [s]."""
 CHUNK: Final = 1 << 16
-"""What is lost at most when a transfer breaks off [bytes]."""
+"""Most that is lost when a transfer breaks off [bytes]."""
 
 Report = Callable[[int, int | None], None]
-"""Called with the bytes that are there, and all that will be."""
+"""Called with the bytes received so far, and the total if it is known."""
 
 
 def download(
@@ -34,7 +34,7 @@ def download(
     report: Report | None = None,
     wait: float = WAIT,
 ) -> Path:
-    """Download a file; what an earlier try left is used.
+    """Download a file, resuming an earlier attempt.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def download(
 
 
 def _fetch(url: str, part: Path, report: Report | None, wait: float) -> None:
-    """Bring a part to its full length, in several tries."""
+    """Complete a partial file, with retries."""
     import requests
 
     for attempt in range(TRIES):

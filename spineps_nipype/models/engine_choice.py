@@ -17,7 +17,7 @@ from spineps_nipype.settings import Engine, EngineSettings, Precision
 
 CPU_INFO: Final = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""Words of the kernel for processors that compute in bfloat16; others only imitate it slowly."""
+"""Kernel flags of processors with native bfloat16; others only emulate it, slowly."""
 INSTALL: Final = 'Install it with `pip install "spineps-nipype[openvino]"`, or use --engine torch.'
 
 
@@ -46,7 +46,7 @@ def has_openvino() -> bool:
 
 
 def has_bfloat16(device: str = "cpu", cpu_info: Path = CPU_INFO) -> bool:
-    """Whether a device computes in bfloat16 by itself."""
+    """Whether a device supports bfloat16 natively."""
     if device == "cpu":
         try:
             text = cpu_info.read_text()

@@ -1,4 +1,4 @@
-"""The one finder of networks, by system and kind. Where it looks stands in `models.places`."""
+"""The one finder of networks, by system and kind. `models.places` lists where it looks."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _path_of(found: Found) -> Path:
 
 
 def _places(row: Places, named: Path | None, models: Path | None) -> Iterator[Path]:
-    """Folders that are looked in, in this order."""
+    """Folders to search, in order."""
     only = named
     if only is None and row.only_variable and os.environ.get(row.only_variable):
         only = Path(os.environ[row.only_variable])

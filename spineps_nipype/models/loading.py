@@ -1,4 +1,4 @@
-"""Loading a package into a network of its phase; torch is imported only here inside."""
+"""Loading a package as a network of its phase; torch is imported inside these functions only."""
 
 from __future__ import annotations
 

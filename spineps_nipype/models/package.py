@@ -18,7 +18,7 @@ CHUNK: Final = 1 << 20
 
 
 class Package(Protocol):
-    """What every network that was found can say, whatever its system and format."""
+    """What is known of every network that was found, whatever its system and format."""
 
     @property
     def id(self) -> str:

@@ -1,4 +1,4 @@
-"""Digests of what was installed: pinned when a file first comes, compared from then on."""
+"""Digests of installed files: pinned when a file first arrives, enforced from then on."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .registry import Release
 logger = logging.getLogger(__name__)
 
 PINS: Final = "sha256.json"
-"""File of the models folder with the digest of every file that came, by its name."""
+"""File in the models folder with the digest of every file that was ever downloaded, by name."""
 RECORD: Final = ".installed.json"
 """File of a package with the digests of its files."""
 DOWNLOADS: Final = ".downloads"
-"""Folder in the models folder for what is on its way, and for locks."""
+"""Folder in the models folder for unfinished downloads, and for locks."""
 PATIENCE: Final = 2.0
-"""Time before it is said that another process is waited for [s]."""
+"""Time after which the log says that another process is being waited for [s]."""
 
 
 def write_record(folder: Path, release: Release) -> None:
@@ -57,7 +57,7 @@ def faults_since(folder: Path, id_: str) -> list[str]:
 
 
 def pinned(models: Path, url: str) -> str | None:
-    """Digest that the file of an address must have, None if it has never come.
+    """Digest that the file at an address must have, None if it was never downloaded.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def pin(models: Path, digests: dict[str, str]) -> None:
 
 @contextmanager
 def locked(models: Path, name: str) -> Iterator[None]:
-    """Let one process after another do something in the models folder.
+    """Hold a lock in the models folder, so that processes take turns.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where the networks of each system are looked for: a row a system.
+"""Where the networks of each system are looked for: one row for each system.
 
 The order is the same for all: the folder that the caller names, else that of `only_variable`, and
 then nowhere else; the models folder; the folder in which the original program keeps its networks;
@@ -169,7 +169,7 @@ SLICE_MARKS: Final[Mapping[str, str]] = {
 }
 """Start of the names of our compact networks."""
 FORM_FILE: Final = "compact_form.onnx"
-"""Beside a network of names of ours: one that tells names from bodies, their form and look."""
+"""Lies beside our network of names, and names vertebrae by the form and look of their bodies."""
 
 
 def slice_folder() -> Path:

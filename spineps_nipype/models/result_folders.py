@@ -1,4 +1,4 @@
-"""nnU-Net result folders that carry no `inference_config.json`: what they do not say themselves.
+"""nnU-Net result folders without `inference_config.json`, and what they leave unsaid.
 
 TotalSpineSeg, EPISeg and VIBESeg publish plain result folders: plans, data set, folds. How images
 are turned and spaced for them is known from the programs that use them.
@@ -169,7 +169,8 @@ def _trainer_folder(folder: Path, prefix: str) -> Path:
         raise ModelError(
             f"The folder must hold the folds of exactly one trainer; found: {names}.",
             file=folder,
-            remedy="Install the weights again, or give the folder of one trainer.",
+            remedy="Unpack the weights there (`spineps-wf-models show` says where they come "
+            "from), or give the folder of one trainer.",
         )
     return found[0]
 

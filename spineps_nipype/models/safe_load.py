@@ -106,7 +106,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def _stand_in(name: str) -> Any:
-    """What a global of a pickle is built with, None when it is not allowed."""
+    """What stands in for a global of a pickle, None if it is not allowed."""
     if name in INERT_CLASSES or name.startswith(INERT_PACKAGES):
         return InertArguments
     if name in PLAIN_GLOBALS or name.startswith("numpy.dtypes."):

@@ -199,6 +199,8 @@ def edited(source: Path, target: Path, old: int, new: int) -> np.ndarray:
 
 def test_corrected_masks_of_every_system(done: Lab, tmp_path: Path, capsys: Capsys) -> None:
     """Laid out like the output, they are the results, and a run without them undoes it."""
+    usual = ("--on-4d", "mean", "--slice-models", str(done.root / "onnx"))
+    assert done.run("--pipeline", *ALL, *usual) == 0  # a test before has used other networks
     names = {
         "totalspineseg": ("step2_output/sub-a_T2w.nii.gz", 45, 44),
         "sc-epi": ("sub-a/func/sub-a_task-rest_bold_seg.nii.gz", 1, 1),
@@ -208,7 +210,7 @@ def test_corrected_masks_of_every_system(done: Lab, tmp_path: Path, capsys: Caps
         system: edited(done.out / system / name, tmp_path / system / name, old, new)
         for system, (name, old, new) in names.items()
     }
-    own = ("-d", f"mine={tmp_path}", "--on-4d", "mean", "--slice-models", str(done.root / "onnx"))
+    own = ("-d", f"mine={tmp_path}", *usual)
     assert done.run("--pipeline", *ALL, *own) == 0
     for system, (name, _, _) in names.items():
         assert [row["code"] for row in done.rows(system)] == ["OK"]

@@ -26,6 +26,7 @@ class Shape:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.shape = shape
         self.zoom = (1.0, 1.0, 1.0)
+        self.orientation = ("P", "I", "R")
 
     def reorient(self, _axes: object) -> Shape:
         return self

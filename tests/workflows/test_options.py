@@ -52,6 +52,15 @@ def inputs(models: dict[str, Any], settings: PipelineSettings) -> dict[str, dict
     return {name: node.inputs.get() for name, node in nodes.items()}
 
 
+# Inputs of other names that say the same to a node: the top number says whether the labelling may
+# use C1, old numerics how images are loaded, and tiles at the spine need a network that finds it.
+FURTHER_INPUTS = {
+    "vertebra_instance_labeling_offset": ("c1_enabled",),
+    "numerics": ("integer_voxels",),
+    "tiles": ("scout_dir", "scout_digest"),
+}
+
+
 @pytest.mark.parametrize("name", sorted(set(PipelineSettings().flat()) - SAVED))
 def test_an_option_reaches_its_node_and_no_other(
     models: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
@@ -67,8 +76,7 @@ def test_an_option_reaches_its_node_and_no_other(
     assert all(after[node][name] == value for node in holders)
     for node, given in after.items():
         differ = {key for key in given if given[key] != before[node][key]} - {"info"}
-        # The top number also says whether the labelling may use C1.
-        assert differ <= {name, "c1_enabled"}
+        assert differ <= {name, *FURTHER_INPUTS.get(name, ())}
         assert (name in differ) == (node in holders)
 
 

@@ -21,7 +21,7 @@ class Engine(Protocol):
 
     @property
     def batch_size(self) -> int | None:
-        """Most items that one call is worth, None where more are always faster."""
+        """Largest batch that is worth while, None where larger ones are always faster."""
 
     def prepare(self, network: nn.Module, part: str, example: Sequence[int]) -> Runner:
         """Make a network ready to be called.

@@ -17,7 +17,7 @@ M_MMAP_MAX: Final = -4
 """Options of mallopt(3)."""
 MAPPED_BLOCKS: Final = 65536
 TRIM_BYTES: Final = 128 * 1024
-"""What the C library begins with."""
+"""Defaults of the C library."""
 NEVER: Final = 2**31 - 1
 
 

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 CACHE_VARIABLE: Final = "SPINEPS_NIPYPE_CACHE"
 """Environment variable with the folder of translated networks."""
 FORMAT: Final = 2
-"""Raised when networks of this package change without their weights."""
+"""Increased when a network of this package changes but its weights do not."""
 PRECISIONS: Final = {"float32": "f32", "bfloat16": "bf16"}
 
 

@@ -1,4 +1,4 @@
-"""Normalisation that a CPU computes fast: the same maths by another road.
+"""Normalisation layers that are fast on a CPU: the same result, computed in another order.
 
 Convolutions are fastest on tensors whose channels lie last. For these the kernels of torch sum a
 whole volume in one float32 number, which costs three digits; here sums are taken slice by slice.
@@ -50,7 +50,7 @@ class SpelledGroupNorm(nn.GroupNorm):
         return centred * (scale * self.weight.view(to_map)) + self.bias.view(to_map)
 
     def _mean(self, values: Tensor) -> Tensor:
-        """Mean of each channel's group; no sum in float32 has too many terms."""
+        """Mean of each channel's group; sums are kept short, so that float32 keeps its digits."""
         members = self.num_channels // self.num_groups
         means = values.mean(4).mean(3).mean(2).view(-1, self.num_groups, members)
         spread = means.mean(2, keepdim=True).expand_as(means)
@@ -108,7 +108,7 @@ def _moments(x: Tensor, groups: int) -> tuple[Tensor, Tensor]:
 
 
 def spell_out(network: nn.Module) -> nn.Module:
-    """Exchange group normalisation in place for operations that an engine can arrange."""
+    """Replace group normalisation, in place, by operations that an engine can reorder."""
     for module in network.modules():
         if isinstance(module, nn.GroupNorm):
             module.__class__ = SpelledGroupNorm
@@ -116,7 +116,7 @@ def spell_out(network: nn.Module) -> nn.Module:
 
 
 def speed_up(network: nn.Module) -> nn.Module:
-    """Exchange normalisation layers and memory format in place; the state dict keeps its names."""
+    """Replace normalisation layers and memory format in place; the state dict keeps its names."""
     for module in network.modules():
         # layers are registered under several names, so they must stay the same objects
         if type(module) is nn.InstanceNorm3d and not module.track_running_stats:

@@ -29,7 +29,7 @@ PLACES: Final = math.prod(math.ceil(size / 2 ** len(LEVELS)) for size in (DEPTH,
 
 
 class LookEncoder(nn.Sequential):
-    """Numbers of a piece of the image, see `core.vertebra_look`; planes are channels.
+    """Encoding of a piece of the image, see `core.vertebra_look`; planes are channels.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
 
 
 class Judgement(NamedTuple):
-    """What the network says of vertebrae; all tensors begin with (sequences, vertebrae)."""
+    """Outputs of the network for vertebrae; all tensors begin with (sequences, vertebrae)."""
 
     heads: dict[str, Tensor]
     """Logits (…, classes) of every head, with the whole sequence in view."""
@@ -120,7 +120,7 @@ class FormNet(nn.Module):
         return self.judged(x, looks).heads
 
     def judged(self, x: Tensor, looks: Tensor, sizes: Tensor | None = None) -> Judgement:
-        """All that the network says.
+        """All outputs of the network.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class FormNet(nn.Module):
         return Judgement({n: head(hidden) for n, head in self.heads.items()}, alone, measures)
 
     def _seen(self, looks: Tensor, sizes: Tensor | None) -> Tensor:
-        """Numbers of the looks; 0 behind the end of a sequence."""
+        """Encoded looks; 0 past the end of a sequence."""
         if sizes is None:
             numbers: Tensor = self.look(looks.flatten(0, 1))
             return numbers.reshape(*looks.shape[:2], -1)

@@ -97,7 +97,7 @@ class InstanceUNet(nn.Module):
         return self.after_stem(self.init_conv(x))
 
     def after_stem(self, start: Tensor) -> Tensor:
-        """Logits from what the first convolution gives, (batch, width, P, I, R)."""
+        """Logits from the output of the first convolution, (batch, width, P, I, R)."""
         x = start
         skips = []
         for level in self.downs:

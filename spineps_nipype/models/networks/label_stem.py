@@ -25,7 +25,7 @@ Box = tuple[slice, ...]
 def convolve_labels(
     conv: nn.Conv3d, labels: Tensor, to_channels: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """What a convolution makes of label maps.
+    """Convolve label maps.
 
     Parameters
     ----------
