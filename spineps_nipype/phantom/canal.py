@@ -39,7 +39,7 @@ SACRAL_CANAL_BACK: Final = (5.0, 1.5)
 relative depth, plus the second."""
 ABOVE_MM: Final = 40.0
 """How far the canal goes on above the centre of C2."""
-LEAST_STEP_MM: Final = 4.0
+MIN_STEP_MM: Final = 4.0
 """Points of the course that are nearer in I than this are left out, lest it folds."""
 SAC_END_MM: Final = 48.0
 """Arc length below the sacral promontory at which the dural sac ends: about S2, where most end
@@ -84,7 +84,7 @@ def canal_course(plan: SpinePlan, levels: Array) -> CanalCourse:
         shape.append(TRIANGLE["L"])
     at = np.array(points)
     order = np.argsort(at[:, 1])
-    order = order[np.concatenate([[True], np.diff(at[order, 1]) > LEAST_STEP_MM])]
+    order = order[np.concatenate([[True], np.diff(at[order, 1]) > MIN_STEP_MM])]
     where = np.clip(levels, at[order[0], 1], at[order[-1], 1])
     course = [PchipInterpolator(at[order, 1], at[order, k])(where) for k in (0, 2)]
     slope = PchipInterpolator(at[order, 1], at[order, 0]).derivative()(where)

@@ -61,8 +61,8 @@ BUNDLE_ABOVE_MM: Final = (5, 30)
 BUNDLE_DEPTH_MM: Final = (1, 5)
 BUNDLE_THINS_MM: Final = (60, 160)
 """Depth of the bundle at the end of the cord, and the length over which it would thin to nothing;
-`BUNDLE_LEAST` of its depth remains."""
-BUNDLE_LEAST: Final = 0.25
+`BUNDLE_MIN` of its depth remains."""
+BUNDLE_MIN: Final = 0.25
 BUNDLE_DENSITY: Final = (-1.5, 0.5)
 """Threshold of the field of strands for the bundle: low is dense."""
 STRAND_VOXELS: Final = 12
@@ -164,7 +164,7 @@ def _bundle(sac: Array, plan: SpinePlan, levels: Array, p: Array) -> Array:
     rng = plan.rng(Stream.ROOTS)
     start = plan.conus - rng.uniform(*BUNDLE_ABOVE_MM)
     thins = 1 - (levels - plan.conus) / rng.uniform(*BUNDLE_THINS_MM)
-    thins = np.clip(thins, BUNDLE_LEAST, 1)
+    thins = np.clip(thins, BUNDLE_MIN, 1)
     depth = rng.uniform(*BUNDLE_DEPTH_MM) * np.where(levels > start, thins, 0)
     back = np.where(sac, p, -np.inf).max(axis=(0, 2))
     lying = sac & (p > (back - depth)[None, :, None])
@@ -172,7 +172,7 @@ def _bundle(sac: Array, plan: SpinePlan, levels: Array, p: Array) -> Array:
 
 
 def _strands(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Random field, drawn out down the canal: above a threshold, threads."""
+    """Random field stretched along the canal: what exceeds a threshold looks like strands."""
     count = max(2, shape[1] // STRAND_VOXELS)
     cross = rng.standard_normal((shape[0], count + 1, shape[2]), dtype=np.float32)
     at = np.linspace(0, count - 1e-3, shape[1])

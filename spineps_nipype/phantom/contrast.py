@@ -82,7 +82,7 @@ FREE: Final = {
     _T.ORGAN_BRIGHT: (0.1, 0.8),
     _T.BASIVERTEBRAL_VEIN: (0.25, 0.8),
 }
-"""Tissues whose MR signal says little: drawn evenly from a range."""
+"""Tissues whose MR signal varies freely: drawn evenly from a range."""
 FAT_TISSUES: Final = (_T.FAT, _T.EPIDURAL_FAT, _T.SKIN)
 FAT_SUPPRESSION_ODDS: Final = {"T2w": 0.3, "T1w": 0.1, "EPI": 1.0}
 FAT_LEFT: Final = (0.15, 0.45)

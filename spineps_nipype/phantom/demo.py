@@ -41,7 +41,7 @@ def real_sample() -> Path:
 
 
 def write_demo_dataset(folder: str | Path) -> list[Path]:
-    """Write the demo dataset and return its scans; files already there are kept.
+    """Write the demo dataset and return its scans; existing files are kept.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ def to_nii(phantom: Phantom, array: Array, *, mask: bool) -> nib.Nifti1Image:
 
 
 def save(image: nib.Nifti1Image, path: Path) -> Path:
-    """Write an image whole or not at all; equal images give equal bytes."""
+    """Write an image atomically; equal images give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_bytes(gzip.compress(image.to_bytes(), compresslevel=6, mtime=0))

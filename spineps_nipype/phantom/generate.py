@@ -39,7 +39,7 @@ HEAD_MM: Final = 34.0
 
 @dataclass(frozen=True)
 class FieldOfView:
-    """Which part of a spine is seen. Lengths are mm; None leaves a value to the seed."""
+    """Window on a spine. Lengths are mm; None leaves a value to the seed."""
 
     top: str | None = None
     """Uppermost vertebra that is wholly in view; None is C1 with some of the head."""
@@ -170,7 +170,7 @@ def generate(
 
 
 def _axis(low: float, high: float, step: float) -> Array:
-    """Coordinates of voxel centres on multiples of the step, so that windows share a grid."""
+    """Voxel centres at multiples of the step, so that all windows lie on one grid."""
     return (np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step).astype(np.float32)
 
 
@@ -178,12 +178,12 @@ def _wobble(plan: SpinePlan, axes: Axes) -> Axes:
     """Displacement (mm) of all surfaces along each axis: broad dents and a finer roughness."""
     rng = plan.rng(Stream.WOBBLE)
 
-    def along_one() -> Array:
+    def displacement() -> Array:
         broad = SmoothField(rng, BROAD_CELL_MM).on(axes) * np.float32(rng.uniform(*BROAD_MM))
         fine = SmoothField(rng, FINE_CELL_MM).on(axes) * np.float32(rng.uniform(*FINE_MM))
         return np.asarray(broad + fine)
 
-    return along_one(), along_one(), along_one()
+    return displacement(), displacement(), displacement()
 
 
 def _window(plan: SpinePlan, fov: FieldOfView) -> tuple[Array, Array]:

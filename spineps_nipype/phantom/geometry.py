@@ -21,7 +21,7 @@ FIELD_LOW: Final = np.array([-260.0, -160.0, -130.0])
 FIELD_HIGH: Final = np.array([260.0, 1040.0, 130.0])
 """Corners of the space (mm) in which the random fields are defined."""
 WOBBLE_MM: Final = 3.0
-"""How far the wobble moves a surface: three standard deviations of the strongest one."""
+"""How far the wobble moves a surface: about three standard deviations of the strongest one."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class SmoothField:
 class Canvas:
     """Voxel grid under construction.
 
-    ``tissue`` and ``vert`` are uint8 arrays in (P, I, R); ``axes`` holds the coordinates of the
-    voxel centres; ``wobble`` is a displacement (mm) that makes every surface irregular.
+    ``tissue`` and ``vert`` are uint8 arrays in (P, I, R); ``axes`` are the coordinates of the
+    voxel centres; ``wobble`` is a displacement (mm) that makes all surfaces irregular.
     """
 
     axes: Axes

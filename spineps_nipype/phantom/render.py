@@ -21,7 +21,7 @@ __all__ = ["CONTRASTS", "render", "render_tissue"]
 NO_SLICES: Final = ("CT",)
 """Contrasts that are never acquired in thick slices here."""
 THICK: Final = 1.2
-"""Slices are thick from this many voxels on."""
+"""Voxels from which on slices are drawn as thick ones."""
 GREY_VALUES: Final = 1000
 """Grey values in one unit of signal: fluid in T2w, HU / 1000 in CT."""
 
@@ -43,8 +43,8 @@ COARSE_WEIGHT: Final = (0.6, 0.6)
 
 SLICE_SIGMA: Final = 0.40
 """Standard deviation of the slice profile, as a share of the slice thickness."""
-LEAST_SIGMA: Final = 0.35
-"""The same at least, in voxels."""
+MIN_SIGMA: Final = 0.35
+"""Its minimum, in voxels."""
 SLICE_JITTER: Final = (-0.3, 0.3)
 """Where slices lie on the grid, voxels."""
 
@@ -191,7 +191,7 @@ def _through_slices(
 ) -> Array:
     """Average over thick slices, add noise there, and interpolate back linearly."""
     sigma = SLICE_SIGMA * thick / step
-    image = gaussian_filter1d(image, max(sigma, LEAST_SIGMA), axis, truncate=SLICE_TRUNCATE)
+    image = gaussian_filter1d(image, max(sigma, MIN_SIGMA), axis, truncate=SLICE_TRUNCATE)
     n = image.shape[axis]
     count = max(2, round(n * step / thick))
     at = (np.arange(count) + 0.5) / count * n - 0.5 + rng.uniform(*SLICE_JITTER)

@@ -1,4 +1,4 @@
-"""Thick slices: several thin slices of a phantom seen as one."""
+"""Thick slices: several thin slices of a phantom merged into one."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .geometry import Array
 
 
 def join_slices(phantom: Phantom, count: int) -> Phantom:
-    """The phantom in slices along R that are `count` times as thick.
+    """Merge slices along R, `count` at a time.
 
-    A phantom that is drawn in thick slices shows every structure as it is in the middle of a
-    slice, with bone that is all cortex. A scanner shows the mean of all that lies in a slice, so
-    draw thin slices, and give ``render`` the same `count` for the image.
+    Drawn directly in thick slices, a phantom would show structures as they are in the middle of a
+    slice, with bone that is all cortex. A scanner shows the mean of what lies in a slice. So draw
+    thin slices, merge them, and give ``render`` the same `count` for the image.
 
     Parameters
     ----------
     count
-        Thin slices in a thick one; those left over at the end are dropped.
+        Thin slices per thick one; those left over at the end are dropped.
 
     Returns
     -------
     Phantom
-        Every voxel has the label that fills most of it, of equals the one nearer the middle.
+        Each voxel has the label that fills most of it; of equal ones, that nearest to the middle.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def mean_slices(image: Array, count: int) -> Array:
 
 
 def _grouped(array: Array, count: int) -> Array:
-    """View with the last axis parted into groups: (P, I, groups, count)."""
+    """View with the last axis split into groups: (P, I, groups, count)."""
     groups = array.shape[2] // count if count > 0 else 0
     if groups == 0:
         raise ValueError(f"{count} slices cannot be joined of {array.shape[2]}")
@@ -59,9 +59,9 @@ def _grouped(array: Array, count: int) -> Array:
 
 
 def common_slices(labels: Array, count: int) -> Array:
-    """Which slice of its group shows the label that most of the group have: int, (P, I, groups).
+    """Index within each group of a slice that shows the group's most common label.
 
-    Of labels that are equally common, the one nearer the middle of the group.
+    Of equally common labels, that nearest to the middle of the group. Integers, (P, I, groups).
     """
     members = _grouped(labels, count)
     from_the_middle = sorted(range(count), key=lambda k: abs(k - (count - 1) / 2))
@@ -70,5 +70,5 @@ def common_slices(labels: Array, count: int) -> Array:
 
 
 def take_slices(array: Array, chosen: Array, count: int) -> Array:
-    """The member of each group that `common_slices` chose: (P, I, groups)."""
+    """The slice of each group that `common_slices` chose, (P, I, groups)."""
     return np.take_along_axis(_grouped(array, count), chosen[..., None], axis=-1)[..., 0]

@@ -68,7 +68,7 @@ BODY: Final = (
 )
 BONE: Final = (*POSTERIOR_ELEMENTS, *BODY, Tissue.SACRUM, Tissue.OTHER_BONE)
 MIRROR_PAIRS: Final = ((43, 44), (45, 46), (47, 48))
-"""Labels that change places when left and right do."""
+"""Left and right label of each structure that comes in pairs."""
 
 
 def label_table(*, corpus_interior: bool = False, dens: bool = False) -> np.ndarray:
@@ -102,7 +102,7 @@ def label_table(*, corpus_interior: bool = False, dens: bool = False) -> np.ndar
 
 
 def mirror_table() -> np.ndarray:
-    """Table that exchanges left and right, for tissue codes and for labels alike.
+    """Table that swaps left and right, for tissue codes as well as labels.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from .lengths import Measures, as_length
 from .measures import MEAN
 from .plan import SpinePlan, Stream, Vertebra
 from .vertebra_shapes import (
-    LEAST_SPINOUS_MM,
+    MIN_SPINOUS_MM,
     RIB_ODDS,
     SHAPES,
     Draw,
@@ -53,7 +53,7 @@ def draw_vertebra(canvas: Canvas, plan: SpinePlan, index: int) -> None:
 def draw_posterior_elements(
     region: Region, plan: SpinePlan, vertebra: Vertebra, shape: Shape, rng: np.random.Generator
 ) -> None:
-    """Draw ribs, arch and processes as a shape says."""
+    """Draw ribs, arch and processes from the table of a shape."""
     measures = vertebra_measures(plan, vertebra)
     measures |= _drawn(shape.draws, vertebra, plan.size, rng)
     # the order of the draws is part of the phantom: a change here changes every spine
@@ -62,7 +62,7 @@ def draw_posterior_elements(
     if "spinous_angle" in measures:
         length = measures["spinous_length"]
         if shape.covered:
-            length = max(length - shape.covered, LEAST_SPINOUS_MM)
+            length = max(length - shape.covered, MIN_SPINOUS_MM)
         angle = MEAN[vertebra.name].spinous_angle + measures["spinous_angle"]
         measures["spinous_run"] = length * np.cos(angle)
         measures["spinous_fall"] = length * np.sin(angle)
@@ -147,5 +147,6 @@ def _drawn(
 
 
 def _has_rib(vertebra: Vertebra, rng: np.random.Generator) -> bool:
+    """Whether a thoracic vertebra has a rib on one side; drawn for those that may lack it."""
     odds = RIB_ODDS.get(vertebra.name)
     return odds is None or rng.random() < odds

@@ -36,7 +36,7 @@ from .tissues import SHELL, Tissue
 Place = tuple[Length | float, Length | float, Length | float]
 """Coordinates or half axes (p, i, r), mm."""
 Pair = tuple[int, int]
-"""Tissue on the left and on the right."""
+"""Tissues of a part on the left and on the right."""
 
 COSTAL: Final[Pair] = (Tissue.COSTAL_LEFT, Tissue.COSTAL_RIGHT)
 SUPERIOR: Final[Pair] = (Tissue.SUPERIOR_LEFT, Tissue.SUPERIOR_RIGHT)
@@ -107,8 +107,8 @@ THORACIC_SPINOUS_HEIGHT: Final = {f"T{k}": 4.6 if k < 11 else 6.8 for k in range
 """Half height of the spinous process, mm: from T11 on it is a plate as in the lumbar spine."""
 RIB_ODDS: Final = {"T13": 0.7}
 """Chance of a rib on either side; every other thoracic vertebra has both. Ours."""
-LEAST_SPINOUS_MM: Final = 5.0
-"""Least length of a spinous process that sticks out of the lamina."""
+MIN_SPINOUS_MM: Final = 5.0
+"""Minimal length of the spinous process beyond the lamina."""
 
 SPINOUS_DRAWS: Final = (
     Draw("spinous_length", 0.85, 1.15, mean=SPINOUS_LENGTH),
