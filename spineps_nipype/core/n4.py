@@ -98,24 +98,24 @@ def _fit_level(
         corrected = observed - field
         lattice = lattice + fit(corrected - sharpen(corrected))
         before, field = field, evaluate(lattice, axes).ravel()
-        if not _spread(before - field) > np.float32(converged):
+        if _is_converged(before - field, converged):
             break
     return lattice, field
 
 
-def _spread(change: FloatArray) -> float:
-    """Coefficient of variation of the factors by which a field changes.
+def _is_converged(change: FloatArray, limit: float) -> bool:
+    """Whether the factors by which a field changes have nearly no spread.
 
     Parameters
     ----------
     change
         Of the log field, shape (n,).
+    limit
+        For the coefficient of variation of the factors.
     """
-    if change.size == 1:
-        return np.nan
-    factors = np.exp(change.astype(np.float64))
-    spread = float(factors.std(ddof=1) / factors.mean())
-    return spread if spread > NEARLY_CONVERGED else _running_spread(np.float32(factors))
+    if change.std(dtype=np.float64) > NEARLY_CONVERGED:
+        return False
+    return not _running_spread(np.exp(change.astype(np.float64)).astype(np.float32)) > limit
 
 
 def _running_spread(factors: FloatArray) -> float:
@@ -130,11 +130,12 @@ def _running_spread(factors: FloatArray) -> float:
         part = factors[done : done + max(done, 16)]
         number = np.arange(done + 1, done + 1 + part.size, dtype=np.float64)
         addend = (part / number.astype(np.float32)).astype(np.float64)
-        following = np.float32(np.float64(mean) * (1.0 - 1.0 / number) + addend)
+        following = (np.float64(mean) * (1.0 - 1.0 / number) + addend).astype(np.float32)
         moved = np.flatnonzero(following != mean)
         used = moved[0] + 1 if moved.size else part.size
         deviation = part[:used] - mean
         weight = (number[:used] - 1.0) / number[:used]
         squares += float(((deviation * deviation) * weight).sum())
         mean, done = following[used - 1], done + int(used)
-    return float(np.float32(np.sqrt(squares / (factors.size - 1.0))) / mean)
+    with np.errstate(invalid="ignore"):  # one value has no spread
+        return float(np.float32(np.sqrt(squares / np.float64(factors.size - 1))) / mean)
