@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print a table, and compare the results."""
     import nibabel as nib
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--original-python", metavar="PYTHON")
     parser.add_argument("--shape", type=int, nargs=3, default=SHAPE)
     arguments = parser.parse_args(argv)
@@ -115,7 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(temporary)
         source = str(folder / "raw.nii")
         nib.save(nib.Nifti1Image(whole_spine(arguments.shape), np.eye(4)), source)
-        runs = [(numerics, sys.executable, OURS, numerics) for numerics in ("mended", "original")]
+        runs = [
+            (numerics, sys.executable, OURS, numerics) for numerics in ("corrected", "original")
+        ]
         if arguments.original_python:
             words = json.dumps(STEP2)
             runs.append(("totalspineseg", arguments.original_python, ORIGINAL, words))

@@ -3,12 +3,12 @@
     python benchmarks/parity.py PARITY_FOLDER [--write docs/parity.md]
     python benchmarks/parity.py --live IMAGE... [--packages FOLDER] [--write docs/parity.md]
 
-Each stage starts from the reference's previous stage. Stages without a network must be identical,
-labels of networks agree in 99.9 % of the voxels, points lie within 0.005 voxel. Stored runs are
-dumps; ``--live`` runs SPINEPS itself, see `parity_live`.
+Each stage starts from the previous stage of the reference. Stages without a network must be
+identical, labels of networks must agree in 99.9 % of the voxels, points must lie within 0.005
+voxel. Stored runs are dumps; ``--live`` runs SPINEPS itself, see `against_spineps.live`.
 
-Three packages of the reference are not stored: they are random weights that the reference's own
-program makes. `--reference-python` names a Python that has SPINEPS 2.1.3; with it they are made.
+Three packages of the reference are not stored: their weights are random and made by a program of
+the reference. `--reference-python` names a Python that has SPINEPS 2.1.3; with it they are made.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
-from benchmarks.parity_cases import CASES, Case, Skipped
-from benchmarks.parity_stages import STAGES, Outcome
-
-EMBEDDED = Path(__file__).resolve().parents[1] / "spineps_nipype/data/models/compact"
+from benchmarks import EMBEDDED_PACKAGES
+from benchmarks.against_spineps.cases import CASES, Case, Skipped
+from benchmarks.against_spineps.stages import STAGES, Outcome
 
 Row = tuple[str, str, Outcome | str]
+"""Case, stage, and the outcome or why there is none."""
 
 
 def compare(cases: Iterable[Case], stages: Mapping[str, Callable[[Case], Outcome]]) -> list[Row]:
-    """Case, stage and outcome (or the reason why there is none) of all stages."""
+    """Run all stages of all cases."""
     rows: list[Row] = []
     for case in cases:
         for stage, run in stages.items():
@@ -54,7 +54,17 @@ def _text(outcome: Outcome | str) -> str:
 
 
 def make_missing_packages(root: Path, python: str, out: Path) -> None:
-    """Let the reference make the packages that are not stored (untrained instance network)."""
+    """Let the reference make the packages that are not stored (untrained instance networks).
+
+    Parameters
+    ----------
+    root
+        Folder of the reference runs, with the program.
+    python
+        Python that has SPINEPS 2.1.3.
+    out
+        Where the packages go.
+    """
     subprocess.run(
         [python, str(root / "train_tiny.py"), str(out), "--sem", "0", "--inst", "0"],
         check=True,
@@ -65,7 +75,7 @@ def make_missing_packages(root: Path, python: str, out: Path) -> None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown table: a row a stage, a column a case."""
+    """Markdown table: a row for each stage, a column for each case."""
     names = list(dict.fromkeys(name for name, _, _ in rows))
     cells = {(name, stage): outcome for name, stage, outcome in rows}
     lines = [
@@ -109,7 +119,7 @@ def _stored(options: argparse.Namespace) -> list[Row]:
 
 
 def _live(options: argparse.Namespace) -> list[Row]:
-    from benchmarks.parity_live import LIVE_STAGES, live_cases
+    from benchmarks.against_spineps.live import LIVE_STAGES, live_cases
 
     cases = live_cases(options.live, options.packages, options.dumps, options.threads)
     return compare(cases, LIVE_STAGES)
@@ -125,10 +135,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--live", nargs="+", type=Path, metavar="IMAGE", help="run SPINEPS on these"
     )
-    parser.add_argument("--packages", type=Path, default=EMBEDDED, help="packages for --live")
-    parser.add_argument("--dumps", type=Path, help="keep the dumps of --live, and use them again")
+    parser.add_argument(
+        "--packages", type=Path, default=EMBEDDED_PACKAGES, help="packages for --live"
+    )
+    parser.add_argument("--dumps", type=Path, help="folder that keeps the dumps of --live")
     parser.add_argument("--threads", type=int, default=1, help="threads of SPINEPS")
-    parser.add_argument("--write", type=Path, help="page whose table is renewed")
+    parser.add_argument("--write", type=Path, help="page whose table is replaced")
     options = parser.parse_args(arguments)
     if (options.folder is None) == (options.live is None):
         parser.error("give a folder with stored reference runs, or --live with images")

@@ -23,7 +23,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
-from spineps_nipype.workflows.engine import EXECUTION, make_plugin
+from spineps_nipype.workflows.engine.plugins import EXECUTION, make_plugin
 from tests.e2e.slurm_cluster import SlurmCluster, why_not
 
 # isort: split

@@ -18,7 +18,7 @@ from nipype.interfaces.io import ExportFile
 from nipype.interfaces.utility import Function, IdentityInterface
 from nipype.pipeline import engine as pe
 
-from spineps_nipype.settings import PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.workflows.spineps import init_spineps_wf
 
 

@@ -1,3 +1,3 @@
-"""Spine segmentation as Nipype interfaces: SPINEPS and its sister systems."""
+"""Spine segmentation as Nipype interfaces: SPINEPS and three other systems."""
 
 __version__ = "0.1.0"

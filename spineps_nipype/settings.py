@@ -1,26 +1,21 @@
-"""Every option of the pipelines, once: default, unit and help text.
+"""How an option is declared, and what all systems share.
 
-A field here is the trait of an interface, the flag of the command line, the entry of a
-sidecar and the row of the documentation. Names that begin with ``proc_`` are those of
-SPINEPS. Settings are plain, frozen and hashable, so they can be compared with what a sidecar
-recorded.
+An option is a field of a settings dataclass in the package of its system, declared once with
+`option`: default, help text, unit and range. The trait of an interface, the flag of the command
+line, the key of a configuration file, the entry of a sidecar and the row of the documentation
+follow from it. Settings are plain, frozen and hashable, so they can be compared with what a
+sidecar recorded. They may hold groups: fields that are settings dataclasses themselves.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
-Numerics = Literal["mended", "spineps-2.1.3", "seed"]
-AutoCrop = Literal["auto", "yes", "no"]
-PoiPoints = Literal["all", "bodies"]
 Engine = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16", "auto"]
-Tiles = Literal["all", "spine"]
-
-SPEED_ONLY = frozenset({"proc_inst_batch_size"})
-"""Options that change how fast a result is made, not which: a stored result stays valid."""
+Group = TypeVar("Group")
 
 
 def option(
@@ -28,9 +23,14 @@ def option(
     help: str,
     *,
     unit: str = "",
-    flag: str = "",
+    key: str = "",
+    metavar: str = "",
+    separator: str = "",
     least: float | None = None,
     most: float | None = None,
+    check: Callable[[Any], Any] | None = None,
+    flag: bool = True,
+    speed_only: bool = False,
 ) -> Any:
     """Declare one option.
 
@@ -38,153 +38,122 @@ def option(
     ----------
     default, help, unit
         What it is unless given, what it does, and what it is counted in.
-    flag
-        Replaces the flag derived from the field name.
+    key
+        Replaces the name of the field on the command line and in configuration files, where
+        another system has one of the same name.
+    metavar
+        What the help of the command line calls its value.
+    separator
+        What stands between the words of a text that is a list of words; users give them one by
+        one.
     least, most
         Range of a number; the command line refuses others.
+    check
+        Raises `ValueError` for a value that cannot be used, with the reason.
+    flag
+        Whether users can set it; False for what a caller in Python decides.
+    speed_only
+        It changes how fast a result is made, not which: a stored result stays valid.
     """
-    told = {"help": help, "unit": unit, "flag": flag, "least": least, "most": most}
+    told = {
+        "help": help,
+        "unit": unit,
+        "key": key,
+        "metavar": metavar,
+        "separator": separator,
+        "least": least,
+        "most": most,
+        "check": check,
+        "flag": flag,
+        "speed_only": speed_only,
+    }
     return field(default=default, metadata=told)
 
 
-@dataclass(frozen=True)
-class CropSettings:
-    """Restriction of the image to the spine before the network runs."""
+class Option(NamedTuple):
+    """An option of a settings dataclass: its field, and its type."""
 
-    crop_box: str | None = option(
-        None,
-        "keep only these voxels of the image, start:stop of each axis, as 0:200,30:,: "
-        "(default: all)",
-    )
-    auto_crop_to_spine: AutoCrop = option(
-        "auto", "crop to the spine with VIBESeg: for large fine images (auto), always or never"
-    )
-    auto_crop_when_max_res_leq: float = option(
-        1.2,
-        "automatic crop only when the coarsest target spacing is at most this",
-        unit="mm",
-        least=0,
-    )
-    auto_crop_req_crop_min_dim: int = option(
-        200, "automatic crop only when the image has more voxels than this number cubed", least=0
-    )
+    field: Field[Any]
+    kind: Any
 
-    def __post_init__(self) -> None:
-        """Refuse a box that is none.
+
+def key_of(option: Field[Any]) -> str:
+    """Name of an option on the command line and in configuration files."""
+    return option.metadata.get("key") or option.name
+
+
+def options_of(settings: type) -> dict[str, Option]:
+    """Options of a settings dataclass and of its groups, by key; those of several groups once."""
+    found: dict[str, Option] = {}
+    hints = get_type_hints(settings)
+    for f in fields(settings):
+        if is_dataclass(hints[f.name]):
+            inner = options_of(hints[f.name])
+        else:
+            inner = {key_of(f): Option(f, hints[f.name])}
+        found.update({key: o for key, o in inner.items() if key not in found})
+    return found
+
+
+def with_values(settings: Group, values: Mapping[str, Any]) -> Group:
+    """The same settings with other values by key, in each group that has the key.
+
+    Keys of other settings may be among them.
+    """
+    changes: dict[str, Any] = {}
+    for f, value in _entries(settings):
+        if is_dataclass(value):
+            changes[f.name] = with_values(value, values)
+        elif key_of(f) in values:
+            changes[f.name] = values[key_of(f)]
+    changed: Group = replace(settings, **changes)  # type: ignore[type-var]
+    return changed
+
+
+def flat_values(settings: object) -> dict[str, Any]:
+    """Values of all options by key, those of groups included."""
+    found: dict[str, Any] = {}
+    for f, value in _entries(settings):
+        found.update(flat_values(value) if is_dataclass(value) else {key_of(f): value})
+    return found
+
+
+def deciding_values(settings: object) -> dict[str, Any]:
+    """What decides about results, by name and group, as a sidecar records it."""
+    found: dict[str, Any] = {}
+    for f, value in _entries(settings):
+        if is_dataclass(value):
+            found[f.name] = deciding_values(value)
+        elif not f.metadata.get("speed_only"):
+            found[f.name] = value
+    return found
+
+
+def _entries(settings: Any) -> list[tuple[Field[Any], Any]]:
+    """Fields of a dataclass with their values."""
+    return [(f, getattr(settings, f.name)) for f in fields(settings)]
+
+
+class Settings:
+    """Base of the settings of a system, which are read and changed by the keys of options."""
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+        """Default settings with other values by key.
 
         Raises
         ------
-        ValueError
-            If `crop_box` has not the form start:stop,start:stop,start:stop.
+        TypeError
+            If there is no option with such a key.
         """
-        if self.crop_box is not None:
-            parse_box(self.crop_box)
+        unknown = sorted(set(values) - set(options_of(cls)))
+        if unknown:
+            raise TypeError(f"unknown settings: {', '.join(unknown)}")
+        return with_values(cls(), values)
 
-
-def parse_box(text: str) -> tuple[slice, slice, slice]:
-    """Box of voxels from text as ``0:200,30:,:``; an omitted end is that of the image.
-
-    Raises
-    ------
-    ValueError
-        If the text has another form.
-    """
-    match = _BOX.fullmatch(text.replace(" ", ""))
-    if match is None:
-        raise ValueError(f"{text!r} is no box; write start:stop of each axis, as 0:200,30:,:")
-    ends = [int(end) if end else None for end in match.groups()]
-    return slice(*ends[0:2]), slice(*ends[2:4]), slice(*ends[4:6])
-
-
-_BOX = re.compile(",".join([r"(\d*):(\d*)"] * 3))
-
-
-@dataclass(frozen=True)
-class PreprocessSettings:
-    """Intensity and padding before the semantic network."""
-
-    proc_pad_size: int = option(
-        4, "constant padding on every side of the image", unit="voxels", least=0
-    )
-    proc_normalize_input: bool = option(True, "bring intensities to the range 0 to 1500 (not CT)")
-    proc_sem_crop_input: bool = option(True, "limit bias correction to the box of the signal")
-    proc_sem_n4_bias_correction: bool = option(True, "N4 bias field correction (not CT)")
-
-
-@dataclass(frozen=True)
-class SemanticSettings:
-    """Semantic network and clean-up of its mask."""
-
-    proc_sem_step_size: float | None = option(
-        None,
-        "sliding-window step as a fraction of the patch (default: that of the model)",
-        least=0.01,
-        most=1,
-    )
-    tta: bool | None = option(
-        None, "average over mirrored inputs (default: as the model says)", flag="tta"
-    )
-    tiles: Tiles = option(
-        "all",
-        "compute all tiles of the network, or those at the spine, which the compact network finds "
-        "first: for wide scans and large networks; a few voxels may differ",
-    )
-    proc_sem_remove_inferior_beyond_canal: bool = option(
-        False, "delete labels beyond the canal, except the sacrum"
-    )
-    proc_sem_clean_beyond_largest_bounding_box: bool = option(
-        True, "delete components far from the largest one"
-    )
-    proc_sem_clean_small_cc_artifacts: bool = option(True, "delete small components")
-    proc_fill_3d_holes: bool = option(True, "fill holes in the semantic and the vertebra mask")
-
-
-@dataclass(frozen=True)
-class InstanceSettings:
-    """Vertebra instances."""
-
-    proc_inst_corpus_clean: bool = option(True, "delete small components of the body seeds")
-    proc_inst_clean_small_cc_artifacts: bool = option(True, "delete small instance components")
-    proc_inst_largest_k_cc: int = option(
-        0, "keep only the k largest components of each prediction (0: all)", least=0
-    )
-    proc_inst_detect_and_solve_merged_corpi: bool = option(True, "split merged vertebral bodies")
-    proc_inst_batch_size: int = option(4, "cut-outs in one network call", least=1)
-    proc_inst_amp: bool = option(False, "automatic mixed precision on CUDA")
-    proc_fill_3d_holes: bool = option(True, "fill holes in the semantic and the vertebra mask")
-
-
-@dataclass(frozen=True)
-class PostSettings:
-    """Combined clean-up of both masks."""
-
-    proc_assign_missing_cc: bool = option(True, "give unlabelled vertebra parts to an instance")
-    proc_assign_missing_cc_fast: bool = option(
-        False, "spread instances along faces first (equal distance: lower label)"
-    )
-    proc_clean_inst_by_sem: bool = option(True, "delete instances outside the semantic mask")
-    proc_vertebra_inconsistency: bool = option(True, "give each articular process to one vertebra")
-    vertebra_instance_labeling_offset: int = option(
-        2, "number of the top vertebra when no labelling model runs (2: C2)", least=1, most=24
-    )
-
-
-@dataclass(frozen=True)
-class LabelingSettings:
-    """Vertebra names."""
-
-    proc_lab_force_no_tl_anomaly: bool = option(
-        False, "exactly twelve thoracic vertebrae: no T13 and no missing T12"
-    )
-
-
-@dataclass(frozen=True)
-class CentroidSettings:
-    """Points of interest."""
-
-    poi_points: PoiPoints = option(
-        "all", "points for bodies, discs and endplates, or for bodies only as SPINEPS writes them"
-    )
+    def flat(self) -> dict[str, Any]:
+        """Values of all options by key."""
+        return flat_values(self)
 
 
 @dataclass(frozen=True)
@@ -197,74 +166,6 @@ class EngineSettings:
     precision: Precision = option(
         "float32", "bfloat16 is faster and changes a few voxels; auto: where the device has it"
     )
-
-
-@dataclass(frozen=True)
-class SaveSettings:
-    """Which additional files a run keeps."""
-
-    save_raw: bool = option(True, "keep the raw masks, from which later runs continue")
-    save_softmax_logits: bool = option(False, "save class probabilities (npz)")
-    save_probseg: bool = option(False, "save class probabilities (4-D NIfTI)")
-    save_uncertainty: bool = option(False, "save the normalised entropy of the probabilities")
-    save_modelres_mask: bool = option(False, "save the semantic mask on the grid of the model")
-    save_debug_data: bool = option(False, "save intermediate masks of the instance phase")
-
-
-@dataclass(frozen=True)
-class OverrideSettings:
-    """Which stored results are made again."""
-
-    override_semantic: bool = option(False, "make the semantic mask again")
-    override_instance: bool = option(False, "make the vertebra instances again")
-    override_postpair: bool = option(False, "make the final masks again")
-    override_ctd: bool = option(False, "make the centroids again")
-
-
-@dataclass(frozen=True)
-class PipelineSettings:
-    """All settings that decide about the result of one scan."""
-
-    crop: CropSettings = CropSettings()
-    preprocess: PreprocessSettings = PreprocessSettings()
-    semantic: SemanticSettings = SemanticSettings()
-    instance: InstanceSettings = InstanceSettings()
-    post: PostSettings = PostSettings()
-    labeling: LabelingSettings = LabelingSettings()
-    centroid: CentroidSettings = CentroidSettings()
-    engine: EngineSettings = EngineSettings()
-    save: SaveSettings = SaveSettings()
-    numerics: Numerics = option(
-        "mended",
-        "mended anatomy, or with the faults of SPINEPS 2.1.3 or of the version before (seed)",
-    )
-
-    @classmethod
-    def from_flat(cls, values: dict[str, Any]) -> PipelineSettings:
-        """Build from option names; a name that several groups share goes to each of them."""
-        hints = get_type_hints(cls)
-        groups = {
-            f.name: hints[f.name](**_pick(hints[f.name], values))
-            for f in fields(cls)
-            if f.name != "numerics"
-        }
-        known = {"numerics", *(o.name for g in groups.values() for o in fields(g))}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise TypeError(f"unknown settings: {', '.join(unknown)}")
-        return cls(**groups, numerics=values.get("numerics", "mended"))
-
-    def flat(self) -> dict[str, Any]:
-        """All options by name, as a sidecar records them."""
-        out: dict[str, Any] = {}
-        for value in asdict(self).values():
-            if isinstance(value, dict):
-                out.update(value)
-        return {**out, "numerics": self.numerics}
-
-
-def _pick(group: type[Any], values: dict[str, Any]) -> dict[str, Any]:
-    return {f.name: values[f.name] for f in fields(group) if f.name in values}
 
 
 def choices(annotation: Any) -> tuple[str, ...]:

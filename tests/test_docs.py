@@ -6,16 +6,22 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spineps_nipype.models.registry import registry
+from spineps_nipype.sc_epi import upstream as sc_epi
+from spineps_nipype.spine_segmentation import upstream as spine_segmentation
+from spineps_nipype.spineps import upstream as spineps
+from spineps_nipype.totalspineseg import upstream as totalspineseg
 from spineps_nipype.workflows.cli import build_parser
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-GENERATED = {"usage", "interfaces", "registry", "messages", "model_card", "contributing"}
+GENERATED = {"usage", "interfaces", "switches", "registry", "messages", "model_card"}
+GENERATED |= {"contributing"}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,16 @@ def test_the_page_of_the_flags_has_every_flag(pages: Any) -> None:
             assert f"`{flag}`" in text
     assert "spineps-wf-models fetch" in text
     assert not re.search(r"%[(\w]", text)
+
+
+def test_the_page_of_the_faults_has_every_switch_with_its_words(pages: Any) -> None:
+    text = "\n".join(pages._switches())
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    tables = (spineps, totalspineseg, sc_epi, spine_segmentation)
+    assert len(rows) == sum(len(fields(module.Upstream)) for module in tables)
+    assert all(len(words) > 20 and versions.startswith("`") for _, words, versions in rows)
+    seed_only = next(row for row in rows if row[0] == "| `metal_unpainted`")
+    assert seed_only[2] == "`seed` |"
 
 
 def test_the_pages_of_models_and_messages(pages: Any) -> None:

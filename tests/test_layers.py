@@ -22,17 +22,18 @@ ALLOWED = {
     "core": BASE,
     "phantom": BASE,
     "models": BASE | {"models"},
-    **{system: BASE | {"models", system} for system in SYSTEMS},
+    **{system: BASE | {"models", "results", "metrics", system} for system in SYSTEMS},
     "bids": BASE | {"bids"},
     "metrics": BASE | {"metrics"},
     "reports": BASE | {"reports"},
+    "results": BASE | {"models", "bids", "results"},
     "data": set(),
-    "interfaces": BASE | SYSTEMS | {"models", "bids", "metrics", "reports", "interfaces"},
+    "interfaces": BASE | SYSTEMS | {"models", "results", "metrics", "interfaces"},
     "workflows": BASE
     | SYSTEMS
-    | {"models", "bids", "metrics", "reports", "interfaces", "workflows"},
+    | {"models", "results", "bids", "metrics", "reports", "interfaces", "workflows"},
 }
-ALLOWED["dropin"] = ALLOWED["workflows"] | {"dropin"}
+ALLOWED["dropin"] = BASE | {"models", "results", "spineps", "bids", "metrics", "dropin"}
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
 HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures"}
 HEAVY |= {"onnxruntime", "openvino"}
@@ -108,3 +109,37 @@ def test_help_is_quick_and_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     print(f"{time.perf_counter() - start:.2f} s")
+
+
+# Rooms of workflows/, from the lowest floor up: a module imports from its own room and from below.
+GRAPHS = {"spineps", "totalspineseg", "sc_epi", "spine_segmentation", "consensus"}
+FLOORS = (
+    {"options"},
+    {"engine"},
+    {"stored"},
+    {"nodes"},
+    {*GRAPHS, "store"},
+    {"systems"},
+    {"app"},
+    {"cli"},
+    {"commands"},
+)
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+ROOMS = [(name, path) for name, path in MODULES if name.startswith("workflows/")]
+
+
+def _room(dotted: str) -> str:
+    """Room of a module below ``spineps_nipype.workflows``."""
+    return dotted.split(".")[2]
+
+
+@pytest.mark.parametrize(("name", "path"), ROOMS, ids=[n for n, _ in ROOMS])
+def test_rooms_of_the_workflows_import_downwards(name: str, path: Path) -> None:
+    room = name.split("/")[1].removesuffix(".py")
+    if room == "__init__":
+        return
+    assert room in FLOOR_OF, f"{name} stands on no floor"
+    for target, _ in _imports(ast.parse(path.read_text()), name):
+        if target.startswith("spineps_nipype.workflows.") and _room(target) != room:
+            other = _room(target)
+            assert FLOOR_OF[other] < FLOOR_OF[room], f"{name} must not import {target}"

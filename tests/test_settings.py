@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, dataclass, fields
 from typing import get_type_hints
 
 import pytest
 
-from spineps_nipype.settings import PipelineSettings, parse_box
+from spineps_nipype.settings import Settings, deciding_values, option, options_of, with_values
+from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
+from spineps_nipype.spineps.settings import PipelineSettings, parse_box
 
 UPSTREAM = {
     "proc_pad_size": 4,
@@ -46,8 +48,8 @@ def test_the_options_of_spineps_have_its_defaults() -> None:
 
 def test_every_option_has_a_help_text() -> None:
     for group in get_type_hints(PipelineSettings).values():
-        for option in fields(group) if isinstance(group, type) else ():
-            assert option.metadata["help"], option.name
+        for declared in fields(group) if isinstance(group, type) else ():
+            assert declared.metadata["help"], declared.name
 
 
 def test_flat_there_and_back() -> None:
@@ -70,3 +72,39 @@ def test_settings_do_not_change() -> None:
 
 def test_a_box_of_text() -> None:
     assert parse_box("0:200, 30:,:") == (slice(0, 200), slice(30, None), slice(None, None))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A group of two options."""
+
+    size: int = option(3, "how large", key="part_size")
+    batch: int = option(1, "how many at once", speed_only=True)
+
+
+@dataclass(frozen=True)
+class Whole(Settings):
+    """Options in groups, one of which differs from the defaults of its class."""
+
+    first: Part = Part(size=5)
+    second: Part = Part()
+    word: str = option("a", "a word", flag=False)
+
+
+def test_options_are_known_by_their_keys_and_those_of_several_groups_once() -> None:
+    found = options_of(Whole)
+    assert list(found) == ["part_size", "batch", "word"]
+    assert (found["part_size"].field.name, found["part_size"].kind) == ("size", int)
+    assert Whole().flat() == {"part_size": 3, "batch": 1, "word": "a"}
+
+
+def test_a_value_goes_to_every_group_that_has_its_key_and_leaves_the_others() -> None:
+    changed = with_values(Whole(), {"batch": 9, "part of other settings": 1})
+    assert changed == Whole(Part(size=5, batch=9), Part(batch=9))
+    assert Whole.from_flat({"part_size": 7}) == Whole(Part(size=7), Part(size=7))
+
+
+def test_what_decides_about_results_is_recorded_by_name() -> None:
+    assert deciding_values(Whole()) == {"first": {"size": 5}, "second": {"size": 3}, "word": "a"}
+    assert "proc_inst_batch_size" not in deciding_values(PipelineSettings())["instance"]
+    assert "slice_batch" not in deciding_values(SpineSegmentationSettings())["slices"]

@@ -8,44 +8,35 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from spineps_nipype import __version__
 from spineps_nipype.bids.query import canonical_modality
 from spineps_nipype.bids.sidecars import RAW_LINK
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.settings import flat_values, options_of, with_values
+from spineps_nipype.spineps.settings import PipelineSettings
 
-from .cli_flags import add_models, add_reports, add_resources, add_reuse, add_selection
-from .cli_settings import add_option, add_settings, check_ranges, pipeline_options
-from .cli_types import Parser, told_with
-from .config_file import parse_with_config
-from .options import RunOptions
-from .sister_options import add_sister_flags, number_options, sister_options
+from .options.config_file import parse_with_config
+from .options.other_systems import OTHER_SYSTEMS, add_system_flags
+from .options.overrides import override_flags
+from .options.run_flags import add_models, add_reports, add_resources, add_reuse, add_selection
+from .options.run_options import Folders, RunOptions, Task
+from .options.setting_flags import add_phases, check_values, flag_of, stated
+from .options.value_types import Parser, blamed_on
 
 EPILOG: Final = """\
 Exit status: 0 all scans are done; 1 nothing could run; 2 wrong usage; 3 some scans failed.
 The last line says which scans failed and why; OUTPUT_DIR/logs holds a table of every run.
 """
-PATHS: Final = (
-    *("bids_dir", "output_dir", "work_dir", "models_dir", "bids_database_dir"),
-    *("bids_filter_file", "manual_labels", "nipype_plugin_file"),
-)
 MUST_EXIST: Final = {
     "models_dir": "--models-dir",
     "bids_filter_file": "--bids-filter-file",
     "manual_labels": "--manual-labels",
     "nipype_plugin_file": "--nipype-plugin-file",
 }
-SISTER_PATHS: Final = ("tss_data", "loc", "epi_model", "qc_seg", "slice_models")
-"""Options of the systems beside SPINEPS that name a file or a folder."""
 TAKE_OPTIONS: Final = ("--sbatch-args", "--gpu-sbatch-args")
 """Options whose values look like options."""
-LISTS: Final = (
-    *("participant_label", "exclude_participant_label", "session_label", "modalities"),
-    "derivatives",
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as fault:  # a setting whose form argparse does not know
         parser.error(str(fault))
     _check_paths(parser, options)
-    _check_level(parser, options)
+    _check_task(parser, options.task)
     try:
         return _run(options)
     except KeyboardInterrupt:  # before scans run; later, a run says itself what is finished
@@ -89,8 +80,8 @@ def build_parser() -> Parser:
     add_resources(parser.add_argument_group("how to run"))
     add_reports(parser.add_argument_group("what a run tells"))
     add_reuse(parser.add_argument_group("stored results and corrections"))
-    add_settings(parser)
-    add_sister_flags(parser, add_option)
+    add_phases(parser, PipelineSettings)
+    add_system_flags(parser)
     return parser
 
 
@@ -104,70 +95,56 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
     """
     given = vars(arguments).copy()
     given["level"] = given.pop("analysis_level")
-    with told_with("--modalities"):
-        for word in given["modalities"]:
+    given["pipelines"] = list(dict.fromkeys(given["pipelines"]))
+    options = options_of(RunOptions)
+    values: dict[str, Any] = {
+        key: stated(option, given[key]) for key, option in options.items() if key in given
+    }
+    values["override"] = tuple(name for name, _ in override_flags() if given[name])
+    with blamed_on("--modalities"):
+        for word in values["modalities"]:
             canonical_modality(word)
-    with told_with("--keep-only"):
-        given["sister"] = sister_options(given)
-    given["pipelines"] = tuple(dict.fromkeys(given["pipelines"]))
-    names = {f.name for f in fields(RunOptions)}
-    check_ranges((*pipeline_options(), *number_options()), given)
-    settings = {o.name: given.pop(o.name) for o in pipeline_options()}
-    settings["numerics"] = given.pop("numerics")
-    override = {o.name: given.pop(o.name) for o in fields(OverrideSettings)}
-    for name in PATHS:
-        if given[name] is not None:
-            given[name] = _absolute(given[name])
-    for name in LISTS:
-        given[name] = tuple(given[name])
-    given["derivatives"] = tuple((name, _absolute(p)) for name, p in given["derivatives"])
-    if given["debug"]:
-        given.update(plugin="Linear", stop_on_first_crash=True, verbose=2)
-    if given["low_mem"]:
-        settings["proc_inst_batch_size"] = 1
-    with told_with("--crop-box"):
-        made = PipelineSettings.from_flat(settings)
-    return RunOptions(
-        **{name: value for name, value in given.items() if name in names},
-        settings=made,
-        override=OverrideSettings(**override),
-    )
+    check_values(options, values)
+    if values["debug"]:
+        values.update(plugin="Linear", stop_on_first_crash=True, verbose=2)
+    if values["low_mem"]:
+        values["proc_inst_batch_size"] = 1
+    return with_values(RunOptions(Folders(values["bids_dir"], values["output_dir"])), values)
 
 
 def _run(options: RunOptions) -> int:
     """Run the level that is asked for; returns the exit status."""
-    if options.level == "group":
-        from .group import run_group
+    task = options.task
+    if task.level == "group":
+        from .app.group import run_group
 
-        return run_group(options)
-    if options.reports_only:
-        from .group import run_reports
+        return run_group(options.folders, options.selection, pages_first=task.reports_only)
+    if task.reports_only:
+        from .app.group import run_reports
 
-        return run_reports(options)
-    from .pipelines import run_pipelines
+        return run_reports(options.folders, options.selection)
+    from .app.pipelines import run_pipelines
 
     return run_pipelines(options)
 
 
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
 def _check_paths(parser: Parser, options: RunOptions) -> None:
     """Refuse paths that are not there, by the name of their option."""
-    if not options.bids_dir.is_dir():
-        parser.error(f"argument BIDS_DIR: the folder {options.bids_dir} does not exist")
+    dataset, values = options.folders.bids_dir, flat_values(options)
+    if not dataset.is_dir():
+        parser.error(f"argument BIDS_DIR: the folder {dataset} does not exist")
     for name, flag in MUST_EXIST.items():
-        path = getattr(options, name)
+        path = values[name]
         kind = "folder" if name.endswith("_dir") else "file"
         if path is not None and not (path.is_dir() if kind == "folder" else path.is_file()):
             parser.error(f"argument {flag}: there is no {kind} {path}")
-    for name in SISTER_PATHS:
-        path = getattr(options.sister, name)
-        if path is not None and not path.exists():
-            parser.error(f"argument --{name.replace('_', '-')}: there is nothing at {path}")
+    for system in OTHER_SYSTEMS.values():
+        for key, option in options_of(system).items():
+            path = values[key]
+            if isinstance(path, Path) and not path.exists():
+                parser.error(f"argument {flag_of(option)}: there is nothing at {path}")
     taken = {RAW_LINK}
-    for name, path in options.derivatives:
+    for name, path in options.results.derivatives:
         if not path.is_dir():
             parser.error(f"argument -d/--derivatives: {name}={path} is no folder")
         if name in taken:  # sidecars name their sources by it
@@ -177,14 +154,17 @@ def _check_paths(parser: Parser, options: RunOptions) -> None:
         taken.add(name)
 
 
-def _check_level(parser: Parser, options: RunOptions) -> None:
+def _check_task(parser: Parser, task: Task) -> None:
     """Refuse flags that say what a run of networks shall do where none runs."""
-    if options.level == "participant" and not options.reports_only:
+    if task.level == "participant" and not task.reports_only:
         return
-    place = "the level group" if options.level == "group" else "--reports-only"
-    for name in ("dry_run", "boilerplate_only"):
-        if getattr(options, name):
-            parser.error(f"argument --{name.replace('_', '-')}: not with {place}")
+    place = "the level group" if task.level == "group" else "--reports-only"
+    for flag, asked in (
+        ("--dry-run", task.dry_run),
+        ("--boilerplate-only", task.boilerplate_only),
+    ):
+        if asked:
+            parser.error(f"argument {flag}: not with {place}")
 
 
 def _with_hyphens(argv: Sequence[str]) -> list[str]:

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection
 from typing import Final
 
-from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
 from spineps_nipype.interfaces import Consensus
+from spineps_nipype.results.comparison_recipe import INPUTS, RECIPE
 
-from .spineps import NODE_CONFIG
-from .store import Description, Source, add_store
+from .nodes import Graph, force, node
 
-INPUTS: Final = (
-    "spineps_vert",
-    "spineps_spine",
-    "totalspineseg",
-    "totalspineseg_step1",
-    "spine_segmentation",
-)
-RESULTS: Final = ("structures", "names", "summary")
 MEMORY_GB: Final = 2.0
 
 
 def init_consensus_wf(
     *,
-    files: Mapping[str, Path] | None = None,
-    in_file: str | Path | None = None,
-    paths: Mapping[str, Path] | None = None,
-    description: Description | None = None,
+    inputs: Collection[str] = INPUTS,
+    overrides: Collection[str] = (),
     mem_gb: float = MEMORY_GB,
     name: str = "consensus_wf",
 ) -> pe.Workflow:
@@ -46,14 +34,10 @@ def init_consensus_wf(
 
     Parameters
     ----------
-    files
-        Results by input, if they are known already.
-    in_file
-        The scan that they are made from; needed to store the comparison.
-    paths
-        Where the tables are stored; without them nothing is stored.
-    description
-        Content of the record in ``summary``.
+    inputs
+        Which of the inputs there are; all unless given.
+    overrides
+        Options of the recipe that make the comparison run even if the work folder holds it.
     mem_gb
         Memory of the comparison.
     name
@@ -69,28 +53,12 @@ def init_consensus_wf(
     structures, names, summary
         Tables of overlap and of names, and the line for the checks.
     """
-    workflow = pe.Workflow(name=name)
-    inputnode = pe.Node(IdentityInterface(fields=["scan", *INPUTS]), name="inputnode")
-    outputnode = pe.Node(IdentityInterface(fields=list(RESULTS)), name="outputnode")
-    compare = pe.Node(Consensus(), name="compare", mem_gb=mem_gb)
-    compare.config = {section: dict(values) for section, values in NODE_CONFIG.items()}
-    workflow.add_nodes([inputnode])
-    if in_file is not None:
-        inputnode.inputs.scan = str(in_file)
-    for field in INPUTS if files is None else files:
-        workflow.connect(inputnode, field, compare, field)
-    for field, path in (files or {}).items():
-        setattr(inputnode.inputs, field, str(path))
-    for result in RESULTS:
-        workflow.connect(compare, result, outputnode, result)
-    if paths is not None:
-        results: dict[str, Source] = {result: (compare, result) for result in RESULTS}
-        add_store(
-            workflow,
-            results,
-            paths,
-            scan=(inputnode, "scan"),
-            description=description or Description(),
-            name="tables",
-        )
-    return workflow
+    graph = Graph(name, RECIPE.results, inputs=INPUTS)
+    compare = graph.add(node(Consensus(), "compare", mem_gb=mem_gb))
+    for field in INPUTS:
+        if field in inputs:
+            graph.connect(graph.inputnode, field, compare, field)
+    for result in RECIPE.results:
+        graph.gives(result, compare, result)
+    force(graph.workflow, RECIPE, overrides)
+    return graph.workflow

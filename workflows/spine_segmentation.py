@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
-from spineps_nipype.interfaces import Conform, SpineSegmentation
+from spineps_nipype.bids.corrections import Corrections
+from spineps_nipype.interfaces import Conform, CorrectedMask, SpineSegmentation
 from spineps_nipype.interfaces.settings_traits import write_settings
-from spineps_nipype.spine_segmentation.models import Family, find_form, find_model
-from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
+from spineps_nipype.models.finding import find_package, form_beside
+from spineps_nipype.models.systems import SPINE_SEGMENTATION
+from spineps_nipype.results.plan import StoredResults
+from spineps_nipype.spine_segmentation.recipe import recipe
+from spineps_nipype.spine_segmentation.settings import Family, SpineSegmentationSettings
+from spineps_nipype.spine_segmentation.upstream import upstream
 
-from .spineps import NODE_CONFIG
-from .store import Description, Source, add_store
+from .nodes import Graph, force, network_node, node
 
-RESULTS: Final = ("semantic", "instances", "names", "vertebrae")
-SEMANTIC_ONLY: Final = ("semantic",)
 MEMORY_GB: Final = {"light": 1.5, "slices": 4.0}
+CORRECTED: Final = {"semantic": "corrected_semantic", "instance": "corrected_instances"}
+"""Input that takes each kind of corrected mask."""
 
 
 def init_spine_segmentation_wf(
     *,
     semantic_model: str | Path | None = None,
     instance_model: str | Path | None = None,
+    form_model: str | Path | None = None,
     family: Family = "resnet152",
     settings: SpineSegmentationSettings | None = None,
-    in_file: str | Path | None = None,
-    paths: Mapping[str, Path] | None = None,
-    description: Description | None = None,
+    stored: StoredResults | None = None,
+    corrections: Corrections | None = None,
+    overrides: Collection[str] = (),
     average_4d: bool = False,
     mem_gb: Mapping[str, float] | None = None,
     device: str = "cpu",
@@ -51,16 +55,18 @@ def init_spine_segmentation_wf(
     ----------
     semantic_model, instance_model
         ONNX files; those that are installed, else the compact ones, unless given.
+    form_model
+        ONNX file that names bodies by form and look; that beside the instance model unless given.
     family
         Which of the two released pairs is looked for.
     settings
         Options; masks come back on the grid of the scan in any case.
-    in_file
-        The scan, if it is known already.
-    paths
-        Where results are stored; without them nothing is stored.
-    description
-        Content of the sidecars.
+    stored
+        Results that are there already, from a plan; no node is built for them.
+    corrections
+        Masks of a reader: ``semantic``, ``instance``.
+    overrides
+        Options of the recipe that make nodes run even if the work folder holds their result.
     average_4d
         Whether 4-D images are averaged.
     mem_gb
@@ -86,54 +92,51 @@ def init_spine_segmentation_wf(
     """
     settings = settings or SpineSegmentationSettings()
     memory = {**MEMORY_GB, **(mem_gb or {})}
-    original = settings.numerics == "original"
-    workflow = pe.Workflow(name=name)
-    inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")
-    outputnode = pe.Node(IdentityInterface(fields=list(RESULTS)), name="outputnode")
-    if in_file is not None:
-        inputnode.inputs.in_file = str(in_file)
-    conform = _node(
-        Conform(average_4d=average_4d, numerics="spineps-2.1.3" if original else "mended"),
-        "conform",
-        memory["light"],
+    rows, given = recipe(settings), (corrections or Corrections()).masks
+    graph = Graph(name, rows.results, stored)
+    if graph.take_stored(*rows["slices"].makes):
+        return graph.workflow
+    whole = upstream(settings.numerics).integer_voxels
+    conform = graph.add(
+        node(
+            Conform(average_4d=average_4d, integer_voxels=whole),
+            "conform",
+            mem_gb=memory["light"],
+        )
     )
-    on_gpu = device != "cpu"
-    slices = _node(
-        SpineSegmentation(), "slices", memory["slices"], n_procs=1 if on_gpu else omp_nthreads
+    graph.connect(graph.inputnode, "in_file", conform, "in_file")
+    graph.gives("scan", conform, "out_file")
+    slices = graph.add(
+        network_node(
+            SpineSegmentation(only_2class=settings.only_2class, numerics=settings.numerics),
+            "slices",
+            network=None,  # its networks are files, told apart by their content
+            device=device,
+            threads=omp_nthreads,
+            mem_gb=memory["slices"],
+        )
     )
     write_settings(slices.inputs, settings.slices, settings.naming)
-    slices.inputs.trait_set(
-        semantic_model=str(semantic_model or find_model("semantic", family)),
-        only_2class=settings.only_2class,
-        numerics=settings.numerics,
-        device=device,
-        num_threads=omp_nthreads,
-        use_gpu=on_gpu,
-    )
+    slices.inputs.semantic_model = str(semantic_model or _installed("semantic", family))
     if not settings.only_2class:
-        names = Path(instance_model or find_model("instance", family))
+        names = Path(instance_model or _installed("instance", family))
         slices.inputs.instance_model = str(names)
-        if (form := find_form(names)) is not None:
+        beside = form_beside(names)
+        form = form_model or (None if beside is None else beside.file)
+        if form is not None:
             slices.inputs.form_model = str(form)
-    workflow.connect(inputnode, "in_file", conform, "in_file")
-    workflow.connect(conform, "out_file", slices, "in_file")
-    made = SEMANTIC_ONLY if settings.only_2class else RESULTS
-    for result in made:
-        workflow.connect(slices, result, outputnode, result)
-    if paths is not None:
-        results: dict[str, Source] = {result: (slices, result) for result in made}
-        add_store(
-            workflow,
-            results,
-            paths,
-            scan=(inputnode, "in_file"),
-            description=description or Description(),
-            name="masks",
-        )
-    return workflow
+    graph.feed(slices, in_file="scan")
+    for result in rows.results:
+        graph.gives(result, slices, result)
+    for kind in rows.corrections:
+        if kind in given:
+            mask = CorrectedMask(in_file=str(given[kind]))
+            corrected = graph.add(node(mask, f"corrected_{kind}", mem_gb=memory["light"]))
+            graph.feed(corrected, reference="scan")
+            graph.connect(corrected, "out_file", slices, CORRECTED[kind])
+    force(graph.workflow, rows, overrides)
+    return graph.workflow
 
 
-def _node(interface: Any, name: str, memory: float, **options: Any) -> pe.Node:
-    node = pe.Node(interface, name=name, mem_gb=memory, **options)
-    node.config = {section: dict(values) for section, values in NODE_CONFIG.items()}
-    return node
+def _installed(kind: str, family: Family) -> Path:
+    return find_package(SPINE_SEGMENTATION, kind, release=family).file

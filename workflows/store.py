@@ -1,99 +1,210 @@
-"""Results of a system beside SPINEPS: described, and stored as soon as they are there."""
+"""Workflow that describes the results of one scan and stores them, whichever system made them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
+from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
 from spineps_nipype.interfaces import PrepareDerivatives, SaveDerivatives
-from spineps_nipype.interfaces.derivatives import has_sidecar
+from spineps_nipype.results.plan import ScanPlan
+from spineps_nipype.results.recipe import SCAN, Phase
+from spineps_nipype.results.scan_output import ScanOutput
+from spineps_nipype.results.sidecar import JSON, with_sidecars
 
-from .reuse import sidecar_of
-from .spineps import NODE_CONFIG
+from .nodes import light_node
 
-Source = tuple[pe.Node, str] | str
-"""Output of a node, or a file that is there already."""
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Description:
-    """What sidecars say.
+def log_plan(scan: str | Path, plan: ScanPlan) -> None:
+    """Say for each phase of a scan whether its stored results are used, and why."""
+    for step in plan:
+        logger.info("%s: %s: %s (%s)", Path(scan).name, step.phase, step.action, step.why)
+
+
+def init_scan_wf(
+    *, compute: pe.Workflow, plan: ScanPlan, output: ScanOutput, name: str = "scan_wf"
+) -> pe.Workflow:
+    """Carry out the plan of a scan and store the results, each as soon as it is there.
+
+    Workflow Graph
+        .. workflow::
+            :graph2use: orig
+            :simple_form: yes
+
+            from pathlib import Path
+            from spineps_nipype.results.plan import plan_scan
+            from spineps_nipype.results.scan_output import ScanOutput
+            from spineps_nipype.spineps.settings import PipelineSettings
+            from spineps_nipype.spineps.recipe import RECIPE, provenance
+            from spineps_nipype.workflows.spineps import init_spineps_wf
+            from spineps_nipype.workflows.store import init_scan_wf
+            files = {name: Path(f"/out/{name}.nii.gz") for name in ("scan", *RECIPE.results)}
+            way = provenance(PipelineSettings(), {})
+            plan = plan_scan(way, files)
+            wf = init_scan_wf(
+                compute=init_spineps_wf(
+                    semantic_model="auto",
+                    instance_model="auto",
+                    labeling_model="auto",
+                    stored=plan.stored,
+                ),
+                plan=plan,
+                output=ScanOutput(way, files, RECIPE.results),
+            )
 
     Parameters
     ----------
-    record
-        How the results are made: settings and models.
-    metadata
-        Further entries.
-    """
-
-    record: Mapping[str, Any] = field(default_factory=dict)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-def add_store(
-    workflow: pe.Workflow,
-    results: Mapping[str, Source],
-    paths: Mapping[str, Path],
-    *,
-    scan: Source,
-    description: Description,
-    name: str,
-) -> pe.Node:
-    """Store results, each with a sidecar if its kind has one.
-
-    Parameters
-    ----------
-    results
-        Where each result comes from.
-    paths
-        Where it goes.
-    scan
-        The scan that they are made from.
-    description
-        Content of the sidecars.
+    compute
+        Workflow that makes the results: its outputs have their names, and its inputs are the
+        inputs of the recipe, the scan as ``in_file``.
+    plan
+        Which phases run, from `plan_scan` with the same provenance.
+    output
+        Where results go, and what their sidecars say.
     name
-        Ends the names of the nodes.
+        Name of the workflow; it names the folder in the work folder.
 
     Returns
     -------
-    pipeline.Node
-        The node that stores; its output is ``out_files``.
+    pipeline.Workflow
+        Sub-workflows: `compute`, and ``store_wf``, which stores.
     """
-    prepare = _node(
+    scan = output.files[SCAN]
+    log_plan(scan, plan)
+    workflow = pe.Workflow(name=name)
+    recipe = output.provenance.recipe
+    inputnode = pe.Node(IdentityInterface(fields=list(recipe.inputs)), name="inputnode")
+    store_wf = init_store_wf(output=output, phases=plan.running, copies=plan.copies)
+    workflow.add_nodes([inputnode, compute, store_wf])
+    for field in recipe.inputs:
+        if field not in output.files:
+            continue
+        setattr(inputnode.inputs, field, str(output.files[field]))
+        target = "in_file" if field == SCAN else field
+        if target in compute.get_node("inputnode").outputs.copyable_trait_names():
+            workflow.connect(inputnode, field, compute, f"inputnode.{target}")
+        workflow.connect(inputnode, field, store_wf, f"inputnode.{field}")
+    shown = compute.get_node("outputnode").outputs.copyable_trait_names()
+    for result in recipe.results:
+        if result in shown:
+            workflow.connect(compute, f"outputnode.{result}", store_wf, f"inputnode.{result}")
+    return workflow
+
+
+def init_store_wf(
+    *,
+    output: ScanOutput,
+    phases: Collection[str],
+    copies: Sequence[tuple[Path, Path]] = (),
+    name: str = "store_wf",
+) -> pe.Workflow:
+    """Describe and store what the phases of one scan made, each as soon as it is there.
+
+    Workflow Graph
+        .. workflow::
+            :graph2use: orig
+            :simple_form: yes
+
+            from pathlib import Path
+            from spineps_nipype.results.scan_output import ScanOutput
+            from spineps_nipype.spineps.settings import PipelineSettings
+            from spineps_nipype.spineps.recipe import RECIPE, provenance
+            from spineps_nipype.workflows.store import init_store_wf
+            files = {name: Path(f"/out/{name}.nii.gz") for name in ("scan", *RECIPE.results)}
+            wf = init_store_wf(
+                output=ScanOutput(provenance(PipelineSettings(), {}), files, RECIPE.results),
+                phases=[phase.name for phase in RECIPE.phases],
+            )
+
+    Parameters
+    ----------
+    output
+        Where results go, and what their sidecars say.
+    phases
+        Phases that run.
+    copies
+        Stored files and places where copies of them are wanted.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    scan
+        The input image, and what else the recipe takes.
+    spine_raw, vert_raw, spine, vert, poi, snapshot, ...
+        The results, by their names in the recipe.
+    """
+    recipe = output.provenance.recipe
+    workflow = pe.Workflow(name=name)
+    fields = [*recipe.inputs, *recipe.results]
+    inputnode = pe.Node(IdentityInterface(fields=fields), name="inputnode")
+    workflow.add_nodes([inputnode])
+    inside: dict[str, pe.Node] = {}
+    for phase in (p for p in recipe.order if p.name in phases):
+        described = output.described(phase)
+        if described:
+            prepare = _prepare(workflow, inputnode, phase, output, inside)
+            inside |= {n: prepare for n in described if output.files[n].suffix == JSON}
+        for result in (n for n in output.products(phase) if n not in described):
+            source = recipe.copies.get(result, result)
+            _save_plain(workflow, inputnode, source, output.files[result], f"save_{result}")
+    if copies:
+        pairs = list(zip(*copies, strict=True))
+        sources, targets = ([str(path) for path in side] for side in pairs)
+        save = SaveDerivatives(in_files=sources, out_paths=targets)
+        workflow.add_nodes([light_node(save, "save_copies")])
+    return workflow
+
+
+def _prepare(
+    workflow: pe.Workflow,
+    inputnode: pe.Node,
+    phase: Phase,
+    output: ScanOutput,
+    inside: dict[str, pe.Node],
+) -> pe.Node:
+    """Nodes that describe and store the results of a phase; returns the first of them.
+
+    `inside` has the nodes that write the record into a result: what is stored is the file with
+    its record, so this is what counts as the source of others.
+    """
+    products = output.described(phase)
+    prepare = light_node(
         PrepareDerivatives(
-            products=list(results),
-            sources=["scan"],
-            record=dict(description.record),
-            metadata=dict(description.metadata),
+            products=products,
+            sources=phase.reads,
+            description=output.description(phase).plain(),
         ),
-        f"prepare_{name}",
+        f"prepare_{phase.name}",
     )
-    targets: list[str] = []
-    for result in results:
-        targets.append(str(paths[result]))
-        if has_sidecar(paths[result]):
-            targets.append(str(sidecar_of(paths[result])))
-    save = _node(SaveDerivatives(out_paths=targets), f"save_{name}")
-    for target, source in {**results, "source_scan": scan}.items():
-        connect(workflow, source, prepare, target)
+    targets = with_sidecars(output.files[product] for product in products)
+    save = light_node(
+        SaveDerivatives(out_paths=[str(path) for path in targets]), f"save_{phase.name}"
+    )
+    for product in products:
+        source = output.provenance.recipe.copies.get(product, product)
+        workflow.connect(inputnode, source, prepare, product)
+    for read in phase.reads:
+        if read in inside:
+            workflow.connect(inside[read], "out_files", prepare, f"source_{read}")
+        else:
+            workflow.connect(inputnode, read, prepare, f"source_{read}")
     workflow.connect(prepare, "out_files", save, "in_files")
-    return save
+    return prepare
 
 
-def connect(workflow: pe.Workflow, source: Source, node: pe.Node, target: str) -> None:
-    """Feed an input from a node, or with a file."""
-    if isinstance(source, str):
-        setattr(node.inputs, target, source)
+def _save_plain(
+    workflow: pe.Workflow, inputnode: pe.Node, result: str, target: Path, name: str
+) -> None:
+    """Store files that need no sidecar: a file, or several in a folder of their own."""
+    if target.suffix:
+        save = SaveDerivatives(out_paths=[str(target)])
     else:
-        workflow.connect(*source, node, target)
-
-
-def _node(interface: Any, name: str) -> pe.Node:
-    node = pe.Node(interface, name=name, run_without_submitting=True, mem_gb=0.1)
-    node.config = {section: dict(values) for section, values in NODE_CONFIG.items()}
-    return node
+        word = target.name.partition("_")[2]
+        save = SaveDerivatives(out_dir=str(target), name_suffix=f"_{word}" if word else "")
+    workflow.connect(inputnode, result, light_node(save, name), "in_files")

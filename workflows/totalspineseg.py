@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline import engine as pe
 
+from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.interfaces import (
     Conform,
-    SaveDerivatives,
+    CorrectedMask,
     TSSInput2,
     TSSNetwork1,
     TSSNetwork2,
@@ -22,14 +23,15 @@ from spineps_nipype.interfaces import (
     TSSToNative,
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
+from spineps_nipype.models.finding import find_package, package_in
 from spineps_nipype.models.package import ModelPackage
-from spineps_nipype.totalspineseg.folders import FIRST_PREVIEW, RESULTS
-from spineps_nipype.totalspineseg.profiles import PROFILES
+from spineps_nipype.models.systems import TOTALSPINESEG
+from spineps_nipype.results.plan import StoredResults
+from spineps_nipype.totalspineseg.recipe import picture_result, pictures, recipe
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
-from spineps_nipype.totalspineseg.weights import Step, find_weights, load_weights
+from spineps_nipype.totalspineseg.upstream import upstream
 
-from .spineps import NODE_CONFIG
-from .store import Description, Source, add_store, connect
+from .nodes import Graph, force, network_node, node
 
 MODES: Final = {
     "step1_output": "smooth",
@@ -40,28 +42,8 @@ MODES: Final = {
 }
 """Results that come back to the grid of the scan, and how; the others stay at 1 mm. The original
 brings label maps back by the nearest voxel."""
-STAGES: Final = {
-    "images": ("input", "localizers"),
-    "network1": ("step1_raw",),
-    "step1": ("step1_output", "step1_cord", "step1_canal", "step1_levels"),
-    "network2": ("step2_input", "step2_raw"),
-    "step2": ("step2_output",),
-}
-"""Results that are stored together as soon as they are there, so that a fault keeps the rest."""
-PREVIEWS: Final = (
-    ("input", None, "none"),
-    ("loc", "localizers", "none"),
-    ("loc_tags", "localizers", "step2"),
-    ("step1_raw", "step1_raw", "none"),
-    ("step1_output", "step1_output", "none"),
-    ("step1_output_tags", "step1_output", "step1"),
-    ("step1_levels_tags", "step1_levels", "levels"),
-    ("step2_input", "step2_input", "none"),
-    ("step2_raw", "step2_raw", "none"),
-    ("step2_output", "step2_output", "none"),
-    ("step2_output_tags", "step2_output", "step2"),
-)
-"""Name of a picture, the result that it shows, and the names beside it."""
+FINE: Final = "@1mm"
+"""Ends the names of results on the grid of the networks."""
 MEMORY_GB: Final = {"network": 6.0, "rules": 2.0, "light": 1.5}
 """Memory of the nodes for a whole spine at 1 mm [GB]."""
 
@@ -76,9 +58,9 @@ def init_totalspineseg_wf(
     localizer: str | Path | None = None,
     run_has_localizers: bool = False,
     data_dir: str | Path | None = None,
-    in_file: str | Path | None = None,
-    paths: Mapping[str, Path] | None = None,
-    description: Description | None = None,
+    stored: StoredResults | None = None,
+    corrections: Corrections | None = None,
+    overrides: Collection[str] = (),
     max_gib: float | None = None,
     mem_gb: Mapping[str, float] | None = None,
     device: str = "cpu",
@@ -107,13 +89,12 @@ def init_totalspineseg_wf(
         Whether any scan of the run has a localizer.
     data_dir
         Data folder with installed weights (default: ``TOTALSPINESEG_DATA``).
-    in_file
-        The scan, if it is known already.
-    paths
-        Where results are stored: by result, ``preview`` for the picture of the image, beside
-        which the others stand. Without them nothing is stored.
-    description
-        Content of the sidecars.
+    stored
+        Results that are there already, from a plan; no node is built for them.
+    corrections
+        Label maps of a reader, by result.
+    overrides
+        Options of the recipe that make phases run even if the work folder holds their result.
     max_gib
         Memory above which images are refused.
     mem_gb
@@ -139,186 +120,218 @@ def init_totalspineseg_wf(
         the grid of the scan, or at 1 mm under ``iso``.
     step2_input
         Every second disc around the result of step 1.
-    previews
-        Pictures, in the order of their names.
+    step1_raw_cord, step1_raw_canal
+        Probabilities near the canal, from which the rules of step 1 start again.
+    localizers
+        The localizer as it is, where there is one.
+    preview_input, preview_step1_raw, ...
+        Pictures (JPEG).
     """
     settings = settings or TotalSpineSegSettings()
-    builder = _Builder(settings, device, omp_nthreads, mem_gb or MEMORY_GB, name)
-    if in_file is not None:
-        builder.inputnode.inputs.in_file = str(in_file)
-    builder.prepare(max_gib)
-    builder.add_localizer(localizer)
-    loc = None if localizer is None else str(localizer)
-    builder.step1(_weights(1, step1_model, settings, data_dir), loc, run_has_localizers)
+    rows = recipe(settings)
+    loc = None if localizer is None else str(Path(localizer).resolve())
+    builder = _Builder(
+        Graph(name, rows.results, stored),
+        settings,
+        corrections or Corrections(),
+        loc,
+        run_has_localizers or loc is not None,
+        max_gib,
+        device,
+        omp_nthreads,
+        mem_gb or MEMORY_GB,
+    )
+    builder.add_images()
+    builder.add_network1(_weights("step1", step1_model, settings, data_dir))
+    builder.add_step1()
     if settings.runs_step2:
-        builder.step2(_weights(2, step2_model, settings, data_dir), loc, run_has_localizers)
-    pictures = builder.finish()
-    if paths is not None:
-        builder.store(paths, description or Description(), pictures)
+        builder.add_network2(_weights("step2", step2_model, settings, data_dir))
+        builder.add_step2()
+    if "preview" in settings.kept():
+        builder.add_pictures()
+    force(builder.workflow, rows, overrides)
     return builder.workflow
 
 
 def _weights(
-    step: Step, model: Model | None, settings: TotalSpineSegSettings, data: str | Path | None
+    step: str, model: Model | None, settings: TotalSpineSegSettings, data: str | Path | None
 ) -> ModelPackage:
-    profile = PROFILES[settings.release]
     if isinstance(model, ModelPackage):
         return model
     if model is not None:
-        return load_weights(model, profile=profile)
-    return find_weights(step, profile=profile, data=data)
+        return package_in(model, TOTALSPINESEG, release=settings.release)
+    return find_package(TOTALSPINESEG, step, data, release=settings.release)
 
 
 class _Builder:
-    """Adds the stages one by one; `made` knows which node makes which result."""
+    """Adds the phases one by one; each result comes from a node or is a stored file.
+
+    Label maps are numbered at 1 mm and come back to the grid of the scan: the result at 1 mm has
+    `FINE` at the end of its name.
+    """
 
     def __init__(
         self,
+        graph: Graph,
         settings: TotalSpineSegSettings,
+        corrections: Corrections,
+        localizer: str | None,
+        run_has_localizers: bool,
+        max_gib: float | None,
         device: str,
         omp_nthreads: int,
         mem_gb: Mapping[str, float],
-        name: str,
     ) -> None:
-        self.settings, self.device, self.threads = settings, device, omp_nthreads
-        self.mem_gb = mem_gb
+        self.graph, self.workflow = graph, graph.workflow
+        self.settings, self.corrections, self.localizer = settings, corrections, localizer
+        self.run_has_localizers, self.max_gib = run_has_localizers, max_gib
+        self.device, self.threads, self.mem_gb = device, omp_nthreads, mem_gb
         self.rules = RuleSettings(
-            **{n: getattr(settings, n) for n in RuleSettings.__dataclass_fields__}
+            **{f.name: getattr(settings, f.name) for f in fields(RuleSettings)}
         )
-        self.workflow = pe.Workflow(name=name)
-        self.made: dict[str, Source] = {}
-        self.outputnode = pe.Node(
-            IdentityInterface(fields=[*RESULTS, "previews"]), name="outputnode"
-        )
-        self.inputnode = pe.Node(IdentityInterface(fields=["in_file"]), name="inputnode")
-        self.workflow.add_nodes([self.inputnode, self.outputnode])
+        self.faults = upstream(settings.numerics)
 
-    def _node(self, interface: Any, name: str, memory: str = "light", **options: Any) -> pe.Node:
-        node = pe.Node(interface, name=name, mem_gb=self.mem_gb[memory], **options)
-        node.config = {section: dict(values) for section, values in NODE_CONFIG.items()}
-        self.workflow.add_nodes([node])
-        return node
+    def _node(self, interface: Any, name: str, memory: str = "light") -> pe.Node:
+        return self.graph.add(node(interface, name, mem_gb=self.mem_gb[memory]))
 
     def _network(self, interface: Any, name: str, package: ModelPackage) -> pe.Node:
-        on_gpu = self.device != "cpu"
-        node = self._node(interface, name, "network", n_procs=1 if on_gpu else self.threads)
-        node.inputs.model_dir = str(package.folder)
-        node.inputs.model_digest = package.digest
-        node.inputs.release = self.settings.release
-        node.inputs.device = self.device
-        node.inputs.num_threads = self.threads
-        node.inputs.use_gpu = on_gpu
-        return node
-
-    def _feed(self, node: pe.Node, **inputs: str) -> None:
-        """Connect inputs: name of the trait = name of a result."""
-        for target, result in inputs.items():
-            connect(self.workflow, self.made[result], node, target)
-
-    def prepare(self, max_gib: float | None) -> None:
-        """Check the scan and bring it to 1 mm."""
-        original = self.settings.numerics == "original"
-        conform = self._node(
-            Conform(average_4d=True, numerics="spineps-2.1.3" if original else "mended"),
-            "conform",
+        made = network_node(
+            interface,
+            name,
+            network=package,
+            device=self.device,
+            threads=self.threads,
+            mem_gb=self.mem_gb["network"],
         )
-        if max_gib is not None:
-            conform.inputs.max_gib = max_gib
-        self.workflow.connect(self.inputnode, "in_file", conform, "in_file")
-        self.made["scan"] = (conform, "out_file")
+        made.inputs.release = self.settings.release
+        return self.graph.add(made)
+
+    def _scan(self) -> str:
+        """Name of the checked scan, which only some phases read."""
+        if "scan" not in self.graph.sources:
+            whole = self.faults.integer_voxels
+            conform = self._node(Conform(average_4d=True, integer_voxels=whole), "conform")
+            if self.max_gib is not None:
+                conform.inputs.max_gib = self.max_gib
+            self.graph.connect(self.graph.inputnode, "in_file", conform, "in_file")
+            self.graph.gives("scan", conform, "out_file")
+        return "scan"
+
+    def add_images(self) -> None:
+        """Bring the checked scan to 1 mm; the localizer is a result as it is."""
+        if self.localizer is not None:
+            self.graph.sources["localizers"] = self.localizer
+            self.graph.show("localizers")
+        if self.graph.take_stored("input"):
+            return
         prepare = self._node(TSSPrepare(numerics=self.settings.numerics), "prepare")
-        self._feed(prepare, in_file="scan")
-        self.made["input"] = (prepare, "out_file")
+        self.graph.feed(prepare, in_file=self._scan())
+        self.graph.gives("input", prepare, "out_file")
 
-    def add_localizer(self, localizer: str | Path | None) -> None:
-        """Remember the localizer as a result, so that it is drawn and kept."""
-        if localizer is not None:
-            self.made["localizers"] = str(Path(localizer).resolve())
-
-    def step1(self, package: ModelPackage, localizer: str | None, several: bool) -> None:
-        """Network and rules of step 1."""
+    def add_network1(self, package: ModelPackage) -> None:
+        """Raw classes of step 1, and the probabilities that its rules need."""
+        if self.graph.take_stored("step1_raw", "step1_raw_cord", "step1_raw_canal"):
+            return
         network = self._network(TSSNetwork1(), "network1", package)
-        self._feed(network, in_file="input")
-        self.made["step1_raw"] = (network, "out_file")
-        rules = self._rules(TSSRules1(), "rules1", localizer, several)
-        self._feed(rules, in_file="step1_raw")
-        for soft in ("canal", "cord"):
-            self.workflow.connect(network, soft, rules, soft)
-            self.made[f"step1_{soft}"] = (rules, soft)
-        self.made["step1_output"] = (rules, "out_file")
-        self.made["step1_levels"] = (rules, "levels")
+        network.inputs.soft_dilation = self.settings.soft_dilation
+        self.graph.feed(network, in_file="input")
+        self.graph.gives("step1_raw", network, "out_file")
+        self.graph.gives("step1_raw_cord", network, "cord")
+        self.graph.gives("step1_raw_canal", network, "canal")
 
-    def step2(self, package: ModelPackage, localizer: str | None, several: bool) -> None:
-        """Second channel, network and rules of step 2."""
-        channel = self._node(TSSInput2(), "input2")
-        write_settings(channel.inputs, self.rules)
-        self._feed(channel, in_file="input", step1_output="step1_output")
-        network = self._network(TSSNetwork2(), "network2", package)
-        self.workflow.connect(channel, "out_file", network, "in_file")
-        self.workflow.connect(channel, "channel", network, "channel")
-        self.made["step2_input"] = (channel, "channel")
-        self.made["step2_raw"] = (network, "out_file")
-        rules = self._rules(TSSRules2(), "rules2", localizer, several)
-        self._feed(rules, in_file="step2_raw", reference="input")
-        self.made["step2_output"] = (rules, "out_file")
-
-    def _rules(self, interface: Any, name: str, localizer: str | None, several: bool) -> pe.Node:
-        node = self._node(interface, name, "rules")
-        write_settings(node.inputs, self.rules)
-        node.inputs.run_has_localizers = several or localizer is not None
-        if localizer is not None:
-            node.inputs.localizer = localizer
-        return node
-
-    def finish(self) -> dict[str, pe.Node]:
-        """Pictures, results on the grid of the scan; returns the nodes of the pictures."""
-        kept = self.settings.kept()
-        pictures = self._previews() if "preview" in kept else {}
-        for result, mode in MODES.items():
-            if self.settings.iso or result not in kept or result not in self.made:
-                continue
-            original = self.settings.numerics == "original" and mode == "smooth"
-            interface = TSSToNative(mode="nearest" if original else mode)
-            native = self._node(interface, f"native_{result}")
-            self._feed(native, in_file=result, reference="scan")
-            self.made[result] = (native, "out_file")
-        for result in RESULTS:
-            if result in kept and result in self.made:
-                self._feed(self.outputnode, **{result: result})
-        return pictures
-
-    def _previews(self) -> dict[str, pe.Node]:
-        nodes = {}
-        for name, shown, tags in PREVIEWS:
-            if shown is not None and shown not in self.made:
-                continue
-            node = self._node(TSSPreview(tags=tags), f"preview_{name}")
-            self._feed(node, in_file="input", **({"seg_file": shown} if shown else {}))
-            nodes[name] = node
-        merge = self._node(Merge(len(nodes)), "previews", run_without_submitting=True)
-        for place, node in enumerate(nodes.values(), start=1):
-            self.workflow.connect(node, "out_file", merge, f"in{place}")
-        self.workflow.connect(merge, "out", self.outputnode, "previews")
-        return nodes
-
-    def store(
-        self, paths: Mapping[str, Path], description: Description, pictures: dict[str, pe.Node]
-    ) -> None:
-        """Store what is kept, each stage as soon as it is there."""
-        kept = self.settings.kept()
-        for stage, results in STAGES.items():
-            here = {n: self.made[n] for n in results if n in kept and n in self.made}
-            if here:
-                scan = (self.inputnode, "in_file")
-                add_store(
-                    self.workflow, here, paths, scan=scan, description=description, name=stage
-                )
-        for picture, node in pictures.items():
-            first = paths["preview"]
-            path = first.with_name(first.name.replace(f"_{FIRST_PREVIEW}.", f"_{picture}."))
-            save = self._node(
-                SaveDerivatives(out_paths=[str(path)]),
-                f"save_preview_{picture}",
-                run_without_submitting=True,
+    def add_step1(self) -> None:
+        """Numbered discs, soft maps, levels, and the second channel of step 2."""
+        made = ("step1_output", "step1_cord", "step1_canal", "step1_levels")
+        channel = ("step2_input",) if self.settings.runs_step2 else ()
+        if self.graph.take_stored(*made, *channel):
+            return
+        rules = self._rules(TSSRules1(), "rules1")
+        self.graph.feed(rules, in_file="step1_raw", cord="step1_raw_cord", canal="step1_raw_canal")
+        corrected = self.corrections.masks.get("step1_output")
+        if corrected is not None:
+            self._take_corrected("step1_output", corrected)
+            fine = self._node(
+                TSSToNative(mode="nearest" if self.faults.stepped_borders else "smooth"),
+                "corrected_at_1mm",
             )
-            self.workflow.connect(node, "out_file", save, "in_files")
+            self.graph.feed(fine, in_file="step1_output", reference="input")
+            self.graph.connect(fine, "out_file", rules, "corrected")
+        else:
+            self._on_grid("step1_output", rules, "out_file")
+        self.graph.sources["step1_output" + FINE] = (rules, "out_file")
+        for result in ("cord", "canal", "levels"):
+            self._on_grid(f"step1_{result}", rules, result)
+        if channel:
+            marked = self._node(TSSInput2(), "input2")
+            write_settings(marked.inputs, self.rules)
+            self.graph.feed(marked, step1_output="step1_output" + FINE)
+            self.graph.gives("step2_input", marked, "channel")
+
+    def add_network2(self, package: ModelPackage) -> None:
+        """Raw classes of step 2, anew unless image and channel are those of the stored ones."""
+        if self.graph.take_stored("step2_raw"):
+            return
+        network = self._network(TSSNetwork2(), "network2", package)
+        self.graph.feed(network, in_file="input", channel="step2_input")
+        kept = self.graph.stored.unless_changed.get("network2")
+        if kept is not None:
+            network.inputs.kept_file = str(kept.files["step2_raw"])
+            network.inputs.kept_image = kept.inputs.get("input", "")
+            network.inputs.kept_channel = kept.inputs.get("step2_input", "")
+        self.graph.gives("step2_raw", network, "out_file")
+
+    def add_step2(self) -> None:
+        """Numbered discs and vertebrae."""
+        if self.graph.take_stored("step2_output"):
+            return
+        corrected = self.corrections.masks.get("step2_output")
+        if corrected is not None:
+            self._take_corrected("step2_output", corrected)
+            return
+        rules = self._rules(TSSRules2(), "rules2")
+        self.graph.feed(rules, in_file="step2_raw", reference="input")
+        self._on_grid("step2_output", rules, "out_file")
+
+    def _rules(self, interface: Any, name: str) -> pe.Node:
+        made = self._node(interface, name, "rules")
+        write_settings(made.inputs, self.rules)
+        made.inputs.run_has_localizers = self.run_has_localizers
+        if self.localizer is not None:
+            made.inputs.localizer = self.localizer
+        return made
+
+    def _on_grid(self, result: str, made: pe.Node, output: str) -> None:
+        """A result at 1 mm, and where it is wanted the same on the grid of the scan."""
+        self.graph.sources[result + FINE] = (made, output)
+        if self.settings.iso:
+            self.graph.gives(result, made, output)
+        elif result in self.settings.kept():
+            mode = MODES[result]
+            stepped = mode == "smooth" and self.faults.stepped_borders
+            native = self._node(
+                TSSToNative(mode="nearest" if stepped else mode), f"native_{result}"
+            )
+            self.graph.feed(native, in_file=result + FINE, reference=self._scan())
+            self.graph.gives(result, native, "out_file")
+
+    def _take_corrected(self, result: str, path: Path) -> None:
+        """A label map of a reader, on the grid on which the result would be stored."""
+        corrected = self._node(CorrectedMask(in_file=str(path)), f"corrected_{result}")
+        self.graph.feed(corrected, reference="input" if self.settings.iso else self._scan())
+        self.graph.gives(result, corrected, "out_file")
+
+    def add_pictures(self) -> None:
+        """A picture of every result, at 1 mm where it is made now, else as it is stored."""
+        shown = pictures(self.settings)
+        if self.graph.take_stored(picture_result(list(shown)[-1])):
+            return
+        for name, (result, tags) in shown.items():
+            seg = {} if result is None else {"seg_file": self._finest(result)}
+            if result is not None and seg["seg_file"] not in self.graph.sources:
+                continue
+            made = self._node(TSSPreview(tags=tags), f"preview_{name}")
+            self.graph.feed(made, in_file="input", **seg)
+            self.graph.gives(picture_result(name), made, "out_file")
+
+    def _finest(self, result: str) -> str:
+        return result + FINE if result + FINE in self.graph.sources else result

@@ -1,22 +1,24 @@
-"""Pages made from the code: flags of the commands, interfaces, released models, messages."""
+"""Pages made from the code: flags, interfaces, faults of the originals, models, messages."""
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from messages import KINDS, UNSEEN, messages
 
 from spineps_nipype import interfaces
+from spineps_nipype.core.switches import CORRECTED
 from spineps_nipype.models.registry import registry
-from spineps_nipype.workflows import failures
+from spineps_nipype.workflows.engine import failures
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COMMANDS = ("cli", "models_cli", "sc_epi_cli", "convert_cli")
+COMMANDS = ("cli", "commands.models", "commands.sc_epi", "commands.convert")
 """Modules of the commands; each has a function `build_parser`."""
 CODES: Final = {
     "COMPATIBILITY": "The image does not fit the model: modality, plane, or what it is for.",
@@ -25,6 +27,13 @@ CODES: Final = {
     "UNKNOWN": "Models, resources, folders, and whatever else goes wrong.",
 }
 """Codes of failed scans in `scans.tsv`; the others are OK and ALL_DONE."""
+SYSTEMS: Final = {
+    "spineps": "SPINEPS",
+    "totalspineseg": "TotalSpineSeg",
+    "sc_epi": "EPISeg (Spinal Cord Toolbox)",
+    "spine_segmentation": "spine-segmentation",
+}
+"""Packages of the systems, and what they are called."""
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -41,6 +50,7 @@ def _write(app: Any) -> None:
     pages = {
         "usage": "\n".join(_usage()),
         "interfaces": "\n".join(_interfaces()),
+        "switches": "\n".join(_switches()),
         "registry": "\n".join(_registry()),
         "messages": "\n".join(_messages()),
         "model_card": card.read_text("utf-8"),
@@ -73,10 +83,7 @@ def _usage() -> Iterator[str]:
     yield "# Commands and flags\n"
     yield "This page is made from the parsers of the commands.\n"
     for name in COMMANDS:
-        try:
-            module = importlib.import_module(f"spineps_nipype.workflows.{name}")
-        except ModuleNotFoundError:
-            continue
+        module = importlib.import_module(f"spineps_nipype.workflows.{name}")
         yield from _parser(module.build_parser(), level=2)
 
 
@@ -131,6 +138,37 @@ def _interfaces() -> Iterator[str]:
                     default = f"`{getattr(made, trait_name)}`"
                 yield f"| `{trait_name}` | {_cell(default)} | {_cell(trait.desc or '')} |"
             yield ""
+
+
+def _switches() -> Iterator[str]:
+    yield "# What the originals do otherwise\n"
+    yield "Faults of the original programs are corrected here. Each is a named switch in the "
+    yield "table of its system, `spineps_nipype/<system>/upstream.py`, from which this page is "
+    yield "made. The default numerics, `corrected`, have none of them.\n"
+    for package, title in SYSTEMS.items():
+        module = importlib.import_module(f"spineps_nipype.{package}.upstream")
+        words = inspect.signature(module.upstream).parameters["numerics"].annotation
+        kinds = [kind for kind in get_args(getattr(module, words)) if kind != CORRECTED]
+        on = {kind: module.upstream(kind) for kind in kinds}
+        yield f"## {title}\n"
+        yield "| switch | what the original does | numerics |\n|---|---|---|"
+        for name, text in _attribute_docstrings(module.Upstream).items():
+            versions = ", ".join(f"`{kind}`" for kind in kinds if getattr(on[kind], name))
+            yield f"| `{name}` | {_cell(text)} | {versions} |"
+        yield ""
+
+
+def _attribute_docstrings(table: type) -> dict[str, str]:
+    """Fields of a class with the strings below them."""
+    (body,) = ast.parse(inspect.cleandoc(inspect.getsource(table))).body
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: ast.literal_eval(words.value)
+        for field, words in zip(body.body, body.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(words, ast.Expr)
+    }
 
 
 def _registry() -> Iterator[str]:

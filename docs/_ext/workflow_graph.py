@@ -5,17 +5,14 @@ The docstrings of builders use it. It needs neither Graphviz nor a network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import escape
 from typing import Any, ClassVar
-from unittest.mock import patch
 
 import networkx as nx
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
-from spineps_nipype.workflows.graph import edges
+from spineps_nipype.workflows.app.graph_picture import edges
 
 CHARACTER, PAD, HEIGHT, ROW, GAP = 7.2, 16, 30, 62, 18
 """Width of a letter, room in a box, height of a box, distance of rows and of boxes [px]."""
@@ -39,26 +36,8 @@ class WorkflowGraph(Directive):
     def run(self) -> list[nodes.Node]:
         """Build the workflow, and draw it."""
         space: dict[str, Any] = {}
-        with stand_ins():
-            exec("\n".join(self.content), space)  # noqa: S102 - code of our own docstrings
+        exec("\n".join(self.content), space)  # noqa: S102 - code of our own docstrings
         return [nodes.raw("", svg(space["wf"]), format="html")]
-
-
-@contextmanager
-def stand_ins() -> Iterator[None]:
-    """Let builders find weights that are not installed here: a graph does not show them."""
-    from spineps_nipype.models.lookup import find_package
-    from spineps_nipype.sc_epi.model import EpiPackage
-    from spineps_nipype.workflows import sc_epi, spine_segmentation, totalspineseg
-
-    package = find_package("auto", "semantic")
-    weights = package.folder / "plans.json"
-    with (
-        patch.object(totalspineseg, "find_weights", lambda *_, **__: package),
-        patch.object(sc_epi, "find_epi_package", lambda *_, **__: EpiPackage(package, ())),
-        patch.object(spine_segmentation, "find_model", lambda *_, **__: weights),
-    ):
-        yield
 
 
 def svg(workflow: Any) -> str:

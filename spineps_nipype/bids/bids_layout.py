@@ -1,7 +1,7 @@
-"""Result names of the output layout ``bids``: those of BIDS where it has one for a result.
+"""Names of results in the output layout ``bids``.
 
-What BIDS has no name for (points of interest, metrics, checks, pictures) is called in the same
-way and listed in `.bidsignore`.
+Results that BIDS has no suffix for (points of interest, metrics, checks, pictures) are named by
+the same pattern and listed in `.bidsignore`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,24 @@ from typing import Final
 from .names import EXTENSIONS, ScanName, output_folder, parse_name, split_extension
 
 ENTITIES: Final = (
-    *("sub", "ses", "task", "acq", "ce", "rec", "run", "echo", "part", "space", "chunk"),
-    *("seg", "res", "desc"),
+    "sub",
+    "ses",
+    "task",
+    "acq",
+    "ce",
+    "rec",
+    "run",
+    "echo",
+    "part",
+    "space",
+    "chunk",
+    "seg",
+    "res",
+    "desc",
 )
-"""Entities that BIDS allows for segmentations of anatomical images, in its order."""
+"""Entities that BIDS allows for segmentations of anatomical images, in the order of BIDS."""
 FIGURES: Final = "figures"
-_ODD: Final = re.compile(r"[^A-Za-z0-9]+")
+_NOT_ALPHANUMERIC: Final = re.compile(r"[^A-Za-z0-9]+")
 
 
 def bids_paths(
@@ -27,21 +39,21 @@ def bids_paths(
 ) -> dict[str, Path]:
     """Paths of all results of a scan, by the keys of SPINEPS (see `names.output_paths`).
 
-    Scans that differ in nothing but their last word (T1w and T2w of one acquisition) are told
-    apart by ``desc-``; whether there are such scans is looked up beside the scan, so that a name
-    does not depend on which scans a run was asked for.
+    Results of scans that differ in their suffix alone (T1w and T2w of one acquisition) are told
+    apart by ``desc-``. Whether there are such scans is looked up in the folder of the scan, so
+    that names do not depend on which scans were selected.
     """
     in_file, out_root = Path(in_file), Path(out_root)
     name = parse_name(in_file)
     entities = _entities(name)
-    own = _ODD.sub("", name.word) if _has_twin(in_file, name) else ""
+    own = _NOT_ALPHANUMERIC.sub("", name.suffix) if _has_twin(in_file, name) else ""
     parts = output_folder(in_file, bids_root, out_root).relative_to(out_root).parts
     subject = out_root / f"sub-{entities['sub']}"
     folder = out_root.joinpath(*(_label(part) for part in parts))
     figures = subject / FIGURES
 
-    def result(seg: str, word: str, extension: str, desc: str = "") -> str:
-        return bids_name(entities, word, extension, seg=seg, desc=desc + own)
+    def result(seg: str, suffix: str, extension: str, desc: str = "") -> str:
+        return bids_name(entities, suffix, extension, seg=seg, desc=desc + own)
 
     snapshot = result("spine", "snapshot", ".png")
     return {
@@ -60,33 +72,33 @@ def bids_paths(
         "out_probseg": folder / result("spine", "probseg", ".nii.gz"),
         "out_unc": folder / result("spine", "uncertainty", ".nii.gz"),
         "out_modelres": folder / result("spine", "dseg", ".nii.gz", "modelres"),
-        "out_debug": folder / f"debug_{_ODD.sub('', name.word)}",
+        "out_debug": folder / f"debug_{_NOT_ALPHANUMERIC.sub('', name.suffix)}",
     }
 
 
-def bids_name(entities: Mapping[str, str], word: str, extension: str, **further: str) -> str:
-    """Name with its entities in the order of BIDS; empty ones are left out.
+def bids_name(entities: Mapping[str, str], suffix: str, extension: str, **further: str) -> str:
+    """File name with its entities in the order of BIDS; empty entities are left out.
 
     >>> bids_name({"sub": "x", "run": "2"}, "dseg", ".nii.gz", seg="vert", desc="")
     'sub-x_run-2_seg-vert_dseg.nii.gz'
     """
     merged = {**entities, **further}
     pairs = [f"{key}-{merged[key]}" for key in ENTITIES if merged.get(key)]
-    return "_".join([*pairs, word]) + extension
+    return "_".join([*pairs, suffix]) + extension
 
 
 def _entities(name: ScanName) -> dict[str, str]:
-    """Entities of a scan; those that segmentations have not are told in ``acq``."""
-    known = {k: _ODD.sub("", v) for k, v in name.entities.items() if k in ENTITIES}
+    """Entities of a scan; those not allowed for segmentations are added to ``acq``."""
+    known = {k: _NOT_ALPHANUMERIC.sub("", v) for k, v in name.entities.items() if k in ENTITIES}
     others = [(k, v) for k, v in name.entities.items() if k not in ENTITIES]
-    extra = "".join(_ODD.sub("", k + v[:1].upper() + v[1:]) for k, v in others)
+    extra = "".join(_NOT_ALPHANUMERIC.sub("", k + v[:1].upper() + v[1:]) for k, v in others)
     if extra:
         known["acq"] = known.get("acq", "") + extra
     return known
 
 
 def _has_twin(in_file: Path, name: ScanName) -> bool:
-    """Whether an image beside a scan has its name but for the last word."""
+    """Whether an image in the folder of a scan differs from it in its suffix alone."""
     if not in_file.parent.is_dir():
         return False
     for path in in_file.parent.iterdir():
@@ -99,6 +111,6 @@ def _has_twin(in_file: Path, name: ScanName) -> bool:
 
 
 def _label(part: str) -> str:
-    """Folder name with nothing in its label that BIDS does not allow."""
+    """Folder name without the characters that BIDS does not allow in its label."""
     key, dash, value = part.partition("-")
-    return key + dash + _ODD.sub("", value) if dash else part
+    return key + dash + _NOT_ALPHANUMERIC.sub("", value) if dash else part

@@ -1,4 +1,4 @@
-"""What readers corrected: masks in other datasets, and a table of vertebra names."""
+"""Corrections by readers: masks in other datasets, and a table of vertebra names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from spineps_nipype.core.anatomy import VERTEBRA_NAMES
@@ -16,14 +17,16 @@ from spineps_nipype.errors import InputError
 
 from .names import EXTENSIONS, ScanName, parse_name, split_extension
 
-SEGMENTS: Final = ("spine", "vert")
-WORDS: Final = frozenset({"msk", "dseg"})
-"""Last words of the names of masks: that of SPINEPS and that of BIDS."""
+NO_FILES: Final[Mapping[str, Path]] = MappingProxyType({})
+SEGMENTS: Final[Mapping[str, str]] = {"spine": "spine", "vert": "vert"}
+"""Kinds of corrected masks of SPINEPS, and the ``seg`` in their names."""
+MASK_SUFFIXES: Final = frozenset({"msk", "dseg"})
+"""Suffixes of masks in SPINEPS and in BIDS."""
 FREE_ENTITIES: Final = frozenset({"mod", "seg", "desc"})
-"""Entities that a mask may have and its scan has not."""
+"""Entities that a mask may have though its scan has not."""
 COLUMNS: Final = ("scan", "name", "found", "x", "y", "z")
 Name = tuple[int, int | None, tuple[float, float, float] | None]
-"""Label, label found so far, and point in world coordinates [mm]: one of both is None."""
+"""New label, and either the present label or a point in the vertebra (world coordinates [mm])."""
 
 
 @dataclass(frozen=True)
@@ -32,25 +35,34 @@ class Corrections:
 
     Parameters
     ----------
-    spine, vert
-        Corrected masks.
+    masks
+        Corrected masks by kind; those of SPINEPS are ``spine`` and ``vert``.
     names
         Fixed names of vertebrae.
     sources
         BIDS URIs of the masks.
     """
 
-    spine: Path | None = None
-    vert: Path | None = None
+    masks: Mapping[str, Path] = field(default_factory=dict)
     names: tuple[Name, ...] = ()
     sources: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.spine or self.vert or self.names)
+        return bool(self.masks or self.names)
+
+    @property
+    def spine(self) -> Path | None:
+        """Corrected semantic mask of SPINEPS."""
+        return self.masks.get("spine")
+
+    @property
+    def vert(self) -> Path | None:
+        """Corrected vertebra mask of SPINEPS."""
+        return self.masks.get("vert")
 
     def digests(self) -> dict[str, str]:
-        """SHA-256 of each correction, by ``spine``, ``vert`` and ``names``."""
-        found = {k: file_digest(p) for k in SEGMENTS if (p := getattr(self, k)) is not None}
+        """SHA-256 of each correction, by kind; that of fixed names is ``names``."""
+        found = {kind: file_digest(path) for kind, path in self.masks.items()}
         if self.names and self.vert is None:  # names of a corrected mask stand in it
             found["names"] = hashlib.sha256(json.dumps(self.names).encode()).hexdigest()
         return found
@@ -60,12 +72,17 @@ def find_corrections(
     scan: Path,
     derivatives: Iterable[tuple[str, Path]],
     names: Mapping[str, Sequence[Name]] | None = None,
+    *,
+    segments: Mapping[str, str] = SEGMENTS,
+    files: Mapping[str, Path] = NO_FILES,
+    system: str = "",
 ) -> Corrections:
     """Corrected masks of a scan in other datasets, and its fixed names.
 
-    A mask belongs to a scan if it is a ``seg-spine`` or ``seg-vert`` with the entities of the
-    scan; where its name has no ``mod``, the ``Sources`` of its sidecar decide if there are any.
-    The first dataset that has a mask counts.
+    A mask with a ``seg`` in its name belongs to a scan if it has the entities of the scan; where
+    its name has no ``mod``, the ``Sources`` of its sidecar decide if there are any. A mask of a
+    system without such names lies where the system itself would put it. The first dataset that
+    has a mask counts.
 
     Parameters
     ----------
@@ -75,46 +92,67 @@ def find_corrections(
         Names and roots of the datasets.
     names
         Content of `read_fixed_names`.
+    segments
+        Kinds of masks, and the ``seg`` in their names.
+    files
+        Kinds of masks, and the path of each below the output folder.
+    system
+        Folder of the system, for datasets that are laid out like a run of several.
 
     Raises
     ------
     InputError
         If one dataset holds several masks of one kind for the scan.
     """
-    name = parse_name(scan)
     found: dict[str, Path] = {}
     sources: list[str] = []
     for dataset, root in derivatives:
-        for kind in SEGMENTS:
-            if kind in found:
+        roots = [root, *([root / system] if system else [])]
+        by_name = {kind: _named(roots, scan, label) for kind, label in segments.items()}
+        by_place = {
+            kind: [home / file for home in roots if (home / file).is_file()]
+            for kind, file in files.items()
+        }
+        for kind, masks in {**by_name, **by_place}.items():
+            if kind in found or not masks:
                 continue
-            masks = [path for path in _masks(root, name, kind) if _is_of(path, scan, name)]
             if len(masks) > 1:
-                both = " and ".join(path.name for path in masks[:2])
-                raise InputError(
-                    f"There are several corrected seg-{kind} for one scan: {both}.",
-                    file=masks[0].parent,
-                    remedy=f"Keep one of them in the dataset {dataset}.",
-                )
-            if masks:
-                found[kind] = masks[0]
-                relative = masks[0].relative_to(root).as_posix()
-                sources.append(f"bids:{dataset}:{relative}")
+                words = f"seg-{segments[kind]}" if kind in segments else files[kind].as_posix()
+                raise _several(words, dataset, root, masks)
+            found[kind] = masks[0]
+            sources.append(f"bids:{dataset}:{masks[0].relative_to(root).as_posix()}")
     fixed = tuple((names or {}).get(split_extension(scan.name)[0], ()))
-    return Corrections(found.get("spine"), found.get("vert"), fixed, tuple(sources))
+    return Corrections(found, fixed, tuple(sources))
+
+
+def _several(words: str, dataset: str, root: Path, masks: Sequence[Path]) -> InputError:
+    both = " and ".join(path.relative_to(root).as_posix() for path in masks[:2])
+    return InputError(
+        f"There are several corrected {words} for one scan: {both}.",
+        file=masks[0].parent,
+        remedy=f"Keep one of them in the dataset {dataset}.",
+    )
+
+
+def _named(roots: Sequence[Path], scan: Path, label: str) -> list[Path]:
+    """Masks of a scan by their names."""
+    name = parse_name(scan)
+    masks = [path for home in roots for path in _masks(home, name, label)]
+    return [path for path in masks if _belongs_to(path, scan, name)]
 
 
 def _masks(root: Path, name: ScanName, kind: str) -> list[Path]:
-    """Masks of a subject, by name alone."""
+    """Masks of a subject that have the right name."""
     folder = root / f"sub-{name.subject}"
     paths = [p for end in EXTENSIONS for p in folder.rglob(f"*_seg-{kind}_*{end}")]
-    return sorted(path for path in paths if parse_name(path).word in WORDS)
+    return sorted(path for path in paths if parse_name(path).suffix in MASK_SUFFIXES)
 
 
-def _is_of(path: Path, scan: Path, name: ScanName) -> bool:
+def _belongs_to(path: Path, scan: Path, name: ScanName) -> bool:
+    """Whether a mask is of this scan; see `find_corrections`."""
     entities = dict(parse_name(path).entities)
     modality = entities.get("mod")
-    if modality is not None and modality != name.word:
+    if modality is not None and modality != name.suffix:
         return False
     own = {k: v for k, v in entities.items() if k not in FREE_ENTITIES - set(name.entities)}
     if {**name.entities, "seg": entities["seg"]} != {**own, "seg": entities["seg"]}:
@@ -126,6 +164,7 @@ def _is_of(path: Path, scan: Path, name: ScanName) -> bool:
 
 
 def _sources(path: Path) -> list[str]:
+    """``Sources`` in the sidecar of a mask; empty if it has none."""
     sidecar = path.with_name(split_extension(path.name)[0] + ".json")
     try:
         stated = json.loads(sidecar.read_text(encoding="utf-8")).get("Sources", [])
@@ -135,10 +174,10 @@ def _sources(path: Path) -> list[str]:
 
 
 def read_fixed_names(path: Path) -> dict[str, list[Name]]:
-    """Read names that a reader fixed: a TSV with a row for each vertebra.
+    """Read the table of names that a reader fixed: a TSV with a row for each vertebra.
 
     Columns: ``scan`` (file name of the scan, with or without its extension), ``name`` (C1 to L6),
-    and either ``found`` (name so far) or ``x``, ``y``, ``z`` (world coordinates in mm, RAS).
+    and either ``found`` (present name) or ``x``, ``y``, ``z`` (world coordinates in mm, RAS).
 
     Returns
     -------
@@ -173,6 +212,7 @@ def read_fixed_names(path: Path) -> dict[str, list[Name]]:
 
 
 def _entry(text: Mapping[str, str]) -> Name:
+    """Name that a row of the table fixes; ValueError says what is wrong with the row."""
     if not text["scan"]:
         raise ValueError("the scan is missing")
     label = _label(text["name"])
@@ -191,6 +231,7 @@ _LABELS: Final = {
 
 
 def _label(name: str) -> int:
+    """Label of a vertebra by its name."""
     if name.upper() not in _LABELS:
         raise ValueError(f"{name!r} is no vertebra (C1 to C7, T1 to T13, L1 to L6)")
     return _LABELS[name.upper()]

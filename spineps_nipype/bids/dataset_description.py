@@ -1,10 +1,10 @@
-"""Files at the root of the output folder that describe it as a BIDS derivative."""
+"""Files at the root of the output folder that make it a BIDS derivative dataset."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,32 +32,66 @@ CONTAINER_VARIABLES: Final = (
     ("APPTAINER_CONTAINER", "singularity", "URI"),
     ("SPINEPS_WF_SINGULARITY_URL", "singularity", "URI"),
 )
-"""Environment variables of images and their programs, with type and field of the container.
+"""Environment variables that tell of a container, with its type and the field they fill.
 
-A later one goes before an earlier one: apptainer reads what the image of docker has set.
+Later ones take precedence: a docker image that apptainer runs still sets the variable of docker.
 """
+SPINEPS: Final = "spineps"
+SOURCES: Final[Mapping[str, str]] = {
+    SPINEPS: "Möller et al., SPINEPS, European Radiology 2024, doi:10.1007/s00330-024-11155-y",
+    "totalspineseg": "TotalSpineSeg, github.com/neuropoly/totalspineseg",
+    "sc-epi": "EPISeg, github.com/sct-pipeline/fmri-segmentation; Spinal Cord Toolbox",
+    "spine-segmentation": "spine-segmentation, github.com/LiquidFun/Spine",
+    "consensus": "spineps-nipype",
+}
+"""What the results of each system acknowledge."""
 IGNORED: Final = (
-    *("logs", "work", "snaps_seg", "figures", "assets", "ratings", "*.html", "group_*"),
-    *("**/output_raw_*", "**/debug_*", "*_mod-*"),
-    *("*_poi.json", "*_labels.*", "*_metrics.*", "*_checks.*"),
-    *("*_uncertainty.*", "*_logits.*", "*_rating.json"),
+    "logs",
+    "work",
+    "snaps_seg",
+    "figures",
+    "assets",
+    "ratings",
+    "*.html",
+    "group_*",
+    "**/output_raw_*",
+    "**/debug_*",
+    "*_mod-*",
+    "*_poi.json",
+    "*_labels.*",
+    "*_metrics.*",
+    "*_checks.*",
+    "*_uncertainty.*",
+    "*_logits.*",
+    "*_rating.json",
 )
-"""Results, names of SPINEPS among them, that BIDS has no name for."""
+"""Results of SPINEPS, names of its own among them, that BIDS has no name for."""
+EVERYTHING: Final = ("*",)
+"""Names of the other systems, which BIDS does not know."""
 
 
 def describe_dataset(
-    out_root: str | Path, bids_root: str | Path, links: Iterable[tuple[str, Path]] = ()
+    out_root: str | Path,
+    bids_root: str | Path,
+    links: Iterable[tuple[str, Path]] = (),
+    *,
+    system: str = SPINEPS,
+    tables: Mapping[str, Sequence[tuple[int, str]]] | None = None,
 ) -> None:
     """Write `dataset_description.json`, the label tables and `.bidsignore`, each whole.
 
-    Several runs may do so at once; what another program wrote into the description is kept.
+    Several runs may do so at the same time; entries of other programs are kept.
 
     Parameters
     ----------
     out_root, bids_root
-        Folder of the results, and the dataset that they are made from.
+        Folder of the results of one system, and the dataset that they are made from.
     links
         Names and folders of further datasets that BIDS URIs of the results name.
+    system
+        Name of the system.
+    tables
+        Number and name of each label, by file name; those of SPINEPS unless given.
 
     Raises
     ------
@@ -69,19 +103,23 @@ def describe_dataset(
     logs.mkdir(parents=True, exist_ok=True)
     with FileLock(logs / LOCK_NAME):
         path = out_root / "dataset_description.json"
-        merged = merge_description(read_json(path), dataset_description(bids_root, links))
+        described = dataset_description(bids_root, links, system=system)
+        merged = merge_description(read_json(path), described)
         _write(path, json.dumps(merged, indent=2) + "\n")
-        for name, table in label_tables().items():
-            _write(out_root / name, table)
-        _write(out_root / ".bidsignore", "\n".join(IGNORED) + "\n")
+        for name, rows in (label_tables() if tables is None else tables).items():
+            _write(out_root / name, _table(rows))
+        ignored = IGNORED if system == SPINEPS else EVERYTHING
+        _write(out_root / ".bidsignore", "\n".join(ignored) + "\n")
 
 
 def dataset_description(
     bids_root: Path,
     links: Iterable[tuple[str, Path]] = (),
     environment: Mapping[str, str] | None = None,
+    *,
+    system: str = SPINEPS,
 ) -> dict[str, Any]:
-    """Description of a folder of results of this version, made from the dataset `bids_root`."""
+    """Description of results that this version made from the dataset `bids_root`."""
     linked = {RAW_LINK: bids_root, **dict(links)}
     environment = os.environ if environment is None else environment
     generator: dict[str, Any] = {"Name": PIPELINE, "Version": __version__}
@@ -90,15 +128,14 @@ def dataset_description(
         if value:
             shown = Path(value).as_uri() if value.startswith("/") else value
             generator["Container"] = {"Type": kind, key: shown}
+    which = "" if system == SPINEPS else f" ({system})"
     description: dict[str, Any] = {
-        "Name": "Segmentations of the spine",
+        "Name": f"Segmentations of the spine{which}",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [generator],
         "DatasetLinks": {name: path.absolute().as_uri() for name, path in linked.items()},
-        "HowToAcknowledge": (
-            "Möller et al., SPINEPS, European Radiology 2024, doi:10.1007/s00330-024-11155-y"
-        ),
+        "HowToAcknowledge": SOURCES[system],
     }
     source = read_json(bids_root / "dataset_description.json")
     origin = {"URL": bids_root.absolute().as_uri()}
@@ -111,7 +148,7 @@ def dataset_description(
 
 
 def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Join two descriptions: generators of other programs, links and foreign entries stay.
+    """Merge two descriptions: generators and entries of other programs stay, and all links.
 
     >>> old = {"Name": "mine", "GeneratedBy": [{"Name": "other"}]}
     >>> merge_description(old, {"Name": "x", "GeneratedBy": [{"Name": "spineps_nipype"}]})
@@ -126,27 +163,29 @@ def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[st
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
+    """The value, or an empty mapping in place of anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def label_tables() -> dict[str, str]:
-    """BIDS label tables (TSV with index and name) of both masks, by file name."""
+def label_tables() -> dict[str, list[tuple[int, str]]]:
+    """Number and name of each label of both masks of SPINEPS, by the name of their table."""
     vertebrae = [(number, VERTEBRA_NAMES[number]) for number in ANATOMICAL_ORDER]
     with_discs = [(n, name) for n, name in vertebrae if n < SACRUM or name == "T13"]
     parts = [(DISC_OFFSET + n, f"Disc_{name}") for n, name in with_discs]
     plates = [(ENDPLATE_OFFSET + n, f"Endplate_{name}") for n, name in with_discs]
     return {
-        "seg-spine_dseg.tsv": _table(sorted(SPINE_NAMES.items())),
-        "seg-vert_dseg.tsv": _table(vertebrae + parts + plates),
+        "seg-spine_dseg.tsv": sorted(SPINE_NAMES.items()),
+        "seg-vert_dseg.tsv": vertebrae + parts + plates,
     }
 
 
-def _table(rows: list[tuple[int, str]]) -> str:
+def _table(rows: Sequence[tuple[int, str]]) -> str:
+    """A BIDS label table: index and name."""
     return "".join(f"{a}\t{b}\n" for a, b in [("index", "name"), *rows])
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a text file whole, unless it says this already."""
+    """Write a text file atomically, unless its content is the same already."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     with whole_file(path) as temporary:

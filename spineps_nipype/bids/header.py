@@ -1,4 +1,4 @@
-"""What the header of a scan says before the scan is loaded."""
+"""The grid of a scan, read from its header alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ScanHeader:
     zooms
         Spacing of the three spatial axes [mm].
     axis_codes
-        Where these axes run to, as letters of R/L, A/P, S/I.
+        Direction in which these axes grow, as letters of R/L, A/P, S/I.
     """
 
     shape: tuple[int, ...]
@@ -28,7 +28,7 @@ class ScanHeader:
 
 
 def read_header(path: str | Path) -> ScanHeader:
-    """Read the grid of a NIfTI file, without its voxels.
+    """Read the grid of a NIfTI file without reading its voxels.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The pybids index of a dataset: in memory, or kept in a folder."""
+"""The pybids index of a dataset: in memory, or stored in a folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SKIPPED_FOLDERS: Final = ("derivatives", "sourcedata", "code", "stimuli", "model
 
 
 def index_dataset(root: Path, subjects: Sequence[str], database: Path | None) -> Any:
-    """Index a dataset without metadata.
+    """Index a dataset without its metadata.
 
-    In memory, folders of other subjects are not read; a kept index holds all of them.
+    An index in memory skips the folders of other subjects; a stored one holds all subjects.
     """
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
@@ -48,7 +48,7 @@ def index_dataset(root: Path, subjects: Sequence[str], database: Path | None) ->
 def check_index(
     images: Sequence[Path], subjects: Sequence[str], known: set[str], root: Path, database: Path
 ) -> None:
-    """Refuse a kept index that is older than the dataset."""
+    """Refuse a stored index that is older than the dataset."""
     gone = next((path for path in images if not path.exists() and not path.is_symlink()), None)
     new = sorted((set(subjects) or subject_folders(root)) - known)
     new = [label for label in new if any((root / f"sub-{label}").rglob("*.nii*"))]

@@ -1,7 +1,7 @@
-"""What the name of a scan says, and the names that its results get.
+"""What the name of a scan says, and how its results are named.
 
-Result names are those of SPINEPS: the entities of the scan, its modality word as ``mod``, the
-kind of mask as ``seg``, in the order that SPINEPS sorts entities in.
+Result names are those of SPINEPS: the entities of the scan, its suffix as ``mod``, the kind of
+mask as ``seg``, sorted in SPINEPS' order of entities.
 """
 
 from __future__ import annotations
@@ -14,14 +14,43 @@ from typing import Final
 
 EXTENSIONS: Final = (".nii.gz", ".nii")
 ENTITY_ORDER: Final = (
-    *("sub", "ses", "sequ", "acq", "task", "chunk", "hemi", "sample", "split", "ce", "trc"),
-    *("stain", "rec", "proc", "mod", "recording", "res", "dir", "echo", "flip", "inv", "mt"),
-    *("part", "space", "seg", "source", "ovl", "run", "label", "den", "version", "desc"),
+    "sub",
+    "ses",
+    "sequ",
+    "acq",
+    "task",
+    "chunk",
+    "hemi",
+    "sample",
+    "split",
+    "ce",
+    "trc",
+    "stain",
+    "rec",
+    "proc",
+    "mod",
+    "recording",
+    "res",
+    "dir",
+    "echo",
+    "flip",
+    "inv",
+    "mt",
+    "part",
+    "space",
+    "seg",
+    "source",
+    "ovl",
+    "run",
+    "label",
+    "den",
+    "version",
+    "desc",
     "nameconflict",
 )
 """Order of entities in result names. Source: SPINEPS 2.1.3 (TPTBox 1.1)."""
 SNAPSHOT_FOLDER: Final = "snaps_seg"
-"""Folder below the output folder that gathers the snapshots of all scans."""
+"""Folder in the output folder that collects the snapshots of all scans."""
 _BIDS_NAME: Final = re.compile(r"sub-[A-Za-z0-9+]+(?:_[A-Za-z]+-[A-Za-z0-9+.]+)*_[A-Za-z0-9]+")
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9]+")
 
@@ -34,17 +63,17 @@ class ScanName:
     ----------
     entities
         Short entity names and their values, in the order of the name.
-    word
-        Last part of the name: the modality, ``T2w``.
+    suffix
+        Last part of the name, which tells the modality: ``T2w``.
     extension
-        ``.nii.gz``, ``.nii``, or what else the file ends with.
+        ``.nii.gz``, ``.nii``, or any other ending of the file.
     is_bids
-        Whether the name follows the pattern of BIDS. Otherwise subject and modality are made up
-        from the name, as SPINEPS does.
+        Whether the name follows the BIDS pattern. Otherwise subject and suffix are derived from
+        the name, as SPINEPS does.
     """
 
     entities: Mapping[str, str] = field(default_factory=dict)
-    word: str = ""
+    suffix: str = ""
     extension: str = ""
     is_bids: bool = True
 
@@ -69,41 +98,41 @@ def split_extension(name: str) -> tuple[str, str]:
 
 
 def parse_name(path: str | Path, *, strict: bool = True) -> ScanName:
-    """Take the name of a scan apart; unless `strict`, even a BIDS name is made up from whole.
+    """Parse the name of a scan; unless `strict`, even a BIDS name is treated as any other name.
 
     >>> parse_name("sub-x_ses-01_acq-sag_T2w.nii.gz").entities
     {'sub': 'x', 'ses': '01', 'acq': 'sag'}
     >>> parse_name("my scan.nii.gz")
-    ScanName(entities={'sub': 'my-scan'}, word='my-scan', extension='.nii.gz', is_bids=False)
+    ScanName(entities={'sub': 'my-scan'}, suffix='my-scan', extension='.nii.gz', is_bids=False)
     """
     stem, extension = split_extension(Path(path).name)
     if strict and _BIDS_NAME.fullmatch(stem):
-        *pairs, word = stem.split("_")
+        *pairs, suffix = stem.split("_")
         entities = dict(pair.split("-", 1) for pair in pairs)
-        return ScanName(entities, word, extension)
-    label = _plain(stem.removeprefix("sub-"))
-    word = _plain(stem.rpartition("_")[2])
-    return ScanName({"sub": label}, word, extension, is_bids=False)
+        return ScanName(entities, suffix, extension)
+    label = _hyphenated(stem.removeprefix("sub-"))
+    suffix = _hyphenated(stem.rpartition("_")[2])
+    return ScanName({"sub": label}, suffix, extension, is_bids=False)
 
 
 def output_name(
-    name: ScanName, word: str, extension: str, *, modality: str = "", **entities: str
+    name: ScanName, suffix: str, extension: str, *, modality: str = "", **entities: str
 ) -> str:
-    """Name of a result: entities of the scan and further ones, sorted, then the format word.
+    """Name of a result: entities of the scan and further ones, sorted, then the result's suffix.
 
     >>> output_name(parse_name("sub-x_run-2_T2w.nii.gz"), "msk", ".nii.gz", seg="spine")
     'sub-x_mod-T2w_seg-spine_run-2_msk.nii.gz'
     """
-    merged = {**name.entities, "mod": modality or name.word, **entities}
+    merged = {**name.entities, "mod": modality or name.suffix, **entities}
     known = [key for key in ENTITY_ORDER if key in merged]
     unknown = [key for key in merged if key not in ENTITY_ORDER]
-    return "_".join([*(f"{key}-{merged[key]}" for key in (*known, *unknown)), word]) + extension
+    return "_".join([*(f"{key}-{merged[key]}" for key in (*known, *unknown)), suffix]) + extension
 
 
 def output_folder(in_file: str | Path, bids_root: str | Path, out_root: str | Path) -> Path:
-    """Folder of the results of a scan: where the scan lies in its dataset, from ``sub-*`` on.
+    """Folder for the results of a scan: that of the scan in its dataset, from ``sub-*`` on.
 
-    A scan that lies in no subject folder, or outside the dataset, gets one.
+    A scan outside the dataset, or in no subject folder, gets a subject folder.
     """
     in_file, out_root = Path(in_file), Path(out_root)
     name = parse_name(in_file)
@@ -136,7 +165,7 @@ def output_paths(
     out_root
         Output folder.
     snapshot_folder
-        Folder that gathers a copy of the snapshot; without it ``out_snap2`` is ``out_snap``.
+        Folder for a copy of the snapshot; without it ``out_snap2`` is ``out_snap``.
 
     Returns
     -------
@@ -144,13 +173,13 @@ def output_paths(
         ``out_spine``, ``out_vert``, ``out_ctd``, ``out_snap``, ``out_snap2``, ``out_labels``,
         ``out_metrics``, ``out_checks``;
         in the folder ``out_raw``: ``out_spine_raw``, ``out_vert_raw``, ``out_logits``,
-        ``out_probseg``, ``out_unc``, ``out_modelres``; the folder ``out_debug``. Nothing is made
-        on disk. Source: SPINEPS 2.1.3, output paths.
+        ``out_probseg``, ``out_unc``, ``out_modelres``; the folder ``out_debug``. Nothing is
+        created on disk. Source: SPINEPS 2.1.3, output paths.
     """
     name = parse_name(in_file)
     folder = output_folder(in_file, bids_root, out_root)
     paths = result_paths(name, folder, snapshot_folder=snapshot_folder)
-    if snapshot_folder and not name.is_bids:  # such names repeat from folder to folder
+    if snapshot_folder and not name.is_bids:  # such names may be the same in several folders
         below = folder.relative_to(out_root)
         paths["out_snap2"] = Path(snapshot_folder) / below / paths["out_snap"].name
     return paths
@@ -160,10 +189,10 @@ def result_paths(
     name: ScanName, folder: Path, *, snapshot_folder: str | Path | None = None
 ) -> dict[str, Path]:
     """Paths of all results of a scan in a folder; see `output_paths`."""
-    raw, debug = folder / f"output_raw_{name.word}", folder / f"debug_{name.word}"
+    raw, debug = folder / f"output_raw_{name.suffix}", folder / f"debug_{name.suffix}"
 
-    def result(seg: str, word: str, extension: str) -> str:
-        return output_name(name, word, extension, seg=seg)
+    def result(seg: str, suffix: str, extension: str) -> str:
+        return output_name(name, suffix, extension, seg=seg)
 
     snapshot = result("spine", "snp", ".png")
     copies = Path(snapshot_folder) if snapshot_folder else folder
@@ -187,6 +216,6 @@ def result_paths(
     }
 
 
-def _plain(text: str) -> str:
-    """Text in which every run of unusual characters is one hyphen."""
+def _hyphenated(text: str) -> str:
+    """Text with a hyphen for every run of characters that are no letters or digits."""
     return _UNUSUAL.sub("-", text).strip("-") or "scan"

@@ -1,7 +1,7 @@
-"""Scans of a BIDS dataset.
+"""Find the scans of a BIDS dataset that are to be segmented.
 
-pybids indexes the folder; which of its images are scans to segment is decided by the rules of
-SPINEPS (2.1.3, dataset run): dixon in-phase only, no masks, no other plane.
+pybids indexes the folder; the rules of SPINEPS (2.1.3, dataset run) decide which of its images
+are scans to segment: no masks, of Dixon images only the in-phase ones, no other plane.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, Final
 
 from spineps_nipype.errors import InputError
 
-from .compatibility import modality_of, plane_of_word
+from .compatibility import modality_of, plane_of_label
 from .index import SKIPPED_FOLDERS, check_index, index_dataset, subject_folders
 from .names import EXTENSIONS, ScanName, parse_name
 
 MODALITIES: Final = ("T2w", "T1w", "Vibe", "CT", "EPI")
 """Modalities that can be asked for."""
 FUNCTIONAL: Final = "EPI"
-"""Modality that nobody expects to be taken when it is not asked for."""
+"""Modality that is left out silently unless it is asked for."""
 NOT_IN_PHASE: Final = frozenset({"W", "F", "FAT", "WATER", "OP", "OPP", "OUTPHASE", "DIFFERENCE"})
-"""Values of ``rec`` and ``acq`` that name a dixon image other than in-phase."""
+"""Values of ``rec`` and ``acq`` of Dixon images other than in-phase."""
 NOT_IN_PHASE_TYPE: Final = frozenset({"W", "F", "FAT", "WATER", "OP"})
-"""Entries of ``ImageType`` of such an image."""
+"""Entries in the ``ImageType`` of such images."""
 IN_PHASE_PARTS: Final = frozenset({"inphase", "mag"})
 _LONG_NAMES: Final = {
     "sub": "subject",
@@ -36,13 +36,14 @@ _LONG_NAMES: Final = {
     "ce": "ceagent",
     "dir": "direction",
 }
-NAMED_LABELS: Final = 10
-"""Labels that a message lists."""
+MAX_LISTED: Final = 10
+"""Labels that an error message lists at most."""
 OTHER_APPS: Final = frozenset(
     {"bold", "sbref", "flair", "roi", "fmap", "asl", "dwi", "pet", "func", "anat"}
 )
-"""Keys of filter files that programs share: those of fMRIPrep and its kin say nothing here."""
-_QUERY_WORDS: Final = {None: "NONE", "*": "ANY"}
+"""Keys that filter files of other programs (fMRIPrep and the like) have, and that are ignored."""
+_QUERY_CONSTANTS: Final = {None: "NONE", "*": "ANY"}
+"""Constants of pybids for an entity that must be absent, or present."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Scan:
 class Skipped:
     """An image that is not segmented, and why.
 
-    `expected` is true for what nobody would take for a scan, such as masks.
+    `expected` is true where no user needs to be told, as of masks.
     """
 
     path: Path
@@ -97,19 +98,19 @@ def find_scans(
     modalities
         Modalities that are wanted, of `MODALITIES`.
     plane
-        Plane, or planes, that are wanted: an ``acq`` label that names another one leaves the
-        image out. None takes all planes.
+        Plane, or planes, that are wanted: images whose ``acq`` label names another one are left
+        out. None accepts all planes.
     participant_label, session_label
-        Labels, with or without ``sub-`` and ``ses-``; none takes all.
+        Labels, with or without ``sub-`` and ``ses-``; all if empty.
     exclude_participant_label
-        Subjects that are left out, whatever else is asked.
+        Subjects to leave out, whatever else is selected.
     filters
         Content of a filter file: for each modality, entities of pybids and their values; None
-        asks that an entity is absent, ``"*"`` that it is present, also in a list of values.
+        demands that an entity is absent, ``"*"`` that it is present, also in a list of values.
     ignore_bids_filter
-        Take every image that is no mask, whatever its name, as SPINEPS does with this option.
+        Accept every image that is no mask, whatever its name, as SPINEPS does with this option.
     database
-        Folder that keeps the index of the whole dataset; None indexes what is asked for, anew.
+        Folder that stores the index of the whole dataset; None indexes what is needed anew.
 
     Raises
     ------
@@ -117,48 +118,79 @@ def find_scans(
         If the folder cannot be read, or a label or filter does not fit the dataset.
     """
     root = Path(bids_root)
-    subjects = [label.removeprefix("sub-") for label in participant_label]
-    sessions = [label.removeprefix("ses-") for label in session_label]
-    excluded = {label.removeprefix("sub-") for label in exclude_participant_label}
-    layout = index_dataset(root, subjects, database)
+    asked = _Asked(
+        subjects=_bare(participant_label, "sub-"),
+        excluded=_bare(exclude_participant_label, "sub-"),
+        sessions=_bare(session_label, "ses-"),
+        modalities=frozenset(canonical_modality(word) for word in modalities),
+        planes={plane} if isinstance(plane, str) else plane,
+        any_name=ignore_bids_filter,
+    )
+    layout = index_dataset(root, asked.subjects, database)
     images = [Path(f.path) for f in layout.get(extension=list(EXTENSIONS))]
-    images = [path for path in sorted(images) if not _inside_skipped(path, root)]
-    known = _known(images)
+    images = [path for path in sorted(images) if not _in_skipped_folder(path, root)]
+    subjects, sessions = _subjects_and_sessions(images)
     if database is not None:
-        check_index(images, subjects, known[0], root, database)
-    present = subject_folders(root) | known[0]
-    _check_labels("--participant-label", subjects, present, root)
-    _check_labels("--session-label", sessions, known[1], root)
-    if excluded - present and not subjects:  # other subjects are not indexed when some are named
-        _check_labels("--exclude-participant-label", sorted(excluded), present, root)
-    planes = {plane} if isinstance(plane, str) else plane
-    wanted = {canonical_modality(word) for word in modalities}
-    allowed = _filtered(layout, filters, root)
+        check_index(images, asked.subjects, subjects, root, database)
+    _check_asked(asked, subject_folders(root) | subjects, sessions, root)
+    passing = _filtered(layout, filters, root)
+    judged = [_judged(path, root, asked, passing) for path in images]
+    return Query(
+        scans=tuple(image for image in judged if isinstance(image, Scan)),
+        skipped=tuple(image for image in judged if isinstance(image, Skipped)),
+        subjects=tuple(sorted(subjects)),
+        sessions=tuple(sorted(sessions)),
+    )
 
-    scans: list[Scan] = []
-    skipped: list[Skipped] = []
-    for path in images:
-        name = parse_name(path)
-        if subjects and _subject(path, name) not in subjects:
-            continue
-        if _subject(path, name) in excluded:
-            skipped.append(Skipped(path, "--exclude-participant-label", expected=True))
-            continue
-        if sessions and name.session not in sessions:
-            continue
-        modality = modality_of(name.word)
-        left_out = _left_out(path, root, name, modality, wanted, planes, ignore_bids_filter)
-        if left_out is not None:
-            skipped.append(left_out)
-        elif allowed.get(modality or "", {path}).isdisjoint({path}):
-            skipped.append(Skipped(path, "the filter file leaves it out", expected=True))
-        else:
-            scans.append(Scan(path, name, modality))
-    return Query(tuple(scans), tuple(skipped), *(tuple(sorted(k)) for k in known))
+
+@dataclass(frozen=True)
+class _Asked:
+    """What scans are asked for; labels without ``sub-`` and ``ses-``, empty for all."""
+
+    subjects: Sequence[str]
+    excluded: Sequence[str]
+    sessions: Sequence[str]
+    modalities: frozenset[str]
+    planes: Collection[str] | None
+    any_name: bool
+
+
+def _bare(labels: Iterable[str], prefix: str) -> list[str]:
+    return [label.removeprefix(prefix) for label in labels]
+
+
+def _check_asked(asked: _Asked, subjects: set[str], sessions: set[str], root: Path) -> None:
+    """Refuse labels that the dataset has not."""
+    _check_labels("--participant-label", asked.subjects, subjects, root)
+    _check_labels("--session-label", asked.sessions, sessions, root)
+    if not asked.subjects:  # other subjects are not indexed when some are named
+        _check_labels("--exclude-participant-label", sorted(asked.excluded), subjects, root)
+
+
+def _judged(
+    path: Path, root: Path, asked: _Asked, passing: Mapping[str, set[Path]]
+) -> Scan | Skipped | None:
+    """An image as a scan, or why it is none; None if it is of others than asked for."""
+    name = parse_name(path)
+    subject = _subject(path, name)
+    if asked.subjects and subject not in asked.subjects:
+        return None
+    if subject in asked.excluded:
+        return Skipped(path, "--exclude-participant-label", expected=True)
+    if asked.sessions and name.session not in asked.sessions:
+        return None
+    modality = modality_of(name.suffix)
+    left_out = _left_out(path, root, name, modality, asked)
+    if left_out is not None:
+        return left_out
+    kept = passing.get(modality or "")  # None where the file has no filter for this modality
+    if kept is not None and path not in kept:
+        return Skipped(path, "the filter file leaves it out", expected=True)
+    return Scan(path, name, modality)
 
 
 def canonical_modality(word: str) -> str:
-    """Modality for a word that a user gives, in any case.
+    """Modality that a user means by a word, in upper or lower case.
 
     Raises
     ------
@@ -200,19 +232,13 @@ def read_filter_file(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def _left_out(
-    path: Path,
-    root: Path,
-    name: ScanName,
-    modality: str | None,
-    wanted: set[str],
-    planes: Collection[str] | None,
-    ignore_bids_filter: bool,
+    path: Path, root: Path, name: ScanName, modality: str | None, asked: _Asked
 ) -> Skipped | None:
     """Why an image is not segmented, None if it is."""
     for key in ("seg", "label", "lesions"):
         if key in name.entities:
             return Skipped(path, f"{key}-{name.entities[key]}: no plain scan", expected=True)
-    if ignore_bids_filter:
+    if asked.any_name:
         return None
     if not name.is_bids:
         return Skipped(
@@ -220,22 +246,22 @@ def _left_out(
             "the name is not BIDS: call it like sub-01_T2w.nii.gz, or use --ignore-bids-filter",
         )
     if modality not in MODALITIES:
-        return Skipped(path, f"{name.word} is none of {', '.join(MODALITIES)}", expected=True)
-    if modality not in wanted:
+        return Skipped(path, f"{name.suffix} is none of {', '.join(MODALITIES)}", expected=True)
+    if modality not in asked.modalities:
         unasked = modality == FUNCTIONAL
         return Skipped(path, f"--modalities does not ask for {modality}", expected=unasked)
     why = not_in_phase(path, root, name)
     if why:
         return Skipped(path, why, expected=True)
-    named = plane_of_word(name.entities.get("acq", ""))
-    if planes is not None and named not in (None, "iso", *planes):
-        others = " or ".join(sorted(planes))
+    named = plane_of_label(name.entities.get("acq", ""))
+    if asked.planes is not None and named not in (None, "iso", *asked.planes):
+        others = " or ".join(sorted(asked.planes))
         return Skipped(path, f"acq-{name.entities['acq']} names another plane than {others}")
     return None
 
 
 def not_in_phase(path: Path, root: Path, name: ScanName) -> str:
-    """Why an image is a dixon image other than in-phase; empty if it is not."""
+    """Why an image is a Dixon image other than in-phase; empty if it is not."""
     for key in ("rec", "acq"):
         if name.entities.get(key, "").upper() in NOT_IN_PHASE:
             return f"{key}-{name.entities[key]} is not the in-phase image"
@@ -249,14 +275,15 @@ def not_in_phase(path: Path, root: Path, name: ScanName) -> str:
 
 
 def image_type(path: Path, root: Path) -> list[Any]:
-    """``ImageType`` of a scan: of its sidecar, or of the nearest one that it inherits."""
+    """``ImageType`` of a scan, from its sidecar or the nearest one that it inherits from."""
     name = parse_name(path)
     for folder in (path.parent, *path.parent.parents):
-        for sidecar in sorted(folder.glob(f"*{name.word}.json"), key=lambda p: -len(p.name)):
+        # Longer names have more entities, so they are closer to the scan.
+        for sidecar in sorted(folder.glob(f"*{name.suffix}.json"), key=lambda p: -len(p.name)):
             # Inherited sidecars need no subject in their name: acq-sag_dixon.json.
-            *pairs, word = sidecar.stem.split("_")
+            *pairs, suffix = sidecar.stem.split("_")
             entities = {tuple(pair.partition("-")[::2]) for pair in pairs}
-            if word != name.word or not entities <= name.entities.items():
+            if suffix != name.suffix or not entities <= name.entities.items():
                 continue
             try:
                 content = json.loads(sidecar.read_text(encoding="utf-8"))
@@ -273,19 +300,18 @@ def _filtered(
     layout: Any, filters: Mapping[str, Mapping[str, Any]] | None, root: Path
 ) -> dict[str, set[Path]]:
     """For each modality with a filter, the files that pass it."""
-    from bids.layout import Query as Ask
+    from bids.layout import Query as PybidsQuery
 
     passing: dict[str, set[Path]] = {}
     for modality, entities in (filters or {}).items():
-        asked = {}
+        demanded = {}
         for key, value in entities.items():
-            given = [
-                _asked(entry, Ask) for entry in (value if isinstance(value, list) else [value])
-            ]
-            asked[_LONG_NAMES.get(key, key)] = given if isinstance(value, list) else given[0]
-        asked.setdefault("extension", list(EXTENSIONS))
+            several = value if isinstance(value, list) else [value]
+            values = [_pybids_value(entry, PybidsQuery) for entry in several]
+            demanded[_LONG_NAMES.get(key, key)] = values if isinstance(value, list) else values[0]
+        demanded.setdefault("extension", list(EXTENSIONS))
         try:
-            found = layout.get(**asked)
+            found = layout.get(**demanded)
         except Exception as fault:
             raise InputError(
                 f"The filter for {modality} does not fit the dataset: {fault}.",
@@ -296,14 +322,14 @@ def _filtered(
     return passing
 
 
-def _asked(value: Any, query: Any) -> Any:
-    """Value of a filter for pybids, whose `query` has words for absent and for any."""
-    word = _QUERY_WORDS.get(value) if value is None or isinstance(value, str) else None
-    return getattr(query, word) if word else value
+def _pybids_value(value: Any, constants: Any) -> Any:
+    """Value of a filter as pybids takes it, which has `constants` for absent and for present."""
+    name = _QUERY_CONSTANTS.get(value) if value is None or isinstance(value, str) else None
+    return getattr(constants, name) if name else value
 
 
 def _subject(path: Path, name: ScanName) -> str:
-    """Subject of an image: that of its name, or that of its folder."""
+    """Subject of an image, from its name or, if that is not BIDS, from its folder."""
     if name.is_bids:
         return name.subject
     for part in reversed(path.parent.parts):
@@ -312,22 +338,25 @@ def _subject(path: Path, name: ScanName) -> str:
     return name.subject
 
 
-def _known(images: Iterable[Path]) -> tuple[set[str], set[str]]:
+def _subjects_and_sessions(images: Iterable[Path]) -> tuple[set[str], set[str]]:
+    """Labels of the subjects and of the sessions that have images."""
     names = [(path, parse_name(path)) for path in images]
     return {_subject(p, n) for p, n in names}, {n.session for _, n in names if n.session}
 
 
-def _inside_skipped(path: Path, root: Path) -> bool:
+def _in_skipped_folder(path: Path, root: Path) -> bool:
+    """Whether an image lies in a folder that holds no scans of the dataset."""
     parts = path.relative_to(root).parts[:-1]
     return any(part in SKIPPED_FOLDERS for part in parts[:1])
 
 
-def _check_labels(option: str, asked: Sequence[str], known: set[str], root: Path) -> None:
-    absent = [label for label in asked if label not in known]
+def _check_labels(option: str, labels: Sequence[str], known: set[str], root: Path) -> None:
+    """Refuse labels that the dataset does not have, and name similar ones."""
+    absent = [label for label in labels if label not in known]
     if not absent:
         return
     near = get_close_matches(absent[0], known, n=3, cutoff=0.5)
-    listed = near or sorted(known)[:NAMED_LABELS]
+    listed = near or sorted(known)[:MAX_LISTED]
     more = f" and {len(known) - len(listed)} more" if len(known) > len(listed) else ""
     raise InputError(
         f"{option} {' '.join(absent)}: the dataset has none of that name.",

@@ -1,4 +1,4 @@
-"""Entries of JSON sidecars that name the origin of a result."""
+"""Entries of JSON sidecars that record where a result comes from."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from pathlib import Path
 from typing import Any, Final
 
 RAW_LINK: Final = "raw"
-"""Name under which `dataset_description.json` links the dataset of the scans."""
+"""Name by which `dataset_description.json` links the dataset of the scans."""
 PACKAGES: Final = (
-    *("spineps-nipype", "nipype", "torch", "openvino", "nnunetv2", "TPTBox", "SimpleITK"),
-    *("numpy", "scipy"),
+    "spineps-nipype",
+    "nipype",
+    "torch",
+    "openvino",
+    "nnunetv2",
+    "TPTBox",
+    "SimpleITK",
+    "numpy",
+    "scipy",
 )
 """Packages whose versions can change a result."""
 
 
 def bids_uri(path: str | Path, root: str | Path, dataset: str = RAW_LINK) -> str:
-    """BIDS URI of a file in a linked dataset; of a file outside it, its name alone.
+    """BIDS URI of a file in a linked dataset; just the name of a file outside it.
 
     >>> bids_uri("/bids/sub-x/anat/sub-x_T2w.nii.gz", "/bids")
     'bids:raw:sub-x/anat/sub-x_T2w.nii.gz'
@@ -32,7 +39,7 @@ def bids_uri(path: str | Path, root: str | Path, dataset: str = RAW_LINK) -> str
 
 @cache
 def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Versions of the installed packages among `names`; nothing is imported."""
+    """Versions of those packages that are installed; nothing is imported."""
     found = {}
     for name in names:
         try:
@@ -52,7 +59,7 @@ def scan_metadata(
     in_file, bids_root
         The scan and the root of its dataset.
     notes
-        What a reader of the results has to know: embedded models, missing names.
+        What users of the results must know: embedded models, missing names.
     """
     entries: dict[str, Any] = {
         "Sources": [bids_uri(in_file, bids_root)],

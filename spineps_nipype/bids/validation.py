@@ -1,4 +1,4 @@
-"""Whether a dataset is BIDS, as far as it can be said quickly."""
+"""Whether a dataset is valid BIDS, as far as a quick check can tell."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any, Final
 
 VALIDATOR: Final = "bids-validator-deno"
-"""The official validator; it is asked where it is installed."""
+"""The official validator, which is used where it is installed."""
 TIME_LIMIT: Final = 600.0
-"""The validator is given up after this [s]."""
+"""Time after which the validator is given up [s]."""
 
 
 def validate_dataset(
     root: Path, files: Iterable[Path], subjects: Collection[str] = ()
 ) -> list[str]:
-    """Faults of a dataset, one line each; nothing is changed.
+    """Faults of a dataset, one line each.
 
-    With the official validator installed these are its errors. Without it, the description of
-    the dataset and the names of the files that are used are looked at.
+    These are the errors of the official validator where it is installed. Without it, only the
+    description of the dataset and the names of the files that are used are checked.
 
     Parameters
     ----------
@@ -30,17 +30,18 @@ def validate_dataset(
     files
         Files that are used.
     subjects
-        Labels whose faults count; none for all.
+        Labels of the subjects to check; all if empty.
     """
     program = shutil.which(VALIDATOR)
     if program is not None:
-        found = _official(program, root, subjects)
+        found = _validator_errors(program, root, subjects)
         if found is not None:
             return found
     return [*_description_faults(root), *_name_faults(root, files)]
 
 
 def _description_faults(root: Path) -> list[str]:
+    """Faults of ``dataset_description.json``."""
     path = root / "dataset_description.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -58,6 +59,7 @@ def _description_faults(root: Path) -> list[str]:
 
 
 def _name_faults(root: Path, files: Iterable[Path]) -> list[str]:
+    """Files whose path is not allowed by BIDS."""
     from bids_validator import BIDSValidator
 
     validator = BIDSValidator()
@@ -65,8 +67,8 @@ def _name_faults(root: Path, files: Iterable[Path]) -> list[str]:
     return [f"{name} is no BIDS name or place" for name in names if not validator.is_bids(name)]
 
 
-def _official(program: str, root: Path, subjects: Collection[str]) -> list[str] | None:
-    """Errors that the official validator finds, None if it does not work here."""
+def _validator_errors(program: str, root: Path, subjects: Collection[str]) -> list[str] | None:
+    """Errors that the official validator reports; None if it cannot be run."""
     try:
         done = subprocess.run(
             [program, "--json", "--ignoreNiftiHeaders", str(root)],

@@ -1,4 +1,4 @@
-"""Label numbers of SPINEPS and the sets of them that the rules speak of.
+"""Label numbers of SPINEPS, and the sets of labels that its rules refer to.
 
 Source: the SPINEPS label tables (TPTBox enumerations `Location` and `Vertebra_Instance`).
 """
@@ -66,13 +66,13 @@ VERTEBRA_NAMES: Final[dict[int, str]] = {
 }
 
 ANATOMICAL_ORDER: Final[tuple[int, ...]] = (*range(1, 20), T13, *range(20, 27), *range(29, 34), 27)
-"""Vertebra labels from cranial to caudal: T13 stands between T12 and L1."""
+"""Vertebra labels from cranial to caudal; T13 comes between T12 and L1."""
 
 VERTEBRA_PARTS: Final = (40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51)
 """Semantic labels whose voxels belong to a vertebra instance."""
 
 BODY_PARTS: Final = (CORPUS_BORDER, CORPUS, DENS)
-"""Those of them that make a vertebral body."""
+"""The vertebra parts that make up a vertebral body."""
 
 MR_LABELS: Final = (41, 42, 43, 44, 45, 46, 47, 48, 49, 60, 61, 62, 100, 26)
 """The 14 labels that the MR models of SPINEPS produce, in their class order."""

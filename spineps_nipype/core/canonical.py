@@ -1,6 +1,6 @@
-"""Label maps in canonical names: what the image of a system says, and what it cannot say.
+"""Label maps in canonical names: reading the label maps of all systems.
 
-Nothing is dropped silently: what could not be read is returned as a list.
+Nothing is dropped silently: labels that could not be read are returned as a list.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ EXTENT_OF: Final[dict[System, Extent]] = {"spine_segmentation": "body", "sct_lev
 
 @dataclass(frozen=True)
 class Loss:
-    """Something that the target cannot say.
+    """A structure that the target system cannot represent.
 
     Parameters
     ----------
     name
-        Structure, or the number of an unknown one.
+        Name of the structure, or its number if it is unknown.
     voxels
-        How many voxels it has.
+        Number of its voxels.
     kind
         ``dropped``: they are 0 now. ``merged``: they carry the number of something larger.
     reason
-        In words.
+        Explanation for the user.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Canonical:
     labels
         Numbers of `canonical_numbers`, uint16.
     extent
-        What vertebrae cover: the whole bone, the body, or a point on the disc.
+        What the label of a vertebra covers: the whole bone, its body, or a point on the disc.
     parts
         Semantic mask of SPINEPS, if that was the source.
     losses
@@ -101,8 +101,8 @@ class Canonical:
 
     @property
     def names(self) -> list[str]:
-        """Structures in the image, in the order of the table."""
-        return [name for name, _ in counted(self.labels)]
+        """Names of the structures in the image, in the order of the table."""
+        return [name for name, _ in voxels_by_name(self.labels)]
 
 
 def to_canonical(
@@ -112,22 +112,49 @@ def to_canonical(
     spine: NDArray[Any] | None = None,
     numbering: Numbering | None = None,
 ) -> Canonical:
-    """Read a label map; parameters and errors as `convert_labels.convert_labels`."""
+    """Read a label map; parameters and errors are those of `convert_labels.convert_labels`."""
     if source == "spineps":
         return _from_spineps(labels, spine, numbering)
     if labels is None:
         raise InputError(f"A label map of {source} is needed.")
-    data = _whole(labels)
-    here = present_numbers(data)
-    names = _step1(here) if source == "totalspineseg_step1" else meanings(COLUMN_OF[source], here)
-    return Canonical(
-        _mapped(data, names), EXTENT_OF.get(source, "whole"), losses=_unknown(here, names)
-    )
+    data = _checked(labels)
+    present = voxels_by_number(data)
+    step1 = source == "totalspineseg_step1"
+    names = _step1_names(present) if step1 else meanings(COLUMN_OF[source], present)
+    extent = EXTENT_OF.get(source, "whole")
+    return Canonical(_to_canonical_numbers(data, names), extent, losses=_unknown(present, names))
 
 
 def _from_spineps(
     vert: NDArray[Any] | None, spine: NDArray[Any] | None, numbering: Numbering | None
 ) -> Canonical:
+    _check_spineps(vert, spine, numbering)
+    losses: list[Loss] = []
+    labels: NDArray[np.uint16] | None = None
+    sacrum: set[int] = set()
+    if spine is not None:
+        tissue = _checked(spine)
+        present = voxels_by_number(tissue)
+        names = _tissue_names(present)
+        # The vertebra mask may lack the sacrum, which decides what its shared numbers mean.
+        sacrum = {SACRUM} & set(present)
+        labels = _to_canonical_numbers(tissue, names)
+        losses += _unknown(present, names, UNKNOWN_TISSUE)
+    if vert is not None:
+        bones = _checked(vert)
+        present = voxels_by_number(bones)
+        names = meanings("spineps_vert", {*present, *sacrum})
+        numbered = _to_canonical_numbers(bones, names)
+        losses += _unknown(present, names)
+        labels = numbered if labels is None else np.where(numbered > 0, numbered, labels)
+    assert labels is not None
+    return Canonical(labels, "whole", spine, tuple(losses))
+
+
+def _check_spineps(
+    vert: NDArray[Any] | None, spine: NDArray[Any] | None, numbering: Numbering | None
+) -> None:
+    """Refuse masks of SPINEPS whose vertebrae are not named, or that do not fit each other."""
     if vert is None and spine is None:
         raise InputError("The vertebra mask or the semantic mask of SPINEPS is needed.")
     if vert is not None and numbering != "anatomical":
@@ -141,30 +168,12 @@ def _from_spineps(
             f"The masks differ in shape: {vert.shape} and {spine.shape}.",
             remedy="Give both masks of one scan, on one grid.",
         )
-    losses: list[Loss] = []
-    labels: NDArray[np.uint16] | None = None
-    seen: set[int] = set()
-    if spine is not None:
-        tissue = _whole(spine)
-        here = present_numbers(tissue)
-        names = _tissues(here)
-        seen = {SACRUM} & set(here)
-        labels = _mapped(tissue, names)
-        losses += _unknown(here, names, UNKNOWN_TISSUE)
-    if vert is not None:
-        bones = _whole(vert)
-        here = present_numbers(bones)
-        names = meanings("spineps_vert", {*here, *seen})
-        numbered = _mapped(bones, names)
-        losses += _unknown(here, names)
-        labels = numbered if labels is None else np.where(numbered > 0, numbered, labels)
-    assert labels is not None
-    return Canonical(labels, "whole", spine, tuple(losses))
 
 
-def _tissues(here: dict[int, int]) -> dict[int, str]:
-    names = {**meanings("spineps_spine", here)}
-    for code in here:
+def _tissue_names(present: dict[int, int]) -> dict[int, str]:
+    """Name of each label of the semantic mask, which says the tissue but not the level."""
+    names = {**meanings("spineps_spine", present)}
+    for code in present:
         if code in VERTEBRA_PARTS:
             names[code] = SOME_VERTEBRA
         elif code in ENDPLATES:
@@ -174,15 +183,17 @@ def _tissues(here: dict[int, int]) -> dict[int, str]:
     return names
 
 
-def _step1(here: dict[int, int]) -> dict[int, str]:
-    names = meanings("totalspineseg", here)
+def _step1_names(present: dict[int, int]) -> dict[int, str]:
+    """Name of each label of step 1 of TotalSpineSeg, which tells C1 from other vertebrae only."""
+    names = meanings("totalspineseg", present)
     for code, name in names.items():
         if structure(name).kind in {"vertebra", "sacrum"} and code != STEP1_C1:
             names[code] = SOME_VERTEBRA
     return names
 
 
-def _whole(labels: NDArray[Any]) -> NDArray[Any]:
+def _checked(labels: NDArray[Any]) -> NDArray[Any]:
+    """The label map itself; an error if it holds anything but whole numbers from 0."""
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError("Label maps hold whole numbers.")
     if labels.size and int(labels.min()) < 0:
@@ -190,19 +201,20 @@ def _whole(labels: NDArray[Any]) -> NDArray[Any]:
     return labels
 
 
-def present_numbers(labels: NDArray[Any]) -> dict[int, int]:
-    """Number of voxels of each number but 0."""
+def voxels_by_number(labels: NDArray[Any]) -> dict[int, int]:
+    """Number of voxels of each label other than 0."""
     counts = np.bincount(labels.ravel())
     return {int(n): int(counts[n]) for n in np.flatnonzero(counts) if n}
 
 
-def counted(labels: NDArray[np.uint16]) -> list[tuple[str, int]]:
-    """Name and voxels of each structure of a canonical label map, in the order of the table."""
+def voxels_by_name(labels: NDArray[np.uint16]) -> list[tuple[str, int]]:
+    """Name and number of voxels of each structure of a canonical label map, in table order."""
     names = all_names()
-    return [(names[n - 1], voxels) for n, voxels in present_numbers(labels).items()]
+    return [(names[n - 1], voxels) for n, voxels in voxels_by_number(labels).items()]
 
 
-def _mapped(labels: NDArray[Any], names: dict[int, str]) -> NDArray[np.uint16]:
+def _to_canonical_numbers(labels: NDArray[Any], names: dict[int, str]) -> NDArray[np.uint16]:
+    """The label map in canonical numbers; labels without a name become 0."""
     numbers = canonical_numbers()
     table = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.uint16)
     for code, name in names.items():
@@ -211,10 +223,11 @@ def _mapped(labels: NDArray[Any], names: dict[int, str]) -> NDArray[np.uint16]:
 
 
 def _unknown(
-    here: Mapping[int, int], names: Mapping[int, str], reason: str = UNKNOWN
+    present: Mapping[int, int], names: Mapping[int, str], reason: str = UNKNOWN
 ) -> tuple[Loss, ...]:
+    """Labels that have no name, as losses."""
     return tuple(
         Loss(str(code), voxels, "dropped", reason)
-        for code, voxels in here.items()
+        for code, voxels in present.items()
         if code not in names
     )

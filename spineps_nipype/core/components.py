@@ -1,8 +1,8 @@
 """Connected components and morphology with the exact rules of SPINEPS.
 
-All functions take and return numpy arrays. Connectivity is given in the words of SPINEPS:
-1 (faces, 6 neighbours), 2 (faces and edges, 18) and 3 (all, 26). Components are numbered in
-the memory order of cc3d; morphology treats everything outside the array as background.
+All functions take and return numpy arrays. Connectivity is given as in SPINEPS: 1 (faces, 6
+neighbours), 2 (faces and edges, 18) or 3 (faces, edges and corners, 26). Components are numbered
+in the memory order of cc3d; morphology treats everything outside the array as background.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CC3D_CONNECTIVITY = {1: 6, 2: 18, 3: 26}
 
 
 def label_components(mask: NDArray[np.generic], connectivity: int) -> tuple[IntArray, int]:
-    """Number the connected components of a mask or label map; labels never join.
+    """Number the connected components of a mask or label map; different labels never join.
 
     Returns
     -------
@@ -50,24 +50,30 @@ def component_centroids(components: IntArray) -> NDArray[np.float64]:
     return np.asarray(stats["centroids"], dtype=np.float64)
 
 
-def dwarfed(
+def much_smaller_than_neighbours(
     sizes: IntArray, heights: NDArray[np.float64], reach: float, share: float
 ) -> BoolArray:
-    """Which pieces are smaller than a share of the largest one near them.
+    """Whether each piece is smaller than a given share of the largest piece near it.
 
     Parameters
     ----------
     sizes, heights
-        Of each piece, shape (n,).
+        Size and height of each piece, shape (n,), in any unit.
     reach
-        Difference of heights up to which pieces are near.
+        Largest difference of heights at which two pieces are near each other.
+    share
+        Share of the largest piece near by.
+
+    Returns
+    -------
+    array, shape (n,)
     """
     near = np.abs(np.subtract.outer(heights, heights)) <= reach
     return np.asarray(sizes < share * np.where(near, sizes, 0).max(axis=1, initial=0))
 
 
 def components_by_size(mask: NDArray[np.generic], connectivity: int) -> tuple[IntArray, int]:
-    """Number components from large to small; equal sizes keep the order of cc3d."""
+    """Number components from the largest to the smallest; equal sizes keep the order of cc3d."""
     components, count = label_components(mask, connectivity)
     if count < 2:
         return components, count
@@ -80,7 +86,7 @@ def components_by_size(mask: NDArray[np.generic], connectivity: int) -> tuple[In
 def remove_small_components(
     arr: IntArray, labels: Iterable[int], min_voxels: int, connectivity: int = 1
 ) -> IntArray:
-    """Delete, label by label, the components that have fewer than `min_voxels` voxels."""
+    """Delete the components of each label that have fewer than `min_voxels` voxels."""
     out = arr.copy()
     present = set(np.unique(arr).tolist())
     for label in labels:
@@ -133,44 +139,6 @@ def dilate(mask: BoolArray, iterations: int, connectivity: int) -> BoolArray:
     if iterations <= 0:
         return np.asarray(mask, dtype=bool).copy()
     return np.asarray(ndimage.binary_dilation(mask, structure(connectivity), iterations))
-
-
-def grow_labels(
-    arr: IntArray, rounds: int, connectivity: int, within: BoolArray | None = None
-) -> IntArray:
-    """Let labels grow into background, one voxel a round, lower labels first.
-
-    In every round the labels take turns in ascending order; each claims the voxels that are
-    still 0 when its turn comes. With `within`, voxels outside it become 0 after the first turn,
-    so that only the lowest label can grow out of voxels outside.
-    """
-    out = arr.copy()
-    element = structure(connectivity)
-    boxes = [b and _widened(b, 0, arr.shape) for b in ndimage.find_objects(arr)]
-    first = True
-    for _ in range(rounds):
-        for index, box in enumerate(boxes):
-            if box is None:
-                continue
-            boxes[index] = box = _widened(box, 1, arr.shape)
-            part = out[box]
-            reached = ndimage.binary_dilation(part == index + 1, element) & (part == 0)
-            if within is not None and not first:
-                reached &= within[box]
-            part[reached] = index + 1
-            if within is not None and first:
-                out[~within] = 0
-            first = False
-    return out
-
-
-def _widened(box: tuple[slice, ...], voxels: int, shape: tuple[int, ...]) -> Box:
-    """Box that is larger by some voxels on every side, clipped to the array."""
-    sides = [
-        slice(max(side.start - voxels, 0), min(side.stop + voxels, size))
-        for side, size in zip(box, shape, strict=True)
-    ]
-    return sides[0], sides[1], sides[2]
 
 
 def fill_holes(arr: IntArray, labels: Iterable[int]) -> IntArray:

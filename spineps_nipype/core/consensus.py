@@ -1,12 +1,11 @@
 """What two systems say about the same scan, in canonical names.
 
-Label maps lie on one grid. Vertebrae of one system may be whole bones and those of another
-bodies only; such pairs are compared by name, and their overlap is not judged.
+All label maps lie on one grid. If one system segments whole vertebrae and another their bodies
+only, their vertebrae are compared by name, and their overlap is not rated.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -21,12 +20,14 @@ from .anatomy import CORPUS, CORPUS_BORDER
 from .canonical import COLUMN_OF, Canonical, Extent, System
 from .nomenclature import all_names, canonical_numbers, code_of, structure
 
-NAMED: Final = ("vertebra", "disc")
+NAMED_KINDS: Final = ("vertebra", "disc")
 """Kinds of structures whose names can disagree."""
-COMPARED: Final = frozenset({"vertebra", "disc", "sacrum", "spinal"})
+COMPARED_KINDS: Final = frozenset({"vertebra", "disc", "sacrum", "spinal"})
 """Kinds of structures that are compared: those that more than one system knows."""
-LEAST_SHARE: Final = 0.25
-"""Share of a structure that another must cover to be taken for the same one."""
+MIN_COMMON_SHARE: Final = 0.25
+"""Share of the smaller of two structures that must overlap for them to count as one."""
+TRANSITIONAL: Final = frozenset({"T13", "L6", "L7"})
+"""Vertebrae that most spines do not have."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class Agreement:
     dice
         Overlap of both.
     centroid_mm, surface_mm
-        Distance of the centres of mass, and mean distance of the surfaces; None where one is
-        absent.
+        Distance of the centres of mass, and mean distance of the surfaces; None if one of both
+        systems did not find the structure.
     """
 
     system_a: str
@@ -80,20 +81,20 @@ class Agreement:
 
     @property
     def comparable(self) -> bool:
-        """Whether both systems mean the same part of the body."""
+        """Whether the structure has the same extent in both systems."""
         return self.extent_a == self.extent_b
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """The same part of the body under two names.
+    """One structure to which two systems give different names.
 
     Parameters
     ----------
     name_a, name_b
         Canonical names.
     share
-        Share of the smaller of both that they have in common.
+        Overlap as a share of the smaller of the two.
     """
 
     system_a: str
@@ -122,22 +123,22 @@ def compare(readings: Sequence[Reading], spacing: Sequence[float]) -> Consensus:
     spacing
         Voxel size in mm.
     """
-    rows: list[Agreement] = []
-    quarrels: list[Disagreement] = []
-    words: list[str] = []
+    agreements: list[Agreement] = []
+    disagreements: list[Disagreement] = []
+    sentences: list[str] = []
     for i, first in enumerate(readings):
         for second in readings[i + 1 :]:
-            one, other = _same_parts(first, second)
-            found = _agreements(one, other, spacing)
-            named = _disagreements(one, other)
-            rows += found
-            quarrels += named
-            words.append(_sentence(one.system, other.system, found, named))
-    return Consensus(tuple(rows), tuple(quarrels), " ".join(words))
+            one, other = _with_equal_extent(first, second)
+            matched = _agreements(one, other, spacing)
+            renamed = _disagreements(one, other)
+            agreements += matched
+            disagreements += renamed
+            sentences.append(_summary(one.system, other.system, matched, renamed))
+    return Consensus(tuple(agreements), tuple(disagreements), " ".join(sentences))
 
 
 def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Overlap: twice the common voxels over the sum of both; 0 when both are empty."""
+    """Dice overlap: twice the common voxels over the sum of both; 0 if both masks are empty."""
     total = int(a.sum()) + int(b.sum())
     return 2 * int((a & b).sum()) / total if total else 0.0
 
@@ -145,7 +146,7 @@ def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 def surface_distance(
     a: NDArray[np.bool_], b: NDArray[np.bool_], spacing: Sequence[float]
 ) -> float | None:
-    """Mean distance in mm from the surface of each mask to that of the other; None if empty."""
+    """Mean distance [mm] of each surface from the other; None if a mask is empty."""
     if not a.any() or not b.any():
         return None
     zoom = np.asarray(spacing, float)
@@ -158,14 +159,15 @@ def _surface(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.argwhere(mask & ~ndimage.binary_erosion(mask))
 
 
-def _same_parts(a: Reading, b: Reading) -> tuple[Reading, Reading]:
-    """Both readings, whole bones cut down to bodies where the parts are known."""
+def _with_equal_extent(a: Reading, b: Reading) -> tuple[Reading, Reading]:
+    """Both readings; if their extents differ, whole vertebrae are reduced to their bodies."""
     if a.canonical.extent == b.canonical.extent:
         return a, b
     return _bodies(a), _bodies(b)
 
 
 def _bodies(reading: Reading) -> Reading:
+    """The reading with bodies in place of whole vertebrae, if its semantic mask tells them."""
     canonical = reading.canonical
     if canonical.extent != "whole" or canonical.parts is None:
         return reading
@@ -176,11 +178,12 @@ def _bodies(reading: Reading) -> Reading:
 
 
 def _numbers(kind: str) -> list[int]:
+    """Canonical numbers of all structures of a kind."""
     return [n for name, n in canonical_numbers().items() if structure(name).kind == kind]
 
 
 def _known(name: str, kind: System) -> bool:
-    """Whether a system has a number for a structure of its own."""
+    """Whether a system has a number for a structure."""
     if kind == "spineps":
         return code_of(name, "spineps_vert") is not None or (
             code_of(name, "spineps_spine") is not None
@@ -189,6 +192,7 @@ def _known(name: str, kind: System) -> bool:
 
 
 def _agreements(a: Reading, b: Reading, spacing: Sequence[float]) -> list[Agreement]:
+    """Overlap and distances of each structure that both systems can represent."""
     boxes_a = ndimage.find_objects(a.canonical.labels.astype(np.int32))
     boxes_b = ndimage.find_objects(b.canonical.labels.astype(np.int32))
     rows = []
@@ -197,11 +201,11 @@ def _agreements(a: Reading, b: Reading, spacing: Sequence[float]) -> list[Agreem
         if box_a is None and box_b is None:
             continue
         one = structure(name)
-        if one.kind not in COMPARED or (one.kind in NAMED and one.above is None):
+        if one.kind not in COMPARED_KINDS or (one.kind in NAMED_KINDS and one.above is None):
             continue
         if not (_known(name, a.kind) and _known(name, b.kind)):
             continue
-        box = _joined(box_a, box_b)
+        box = _enclosing_box(box_a, box_b)
         mask_a, mask_b = a.canonical.labels[box] == number, b.canonical.labels[box] == number
         bone = one.kind == "vertebra"
         rows.append(
@@ -225,7 +229,8 @@ def _box(boxes: Sequence[Any], number: int) -> tuple[slice, ...] | None:
     return boxes[number - 1] if number <= len(boxes) else None
 
 
-def _joined(a: tuple[slice, ...] | None, b: tuple[slice, ...] | None) -> tuple[slice, ...]:
+def _enclosing_box(a: tuple[slice, ...] | None, b: tuple[slice, ...] | None) -> tuple[slice, ...]:
+    """Smallest box around two boxes, of which one may be absent."""
     if a is None or b is None:
         only = a or b
         assert only is not None
@@ -245,18 +250,18 @@ def _centroid_distance(
 
 
 def _disagreements(a: Reading, b: Reading) -> list[Disagreement]:
-    """Structures that lie on one of the same kind with another name."""
+    """Structures whose best match in the other system is of the same kind but has another name."""
     found = []
     names = all_names()
     sizes_a = np.bincount(a.canonical.labels.ravel(), minlength=len(names) + 1)
     sizes_b = np.bincount(b.canonical.labels.ravel(), minlength=len(names) + 1)
-    for kind in NAMED:
+    for kind in NAMED_KINDS:
         numbers = [n for n in _numbers(kind) if structure(names[n - 1]).above is not None]
         common = _common(a.canonical.labels, b.canonical.labels, numbers)
         partner = {n: max(rest, key=lambda m: rest[m]) for n, rest in common.items()}
         for n, m in partner.items():
             share = common[n][m] / min(sizes_a[n], sizes_b[m])
-            if n != m and share >= LEAST_SHARE:
+            if n != m and share >= MIN_COMMON_SHARE:
                 found.append(
                     Disagreement(a.system, b.system, names[n - 1], names[m - 1], float(share))
                 )
@@ -266,7 +271,7 @@ def _disagreements(a: Reading, b: Reading) -> list[Disagreement]:
 def _common(
     a: NDArray[np.uint16], b: NDArray[np.uint16], numbers: Sequence[int]
 ) -> dict[int, dict[int, int]]:
-    """Common voxels of each structure of `a` with those of `b`."""
+    """Number of voxels that each structure of `a` shares with each structure of `b`."""
     wanted = np.isin(a, numbers) & np.isin(b, numbers)
     pairs, counts = np.unique(np.stack([a[wanted], b[wanted]]), axis=1, return_counts=True)
     out: dict[int, dict[int, int]] = {}
@@ -275,36 +280,47 @@ def _common(
     return out
 
 
-def _sentence(a: str, b: str, rows: Sequence[Agreement], quarrels: Sequence[Disagreement]) -> str:
-    """One line for the checks of a scan."""
-    both = [r for r in rows if r.voxels_a and r.voxels_b]
-    named = [r for r in both if structure(r.structure).kind in NAMED and r.dice > 0]
-    same = [r.structure for r in named if all(r.structure != q.name_a for q in quarrels)]
-    total = len(same) + len(quarrels)
+def _summary(
+    a: str, b: str, agreements: Sequence[Agreement], disagreements: Sequence[Disagreement]
+) -> str:
+    """How far two systems agree on the names of vertebrae and discs, in one sentence."""
+    both = [r for r in agreements if r.voxels_a and r.voxels_b and r.dice > 0]
+    renamed = {d.name_a for d in disagreements}
+    same = sum(
+        structure(r.structure).kind in NAMED_KINDS and r.structure not in renamed for r in both
+    )
+    total = same + len(disagreements)
     if not total:
         return f"{a} and {b}: no vertebra or disc of one lies on one of the other."
-    judged = [r.dice for r in both if r.comparable and r.dice > 0]
-    overlap = f", median Dice {median(judged):.2f}" if judged else ""
-    text = f"{a} and {b}: same name for {len(same)} of {total} vertebrae and discs{overlap}"
-    if not quarrels:
-        return f"{text}."
-    steps = Counter(_levels(q) for q in quarrels)
-    step, count = steps.most_common(1)[0]
-    first = quarrels[0]
+    rated = [r.dice for r in both if r.comparable]
+    overlap = f", median Dice {median(rated):.2f}" if rated else ""
+    text = f"{a} and {b}: same name for {same} of {total} vertebrae and discs{overlap}"
+    return f"{text}{_difference(a, b, disagreements)}."
+
+
+def _difference(a: str, b: str, disagreements: Sequence[Disagreement]) -> str:
+    """The second half of the sentence: an example, and the shift if all names share one."""
+    if not disagreements:
+        return ""
+    first = disagreements[0]
     example = f"{_short(first.name_a)} of {a} is {_short(first.name_b)} of {b}"
-    if step and count == len(quarrels):
-        way = "higher" if step < 0 else "lower"
-        by = f"{abs(step)} level{'s' if abs(step) > 1 else ''} {way}"
-        return f"{text}; {b} names {count} of them {by} ({example})."
-    return f"{text}; {example}{' and more' if len(quarrels) > 1 else ''}."
+    shifts = {_level_shift(d) for d in disagreements}
+    shift = shifts.pop()
+    if shifts or not shift:
+        return f"; {example}{' and more' if len(disagreements) > 1 else ''}"
+    direction = "higher" if shift < 0 else "lower"
+    by = f"{abs(shift)} level{'s' if abs(shift) > 1 else ''} {direction}"
+    return f"; {b} names {len(disagreements)} of them {by} ({example})"
 
 
-def _levels(quarrel: Disagreement) -> int:
+def _level_shift(pair: Disagreement) -> int:
+    """Levels by which the second name lies below the first; 0 if that is not known."""
     order = [s.above for s in map(structure, all_names()) if s.kind == "vertebra" and s.above]
-    one, other = structure(quarrel.name_a).above, structure(quarrel.name_b).above
+    one, other = structure(pair.name_a).above, structure(pair.name_b).above
     if one not in order or other not in order:
         return 0
-    usual = [name for name in order if name not in {"T13", "L6", "L7"} or name in {one, other}]
+    # Most spines have no transitional vertebra, so it counts as a level only if one name is its.
+    usual = [name for name in order if name not in TRANSITIONAL or name in {one, other}]
     return usual.index(other) - usual.index(one)
 
 

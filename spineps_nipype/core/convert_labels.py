@@ -1,6 +1,6 @@
-"""Label maps of one system as those of another, through canonical names.
+"""Conversion of label maps between systems, by way of canonical names.
 
-Nothing is dropped silently: what the other system cannot say is returned as a list.
+Nothing is dropped silently: structures that the target cannot represent are returned as a list.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from .canonical import (
     Loss,
     Numbering,
     System,
-    counted,
     to_canonical,
+    voxels_by_name,
 )
 from .nomenclature import SOME_VERTEBRA, canonical_numbers, code_of, structure
 
 CORPUS_PARTS: Final = (CORPUS_BORDER, CORPUS)
-"""Semantic labels of SPINEPS that make up a vertebral body, the dens left out."""
+"""Semantic labels of SPINEPS that make up a vertebral body, without the dens."""
 WHOLE_VERTEBRA: Final = 40
-"""Semantic label of SPINEPS for a vertebra whose parts are not known."""
+"""Semantic label of SPINEPS for a vertebra that is not divided into parts."""
 REMEDY: Final = "Convert without strict mode and read the list of losses."
 NUMBERED: Final = frozenset({"vertebra", "disc", "endplate", "rib"})
-"""Kinds that the vertebra mask of SPINEPS holds, once they have a vertebra."""
+"""Kinds of structures that the vertebra mask of SPINEPS numbers by vertebra."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Converted:
     Parameters
     ----------
     labels
-        Label map; for SPINEPS the vertebra mask. uint8 where that is enough, else uint16.
+        Label map; for SPINEPS the vertebra mask. uint8 if that suffices, else uint16.
     spine
         Semantic mask, for SPINEPS only.
     extent
-        What vertebrae cover.
+        What the label of a vertebra covers.
     losses
         What could not be read or written, in the order of the table.
     """
@@ -79,16 +79,16 @@ def convert_labels(
     labels
         Label map of the source; for SPINEPS the vertebra mask.
     source, target
-        Systems; step 1 and step 2 of TotalSpineSeg are two.
+        Systems; step 1 and step 2 of TotalSpineSeg count as two systems.
     spine
         Semantic mask of SPINEPS.
     numbering
-        For the vertebra mask of SPINEPS: whether its numbers are anatomical, or vertebrae were
-        only counted from the top because no labelling model ran. Must be stated.
+        Mandatory for the vertebra mask of SPINEPS: whether its numbers are anatomical, or the
+        vertebrae were only counted from the top because no labelling model ran.
     strict
-        Refuse to drop anything. Merging is no loss of voxels and stays allowed.
+        Refuse to drop any structure. Structures may still be merged, which loses no voxels.
     spacing
-        Voxel size in mm, for points.
+        Voxel size in mm, needed for points only.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def from_canonical(
     strict: bool = False,
     spacing: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> Converted:
-    """Write a label map; parameters and errors as `convert_labels`."""
+    """Write a label map; parameters and errors are those of `convert_labels`."""
     if target == "spineps":
         result = _to_spineps(canonical)
     elif target == "sct_levels":
@@ -126,7 +126,7 @@ def _to_system(canonical: Canonical, target: System) -> Converted:
     column = COLUMN_OF[target]
     losses = list(canonical.losses)
     codes: dict[str, int] = {}
-    for name, voxels in counted(canonical.labels):
+    for name, voxels in voxels_by_name(canonical.labels):
         code = _step1_code(name) if target == "totalspineseg_step1" else code_of(name, column)
         if code is None:
             losses.append(_dropped(name, voxels, target))
@@ -134,17 +134,17 @@ def _to_system(canonical: Canonical, target: System) -> Converted:
         codes[name] = code
         if column in structure(name).shared and structure(name).kind in {"vertebra", "sacrum"}:
             losses.append(Loss(name, voxels, "merged", f"{target} knows it as {code} only"))
-    labels = _renumbered(canonical.labels, codes)
+    labels = _to_codes(canonical.labels, codes)
     extent = canonical.extent
     if canonical.parts is not None:
-        labels, extent = _without_parts(labels, canonical, target, losses)
+        labels, extent = _drop_parts(labels, canonical, target, losses)
     return Converted(labels, None, extent, tuple(losses))
 
 
-def _without_parts(
+def _drop_parts(
     labels: NDArray[Any], canonical: Canonical, target: System, losses: list[Loss]
 ) -> tuple[NDArray[Any], Extent]:
-    """Body of each vertebra where the target has bodies; parts are merged elsewhere."""
+    """Reduce vertebrae to their bodies if the target has bodies only; else merge their parts."""
     parts = canonical.parts
     assert parts is not None
     if EXTENT_OF.get(target) != "body":
@@ -164,6 +164,7 @@ def _without_parts(
 
 
 def _step1_code(name: str) -> int | None:
+    """Number of a structure in step 1 of TotalSpineSeg, which has one for all bones but C1."""
     if name == SOME_VERTEBRA:
         return STEP1_BONE
     code = code_of(name, "totalspineseg")
@@ -175,12 +176,9 @@ def _to_spineps(canonical: Canonical) -> Converted:
     losses = list(canonical.losses)
     bones: dict[str, int] = {}
     tissues: dict[str, int] = {}
-    for name, voxels in counted(canonical.labels):
-        kind = structure(name).kind
-        vert, tissue = code_of(name, "spineps_vert"), code_of(name, "spineps_spine")
-        if kind == "vertebra" and tissue is None:
-            tissue = CORPUS_BORDER if canonical.extent == "body" else WHOLE_VERTEBRA
-        numbered = kind in NUMBERED and structure(name).above is not None
+    for name, voxels in voxels_by_name(canonical.labels):
+        vert, tissue = code_of(name, "spineps_vert"), _tissue_code(name, canonical.extent)
+        numbered = structure(name).kind in NUMBERED and structure(name).above is not None
         if vert is None and (numbered or tissue is None):
             losses.append(_dropped(name, voxels, "spineps"))
             continue
@@ -190,14 +188,22 @@ def _to_spineps(canonical: Canonical) -> Converted:
             tissues[name] = tissue
     spine = canonical.parts
     if spine is None:
-        spine = _renumbered(canonical.labels, tissues)
-    else:  # the semantic mask is handed on as it is
+        spine = _to_codes(canonical.labels, tissues)
+    else:  # the semantic mask is passed on unchanged, so none of its labels is lost
         losses = [loss for loss in losses if loss.reason != UNKNOWN_TISSUE]
-    return Converted(_renumbered(canonical.labels, bones), spine, canonical.extent, tuple(losses))
+    return Converted(_to_codes(canonical.labels, bones), spine, canonical.extent, tuple(losses))
+
+
+def _tissue_code(name: str, extent: Extent) -> int | None:
+    """Semantic label of a structure; a vertebra without one is a body, or has no known parts."""
+    code = code_of(name, "spineps_spine")
+    if code is None and structure(name).kind == "vertebra":
+        return CORPUS_BORDER if extent == "body" else WHOLE_VERTEBRA
+    return code
 
 
 def _to_points(canonical: Canonical, spacing: Sequence[float]) -> Converted:
-    """Points stay where they are; a disc becomes the voxel closest to cord and canal."""
+    """Keep points where they are; reduce each disc to its voxel closest to cord and canal."""
     losses = list(canonical.losses)
     numbers = canonical_numbers()
     out = np.zeros(canonical.labels.shape, np.uint8)
@@ -210,7 +216,7 @@ def _to_points(canonical: Canonical, spacing: Sequence[float]) -> Converted:
     inside = np.isin(canonical.labels, [numbers["spinal_cord"], numbers["spinal_canal"]])
     zoom = np.asarray(spacing, dtype=float)
     canal = cKDTree(np.argwhere(inside) * zoom) if inside.any() else None
-    for name, voxels in counted(canonical.labels):
+    for name, voxels in voxels_by_name(canonical.labels):
         code = code_of(name, "sct_level")
         if code is None:
             losses.append(_dropped(name, voxels, "sct_levels"))
@@ -224,7 +230,8 @@ def _to_points(canonical: Canonical, spacing: Sequence[float]) -> Converted:
     return Converted(out, None, "point", tuple(losses))
 
 
-def _renumbered(labels: NDArray[np.uint16], codes: dict[str, int]) -> NDArray[Any]:
+def _to_codes(labels: NDArray[np.uint16], codes: dict[str, int]) -> NDArray[Any]:
+    """Canonical label map in the numbers of a system; structures without one become 0."""
     numbers = canonical_numbers()
     kind = np.min_scalar_type(max(codes.values(), default=0))
     table = np.zeros(len(numbers) + 1, dtype=kind)

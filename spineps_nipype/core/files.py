@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, digests that tell them apart, JSON that may be absent."""
+"""Files that are written completely or not at all, their digests, and JSON that may be absent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def file_digest(path: str | Path) -> str:
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Content of a JSON file; empty if it cannot be read or is no dictionary."""
+    """Content of a JSON file; empty if it cannot be read or is not an object."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -31,10 +31,10 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Temporary path in the folder of `target` that takes its name when all went well.
+    """Temporary path in the folder of `target`, renamed to `target` on success.
 
-    The folder is made when it is absent. A process that dies leaves the old file, or none; the
-    temporary name is always the same, so that the next run clears up behind it.
+    The folder is created if it is absent. A process that dies leaves the old file, or none; the
+    temporary name is always the same, so that the next run cleans up what is left of it.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 def copy_whole(source: str | Path, target: str | Path) -> bool:
-    """Copy a file so that it appears whole; False if the same bytes are there already."""
+    """Copy a file completely or not at all; False if the same bytes are there already."""
     source, target = Path(source), Path(target)
     if target.is_file() and filecmp.cmp(source, target, shallow=False):
         return False

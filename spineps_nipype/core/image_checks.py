@@ -1,4 +1,4 @@
-"""What an image must be so that it can be segmented: a 3-D volume on a sound grid."""
+"""Checks that an image can be segmented: a 3-D volume on a valid grid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SHEAR: Final = 1e-2
 MIN_SPACING_MM, MAX_SPACING_MM = 0.02, 50.0
 MIN_SLICES: Final = 2
 BYTES_PER_VOXEL: Final = 100
-"""Working memory of a run for each voxel of the image: copies, class scores, masks."""
+"""Working memory for each voxel of the image: copies, class scores, masks."""
 
 
 def memory_estimate_gib(shape: tuple[int, ...]) -> float:
@@ -79,7 +79,7 @@ def check_shape(shape: tuple[int, ...], path: Path, average_4d: bool) -> None:
 
 
 def check_geometry(image: Any, path: Path) -> None:
-    """Refuse images whose place in space is unknown or not a grid with right angles.
+    """Refuse images whose position in space is unknown, or whose grid has no right angles.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def check_geometry(image: Any, path: Path) -> None:
 
 
 def _stored_spacing(image: Any, path: Path) -> NDArray[np.float64]:
-    """Spacings as the file states them: nibabel repairs zero and negative ones on loading."""
+    """Voxel spacing as stored in the file: nibabel repairs zero and negative ones on loading."""
     with ImageOpener(path) as stream:
         header = type(image.header).from_fileobj(stream, check=False)
     return np.asarray(header["pixdim"], dtype=float)[1:4]

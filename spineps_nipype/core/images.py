@@ -1,7 +1,7 @@
 """Loading, checking and storing of images.
 
-Images travel as TPTBox `NII`: an array with its affine. Loading refuses what cannot be segmented
-and says what to do about it.
+Images are passed on as `Volume`: an array with its affine. Loading refuses images that cannot
+be segmented, with a message that says what to do about it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..errors import EmptyResultError, InputError
-from ..settings import Numerics
 from .files import whole_file
 from .image_checks import check_geometry, check_memory, check_shape, volume_shape
-from .upstream import upstream
+from .volume import Volume, make_volume
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +30,11 @@ CT_BACKGROUND: Final = -1024.0
 """Value of empty space in CT images [HU]."""
 GZIP_LEVEL: Final = 4
 STORED_TYPES: Final = tuple(np.dtype(t) for t in ("f4", "u1", "i1", "u2", "i2", "u4", "i4"))
-"""Voxel types of grey images that are written as they are; others become float32."""
+"""Voxel types of grey images that are written unchanged; others become float32."""
 
 
 def background_value(path: str | Path) -> float:
-    """Value of empty space: -1024 when the last part of the file name says CT, else 0."""
+    """Value of empty space: -1024 if the suffix of the file name says CT, else 0."""
     stem = Path(path).name.split(".")[0]
     return CT_BACKGROUND if "ct" in stem.rpartition("_")[2].lower() else 0.0
 
@@ -46,8 +44,8 @@ def load_image(
     *,
     average_4d: bool = False,
     max_gib: float | None = None,
-    numerics: Numerics = "mended",
-) -> NII:
+    integer_voxels: bool = False,
+) -> Volume:
     """Load and check a grey image.
 
     Parameters
@@ -58,18 +56,18 @@ def load_image(
         Average the volumes of a 4-D image instead of refusing it.
     max_gib
         Refuse images whose estimated working memory exceeds this.
-    numerics
-        Under ``spineps-2.1.3`` the stored integer type is kept and fractions are cut off.
+    integer_voxels
+        Keep the stored integer type, which cuts fractions off, as the original systems do.
 
     Returns
     -------
-    NII
-        float32, finite, in its own orientation and grid.
+    Volume
+        float32 (or the stored integers), finite, in its own orientation and grid.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, not 3-D, too large, or its geometry is broken.
+        If the file is missing, damaged, not 3-D or too large, or its geometry is invalid.
     EmptyResultError
         If all voxels have the same value.
     """
@@ -83,7 +81,7 @@ def load_image(
     if data.ndim == 4:
         with np.errstate(invalid="ignore", over="ignore"):
             data = data.mean(axis=3, dtype=np.float32)
-    if upstream(numerics).integer_voxels and np.issubdtype(image.get_data_dtype(), np.integer):
+    if integer_voxels and np.issubdtype(image.get_data_dtype(), np.integer):
         data = _as_stored_integers(data, image.get_data_dtype())
     else:
         data = _finite(_single_precision(data), path)
@@ -93,16 +91,16 @@ def load_image(
             file=path,
             remedy="Export the scan again; there is nothing in this file to segment.",
         )
-    return NII(nib.Nifti1Image(data, image.affine), False)
+    return make_volume(data, image.affine, seg=False)
 
 
-def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[NII]:
+def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volume]:
     """Load and check every volume of a 4-D image; a 3-D image is one volume.
 
     Raises
     ------
     InputError, EmptyResultError
-        As `load_image`; a constant volume is refused, too.
+        As for `load_image`; constant volumes are refused, too.
     """
     path = Path(path)
     image = _open(path)
@@ -121,13 +119,13 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[NII]
                 remedy="Remove it from the series, or average the volumes.",
             )
     return [
-        NII(nib.Nifti1Image(np.ascontiguousarray(data[..., i]), image.affine), False)
+        make_volume(np.ascontiguousarray(data[..., i]), image.affine, seg=False)
         for i in range(shape[3])
     ]
 
 
-def load_mask(path: str | Path) -> NII:
-    """Load a label map in the smallest unsigned type that holds it.
+def load_mask(path: str | Path) -> Volume:
+    """Load a label map in the smallest sufficient unsigned type.
 
     Raises
     ------
@@ -152,7 +150,7 @@ def load_mask(path: str | Path) -> NII:
             file=path,
             remedy="Give a map of whole numbers, one a structure.",
         )
-    return NII(nib.Nifti1Image(shrink_labels(labels.astype(np.int64)), image.affine), True)
+    return make_volume(shrink_labels(labels.astype(np.int64)), image.affine, seg=True)
 
 
 def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
@@ -160,8 +158,8 @@ def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
     return labels.astype(np.min_scalar_type(int(labels.max(initial=0))), copy=False)
 
 
-def save_nii(nii: NII, path: str | Path) -> Path:
-    """Write an image so that it appears whole and its bytes depend on its content only.
+def save_nii(nii: Volume, path: str | Path) -> Path:
+    """Write an image completely or not at all; its bytes depend on its content only.
 
     Raises
     ------
@@ -245,7 +243,7 @@ def _damaged(path: Path, err: Exception) -> InputError:
 
 
 def _single_precision(data: NDArray[Any]) -> NDArray[np.float32]:
-    """As float32; what is too large for it becomes infinite."""
+    """Convert to float32; values that are too large for it become infinite."""
     with np.errstate(over="ignore"):
         return data.astype(np.float32, copy=False)
 

@@ -1,7 +1,7 @@
-"""Label maps on another grid with smooth borders. Source: ours.
+"""Resampling of label maps with smooth borders. Source: ours.
 
-Nearest sampling makes steps where two grids do not fit. Here every label is weighed trilinearly
-between the eight voxels around a position, and the heaviest one stands there.
+Nearest-neighbour sampling leaves steps where two grids do not match. Here every label among the
+eight voxels around a position gets the sum of their trilinear weights, and the heaviest one wins.
 """
 
 from __future__ import annotations
@@ -14,30 +14,31 @@ from scipy import ndimage
 
 CORNERS: Final = tuple(np.ndindex(2, 2, 2))
 TIE: Final = 1e-6
-"""Difference of weights below which labels are equally heavy."""
-AT_ONCE: Final = 2**19
-"""Voxels that are weighed together, which bounds the memory."""
+"""Difference of weights below which labels count as equally heavy."""
+CHUNK_VOXELS: Final = 2**19
+"""Voxels that are processed at a time, which bounds the memory."""
 
 
 def heaviest_labels(
     nearest: NDArray[Any], source: NDArray[Any], matrix: NDArray[np.float64]
 ) -> NDArray[Any]:
-    """Labels by trilinear weight, from those by nearest sampling.
+    """Labels of the greatest trilinear weight, given those of the nearest voxels.
 
     Parameters
     ----------
     nearest
         Target grid, sampled from `source` by the nearest voxel; 0 outside of it.
     source
-        Label map, 0 for background, which is weighed like a label.
+        Label map; 0 is background and is weighted like any label.
     matrix
         Voxel positions of the target to those of the source, (4, 4).
 
     Returns
     -------
     array
-        As `nearest`, changed only where labels meet; of equally heavy labels the nearest stays.
+        As `nearest`, changed only where labels meet; among equally heavy labels the nearest wins.
     """
+    # Away from a border all eight voxels agree, so only positions near one are computed.
     change = ndimage.maximum_filter(source, 3) != ndimage.minimum_filter(source, 3)
     at = ndimage.affine_transform(
         change.view(np.uint8),
@@ -50,8 +51,8 @@ def heaviest_labels(
     )
     voxels = np.stack(np.nonzero(at))
     out = nearest.copy()
-    for start in range(0, voxels.shape[1], AT_ONCE):
-        some = voxels[:, start : start + AT_ONCE]
+    for start in range(0, voxels.shape[1], CHUNK_VOXELS):
+        some = voxels[:, start : start + CHUNK_VOXELS]
         place = matrix[:3, :3] @ some + matrix[:3, 3:]
         out[tuple(some)] = _heaviest(nearest[tuple(some)], source, place)
     return out

@@ -1,8 +1,8 @@
 """One name for every structure, and its number in each system.
 
 The table `data/nomenclature.tsv` holds the numbers. A star marks a number that several
-structures share: read without further knowledge it means the structure without the star; what
-else the image holds decides (`resolve_shared`).
+structures share: by itself it means the structure without the star; other labels of the image
+may tell that it means another one (`resolve_shared`).
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Column = Literal[
     "totalsegmentator_mr",
     "sct_level",
 ]
-COLUMNS: Final[tuple[Column, ...]] = get_args(Column)
+CODE_COLUMNS: Final[tuple[Column, ...]] = get_args(Column)
 SHARED_MARK: Final = "*"
 
-# Structures without a number of their own: a mask that names tissues only
+# Structures of masks that tell the tissue but not the level
 SOME_VERTEBRA: Final = "vertebra"
 SOME_DISC: Final = "disc"
 SOME_ENDPLATE: Final = "endplate"
 UNNUMBERED: Final = (SOME_VERTEBRA, SOME_DISC, SOME_ENDPLATE)
 
-# Numbers of spine-segmentation that are ours, see `spine_segmentation.names`
+# Numbers that we add to those of spine-segmentation, see `spine_segmentation.names`
 OWN_NUMBERS: Final[dict[int, str]] = {51: "vertebra_T13", 52: "disc_T13_L1"}
 LEVEL_C1: Final = 1
-"""Point of the Spinal Cord Toolbox above the cord, read as C1."""
+"""Level of the Spinal Cord Toolbox at the top of the cord, taken for C1."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Structure:
     codes
         Number in each system that knows it.
     shared
-        Systems in which another structure has the better claim to the number.
+        Systems in which the number means another structure unless the image tells otherwise.
     snomed
         SNOMED CT concept, empty where none is verified.
     """
@@ -88,8 +88,8 @@ def structures() -> tuple[Structure, ...]:
     return tuple(
         Structure(
             row["structure"],
-            {c: int(row[c].rstrip(SHARED_MARK)) for c in COLUMNS if row[c]},
-            frozenset(c for c in COLUMNS if row[c].endswith(SHARED_MARK)),
+            {c: int(row[c].rstrip(SHARED_MARK)) for c in CODE_COLUMNS if row[c]},
+            frozenset(c for c in CODE_COLUMNS if row[c].endswith(SHARED_MARK)),
             row["snomed"],
         )
         for row in rows
@@ -98,12 +98,12 @@ def structures() -> tuple[Structure, ...]:
 
 @cache
 def structure(name: str) -> Structure:
-    """Row of a structure.
+    """Row of the table for a structure.
 
     Raises
     ------
     KeyError
-        If there is none.
+        If there is no such structure.
     """
     return next(s for s in (*structures(), *_unnumbered()) if s.name == name)
 
@@ -132,7 +132,7 @@ def canonical_numbers() -> Mapping[str, int]:
 
 @cache
 def plain_meaning(column: Column) -> Mapping[int, str]:
-    """Structure that each number of a system means when nothing else is known."""
+    """Structure that each number of a system means if the rest of the image is not known."""
     found = {
         s.codes[column]: s.name
         for s in structures()
@@ -165,34 +165,45 @@ def meanings(column: Column, present: Iterable[int]) -> dict[int, str]:
     dict
         For the numbers in `present` that the system knows.
     """
-    here = set(present)
+    numbers = set(present)
     plain = plain_meaning(column)
-    shared = resolve_shared(column, here)
-    return {n: shared.get(n, plain[n]) for n in sorted(here) if n in plain}
+    shared = resolve_shared(column, numbers)
+    return {n: shared.get(n, plain[n]) for n in sorted(numbers) if n in plain}
 
 
-def resolve_shared(column: Column, here: set[int]) -> dict[int, str]:
-    """What shared numbers mean, by the vertebrae in the image.
+def resolve_shared(column: Column, present: set[int]) -> dict[int, str]:
+    """Structures that shared numbers of a system mean, given the vertebrae in the image.
 
-    A disc has the number of the vertebra above it; which vertebra follows below, and for the
-    disc on the sacrum of TotalSpineSeg which one stands above, the image tells.
+    A disc has the number of the vertebra above it. Which vertebra lies below it, and which one
+    lies above the disc on the sacrum in TotalSpineSeg, depends on what else the image holds.
     """
-    out: dict[int, str] = {}
     if column == "spineps_vert":
-        out[124] = "disc_L5_L6" if 25 in here else "disc_L5_S1"
-        if 26 in here and not here & {24, 25}:
-            out[123] = "disc_L4_S1"
-        if 28 in here:
-            out[119] = "disc_T12_T13"
-        if here & set(range(29, 34)):
-            out[26] = "vertebra_S1"
-    elif column == "totalspineseg":
-        lowest = max(here & {44, 45, 46}, default=45)
-        out[100] = {44: "disc_L4_S1", 45: "disc_L5_S1", 46: "disc_L6_S1"}[lowest]
-    elif column == "spine_segmentation":
-        out[46] = "disc_L5_L6" if 47 in here else "disc_L5_S1"
-        if 49 in here and not here & {45, 47}:
-            out[44] = "disc_L4_S1"
-        if 51 in here:
-            out[36] = "disc_T12_T13"
+        return _shared_of_spineps(present)
+    if column == "totalspineseg":
+        lowest = max(present & {44, 45, 46}, default=45)
+        return {100: {44: "disc_L4_S1", 45: "disc_L5_S1", 46: "disc_L6_S1"}[lowest]}
+    if column == "spine_segmentation":
+        return _shared_of_spine_segmentation(present)
+    return {}
+
+
+def _shared_of_spineps(present: set[int]) -> dict[int, str]:
+    """The same for the vertebra mask of SPINEPS: L5, L6 and S1 are 24 to 26, T13 is 28."""
+    out = {124: "disc_L5_L6" if 25 in present else "disc_L5_S1"}
+    if 26 in present and not present & {24, 25}:
+        out[123] = "disc_L4_S1"
+    if 28 in present:
+        out[119] = "disc_T12_T13"
+    if present & set(range(29, 34)):
+        out[26] = "vertebra_S1"
+    return out
+
+
+def _shared_of_spine_segmentation(present: set[int]) -> dict[int, str]:
+    """The same for spine-segmentation: L5, L6 and S1 are 45, 47 and 49, T13 is 51."""
+    out = {46: "disc_L5_L6" if 47 in present else "disc_L5_S1"}
+    if 49 in present and not present & {45, 47}:
+        out[44] = "disc_L4_S1"
+    if 51 in present:
+        out[36] = "disc_T12_T13"
     return out

@@ -1,4 +1,4 @@
-"""Tables as BIDS writes them: tab-separated, with ``n/a`` for what is not known."""
+"""Tables in the format of BIDS: tab-separated, with ``n/a`` for missing values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 MISSING: Final = "n/a"
+DECIMALS: Final = 4
+"""Significant digits of numbers that a network gave."""
 
 
 def read_rows(path: str | Path) -> list[dict[str, str | None]]:
-    """Rows of a table; what is not known is None."""
+    """Rows of a table; missing values are None."""
     with Path(path).open(encoding="utf-8", newline="") as stream:
         return [
             {key: None if value == MISSING else value for key, value in row.items()}
@@ -45,3 +47,39 @@ def write_rows(
         for row in rows:
             values = (row.get(name) for name in names)
             writer.writerow([MISSING if v is None or v == "" else v for v in values])
+
+
+def write_table(
+    rows: Sequence[Mapping[str, Any]], path: Path, columns: Sequence[str] = ()
+) -> None:
+    """Write rows that may differ in their columns, with rounded numbers.
+
+    First the stated columns, then others in the order of their appearance. Nested values
+    (probabilities of a head) become columns ``<key>_<position>``.
+    """
+    flat = [{key: _rounded(value) for key, value in _flatten(row).items()} for row in rows]
+    write_rows(flat, path, list(dict.fromkeys([*columns, *(n for row in flat for n in row)])))
+
+
+def _flatten(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{name}_"))
+        elif hasattr(value, "__len__") and not isinstance(value, str):
+            flat.update({f"{name}_{i}": v for i, v in enumerate(value)})
+        else:
+            flat[name] = value
+    return flat
+
+
+def _rounded(value: Any) -> Any:
+    """Text of a value; None for what is not known, which NaN is."""
+    if value is None or isinstance(value, bool) or not hasattr(value, "__float__"):
+        return value
+    number = float(value)
+    if number != number:
+        return None
+    whole = number.is_integer() and abs(number) > 1
+    return str(int(number)) if whole else f"{number:.{DECIMALS}g}"

@@ -1,4 +1,4 @@
-"""Words in which checks, and readers who rate a scan, judge it."""
+"""Verdicts of automatic checks, and of readers who rate a scan."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from typing import Final, Literal
 
 Verdict = Literal["pass", "look", "fail"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("pass", "look", "fail")
-"""From the best to the worst."""
+"""All verdicts, from the best to the worst."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..bids.names import EXTENSIONS
-from ..settings import EngineSettings, Numerics
+from ..settings import EngineSettings
+from ..spineps.settings import Numerics
 from .config import InstanceConfig, LabelingConfig, PostConfig, SemanticConfig
 from .enums import ErrCode
 from .models import (
@@ -41,16 +42,16 @@ _GETTERS = {
 
 @dataclass
 class SpinepsResult:
-    """What became of an image.
+    """Result for an image.
 
     Parameters
     ----------
     errcode
         Outcome.
     semantic, vertebra, centroids
-        Masks and points, if they were wanted in memory.
+        Masks and points, if they were asked for in memory.
     output_paths
-        Output files by name, otherwise.
+        Otherwise, output files by name.
     """
 
     errcode: ErrCode
@@ -61,29 +62,30 @@ class SpinepsResult:
 
     @property
     def success(self) -> bool:
-        """Whether all results are there, made now or before."""
+        """Whether all results exist, from this call or an earlier one."""
         return self.errcode in (ErrCode.OK, ErrCode.ALL_DONE)
 
 
 class SpinepsPipeline:
-    """Loaded models, for any number of images.
+    """Loaded models that segment any number of images.
 
     Parameters
     ----------
     model_semantic, model_instance, model_labeling
         Ids, folders (text with a slash, or `Path`) or loaded models. ``auto`` is the released
-        model if it is installed, else the embedded compact one. No labelling: None or "none".
+        model if it is installed, else the embedded compact one. For no labelling model, None or
+        "none".
     use_cpu
-        Keep off the GPU.
+        Do not use the GPU.
     engine
-        What computes the networks, and how precisely; models that are loaded keep theirs.
+        Inference engine and precision; models that are loaded already keep theirs.
     numerics
-        ``mended`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
+        ``corrected`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
 
     Raises
     ------
     ModelError
-        If a model is not there; nothing is downloaded.
+        If a model is not installed; nothing is downloaded.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class SpinepsPipeline:
         *,
         use_cpu: bool = False,
         engine: EngineSettings = AUTO,
-        numerics: Numerics = "mended",
+        numerics: Numerics = "corrected",
     ) -> None:
         semantic = _loaded(model_semantic, "semantic", use_cpu, engine)
         instance = _loaded(model_instance, "instance", use_cpu, engine)
@@ -161,23 +163,23 @@ def segment(
     post: PostConfig | None = None,
     verbose: bool = False,
     engine: EngineSettings = AUTO,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> SpinepsResult:
     """Segment one image.
 
     Parameters
     ----------
     image
-        A .nii.gz or .nii file, an image in memory, or a `BIDS_FILE`. Results of an image in
+        A .nii.gz or .nii file, an image in memory, or a `BIDS_FILE`. Results for an image in
         memory are always returned.
     model_semantic, model_instance, model_labeling, use_cpu, engine, numerics
         See `SpinepsPipeline`.
     output_in_memory
-        Return masks and points instead of writing ``derivative_name`` beside the file.
+        Return masks and points instead of writing them to ``derivative_name`` beside the file.
     override
-        Make all results again.
+        Compute all results again.
     semantic, instance, labeling, post
-        Options in groups.
+        Options of each phase.
 
     Returns
     -------
@@ -187,7 +189,7 @@ def segment(
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, or it is not NIfTI.
+        If the file does not exist, or is not NIfTI.
     SpinepsError
         If file or models cannot be used.
     """
@@ -226,7 +228,7 @@ def _loaded(
 
 @contextmanager
 def _as_bids_file(image: ImageInput, word: str) -> Iterator[BIDS_FILE]:
-    """The image as a file; one in memory is named after a modality that the model takes."""
+    """The image as a file; one in memory gets the name of a modality that the model accepts."""
     from TPTBox import BIDS_FILE, NII
 
     if isinstance(image, BIDS_FILE):

@@ -1,4 +1,4 @@
-"""Whether scans, models and modalities fit each other. Source: SPINEPS 2.1.3."""
+"""Compatibility of scans, models and modalities. Source: SPINEPS 2.1.3."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..bids.compatibility import find_best_matching_model as best_package
-from ..bids.compatibility import image_plane, misfits
+from ..bids.compatibility import misfits
 from ..bids.header import read_header
+from ..core.planes import image_plane
 from ..errors import CompatibilityError
-from ..models.lookup import list_packages
+from ..models.matching import best_models
+from ..models.spineps_packages import list_packages
 from .enums import Acquisition, Modality
 from .models import SegmentationModel
 from .paths import input_image_path
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger("spineps_nipype.dropin")
 
 ModalityPair = tuple[list[Modality] | Modality, Acquisition]
-"""Modality, or several, and plane."""
+"""One modality or several, and the plane."""
 IGNORED_TEXT = " (IGNORED)."
 
 
 def check_model_modality_acquisition(
     model: SegmentationModel, mod_pair: ModalityPair, verbose: bool = True
 ) -> bool:
-    """Whether a model takes all modalities of a pair, and is for its plane."""
+    """Whether a model accepts all modalities of a pair, and is made for its plane."""
     wanted, plane = mod_pair
     several = wanted if isinstance(wanted, list) else [wanted]
     fits = all(m in model.modalities() for m in several) and plane == model.acquisition()
@@ -52,17 +53,17 @@ def check_input_model_compatibility(
     verbose: bool = True,
     img_nii: NII | None = None,
 ) -> bool:
-    """Whether a scan fits a model by its name and its voxels.
+    """Whether a scan fits a model, according to its file name and voxel size.
 
     Parameters
     ----------
     img_ref
         The scan.
     ignore_modality, ignore_acquisition, ignore_labelkey
-        Overlook the modality (and a ``seg`` entity), the ``acq`` entity, a ``label`` entity. A
-        wrong plane of the voxels, and "debug" in the name, always count.
+        Accept another modality (and a ``seg`` entity), another ``acq`` entity, a ``label`` entity.
+        A wrong plane of the voxels, or "debug" in the name, is never accepted.
     img_nii
-        The loaded image, so that its header need not be read again.
+        The image if it is loaded already, so that its header is not read again.
     """
     path = input_image_path(img_ref)
     if img_nii is None:
@@ -88,40 +89,42 @@ def check_input_model_compatibility(
 
 
 def add_ignore_text(logger_texts: list[str]) -> None:
-    """Mark the last message as overlooked, in place of its full stop."""
+    """Mark the last message as ignored, in place of its full stop."""
     logger_texts[-1] = logger_texts[-1][:-1] + IGNORED_TEXT
 
 
 def find_best_matching_model(
     modality_pair: ModalityPair, expected_resolution: Sequence[float] | None
 ) -> SegmentationModel:
-    """The installed semantic model that fits best; SPINEPS has this name but raises.
+    """The installed semantic model that fits best.
+
+    SPINEPS has a function of this name, but it only raises an error.
 
     Parameters
     ----------
     modality_pair
-        Modalities that it must all take, and plane.
+        Modalities that the model must accept, and plane.
     expected_resolution
-        Spacing of the scans [mm], in the order (P, I, R); None if it does not matter.
+        Voxel spacing of the scans [mm] along P, I, R; None if it does not matter.
 
     Raises
     ------
     CompatibilityError
-        If no model fits; the message lists what there is.
+        If no model fits; the message lists the installed ones.
     """
     wanted, plane = modality_pair
     names = {m.name for m in (wanted if isinstance(wanted, list) else [wanted])}
     there = list_packages("semantic")
-    package = best_package(
+    fitting = best_models(
         [p for p in there if names <= set(p.config.modality)],
         modality=None,
         plane=plane.name,
         spacing=expected_resolution,
     )
-    if package is None:
+    if not fitting:
         known = ", ".join(f"{p.id} ({'/'.join(p.config.modality)})" for p in there)
         raise CompatibilityError(
             f"No semantic model is for {'/'.join(sorted(names))} in plane {plane.name}.",
             remedy=f"Installed: {known}. Install one that fits, or name one.",
         )
-    return SegmentationModel(package)
+    return SegmentationModel(fitting[0])

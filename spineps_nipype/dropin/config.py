@@ -1,4 +1,4 @@
-"""Options in groups, for `segment`. Source: SPINEPS 2.1.3."""
+"""Options of each phase, for `segment`. Source: SPINEPS 2.1.3."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 
 class _Group:
-    """Fields with the prefix that their names have among the arguments of `process_img_nii`."""
+    """Options whose names have a prefix among the arguments of `process_img_nii`."""
 
     _prefix: ClassVar[str]
     _full_names: ClassVar[dict[str, str]] = {}
 
     def to_kwargs(self) -> dict[str, Any]:
-        """The same options as arguments of `process_img_nii`."""
+        """The options as arguments of `process_img_nii`."""
         return {
             self._full_names.get(f.name, self._prefix + f.name): getattr(self, f.name)
             for f in fields(self)  # type: ignore[arg-type]
@@ -22,7 +22,7 @@ class _Group:
 
 @dataclass
 class SemanticConfig(_Group):
-    """Semantic phase."""
+    """Options of the semantic phase."""
 
     crop_input: bool = True
     n4_bias_correction: bool = True
@@ -36,7 +36,7 @@ class SemanticConfig(_Group):
 
 @dataclass
 class InstanceConfig(_Group):
-    """Instance phase."""
+    """Options of the instance phase."""
 
     corpus_clean: bool = True
     clean_small_cc_artifacts: bool = True
@@ -52,7 +52,7 @@ class InstanceConfig(_Group):
 
 @dataclass
 class LabelingConfig(_Group):
-    """Names of the vertebrae."""
+    """Options of the labelling of vertebrae."""
 
     force_no_tl_anomaly: bool = False
 
@@ -61,7 +61,7 @@ class LabelingConfig(_Group):
 
 @dataclass
 class PostConfig(_Group):
-    """Combined clean-up of both masks."""
+    """Options of the combined post-processing of both masks."""
 
     fill_3d_holes: bool = True
     assign_missing_cc: bool = True

@@ -1,20 +1,21 @@
-"""All scans of a dataset, one after the other. Source: SPINEPS 2.1.3 (`process_dataset`).
+"""Segmentation of a dataset, one scan after the other. Source: SPINEPS 2.1.3 (`process_dataset`).
 
-``spineps-wf`` does the same for several scans at a time, and goes on after a crash.
+``spineps-wf`` processes several scans at a time, and continues after a crash.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bids.names import SNAPSHOT_FOLDER
 from ..errors import ErrCode, SpinepsError
-from ..settings import Numerics
+from ..spineps.settings import Numerics
 from .compatibility import (
     ModalityPair,
     check_model_modality_acquisition,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("spineps_nipype.dropin")
 
 UNSORTED = "unsorted"
-"""Subject under which TPTBox keeps files without ``sub-``."""
+"""Subject to which TPTBox assigns files without ``sub-``."""
 
 
 def process_dataset(
@@ -76,75 +77,98 @@ def process_dataset(
     proc_inst_batch_size: int = 4,
     proc_inst_amp: bool = False,
     tta: bool | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> dict[str, Any]:
-    """Segment the scans of a dataset; one that fails does not stop the others.
+    """Segment all scans of a dataset; one that fails does not stop the others.
 
     Parameters
     ----------
     dataset_path
         Root of the dataset.
     model_semantic
-        One model for all pairs, one for each, or None: the installed model that fits a pair.
+        One model for all pairs, one for each pair, or None to choose an installed one that fits.
     rawdata_name, derivative_name
-        Folders below the root that hold scans, and that take results.
+        Folders below the root for scans and for results.
     modalities
-        Pairs of modality (or several) and plane; sagittal T2w when None.
+        Pairs of modality (or several) and plane; None for sagittal T2w.
     save_log_data
         Write ``logs/<time>_segmentation_pipeline_log.log`` below the root.
     snapshot_copy_folder
         Folder for copies of the pictures; True for ``snaps_seg`` below the root.
     ignore_model_compatibility, ignore_inference_compatibility
-        Run although models do not fit the pairs, or scans the models.
+        Run even if models do not fit the pairs, or scans do not fit the models.
     ignore_bids_filter
-        Take every NIfTI file that is no mask.
+        Segment every NIfTI file that is not a mask.
     tta
-        Mirroring on or off; as the models say when None.
+        Turn mirroring on or off; None for the setting of the models.
     **others
         See `process_img_nii`.
 
     Returns
     -------
     dict
-        Numbers of scans ``seen``, ``processed``, ``already_done``, ``failed``, and ``failures``,
-        a list of pairs of `ErrCode` and path.
+        Numbers of scans ``seen``, ``processed``, ``already_done`` and ``failed``, and
+        ``failures``, a list of pairs of `ErrCode` and path.
 
     Raises
     ------
     ValueError
-        If there are no pairs, not as many models as pairs, or models that do not fit them.
+        If there are no pairs, not as many models as pairs, or models that do not fit the pairs.
     """
-    options = {
-        name: value
-        for name, value in locals().items()
-        if name.startswith(("proc_", "override_", "save_", "model_instance", "model_labeling"))
-        and name != "save_log_data"
-    } | {
-        "derivative_name": derivative_name,
-        "proc_pad_size": pad_size,
-        "ignore_bids_filter": ignore_bids_filter,
-        "ignore_compatibility_issues": ignore_inference_compatibility,
-        "log_inference_time": log_inference_time,
-        "verbose": verbose,
-        "numerics": numerics,
-    }
     root = Path(dataset_path)
+    if snapshot_copy_folder is True:
+        snapshot_copy_folder = root / SNAPSHOT_FOLDER
+    segment = partial(
+        process_img_nii,
+        model_instance=model_instance,
+        model_labeling=model_labeling,
+        derivative_name=derivative_name,
+        save_modelres_mask=save_modelres_mask,
+        save_softmax_logits=save_softmax_logits,
+        save_debug_data=save_debug_data,
+        override_semantic=override_semantic,
+        override_instance=override_instance,
+        override_postpair=override_postpair,
+        override_ctd=override_ctd,
+        proc_pad_size=pad_size,
+        proc_sem_crop_input=proc_sem_crop_input,
+        proc_sem_n4_bias_correction=proc_sem_n4_bias_correction,
+        proc_sem_remove_inferior_beyond_canal=proc_sem_remove_inferior_beyond_canal,
+        proc_sem_clean_beyond_largest_bounding_box=proc_sem_clean_beyond_largest_bounding_box,
+        proc_sem_clean_small_cc_artifacts=proc_sem_clean_small_cc_artifacts,
+        proc_inst_corpus_clean=proc_inst_corpus_clean,
+        proc_inst_clean_small_cc_artifacts=proc_inst_clean_small_cc_artifacts,
+        proc_inst_largest_k_cc=proc_inst_largest_k_cc,
+        proc_inst_detect_and_solve_merged_corpi=proc_inst_detect_and_solve_merged_corpi,
+        proc_lab_force_no_tl_anomaly=proc_lab_force_no_tl_anomaly,
+        proc_fill_3d_holes=proc_fill_3d_holes,
+        proc_assign_missing_cc=proc_assign_missing_cc,
+        proc_clean_inst_by_sem=proc_clean_inst_by_sem,
+        proc_vertebra_inconsistency=proc_vertebra_inconsistency,
+        snapshot_copy_folder=snapshot_copy_folder or None,
+        ignore_bids_filter=ignore_bids_filter,
+        ignore_compatibility_issues=ignore_inference_compatibility,
+        log_inference_time=log_inference_time,
+        verbose=verbose,
+        proc_sem_step_size=proc_sem_step_size,
+        proc_inst_batch_size=proc_inst_batch_size,
+        proc_inst_amp=proc_inst_amp,
+        numerics=numerics,
+    )
     pairs = _pairs(modalities)
     models = _models(model_semantic, pairs)
     for model in models:
         if tta is not None:
             model.set_test_time_augmentation(tta)
     _check(models, model_labeling, pairs, ignore_model_compatibility)
-    if snapshot_copy_folder is True:
-        snapshot_copy_folder = root / SNAPSHOT_FOLDER
-    options["snapshot_copy_folder"] = snapshot_copy_folder or None
 
     failures: list[tuple[ErrCode, str]] = []
     counts = dict.fromkeys(ErrCode, 0)
     with _log_file(root if save_log_data else None):
         logger.info("%s with %s: %s", root, [m.modelid() for m in models], pairs)
-        for scan, model in _scans(root, rawdata_name, derivative_name, pairs, models, options):
-            code = _one(scan, model, options)
+        parents = (rawdata_name, derivative_name)
+        for scan, model in _scans(root, parents, pairs, models, everything=ignore_bids_filter):
+            code = _one(scan, partial(segment, scan, model))
             counts[code] += 1
             if code not in (ErrCode.OK, ErrCode.ALL_DONE):
                 failures.append((code, str(input_image_path(scan))))
@@ -205,18 +229,17 @@ def _check(
 
 def _scans(
     root: Path,
-    rawdata: str,
-    derivatives: str,
+    parents: Sequence[str],
     pairs: Sequence[ModalityPair],
     models: Sequence[SegmentationModel],
-    options: dict[str, Any],
+    *,
+    everything: bool,
 ) -> Iterator[tuple[BIDS_FILE, SegmentationModel]]:
     """Scans with their models, subject by subject."""
     from TPTBox import BIDS_Global_info
 
-    everything = options["ignore_bids_filter"]
-    parents = [name for name in (rawdata, derivatives) if (root / name).is_dir()]
-    dataset = BIDS_Global_info(datasets=[root], parents=parents, verbose=False)
+    there = [name for name in parents if (root / name).is_dir()]
+    dataset = BIDS_Global_info(datasets=[root], parents=there, verbose=False)
     for name, subject in dataset.enumerate_subjects(sort=True):
         if name == UNSORTED and not everything:
             continue
@@ -235,9 +258,10 @@ def _scans(
                 yield scan, model
 
 
-def _one(scan: BIDS_FILE, model: SegmentationModel, options: dict[str, Any]) -> ErrCode:
+def _one(scan: BIDS_FILE, segment: Callable[[], tuple[Any, ...]]) -> ErrCode:
+    """Segment a scan; whatever goes wrong is its code."""
     try:
-        code = process_img_nii(scan, model, **options)[-1]
+        code = segment()[-1]
     except SpinepsError as fault:
         logger.error("%s: %s", input_image_path(scan).name, fault)
         return fault.code

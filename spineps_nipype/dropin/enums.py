@@ -1,17 +1,17 @@
-"""Modality, plane and outcome as enumerations. Source: SPINEPS 2.1.3."""
+"""Enumerations of modalities, planes and outcomes. Source: SPINEPS 2.1.3."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..bids.compatibility import MODALITY_WORDS, PLANE_WORDS
+from ..bids.compatibility import MODALITY_SUFFIXES, PLANE_LABELS
 from ..errors import ErrCode, NamedEnum
 
 __all__ = ["Acquisition", "ErrCode", "Modality"]
 
 
 class Modality(NamedEnum):
-    """Kind of image."""
+    """Modality of an image."""
 
     T2w = 1
     T1w = 2
@@ -24,18 +24,18 @@ class Modality(NamedEnum):
 
     @classmethod
     def format_keys(cls, modalities: Modality | Iterable[Modality]) -> list[str]:
-        """Last words of file names that stand for one modality or several."""
+        """Suffixes of file names that stand for one modality or several."""
         several = [modalities] if isinstance(modalities, Modality) else list(modalities)
-        return [word for modality in several for word in MODALITY_WORDS[modality.name]]
+        return [word for modality in several for word in MODALITY_SUFFIXES[modality.name]]
 
     @classmethod
     def known_format_keys(cls) -> list[str]:
-        """Words of all modalities."""
+        """Suffixes of file names for all modalities."""
         return cls.format_keys(cls)
 
 
 class Acquisition(NamedEnum):
-    """Plane in which an image was taken."""
+    """Plane in which an image was acquired."""
 
     sag = 1
     cor = 2
@@ -44,5 +44,5 @@ class Acquisition(NamedEnum):
 
     @classmethod
     def format_keys(cls, acquisition: Acquisition) -> list[str]:
-        """Words of the ``acq`` entity that stand for a plane."""
-        return list(PLANE_WORDS[acquisition.name])
+        """Values of the ``acq`` entity that stand for a plane."""
+        return list(PLANE_LABELS[acquisition.name])

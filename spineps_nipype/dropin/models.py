@@ -1,4 +1,4 @@
-"""Models as objects that load when they are first used. Source: SPINEPS 2.1.3."""
+"""Models as objects that are loaded when they are first used. Source: SPINEPS 2.1.3."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any, Final, Self
 from ..errors import ModelError
 from ..models.config import Kind, ModelConfig
 from ..models.engine_choice import choose_engine
+from ..models.finding import find_package
 from ..models.loading import load_instance, load_labeling, load_semantic
-from ..models.lookup import find_package
 from ..models.package import ModelPackage
+from ..models.systems import SPINEPS
 from ..settings import EngineSettings
 from .enums import Acquisition, Modality
 
@@ -23,7 +24,7 @@ AUTO: Final = EngineSettings()
 
 
 class UnknownModelError(ModelError, KeyError):
-    """There is no model of this name; also a `KeyError`, as SPINEPS raises."""
+    """No model has this name; also a `KeyError`, which SPINEPS raises."""
 
     __str__ = ModelError.__str__
 
@@ -36,9 +37,9 @@ class SegmentationModel:
     model_folder
         Folder of the package, or a `ModelPackage`.
     use_cpu
-        Keep off the GPU; otherwise CUDA is used if it is there.
+        Do not use the GPU; otherwise CUDA is used if it is available.
     engine
-        What computes the network, and how precisely.
+        Inference engine and precision.
     """
 
     kinds: tuple[Kind, ...] = ("semantic", "instance")
@@ -72,29 +73,29 @@ class SegmentationModel:
 
     @property
     def inference_config(self) -> ModelConfig:
-        """What the package says about itself."""
+        """Configuration of the package."""
         return self.package.config
 
     @property
     def device(self) -> str:
-        """Where the network runs: ``cpu`` or ``cuda``."""
+        """Device on which the network runs: ``cpu`` or ``cuda``."""
         import torch
 
         return "cuda" if torch.cuda.is_available() and not self.use_cpu else "cpu"
 
     @cached_property
     def engine(self) -> EngineSettings:
-        """Engine and precision in force.
+        """Engine and precision that are used.
 
         Raises
         ------
         ResourceError
-            If the engine is not installed or the device cannot do what is asked for.
+            If the engine is not installed, or the device does not support the precision.
         """
         return choose_engine(self._wanted, self.device)
 
     def load(self, folds: Sequence[str] | None = None) -> Self:
-        """Load the weights, once; all folds are used."""
+        """Load the weights, unless they are loaded already; all folds are used."""
         del folds
         if self.predictor is None:
             self.predictor = _LOADERS[self.package.kind](
@@ -103,11 +104,11 @@ class SegmentationModel:
         return self
 
     def modalities(self) -> list[Modality]:
-        """Modalities that the model takes."""
+        """Modalities that the model accepts."""
         return [Modality[word] for word in self.inference_config.modality]
 
     def acquisition(self) -> Acquisition:
-        """Plane that the model is for."""
+        """Plane that the model is made for."""
         return Acquisition[self.inference_config.acquisition]
 
     def modelid(self, include_log_name: bool = False) -> str:
@@ -116,16 +117,16 @@ class SegmentationModel:
         return f"{self.inference_config.log_name} -- {name}" if include_log_name else name
 
     def calc_recommended_resampling_zoom(self, input_zoom: Sequence[float]) -> tuple[float, ...]:
-        """Spacing [mm] that an image of a spacing is brought to, in the order of the model."""
+        """Spacing [mm] to which images are resampled, in the axis order of the model."""
         return self.inference_config.target_spacing(input_zoom)
 
     def set_test_time_augmentation(self, use_tta: bool) -> None:
-        """Switch mirroring on or off for the runs to come."""
+        """Turn mirroring on or off for the following runs."""
         self.tta = use_tta
 
     def dict_representation(self) -> dict[str, str]:
-        """Description of the model, as it stands in the header of point files."""
-        from ..workflows.poi_header import model_entry
+        """Description of the model, as in the header of point files."""
+        from ..spineps.poi_header import model_entry
 
         return {**model_entry(self.package), "model_path": str(self.model_folder)}
 
@@ -148,12 +149,12 @@ Segmentation_Model = SegmentationModel
 def get_semantic_model(
     model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
 ) -> SegmentationModel:
-    """Semantic model by id: of an installed package, ``compact_semantic``, or ``auto``.
+    """Semantic model by id: that of an installed package, ``compact_semantic``, or ``auto``.
 
     Raises
     ------
     UnknownModelError
-        If there is none; the message lists what there is. It is a `KeyError`, too.
+        If there is none; the message lists the available ones. It is also a `KeyError`.
     """
     return SegmentationModel(_found(model_name, "semantic"), use_cpu, engine)
 
@@ -161,14 +162,14 @@ def get_semantic_model(
 def get_instance_model(
     model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
 ) -> SegmentationModel:
-    """Instance model by id, see `get_semantic_model`."""
+    """Instance model by id; see `get_semantic_model`."""
     return SegmentationModel(_found(model_name, "instance"), use_cpu, engine)
 
 
 def get_labeling_model(
     model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
 ) -> VertLabelingClassifier:
-    """Labelling model by id, see `get_semantic_model`."""
+    """Labelling model by id; see `get_semantic_model`."""
     return VertLabelingClassifier(_found(model_name, "labeling"), use_cpu, engine)
 
 
@@ -178,7 +179,7 @@ def get_actual_model(
     engine: EngineSettings = AUTO,
     **_: Any,
 ) -> SegmentationModel:
-    """Model in a folder, of the class that its phase asks for.
+    """Model in a folder, as an object of the class for its phase.
 
     Raises
     ------
@@ -194,7 +195,7 @@ def get_actual_model(
 
 def _found(name: str, kind: Kind) -> ModelPackage:
     try:
-        return find_package(name, kind)
+        return find_package(SPINEPS, kind, name)
     except ModelError as fault:
         if fault.file is not None:  # there is one, but it cannot be used
             raise

@@ -1,4 +1,4 @@
-"""Where the results of a scan go. Source: SPINEPS 2.1.3."""
+"""Paths of the results of a scan. Source: SPINEPS 2.1.3."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def input_image_path(img_ref: BIDS_FILE) -> Path:
-    """File of a scan, .nii.gz before .nii.
+    """File of a scan; .nii.gz takes precedence over .nii.
 
     Raises
     ------
     KeyError
-        If it has neither.
+        If there is neither.
     """
     for extension in EXTENSIONS:
         if extension.removeprefix(".") in img_ref.file:
@@ -33,7 +33,7 @@ def output_paths_from_input(
     non_strict_mode: bool = False,
     _dataset_id_ct_crop: int = 100,
 ) -> dict[str, Path]:
-    """Paths of all results of a scan; nothing is made on disk.
+    """Paths of all results of a scan; nothing is created on disk.
 
     Parameters
     ----------
@@ -44,16 +44,16 @@ def output_paths_from_input(
     snapshot_copy_folder
         Folder for a copy of the snapshot; without it ``out_snap2`` is ``out_snap``.
     input_format
-        Last word of the name, for the names of the folders of raw and debug files.
+        Suffix of the file name, used in the names of the folders for raw and debug files.
     non_strict_mode
-        Take the whole file name for the subject, as is done with names that are not BIDS.
+        Use the whole file name as subject, as for names that do not follow BIDS.
 
     Returns
     -------
     dict of Path
         ``out_spine``, ``out_vert``, ``out_ctd``, ``out_snap``, ``out_snap2``, ``out_raw``,
         ``out_spine_raw``, ``out_vert_raw``, ``out_logits``, ``out_unc``, ``out_debug``,
-        ``out_vibeseg``, and what this package adds.
+        ``out_vibeseg``, and further ones of this package.
     """
     path, root = input_image_path(img_ref), Path(img_ref.dataset)
     inside = path.parent.relative_to(root) if path.is_relative_to(root) else Path()

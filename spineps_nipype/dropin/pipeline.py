@@ -1,4 +1,4 @@
-"""One scan through all phases in this process, with models that are loaded already."""
+"""All phases for one scan, in this process and with loaded models."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.images import background_value, load_mask
-from ..settings import PipelineSettings
 from ..spineps.discs import finalize_masks
 from ..spineps.instance import segment_instances
 from ..spineps.labeling import label_vertebrae
 from ..spineps.postprocess import reconcile
 from ..spineps.preprocess import preprocess_input
 from ..spineps.semantic import SemanticResult, segment_semantic
+from ..spineps.settings import PipelineSettings
 from ..spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 from .models import SegmentationModel
 
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from TPTBox import NII
 
 LAST_WITHOUT_C1: Final = 1
-"""Counting from here or earlier, the top vertebra may be C1."""
+"""Largest number of the top vertebra with which it may be C1."""
 
 
 @dataclass
 class Scan:
-    """A scan on its way.
+    """A scan that passes through the phases.
 
     Parameters
     ----------
     image
         The checked image.
     path
-        Its file, whose name tells the background value.
+        Its file, whose name tells the value of empty space.
     models
         Models by kind: semantic, instance, labeling (may be None).
     settings
         Options of all phases.
     stored
-        Files of results that are there already, by result name.
+        Files of results that exist already, by name.
     change_semantic
-        Applied to a new semantic mask.
+        Function that is applied to a new semantic mask.
     """
 
     image: NII
@@ -56,7 +56,7 @@ class Scan:
     debug: dict[str, Any] = field(default_factory=dict)
 
     def spine_raw(self) -> NII:
-        """Semantic mask on the grid of the model: stored, or made by the network."""
+        """Semantic mask on the grid of the model, stored or predicted by the network."""
         if "spine_raw" in self.stored:
             return load_mask(self.stored["spine_raw"])
         model, settings = self._model("semantic"), self.settings
@@ -84,7 +84,7 @@ class Scan:
         return mask if self.change_semantic is None else self.change_semantic(mask)
 
     def vert_raw(self, spine_raw: NII) -> NII:
-        """Vertebrae on the grid of the instance model: stored, or made by the network."""
+        """Vertebra mask on the grid of the instance model, stored or predicted by the network."""
         if "vert_raw" in self.stored:
             return load_mask(self.stored["vert_raw"])
         return segment_instances(

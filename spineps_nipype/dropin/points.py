@@ -1,4 +1,4 @@
-"""Points of interest, and the version that made them. Source: SPINEPS 2.1.3."""
+"""Points of interest, and the version of the program. Source: SPINEPS 2.1.3."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..settings import Numerics
 from ..spineps.centroids import compute_centroids
-from ..workflows.poi_header import NO_MODEL, SOURCE
+from ..spineps.poi_header import NO_MODEL_ENTRY, SOURCE
+from ..spineps.settings import Numerics
 from .models import SegmentationModel
 
 if TYPE_CHECKING:
@@ -21,18 +21,18 @@ def predict_centroids_from_both(
     seg_nii: NII,
     models: Sequence[SegmentationModel | None],
     parameter: Mapping[str, Any],
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> POI:
-    """Points in the vertebral bodies and the sacrum.
+    """Centroids of the vertebral bodies and of the sacrum.
 
     Parameters
     ----------
     vert_nii_cleaned, seg_nii
         Final vertebra and semantic mask.
     models
-        Semantic, instance and labelling model, None where there is none.
+        Semantic, instance and labelling model; None for a missing one.
     parameter
-        Options to name in ``info``.
+        Options to record in ``info``.
 
     Returns
     -------
@@ -43,7 +43,9 @@ def predict_centroids_from_both(
     points.info.update(
         source=SOURCE,
         version=pipeline_version(),
-        models={str(i): m.dict_representation() if m else NO_MODEL for i, m in enumerate(models)},
+        models={
+            str(i): m.dict_representation() if m else NO_MODEL_ENTRY for i, m in enumerate(models)
+        },
         revision=pipeline_revision(),
         timestamp=time.strftime("date-%Y-%m-%d_time-%H-%M-%S"),
     )
@@ -57,5 +59,5 @@ def pipeline_version() -> str:
 
 
 def pipeline_revision() -> str:
-    """Name and version of this package; SPINEPS asked git in the folder of the caller."""
+    """Name and version of this package; SPINEPS asks git in the folder of the caller."""
     return f"spineps-nipype::{__version__}"

@@ -1,17 +1,33 @@
-"""One scan from file to results. Source: SPINEPS 2.1.3 (`segment_image`) and before."""
+"""Segmentation of one scan. Source: SPINEPS 2.1.3 (`segment_image`) and before."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..core.images import load_image, load_mask
 from ..errors import CompatibilityError, EmptyResultError, ErrCode, NoSeedError, SpinepsError
-from ..settings import Numerics, OverrideSettings, PipelineSettings
-from ..workflows.reuse import ScanPlan, plan_scan
+from ..results.plan import ScanPlan, plan_scan
+from ..spineps.helper_networks import helper_networks
+from ..spineps.recipe import asked_for, provenance, result_files
+from ..spineps.settings import (
+    AutoCrop,
+    CentroidSettings,
+    CropSettings,
+    InstanceSettings,
+    LabelingSettings,
+    Numerics,
+    PipelineSettings,
+    PostSettings,
+    PreprocessSettings,
+    SaveSettings,
+    SemanticSettings,
+)
+from ..spineps.upstream import upstream
 from .compatibility import check_input_model_compatibility
 from .models import SegmentationModel
 from .paths import input_image_path, output_paths_from_input
@@ -23,12 +39,14 @@ if TYPE_CHECKING:
     import numpy as np
     from TPTBox import BIDS_FILE, NII, POI
 
+    from ..models.package import ModelPackage
+
 logger = logging.getLogger("spineps_nipype.dropin")
 
 ANSWERED: Final = (CompatibilityError, EmptyResultError, NoSeedError)
-"""Faults of a scan that are returned as a code; others, as a damaged file, are raised."""
+"""Errors that are returned as a code; others, such as those of a damaged file, are raised."""
 Paths = dict[str, Path]
-AUTO_CROP: Final = {True: "yes", False: "no", "auto": "auto"}
+AUTO_CROP: Final[dict[bool | str, AutoCrop]] = {True: "yes", False: "no", "auto": "auto"}
 
 
 def process_img_nii(
@@ -81,9 +99,9 @@ def process_img_nii(
     proc_inst_amp: bool = False,
     _nii: NII | None = None,
     _dataset_id_ct_crop: int = 100,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> tuple[Paths, ErrCode] | tuple[NII, NII, POI, ErrCode]:
-    """Segment one scan; results that are stored already are kept unless overridden.
+    """Segment one scan; stored results are kept unless they are overridden.
 
     Parameters
     ----------
@@ -94,42 +112,42 @@ def process_img_nii(
     derivative_name
         Output folder below the root of the dataset.
     save_modelres_mask, save_softmax_logits, save_debug_data, save_raw
-        Which further files are kept.
+        Which additional files to write.
     override_semantic, override_instance, override_postpair, override_ctd
-        Results that are made again, with all that depends on them.
+        Results that are computed again, with all that depend on them.
     crop
-        Box of voxels to work in; masks lie on the grid of the whole image all the same.
+        Box of voxels to segment; masks are on the grid of the whole image nevertheless.
     auto_crop_to_spine, auto_crop_when_max_res_leq, auto_crop_req_crop_min_dim
-        Crop with VIBESeg: always, never, or when the coarsest spacing of the model is at most
-        this [mm] and the image has more voxels than this number cubed.
+        Whether to crop with VIBESeg: always, never, or if the coarsest spacing of the model is at
+        most the second value [mm] and the image has more voxels than the third value cubed.
     lambda_semantic
-        Applied to a new semantic mask before it is stored.
+        Function that is applied to a new semantic mask before it is stored.
     snapshot_copy_folder
         Folder for a copy of the picture.
     ignore_bids_filter
         Name the results after the whole file name.
     ignore_compatibility_issues
-        Run although the scan does not fit the models.
+        Run even if the scan does not fit the models.
     return_output_instead_of_save
         Write nothing and return the results.
     numerics
-        ``mended`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
+        ``corrected`` anatomy, or the numbers of SPINEPS: ``spineps-2.1.3``, ``seed``.
     **others
         See `spineps_nipype.settings`; names with ``proc_`` are the same.
 
     Returns
     -------
     paths, code
-        Output paths by name, and OK, ALL_DONE (all was there), COMPATIBILITY, EMPTY or UNKNOWN.
+        Output paths by name, and OK, ALL_DONE (all results existed), COMPATIBILITY, EMPTY or
+        UNKNOWN.
     semantic, vertebra, points, code
-        Instead, if `return_output_instead_of_save` and nothing went wrong.
+        Returned instead with `return_output_instead_of_save`, if there was no error.
 
     Raises
     ------
     SpinepsError
         If the file or a model cannot be used; the message says what to do.
     """
-    given = dict(locals())
     path, root = input_image_path(img_ref), Path(img_ref.dataset)
     paths = output_paths_from_input(
         img_ref,
@@ -140,31 +158,98 @@ def process_img_nii(
         _dataset_id_ct_crop=_dataset_id_ct_crop,
     )
     del timing, log_inference_time, verbose  # the log has times and levels of its own
-    settings = _settings(given)
+    # Written out, so that an argument that is renamed or left out cannot go unnoticed.
+    settings = PipelineSettings(
+        crop=CropSettings(
+            crop_box=None if crop is None else ",".join(map(_side, crop)),
+            auto_crop_to_spine=AUTO_CROP[auto_crop_to_spine],
+            auto_crop_when_max_res_leq=auto_crop_when_max_res_leq,
+            auto_crop_req_crop_min_dim=auto_crop_req_crop_min_dim,
+        ),
+        preprocess=PreprocessSettings(
+            proc_pad_size=proc_pad_size,
+            proc_normalize_input=proc_normalize_input,
+            proc_sem_crop_input=proc_sem_crop_input,
+            proc_sem_n4_bias_correction=proc_sem_n4_bias_correction,
+        ),
+        semantic=SemanticSettings(
+            proc_sem_step_size=proc_sem_step_size,
+            tta=model_semantic.tta,
+            proc_sem_remove_inferior_beyond_canal=proc_sem_remove_inferior_beyond_canal,
+            proc_sem_clean_beyond_largest_bounding_box=proc_sem_clean_beyond_largest_bounding_box,
+            proc_sem_clean_small_cc_artifacts=proc_sem_clean_small_cc_artifacts,
+            proc_fill_3d_holes=proc_fill_3d_holes,
+        ),
+        instance=InstanceSettings(
+            proc_inst_corpus_clean=proc_inst_corpus_clean,
+            proc_inst_clean_small_cc_artifacts=proc_inst_clean_small_cc_artifacts,
+            proc_inst_largest_k_cc=proc_inst_largest_k_cc,
+            proc_inst_detect_and_solve_merged_corpi=proc_inst_detect_and_solve_merged_corpi,
+            proc_inst_batch_size=proc_inst_batch_size,
+            proc_inst_amp=proc_inst_amp,
+            proc_fill_3d_holes=proc_fill_3d_holes,
+        ),
+        post=PostSettings(
+            proc_assign_missing_cc=proc_assign_missing_cc,
+            proc_assign_missing_cc_fast=proc_assign_missing_cc_fast,
+            proc_clean_inst_by_sem=proc_clean_inst_by_sem,
+            proc_vertebra_inconsistency=proc_vertebra_inconsistency,
+            vertebra_instance_labeling_offset=vertebra_instance_labeling_offset,
+        ),
+        labeling=LabelingSettings(proc_lab_force_no_tl_anomaly=proc_lab_force_no_tl_anomaly),
+        centroid=CentroidSettings(poi_points="bodies"),
+        engine=model_semantic.engine,
+        save=SaveSettings(
+            save_raw=save_raw,
+            save_softmax_logits=save_softmax_logits,
+            save_modelres_mask=save_modelres_mask,
+            save_debug_data=save_debug_data,
+        ),
+        numerics=numerics,
+    )
     models = {
         "semantic": model_semantic,
         "instance": model_instance,
         "labeling": model_labeling,
     }
-    packages = {kind: model and model.package for kind, model in models.items()}
-    override = OverrideSettings(
-        override_semantic, override_instance, override_postpair, override_ctd
-    )
+    packages: dict[str, ModelPackage | None] = {
+        kind: None if model is None else model.package for kind, model in models.items()
+    }
+    again = {
+        "override_semantic": override_semantic,
+        "override_instance": override_instance,
+        "override_postpair": override_postpair,
+        "override_ctd": override_ctd,
+    }
+    device = model_semantic.device
+    way = provenance(settings, packages, device=device)
+    files = result_files(paths, path)
     plan = plan_scan(
-        path, paths, settings=settings, models=packages, override=override, reuse="any"
+        way,
+        files,
+        overrides=[name for name, wanted in again.items() if wanted],
+        asked=asked_for(settings.save),
+        reuse="any",
     )
     if plan.all_done and not return_output_instead_of_save:
         logger.info("%s: all results are there", path.name)
         return paths, ErrCode.ALL_DONE
     start = time.perf_counter()
     try:
-        image = _nii if _nii is not None else load_image(path, numerics=numerics)
+        image = (
+            _nii
+            if _nii is not None
+            else load_image(path, integer_voxels=upstream(numerics).integer_voxels)
+        )
         _check_fit(img_ref, image, models, ignore_compatibility_issues)
         scan = Scan(image, path, models, settings, plan.stored.files, lambda_semantic)
         store = None
         if not return_output_instead_of_save:
-            store = Store(path, root, paths, settings, packages)
-        semantic, vertebra, points = _phases(scan, store, plan, given)
+            config = model_semantic.inference_config
+            helpers = helper_networks(settings, config, image.shape, image.zoom, image.orientation)
+            way = replace(way, models={**packages, **helpers})
+            store = Store(root, root / derivative_name, files, way, settings.save, device)
+        semantic, vertebra, points = _phases(scan, store, plan)
     except ANSWERED as fault:
         logger.error("%s: %s", path.name, fault)
         return paths, fault.code
@@ -175,19 +260,7 @@ def process_img_nii(
 
 
 segment_image = process_img_nii
-"""Name from 2.1.3 on; what it adds is given by keyword."""
-
-
-def _settings(given: dict[str, Any]) -> PipelineSettings:
-    known = PipelineSettings().flat()
-    values = {name: value for name, value in given.items() if name in known}
-    values["auto_crop_to_spine"] = AUTO_CROP[given["auto_crop_to_spine"]]
-    values["poi_points"] = "bodies"
-    if given["crop"] is not None:
-        values["crop_box"] = ",".join(_side(side) for side in given["crop"])
-    model = given["model_semantic"]
-    engine = {"engine": model.engine.engine, "precision": model.engine.precision}
-    return PipelineSettings.from_flat({**values, **engine, "tta": model.tta})
+"""Name since 2.1.3; the arguments that it adds are given by keyword."""
 
 
 def _side(side: slice) -> str:
@@ -209,32 +282,28 @@ def _check_fit(img_ref: BIDS_FILE, image: NII, models: dict[str, Any], overlook:
         )
 
 
-def _phases(
-    scan: Scan, store: Store | None, plan: ScanPlan, given: dict[str, Any]
-) -> tuple[NII, NII, POI]:
-    """Run what the plan asks for; what it makes is written at once, if there is a store."""
+def _phases(scan: Scan, store: Store | None, plan: ScanPlan) -> tuple[NII, NII, POI]:
+    """Run the phases that the plan asks for; results are written at once if there is a store."""
     from TPTBox import POI
 
-    keep_raw = store is not None and scan.settings.save.save_raw
     stored = scan.stored
     if "spine" in stored and "vert" in stored:
         semantic, vertebra = load_mask(stored["spine"]), load_mask(stored["vert"])
     else:
         spine_raw = scan.spine_raw()
-        if store is not None and keep_raw and "spine_raw" not in stored:
-            store.mask("semantic", "spine_raw", spine_raw)
+        if store is not None and "spine_raw" not in stored:
+            store.semantic(scan, spine_raw)
         vert_raw = scan.vert_raw(spine_raw)
-        if store is not None and keep_raw and "vert_raw" not in stored:
-            store.mask("instance", "vert_raw", vert_raw)
+        if store is not None and "vert_raw" not in stored:
+            store.instances(scan, vert_raw)
         semantic, vertebra = scan.masks(spine_raw, vert_raw)
         if store is not None:
-            store.mask("final", "spine", semantic)
-            store.mask("final", "vert", vertebra)
-            store.extras(scan)
+            store.masks(scan, semantic, vertebra)
     if "poi" in stored:
         points = POI.load(stored["poi"])
     else:
-        named = {name: value for name, value in given.items() if "proc_" in name}
+        flat = scan.settings.flat()
+        named = {name: value for name, value in flat.items() if name.startswith("proc_")}
         models = [scan.models[kind] for kind in ("semantic", "instance", "labeling")]
         points = predict_centroids_from_both(
             vertebra, semantic, models, named, scan.settings.numerics

@@ -1,23 +1,30 @@
-"""Writing the results of a scan, each with the sidecar that says how it was made.
+"""Writing the results of a scan, each with a sidecar that records how it was made.
 
-The files and records are those of ``spineps-wf``, so that either finds what the other made.
+Files, records and sidecars are those of ``spineps-wf``, so that either finds what the other made.
 """
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from .. import __version__
 from ..bids.sidecars import scan_metadata
-from ..core.files import copy_whole, file_digest, whole_file
+from ..core.files import copy_whole, whole_file
 from ..core.images import save_nii
-from ..settings import PipelineSettings
+from ..core.tables import write_rows, write_table
+from ..metrics.tables import measured_tables
+from ..results.recipe import Phase
+from ..results.record import Provenance
+from ..results.scan_output import ScanOutput
+from ..results.sidecar import describe, generated_by, with_sidecars
 from ..spineps.centroids import save_poi
-from ..workflows.provenance import Models, phase_record
-from ..workflows.reuse import OUTPUT_KEYS, PROVENANCE, SOURCES, sidecar_of
+from ..spineps.descriptions import CONFIDENCES, ENTRIES
+from ..spineps.probabilities import save_softmax
+from ..spineps.recipe import asked_for, stored_results
+from ..spineps.settings import SaveSettings
 
 if TYPE_CHECKING:
     from TPTBox import NII, POI
@@ -26,105 +33,125 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Output files of one scan.
+    """Writes the output files of one scan.
 
     Parameters
     ----------
-    scan, root
-        The scan, and the root of its dataset.
-    paths
-        Output paths by the keys of SPINEPS.
-    settings, models
-        What the results are made with.
+    root, output_dir
+        Root of the dataset of the scan, and folder of the results.
+    files
+        The scan and its output paths, by the name of the result.
+    provenance
+        How the results are made.
+    save
+        Which additional files are kept.
+    device
+        Where networks run.
     """
 
     def __init__(
         self,
-        scan: Path,
         root: Path,
-        paths: Mapping[str, Path],
-        settings: PipelineSettings,
-        models: Models,
+        output_dir: Path,
+        files: Mapping[str, Path],
+        provenance: Provenance,
+        save: SaveSettings,
+        device: str,
     ) -> None:
-        self._paths, self._settings, self._models = paths, settings, models
-        self._files = {name: paths[key] for name, key in OUTPUT_KEYS.items()} | {"scan": scan}
-        origin = {"GeneratedBy": [{"Name": "spineps_nipype", "Version": __version__}]}
-        self._metadata = {**origin, **scan_metadata(scan, root)}
+        engine = {"Device": device, "Engine": provenance.settings["engine"]["engine"]}
+        self._recipe = provenance.recipe
+        self._output = ScanOutput(
+            provenance,
+            files,
+            kept=stored_results(save),
+            asked=asked_for(save),
+            metadata={**generated_by(), **scan_metadata(files["scan"], root), **engine},
+            entries=ENTRIES,
+            confidences=CONFIDENCES,
+            root=output_dir,
+        )
 
-    def mask(self, phase: str, name: str, mask: NII) -> None:
-        """Write a mask with its sidecar."""
-        self._described(phase, save_nii(mask, self._files[name]))
+    def semantic(self, scan: Scan, mask: NII) -> None:
+        """Keep the raw semantic mask and what the settings ask for beside it."""
+        found = scan.semantic
+        with TemporaryDirectory() as folder:
+            made = {"spine_raw": save_nii(mask, Path(folder) / "spine_raw.nii.gz")}
+            if found is not None:
+                made["modelres"] = save_nii(found.mask, Path(folder) / "modelres.nii.gz")
+            if found is not None and found.probabilities is not None:
+                made["softmax"] = Path(folder) / "softmax.npz"
+                save_softmax(found.probabilities, found.class_labels, made["softmax"])
+            self._store("semantic", made, Path(folder))
+
+    def instances(self, scan: Scan, mask: NII) -> None:
+        """Keep the raw vertebra mask, and intermediate ones where they are asked for."""
+        with TemporaryDirectory() as folder:
+            made = {"vert_raw": save_nii(mask, Path(folder) / "vert_raw.nii.gz")}
+            self._store("instance", made, Path(folder))
+        place = self._output.files["debug"]
+        word = place.name.partition("_")[2]
+        for name, image in scan.debug.items():
+            save_nii(image.reorient(scan.image.orientation), place / f"{name}_{word}.nii.gz")
+
+    def masks(self, scan: Scan, spine: NII, vert: NII) -> None:
+        """Keep the final masks and the table of the names."""
+        with TemporaryDirectory() as folder:
+            made = {
+                "spine": save_nii(spine, Path(folder) / "spine.nii.gz"),
+                "vert": save_nii(vert, Path(folder) / "vert.nii.gz"),
+            }
+            if scan.labels_table:
+                made["labels_table"] = Path(folder) / "labels.tsv"
+                write_table(scan.labels_table, made["labels_table"])
+            self._store("final", made, Path(folder))
 
     def points(self, points: POI) -> None:
-        """Write the points; their file carries the record itself."""
-        record = {**points.info, PROVENANCE: self._record("poi")}
-        save_poi(points, self._files["poi"], record)
+        """Keep the points; their file carries the record itself."""
+        with TemporaryDirectory() as folder:
+            made = save_poi(points, Path(folder) / "points.json", dict(points.info))
+            self._store("poi", {"poi": made}, Path(folder))
 
     def snapshot(self, scan: Scan, spine: NII, vert: NII, points: POI) -> None:
-        """Draw the picture, and its copy if one is wanted."""
+        """Draw the picture, and copy it if a copy is asked for."""
         from ..spineps.snapshot import draw_snapshot
 
         semantic = scan.models["semantic"]
         is_ct = semantic is not None and semantic.inference_config.is_ct
-        drawn = draw_snapshot(
-            scan.image, spine, vert, points, self._files["snapshot"], is_ct=is_ct
-        )
-        self._described("snapshot", drawn)
-        if self._paths["out_snap2"] != drawn:
-            copy_whole(drawn, self._paths["out_snap2"])
+        with TemporaryDirectory() as folder:
+            drawn = Path(folder) / "drawn.png"
+            draw_snapshot(scan.image, spine, vert, points, drawn, is_ct=is_ct)
+            self._store("snapshot", {"snapshot": drawn, "snapshot_copy": drawn}, Path(folder))
 
     def measures(self, spine: NII, vert: NII) -> None:
-        """Measure and check the final masks, and write both tables."""
-        from ..core.tables import write_rows
-        from ..metrics import checks, columns
-        from ..metrics.tables import measured_tables
-
-        names = self._paths["out_labels"]
-        meanings = {"metrics": columns.COLUMNS, "checks": checks.COLUMNS}
+        """Measure and check the final masks, and keep both tables."""
+        names = self._output.files["labels_table"]
         tables = measured_tables(spine, vert, names if names.is_file() else None)
-        for name, table in tables.items():
-            with whole_file(self._files[name]) as temporary:
-                write_rows(table, temporary)
-            self._described("metrics", self._files[name], meanings[name])
+        with TemporaryDirectory() as folder:
+            made = {name: Path(folder) / f"{name}.tsv" for name in tables}
+            for name, table in tables.items():
+                write_rows(table, made[name])
+            self._store("metrics", made, Path(folder))
 
     def copies(self, pairs: Iterable[tuple[Path, Path]]) -> None:
-        """Copy stored files to where else they are wanted."""
+        """Copy stored files to further places."""
         for source, target in pairs:
             copy_whole(source, target)
 
-    def extras(self, scan: Scan) -> None:
-        """Write the additional files that the settings ask for, and the table of the names."""
-        save = self._settings.save
-        if scan.labels_table:
-            from ..interfaces.spineps.tables import write_table
-
-            with whole_file(self._paths["out_labels"]) as temporary:
-                write_table(scan.labels_table, temporary)
-        if save.save_modelres_mask and scan.semantic is not None:
-            save_nii(scan.semantic.mask, self._paths["out_modelres"])
-        if save.save_softmax_logits and scan.semantic is not None:
-            from ..interfaces.spineps.probabilities import save_softmax
-
-            assert scan.semantic.probabilities is not None
-            with whole_file(self._paths["out_logits"]) as temporary:
-                with_suffix = temporary.with_suffix(".npz")  # numpy adds it to other names
-                labels = scan.semantic.class_labels
-                save_softmax(scan.semantic.probabilities, labels, with_suffix)
-                with_suffix.replace(temporary)
-        folder = self._paths["out_debug"]
-        word = folder.name.partition("_")[2]
-        for name, image in scan.debug.items():
-            turned = image.reorient(scan.image.orientation)
-            save_nii(turned, folder / f"{name}_{word}.nii.gz")
-
-    def _record(self, phase: str) -> dict[str, Any]:
-        sources = {n: file_digest(f) for n in SOURCES[phase] if (f := self._files[n]).is_file()}
-        return {**phase_record(phase, self._settings, self._models), "Inputs": sources}
-
-    def _described(self, phase: str, path: Path, columns: Mapping[str, Any] | None = None) -> None:
-        record = {**self._record(phase), "Sha256": file_digest(path)}
-        text = (
-            json.dumps({**(columns or {}), **self._metadata, PROVENANCE: record}, indent=4) + "\n"
+    def _store(self, name: str, made: Mapping[str, Path], folder: Path) -> None:
+        """Describe the results of a phase as far as they are kept, and put each into its place."""
+        phase: Phase = self._recipe[name]
+        kept = [result for result in self._output.products(phase) if result in made]
+        described = [result for result in self._output.described(phase) if result in made]
+        read = {n: self._output.files[n] for n in phase.reads}
+        files = describe(
+            {result: made[result] for result in described},
+            self._output.description(phase),
+            inputs={n: path for n, path in read.items() if path.is_file()},
+            folder=folder,
         )
-        with whole_file(sidecar_of(path)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        targets = with_sidecars(self._output.files[result] for result in described)
+        pairs = list(zip(files, targets, strict=True))
+        pairs += [(made[n], self._output.files[n]) for n in kept if n not in described]
+        for source, target in pairs:
+            with whole_file(target) as temporary:
+                shutil.copyfile(source, temporary)

@@ -4,7 +4,7 @@ from .consensus import Consensus
 from .convert_labels import ConvertLabels
 from .derivatives import PrepareDerivatives, SaveDerivatives
 from .metrics import MeasureSpine
-from .sc_epi import EPISeg, EPISegQC, EPISegReport
+from .sc_epi import EPIReference, EPISeg, EPISegQC, EPISegReport
 from .spine_segmentation import SpineSegmentation
 from .spineps import (
     Centroids,
@@ -21,15 +21,7 @@ from .spineps import (
     SpineCrop,
 )
 from .totalspineseg import (
-    TSSCropToSeg,
-    TSSExtractAlternate,
-    TSSExtractLevels,
-    TSSExtractSoft,
-    TSSFillCanal,
     TSSInput2,
-    TSSLabel,
-    TSSLargestComponent,
-    TSSMapLabels,
     TSSNetwork1,
     TSSNetwork2,
     TSSPrepare,
@@ -45,6 +37,7 @@ __all__ = [
     "Consensus",
     "ConvertLabels",
     "CorrectedMask",
+    "EPIReference",
     "EPISeg",
     "EPISegQC",
     "EPISegReport",
@@ -61,15 +54,7 @@ __all__ = [
     "Snapshot",
     "SpineCrop",
     "SpineSegmentation",
-    "TSSCropToSeg",
-    "TSSExtractAlternate",
-    "TSSExtractLevels",
-    "TSSExtractSoft",
-    "TSSFillCanal",
     "TSSInput2",
-    "TSSLabel",
-    "TSSLargestComponent",
-    "TSSMapLabels",
     "TSSNetwork1",
     "TSSNetwork2",
     "TSSPrepare",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, Final
 
 from nipype.interfaces.base import (
     BaseInterfaceInputSpec,
@@ -14,18 +14,22 @@ from nipype.interfaces.base import (
     TraitedSpec,
     isdefined,
 )
-from TPTBox import NII
 
-from ..core.canonical import to_canonical
+from ..core.canonical import System, to_canonical
 from ..core.consensus import Agreement, Disagreement, Reading, compare
 from ..core.geometry import to_input_grid
 from ..core.images import load_mask
+from ..core.tables import write_table
+from ..core.volume import Volume
 from ..errors import InputError
 from .spineps.common import node_file
-from .spineps.tables import write_table
 
-MAPS = ("totalspineseg", "totalspineseg_step1", "spine_segmentation")
-"""Systems with one label map."""
+TITLES: Final[dict[System, str]] = {
+    "totalspineseg": "TotalSpineSeg",
+    "totalspineseg_step1": "TotalSpineSeg",
+    "spine_segmentation": "spine-segmentation",
+}
+"""Systems with one label map, and what tables call them."""
 
 
 class _InputSpec(BaseInterfaceInputSpec):
@@ -62,19 +66,19 @@ class Consensus(SimpleInterface):
                 numbering="anatomical",
             )
             readings.append(Reading("SPINEPS", "spineps", canonical))
-        for kind in MAPS:
-            if kind in arrays:
-                found = to_canonical(kind, arrays[kind])
-                readings.append(Reading(_TITLES[kind], kind, found))
+        for system, title in TITLES.items():
+            if system in arrays:
+                found = to_canonical(system, arrays[system])
+                readings.append(Reading(title, system, found))
         if grid is None or len(readings) < 2:
             raise InputError("Results of two systems are needed for a comparison.")
         consensus = compare(readings, grid.zoom)
-        for name, kind, rows in (
+        for name, row_type, rows in (
             ("structures", Agreement, consensus.agreements),
             ("names", Disagreement, consensus.disagreements),
         ):
             path = node_file(runtime, f"{name}.tsv")
-            write_table([asdict(row) for row in rows], path, [f.name for f in fields(kind)])
+            write_table([asdict(row) for row in rows], path, [f.name for f in fields(row_type)])
             self._results[name] = str(path)
         path = node_file(runtime, "summary.json")
         content = {
@@ -87,18 +91,11 @@ class Consensus(SimpleInterface):
         self._results.update(summary=str(path), line=consensus.line)
         return runtime
 
-    def _masks(self) -> dict[str, NII]:
-        names = ("spineps_vert", "spineps_spine", *MAPS)
+    def _masks(self) -> dict[str, Volume]:
+        names = ("spineps_vert", "spineps_spine", *TITLES)
         stated = {name: getattr(self.inputs, name) for name in names}
         return {name: load_mask(path) for name, path in stated.items() if isdefined(path)}
 
 
-_TITLES = {
-    "totalspineseg": "TotalSpineSeg",
-    "totalspineseg_step1": "TotalSpineSeg",
-    "spine_segmentation": "spine-segmentation",
-}
-
-
-def _on(grid: NII, mask: NII) -> Any:
+def _on(grid: Volume, mask: Volume) -> Any:
     return to_input_grid(mask, grid).get_array()

@@ -13,14 +13,14 @@ from nipype.interfaces.base import (
     isdefined,
     traits,
 )
-from TPTBox import NII
 
 from ..core.canonical import SYSTEMS
 from ..core.convert_labels import convert_labels
 from ..core.geometry import to_input_grid
 from ..core.images import load_mask, save_nii
+from ..core.tables import write_table
+from ..core.volume import Volume
 from .spineps.common import node_file
-from .spineps.tables import write_table
 
 
 class _InputSpec(BaseInterfaceInputSpec):
@@ -55,7 +55,7 @@ class ConvertLabels(SimpleInterface):
         spine = load_mask(inputs.spine_file) if isdefined(inputs.spine_file) else None
         if vert is not None and spine is not None:
             spine = to_input_grid(spine, vert)
-        grid: NII | None = vert if vert is not None else spine
+        grid: Volume | None = vert if vert is not None else spine
         found = convert_labels(
             None if vert is None else vert.get_array(),
             inputs.source,

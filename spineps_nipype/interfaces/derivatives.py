@@ -5,7 +5,6 @@ Describing is cached; storing always runs, compares first, and writes whole file
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,26 +23,14 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ..core.files import copy_whole, file_digest
-from ..core.tables import read_labels
-
-PROVENANCE = "Provenance"
-"""Key under which a sidecar, or the header of a POI file, says how the file was made."""
-DESCRIBED = (".nii.gz", ".npz", ".png", ".tsv")
-"""Kinds of files that get a sidecar; a JSON file carries the description inside."""
-
-
-def has_sidecar(name: str | Path) -> bool:
-    """Whether a file of this name gets a JSON sidecar."""
-    return str(name).endswith(DESCRIBED)
+from ..core.files import copy_whole
+from ..results.sidecar import Description, describe
 
 
 class _PrepareInputSpec(DynamicTraitedSpec):
-    record = traits.Dict(mandatory=True, desc="how the results are made: settings, models")
-    metadata = traits.Dict(usedefault=True, desc="further entries of all sidecars")
-    dictionaries = traits.Dict(usedefault=True, desc="further entries of one sidecar, by product")
-    labels_for = Str(desc="product whose sidecar tells the confidence of each name")
-    confidences = File(exists=True, desc="table of the names and their confidences (TSV)")
+    description = traits.Dict(
+        mandatory=True, desc="what the sidecars say: record, metadata, entries, confidences"
+    )
 
 
 class _PrepareOutputSpec(TraitedSpec):
@@ -78,30 +65,17 @@ class PrepareDerivatives(SimpleInterface):
         self.inputs.trait_set(trait_change_notify=False, **dict.fromkeys(fields, Undefined))
 
     def _run_interface(self, runtime: Any) -> Any:
-        sources = {
-            name: file_digest(path)
-            for name in self._sources
-            if isdefined(path := getattr(self.inputs, f"source_{name}"))
-        }
-        files: list[str] = []
-        for name in self._products:
-            product = Path(getattr(self.inputs, name))
-            provenance = {**self.inputs.record, "Inputs": sources}
-            if product.suffix == ".json":
-                described = Path(runtime.cwd) / f"{name}.json"
-                _describe_inside(product, provenance, described)
-                files.append(str(described))
-            else:
-                files.append(str(product))
-            if has_sidecar(product):
-                provenance["Sha256"] = file_digest(product)
-                sidecar = Path(runtime.cwd) / f"{name}.json"
-                entries = {**self.inputs.metadata, **self.inputs.dictionaries.get(name, {})}
-                if name == self.inputs.labels_for and isdefined(self.inputs.confidences):
-                    entries["LabelConfidence"] = _confidences(Path(self.inputs.confidences))
-                _write_json({**entries, PROVENANCE: provenance}, sidecar)
-                files.append(str(sidecar))
-        self._results["out_files"] = files
+        files = describe(
+            {name: Path(getattr(self.inputs, name)) for name in self._products},
+            Description(**self.inputs.description),
+            inputs={
+                name: Path(path)
+                for name in self._sources
+                if isdefined(path := getattr(self.inputs, f"source_{name}"))
+            },
+            folder=Path(runtime.cwd),
+        )
+        self._results["out_files"] = [str(path) for path in files]
         return runtime
 
 
@@ -139,23 +113,3 @@ class SaveDerivatives(SimpleInterface):
 def _with_suffix(name: str, suffix: str) -> str:
     stem, dot, rest = name.partition(".")
     return f"{stem}{suffix}{dot}{rest}"
-
-
-def _describe_inside(product: Path, provenance: dict[str, Any], target: Path) -> None:
-    content = json.loads(product.read_text(encoding="utf-8"))
-    header = content[0] if isinstance(content, list) else content
-    header[PROVENANCE] = provenance
-    _write_json(content, target)
-
-
-def _confidences(table: Path) -> dict[str, dict[str, Any]]:
-    """Confidence and origin of each name, by name."""
-    return {
-        str(row["name"]): {"Confidence": row.get("confidence"), "From": row.get("source")}
-        for row in read_labels(table)
-        if row.get("name")
-    }
-
-
-def _write_json(content: Any, path: Path) -> None:
-    path.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")

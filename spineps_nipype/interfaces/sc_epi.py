@@ -20,8 +20,8 @@ from nipype.interfaces.base import (
 
 from .. import __version__
 from ..core.images import load_image, load_mask, save_nii
-from ..errors import ModelError
-from ..sc_epi.model import EpiPackage, load_epi_package, with_mirroring
+from ..models.systems import SC_EPI
+from ..sc_epi.model import epi_package, with_mirroring
 from ..sc_epi.naming import QcNames
 from ..sc_epi.qc_mosaic import draw_entry
 from ..sc_epi.qc_report import add_entry
@@ -30,7 +30,7 @@ from ..sc_epi.segment import segment_epi
 from ..sc_epi.settings import CleanUpSettings, EpiSegSettings, QcSettings
 from ..sc_epi.volumes import first_volume, load_epi, save_series
 from .settings_traits import option_trait, read_settings, settings_spec
-from .spineps.common import ModelInputSpec, node_file, torch_resources
+from .spineps.common import ModelInputSpec, node_file, required_package, torch_resources
 
 
 class _EPISegInputSpec(ModelInputSpec, settings_spec(CleanUpSettings)):  # type: ignore[misc]
@@ -64,7 +64,9 @@ class EPISeg(SimpleInterface):
             numerics=inputs.numerics,
         )
         volumes = load_epi(inputs.in_file, settings.on_4d, numerics=settings.numerics)
-        package = _package(inputs)
+        package = epi_package(required_package(inputs, SC_EPI))
+        if inputs.tta:
+            package = with_mirroring(package)
         with torch_resources(inputs):
             network = load_semantic(package.package, device=inputs.device)
             found = [segment_epi(v, network, package.outputs, settings) for v in volumes]
@@ -80,6 +82,30 @@ class EPISeg(SimpleInterface):
             suffixes=[output.suffix for output in package.outputs],
             reference=str(reference),
         )
+        return runtime
+
+
+class _EPIReferenceInputSpec(BaseInterfaceInputSpec):
+    in_file = File(exists=True, mandatory=True, desc="EPI image with one volume or several")
+    on_4d = option_trait(EpiSegSettings, "on_4d")
+    numerics = option_trait(EpiSegSettings, "numerics")
+
+
+class _EPIReferenceOutputSpec(TraitedSpec):
+    out_file = File(exists=True, desc="the 3-D image that a mask belongs to")
+
+
+class EPIReference(SimpleInterface):
+    """The image that is segmented, or the first one: of a series its mean or first volume."""
+
+    input_spec = _EPIReferenceInputSpec
+    output_spec = _EPIReferenceOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        out_file = node_file(runtime, "reference.nii.gz")
+        save_nii(load_epi(inputs.in_file, inputs.on_4d, numerics=inputs.numerics)[0], out_file)
+        self._results["out_file"] = str(out_file)
         return runtime
 
 
@@ -159,15 +185,3 @@ class EPISegReport(SimpleInterface):
         )
         self._results["out_file"] = str(page)
         return runtime
-
-
-def _package(inputs: Any) -> EpiPackage:
-    """Package of the interface, checked against the digest that the cache key holds."""
-    found = load_epi_package(Path(inputs.model_dir))
-    if isdefined(inputs.model_digest) and found.package.digest != inputs.model_digest:
-        raise ModelError(
-            "The weights have changed since this workflow was built.",
-            file=found.package.folder,
-            remedy="Build the workflow again, so that its results name the right weights.",
-        )
-    return with_mirroring(found) if inputs.tta else found

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from nipype.interfaces.base import BaseInterfaceInputSpec, isdefined, traits
 
-from ..settings import SPEED_ONLY, Numerics, PipelineSettings, choices
+from ..settings import choices
+from ..spineps.settings import PipelineSettings
 
 Group = TypeVar("Group")
 
@@ -62,25 +63,23 @@ def write_settings(inputs: Any, *groups: Any) -> None:
 
 def numerics_trait() -> Any:
     """Trait that chooses between our numerics and those of SPINEPS."""
-    option = next(f for f in fields(PipelineSettings) if f.name == "numerics")
-    return traits.Enum(
-        option.default, *_others(option.default), usedefault=True, desc=option.metadata["help"]
-    )
+    return option_trait(PipelineSettings, "numerics")
 
 
-def _others(first: str) -> list[str]:
-    return [word for word in choices(Numerics) if word != first]
+def _enum(words: tuple[str, ...], default: Any, **metadata: Any) -> Any:
+    """Trait of a choice; Traits wants the default first."""
+    others = [word for word in words if word != default]
+    return traits.Enum(default, *others, usedefault=True, **metadata)
 
 
 def _trait(option: Field[Any], annotation: Any) -> Any:
     unit = option.metadata["unit"]
     metadata: dict[str, Any] = {"desc": option.metadata["help"] + (f" [{unit}]" if unit else "")}
-    if option.name in SPEED_ONLY:
+    if option.metadata["speed_only"]:
         metadata["nohash"] = True
     words = choices(annotation)
     if words:
-        rest = [word for word in words if word != option.default]
-        return traits.Enum(option.default, *rest, usedefault=True, **metadata)
+        return _enum(words, option.default, **metadata)
     kind = _PLAIN[_without_none(annotation)]
     if option.default is None:
         return kind(**metadata)
@@ -88,7 +87,8 @@ def _trait(option: Field[Any], annotation: Any) -> Any:
 
 
 def _without_none(annotation: Any) -> type:
+    """The type that an option has when it is stated."""
+    kind: type = annotation
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        kinds = [a for a in typing.get_args(annotation) if a is not type(None)]
-        return kinds[0]
-    return annotation
+        kind = next(a for a in typing.get_args(annotation) if a is not type(None))
+    return kind

@@ -7,7 +7,8 @@ from typing import Any
 
 from nipype.interfaces.base import File, SimpleInterface, Str, TraitedSpec, isdefined, traits
 
-from ..core.images import load_image, save_nii
+from ..core.images import load_image, load_mask, save_nii
+from ..core.tables import write_table
 from ..spine_segmentation.inference import SegmentationInference, segment_image
 from ..spine_segmentation.settings import (
     NamingSettings,
@@ -16,7 +17,6 @@ from ..spine_segmentation.settings import (
 )
 from .settings_traits import option_trait, read_settings, settings_spec
 from .spineps.common import node_file
-from .spineps.tables import write_table
 
 
 class _InputSpec(settings_spec(SliceSettings, NamingSettings)):  # type: ignore[misc]
@@ -24,6 +24,8 @@ class _InputSpec(settings_spec(SliceSettings, NamingSettings)):  # type: ignore[
     semantic_model = File(exists=True, mandatory=True, desc="ONNX network of the two classes")
     instance_model = File(exists=True, desc="ONNX network of the names")
     form_model = File(exists=True, desc="ONNX network that names bodies by form and look")
+    corrected_semantic = File(exists=True, desc="mask of the two classes of a reader")
+    corrected_instances = File(exists=True, desc="ids of a reader")
     only_2class = option_trait(SpineSegmentationSettings, "only_2class")
     numerics = option_trait(SpineSegmentationSettings, "numerics")
     device = Str("cpu", usedefault=True, nohash=True, desc="device: cpu, gpu, or a CUDA number")
@@ -64,7 +66,11 @@ class SpineSegmentation(SimpleInterface):
             settings=settings,
             num_threads=inputs.num_threads,
         )
-        semantic, instances, result = segment_image(load_image(inputs.in_file), inference)
+        given = (inputs.corrected_semantic, inputs.corrected_instances)
+        masks = [load_mask(path) if isdefined(path) else None for path in given]
+        semantic, instances, result = segment_image(
+            load_image(inputs.in_file), inference, semantic=masks[0], instances=masks[1]
+        )
         path = node_file(runtime, "semantic.nii.gz")
         self._results["semantic"] = str(save_nii(semantic, path))
         if instances is not None:

@@ -1,8 +1,8 @@
 """Shape of vertebral bodies: heights, depth, width, volume.
 
-The body is what the masks call body (labels 49 and 50); endplates, arch and processes do not
-count. Lengths are taken in the system of the body itself: its inferior axis stands upright on the
-mean of both endplates, its posterior axis points to the canal.
+The body is labels 49 and 50 of the semantic mask, without endplates, arch and processes. Lengths
+are measured in the body's own frame: its inferior axis is perpendicular to the mean of both
+endplates, and its posterior axis points to the canal.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ from .local_frames import (
     MaskBox,
     Points,
     extent,
+    finite_median,
     frame_from,
-    middle,
-    spread,
-    steps,
+    grid_covering,
+    samples_between,
 )
 
 EDGE: Final = 0.1
-"""Anterior and posterior height are taken this share of the depth inside the edge."""
+"""Distance from the edges at which the outer heights are measured, as a share of the depth."""
 BAND: Final = 0.1
-"""Half width of the band that a length is the median of, as share of the extent across."""
+"""Half width of the band over which a length is a median, as a share of the extent across it."""
 PLANE_REGION: Final = 0.3
-"""Share of depth and width, to both sides of the centre, in which endplates are fitted."""
+"""Half size of the region in which planes are fitted to endplates: share of depth and width."""
 PLANE_STEP_MM: Final = 1.0
 REFINEMENTS: Final = 2
-MOST_TILT_DEG: Final = 25.0
-"""Endplates that seem to lean further from the course of the spine are not believed."""
+MAX_TILT_DEG: Final = 25.0
+"""Endplates that seem tilted further than this against the spine are taken for a bad fit."""
+SIDES_OF: Final = {"depth": "AP", "width": "LR"}
+"""Sides of the image that may cut off a length."""
 IMAGE_POSTERIOR, IMAGE_INFERIOR = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
 
 
@@ -63,7 +65,7 @@ class BodyShape:
     cut: str
 
 
-def course(centres: Mapping[int, Points], order: Sequence[int]) -> dict[int, Points]:
+def spine_directions(centres: Mapping[int, Points], order: Sequence[int]) -> dict[int, Points]:
     """Direction of the spine at each structure, from the centres of its neighbours.
 
     Parameters
@@ -77,21 +79,21 @@ def course(centres: Mapping[int, Points], order: Sequence[int]) -> dict[int, Poi
     for place, key in enumerate(order):
         above = centres[order[max(place - 1, 0)]]
         below = centres[order[min(place + 1, len(order) - 1)]]
-        way = below - above
-        length = float(np.linalg.norm(way))
-        out[key] = way / length if length > 0 else IMAGE_INFERIOR
+        down = below - above
+        length = float(np.linalg.norm(down))
+        out[key] = down / length if length > 0 else IMAGE_INFERIOR
     return out
 
 
 def body_frame(body: MaskBox, direction: Points, canal: Points | None) -> LocalFrame:
-    """System of a body.
+    """Coordinate frame of a body.
 
     Parameters
     ----------
     body
         Mask of the body.
     direction
-        Course of the spine here.
+        Direction of the spine here.
     canal
         Centre of the canal behind the body [mm]; None if it is not in view.
     """
@@ -99,23 +101,25 @@ def body_frame(body: MaskBox, direction: Points, canal: Points | None) -> LocalF
     centre = points.mean(axis=0)
     behind = IMAGE_POSTERIOR if canal is None else canal - centre
     frame = frame_from(centre, direction, behind)
+    # The endplates are looked for along the frame's own axis, so a better frame finds them better.
     for _ in range(REFINEMENTS):
         normal = _plate_normal(body, frame, points)
-        if normal is None or normal @ direction < np.cos(np.deg2rad(MOST_TILT_DEG)):
+        if normal is None or normal @ direction < np.cos(np.deg2rad(MAX_TILT_DEG)):
             break
         frame = frame_from(centre, normal, behind)
-    low, high = np.percentile(frame.local(points), (1, 99), axis=0)
-    return frame.moved((low + high) / 2)
+    # Percentiles, lest single stray voxels move the origin.
+    low, high = np.percentile(frame.to_local(points), (1, 99), axis=0)
+    return frame.shifted((low + high) / 2)
 
 
 def _plate_normal(body: MaskBox, frame: LocalFrame, points: Points) -> Points | None:
     """Mean normal of the upper and lower surface of a mask, pointing down."""
-    local = frame.local(points)
+    local = frame.to_local(points)
     low, high = local.min(axis=0), local.max(axis=0)
     half = (high - low) * PLANE_REGION
     mid = (low + high) / 2
-    axes = [spread(m - h, m + h, PLANE_STEP_MM) for m, h in zip(mid, half, strict=True)]
-    axes[1] = steps(low[1], high[1], body.step)
+    axes = [samples_between(m - h, m + h, PLANE_STEP_MM) for m, h in zip(mid, half, strict=True)]
+    axes[1] = grid_covering(low[1], high[1], body.step)
     inside = body.sample(frame, *axes)
     filled = inside.any(axis=1)
     if np.count_nonzero(filled) < 6:
@@ -134,28 +138,29 @@ def _plate_normal(body: MaskBox, frame: LocalFrame, points: Points) -> Points | 
 
 
 def body_shape(body: MaskBox, frame: LocalFrame) -> BodyShape:
-    """Measure a body in its system."""
+    """Measure a body in its own frame."""
     step = body.step
-    low, high = np.percentile(frame.local(body.points), (0, 100), axis=0)
+    low, high = np.percentile(frame.to_local(body.points), (0, 100), axis=0)
     size = high - low
-    p, i, r = (steps(a, b, step) for a, b in zip(low, high, strict=True))
-    band_p, band_i, band_r = (spread(-BAND * n, BAND * n, step) for n in size)
+    p, i, r = (grid_covering(a, b, step) for a, b in zip(low, high, strict=True))
+    band_p, band_i, band_r = (samples_between(-BAND * n, BAND * n, step) for n in size)
 
     sagittal = body.sample(frame, p, i, band_r)
     waist = sagittal[:, np.abs(i) <= BAND * size[1]]
-    depth = middle(extent(waist, 0, step))
-    front, back = _edges(waist, p)
+    depth = finite_median(extent(waist, 0, step))
+    front, back = _front_and_back(waist, p)
     heights = extent(sagittal, 1, step)
     found = [
         _height_at(heights, p, place, BAND / 2 * depth)
         for place in (front + EDGE * depth, (front + back) / 2, back - EDGE * depth)
     ]
-    width = middle(extent(body.sample(frame, band_p, band_i, r), 2, step))
+    width = finite_median(extent(body.sample(frame, band_p, band_i, r), 2, step))
 
-    heights_known = not set("SI") & set(body.cut)  # without them, half height is not known either
+    # Depth and width are measured at half height, so they need both ends of the body in view, too.
+    heights_known = not set("SI") & set(body.cut)
     sides_known = {
         axis: heights_known and not set(letters) & set(body.cut)
-        for axis, letters in _LETTERS.items()
+        for axis, letters in SIDES_OF.items()
     }
     blank = float("nan")
     anterior, central, posterior = found if heights_known else (blank, blank, blank)
@@ -170,10 +175,7 @@ def body_shape(body: MaskBox, frame: LocalFrame) -> BodyShape:
     )
 
 
-_LETTERS: Final = {"depth": "AP", "width": "LR"}
-
-
-def _edges(waist: NDArray[np.bool_], p: NDArray[np.float64]) -> tuple[float, float]:
+def _front_and_back(waist: NDArray[np.bool_], p: NDArray[np.float64]) -> tuple[float, float]:
     """Front and back of a body at half height [mm]."""
     filled = waist.any(axis=0)
     if not filled.any():
@@ -186,5 +188,6 @@ def _edges(waist: NDArray[np.bool_], p: NDArray[np.float64]) -> tuple[float, flo
 def _height_at(
     heights: NDArray[np.float64], p: NDArray[np.float64], place: float, reach: float
 ) -> float:
+    """Median of the heights within `reach` of a place along the depth [mm]."""
     near = np.abs(p - place) <= max(reach, p[1] - p[0]) if np.isfinite(place) else p > np.inf
-    return middle(heights[near])
+    return finite_median(heights[near])

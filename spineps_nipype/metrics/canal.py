@@ -16,14 +16,16 @@ from .local_frames import Points, frame_from
 SMOOTHING_MM: Final = 6.0
 """Width of the Gaussian that smooths the course of the canal."""
 REACH_MM: Final = 25.0
-"""Half size of the plane in which a cross-section is taken."""
+"""Half the side of the square in which a cross-section is sampled."""
 STEP_MM: Final = 0.25
-NEAR_MM: Final = 40.0
-"""A canal further from a disc than this is not beside it."""
-LEAST_ROWS: Final = 3
-FAINT: Final = 0.02
-LEAST_MM2: Final = 1.0
-"""A smaller cross-section of the cord is none."""
+MAX_DISTANCE_MM: Final = 40.0
+"""A canal further away than this does not belong to a disc."""
+MIN_ROWS: Final = 3
+"""Rows of voxels that a canal must have."""
+MIN_PRESENCE: Final = 0.02
+"""Share of canal from which on a sample is part of the cross-section."""
+MIN_CORD_MM2: Final = 1.0
+"""A smaller cross-section of the cord counts as no cord."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +35,19 @@ class CanalCourse:
     points: Points
     tangents: Points
 
-    def beside(self, place: Points) -> tuple[Points, Points] | None:
+    def at_level_of(self, place: Points) -> tuple[Points, Points] | None:
         """Point of the canal at the level of a place, and its direction; None beyond its ends.
 
-        The plane that holds both stands upright on the canal.
+        The plane through both is perpendicular to the canal.
         """
         along = np.einsum("ij,ij->i", place - self.points, self.tangents)
+        # Between two points, the plane through the place changes from below to above them.
         crossing = np.flatnonzero((along[:-1] >= 0) & (along[1:] <= 0))
         if crossing.size == 0:
             return None
         far = np.linalg.norm(self.points[crossing] - place, axis=1)
         k = int(crossing[far.argmin()])
-        if far.min() > NEAR_MM:
+        if far.min() > MAX_DISTANCE_MM:
             return None
         gap = along[k] - along[k + 1]
         share = along[k] / gap if gap > 0 else 0.0
@@ -54,11 +57,11 @@ class CanalCourse:
 
 
 def canal_course(spine: NDArray[Any], zoom: Points) -> CanalCourse | None:
-    """Course of the canal in a semantic PIR mask; None if there is next to nothing of it."""
+    """Course of the canal in a semantic PIR mask; None if there is hardly any canal."""
     inside = (spine == CANAL) | (spine == CORD)
     counts = inside.sum(axis=(0, 2))
     rows = np.flatnonzero(counts)
-    if rows.size < LEAST_ROWS:
+    if rows.size < MIN_ROWS:
         return None
     p = inside.sum(axis=2)[:, rows]
     r = inside.sum(axis=0)[rows]
@@ -80,11 +83,11 @@ def cross_sections(
 ) -> tuple[float, float]:
     """Areas of canal (with the cord in it) and cord at the level of a place [mm²].
 
-    The plane stands upright on the canal. NaN where the canal ends or leaves the image, and for
+    The plane is perpendicular to the canal. NaN where the canal ends or leaves the image, and for
     the cord where there is none.
     """
     nan = float("nan")
-    found = course.beside(place)
+    found = course.at_level_of(place)
     if found is None:
         return nan, nan
     point, tangent = found
@@ -101,16 +104,17 @@ def cross_sections(
     for wanted in ((CANAL, CORD), (CORD,)):
         mask = np.isin(near, wanted).astype(np.float32)
         share = ndimage.map_coordinates(mask, index - offset, order=1, mode="nearest")
-        share = share.reshape(p.shape)  # of each point; its sum is the area without a bias
+        # Summing the shares, instead of counting samples above one half, does not bias the area.
+        share = share.reshape(p.shape)
         if component is None:
-            component = _central(share > FAINT)
-            if component is None or _leaves(component, index, spine.shape):
+            component = _central_component(share > MIN_PRESENCE)
+            if component is None or _leaves_image(component, index, spine.shape):
                 return nan, nan
         areas.append(float(share[component].sum()) * STEP_MM**2)
-    return areas[0], areas[1] if areas[1] >= LEAST_MM2 else nan
+    return areas[0], areas[1] if areas[1] >= MIN_CORD_MM2 else nan
 
 
-def _central(inside: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+def _central_component(inside: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     """Component nearest to the middle of a plane."""
     if not inside.any():
         return None
@@ -122,9 +126,10 @@ def _central(inside: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     return out
 
 
-def _leaves(
+def _leaves_image(
     component: NDArray[np.bool_], index: NDArray[np.float64], shape: tuple[int, ...]
 ) -> bool:
+    """Whether a part of the plane lies outside the image, by its voxel coordinates (3, n)."""
     at = index[:, component.ravel()]
     limit = np.array(shape)[:, None] - 1
     outside = (at < -0.5) | (at > limit + 0.5)

@@ -1,7 +1,7 @@
 """Checks of the masks of one scan: what a reader can trust, and what to look at.
 
-No check changes a mask. Bounds are wide, so that anatomy of most people passes; a finding says
-where to look, not what is wrong.
+No check changes a mask. The bounds are wide, so that the anatomy of most people passes; a finding
+says where to look, not what is wrong.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .spine_metrics import RANK, Scene
 OVERALL: Final = "overall"
 
 PIECE_SHARE: Final = 0.1
-"""A second piece of a body or disc counts from this share of the volume."""
+"""Share of the volume from which on a second piece of a body or disc counts."""
 LOOK_RATIO: Final = (0.7, 1.4)
 FAIL_RATIO: Final = (0.45, 2.2)
 """Height and volume^(1/3) of a body relative to the mean of its neighbours."""
@@ -41,7 +41,7 @@ DISC_RATIO: Final = 2.5
 LOW_CONFIDENCE: Final = 0.5
 VERY_LOW_CONFIDENCE: Final = 0.25
 THORACIC, LUMBAR = 12, 5
-MOST_REASONS: Final = 3
+MAX_REASONS: Final = 3
 """Reasons that the overall verdict repeats."""
 OPTIONAL: Final = (T12, T13, L5, L5 + 1)
 """Vertebrae that some people lack, or have in addition."""
@@ -82,7 +82,7 @@ def check_masks(
     Parameters
     ----------
     scene
-        The masks, taken apart.
+        The structures in the masks.
     metrics
         Rows of `measure_spine`.
     labels
@@ -92,17 +92,18 @@ def check_masks(
     Returns
     -------
     list of Finding
-        The overall verdict first; then each check, once if it passes, else once a finding.
+        The overall verdict first; then each check: once if it passes, else once per finding.
     """
     if not scene.bodies:
         found = [Finding("vertebrae", "fail", "", "There is no vertebra in the masks.")]
     else:
         rows = {row["label"]: row for row in metrics if row["label"] is not None}
         found = [
-            *_or_pass("vertebrae", _once(scene.bodies, "vertebrae", "Body of", "")),
+            *_or_pass("vertebrae", _in_one_piece(scene.bodies, "vertebrae", "Body of", "")),
             *_or_pass("order", _order(scene)),
             *_or_pass(
-                "discs", [*_once(scene.discs, "discs", "Disc below", "disc "), *_discs(scene)]
+                "discs",
+                [*_in_one_piece(scene.discs, "discs", "Disc below", "disc "), *_discs(scene)],
             ),
             *_or_pass("sizes", _sizes(scene, rows)),
             *_or_pass("counts", _counts(scene)),
@@ -118,16 +119,19 @@ def _summary(found: Sequence[Finding]) -> str:
     reasons = [f.reason for verdict in ("fail", "look") for f in found if f.verdict == verdict]
     if not reasons:
         return "All checks pass."
-    more = len(reasons) - MOST_REASONS
-    return " ".join(reasons[:MOST_REASONS]) + (f" And {more} more." if more > 0 else "")
+    more = len(reasons) - MAX_REASONS
+    return " ".join(reasons[:MAX_REASONS]) + (f" And {more} more." if more > 0 else "")
 
 
 def _or_pass(check: str, findings: list[Finding]) -> list[Finding]:
+    """The findings of a check, or that it passes."""
     return findings or [Finding(check, "pass", "", "")]
 
 
-def _once(parts: Mapping[int, MaskBox], check: str, word: str, prefix: str) -> list[Finding]:
-    """Each structure is one piece."""
+def _in_one_piece(
+    parts: Mapping[int, MaskBox], check: str, word: str, prefix: str
+) -> list[Finding]:
+    """Each structure is in one piece."""
     found = []
     for v, box in parts.items():
         pieces, count = ndimage.label(box.values, np.ones((3, 3, 3)))
@@ -143,18 +147,18 @@ def _once(parts: Mapping[int, MaskBox], check: str, word: str, prefix: str) -> l
     return found
 
 
-def _height(box: MaskBox) -> float:
-    """Position along the inferior axis of the image [mm]."""
+def _depth_mm(box: MaskBox) -> float:
+    """Mean position along the inferior axis of the image [mm]."""
     return float(box.points[:, 1].mean())
 
 
 def _order(scene: Scene) -> list[Finding]:
-    """Names follow each other from top to bottom, and none is left out."""
+    """Vertebrae lie in the order of their names, and none is missing between two others."""
     found = []
     names = sorted(scene.bodies, key=RANK.__getitem__)
     for upper, lower in pairwise(names):
         a, b = VERTEBRA_NAMES[upper], VERTEBRA_NAMES[lower]
-        if _height(scene.bodies[upper]) >= _height(scene.bodies[lower]):
+        if _depth_mm(scene.bodies[upper]) >= _depth_mm(scene.bodies[lower]):
             found.append(Finding("order", "fail", b, f"{b} lies above {a}."))
         missing = [
             n for n in VERTEBRA_NAMES if RANK[upper] < RANK[n] < RANK[lower] and n not in OPTIONAL
@@ -166,7 +170,7 @@ def _order(scene: Scene) -> list[Finding]:
 
 
 def _discs(scene: Scene) -> list[Finding]:
-    """Discs lie below the vertebra whose number they carry, one between two bodies."""
+    """A disc lies between each two bodies, with the number of the upper one, and nowhere else."""
     found = []
     names = sorted(scene.bodies, key=RANK.__getitem__)
     for upper, lower in pairwise(names):
@@ -176,8 +180,8 @@ def _discs(scene: Scene) -> list[Finding]:
             if upper != C1:
                 found.append(Finding("discs", "look", name, f"There is no disc {name}."))
             continue
-        top, bottom = (_height(scene.bodies[v]) for v in (upper, lower))
-        if not top < _height(disc) < bottom:
+        top, bottom = (_depth_mm(scene.bodies[v]) for v in (upper, lower))
+        if not top < _depth_mm(disc) < bottom:
             reason = f"The disc {name} does not lie between both bodies."
             found.append(Finding("discs", "fail", name, reason))
     last = names[-1]
@@ -192,7 +196,7 @@ def _discs(scene: Scene) -> list[Finding]:
 
 
 def _sizes(scene: Scene, rows: Mapping[int, Mapping[str, Any]]) -> list[Finding]:
-    """Bodies and discs are of the size of their neighbours."""
+    """Bodies and discs are about as large as their neighbours."""
     found = []
     names = sorted(scene.bodies, key=RANK.__getitem__)
     for key, words, power in (
@@ -216,12 +220,12 @@ def _sizes(scene: Scene, rows: Mapping[int, Mapping[str, Any]]) -> list[Finding]
 def _ratios(
     names: Sequence[int], rows: Mapping[int, Mapping[str, Any]], key: str, power: float
 ) -> list[tuple[int, float]]:
-    """Each value relative to the mean of those above and below."""
+    """Each value relative to the mean of those above and below, by vertebra."""
     known = [(v, rows[v][key] ** power) for v in names if rows.get(v, {}).get(key)]
     out = []
     for place, (v, value) in enumerate(known):
         near = [x for _, x in known[max(place - 1, 0) : place] + known[place + 1 : place + 2]]
-        if near and v > C1 + 1:  # atlas and axis have no like
+        if near and v > C1 + 1:  # atlas and axis resemble no neighbour
             out.append((v, value / (sum(near) / len(near))))
     return out
 
@@ -243,7 +247,7 @@ def _counts(scene: Scene) -> list[Finding]:
 
 
 def _cuts(scene: Scene) -> list[Finding]:
-    """Bodies that the border of the image cuts: at both ends expected, elsewhere not."""
+    """Bodies that the border of the image cuts, which is expected at both ends of the spine."""
     found = []
     names = sorted(scene.bodies, key=RANK.__getitem__)
     ends = {names[0]: "S", names[-1]: "I"}
@@ -262,7 +266,7 @@ def _cuts(scene: Scene) -> list[Finding]:
 
 
 def _confidence(labels: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
-    """How sure the labelling was of its names."""
+    """How confident the labelling was of its names."""
     check = "label confidence"
     if labels is None:
         reason = "The vertebrae were counted from the top, not named by a model."

@@ -1,9 +1,9 @@
-"""Lordosis and kyphosis from the systems of the vertebral bodies, with the definitions of TPTBox.
+"""Lordosis and kyphosis from the frames of the vertebral bodies, with the definitions of TPTBox.
 
 Lumbar lordosis: upper side of L1 to the lower side of the last lumbar vertebra; thoracic
-kyphosis: upper side of T4 to the lower side of the last thoracic vertebra. An angle stands
+kyphosis: upper side of T4 to the lower side of the last thoracic vertebra. Each angle is measured
 between the directions of the discs there (mean of both neighbours), in the plane of the curve,
-and has no sign.
+and is unsigned.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T4: Final = T1 + 3
 L4: Final = L5 - 1
 BODY_POINT, DISC_POINT, POSTERIOR_POINT = 50, 100, 128
 ARM_MM: Final = 10.0
-"""Length of the arrow that tells TPTBox where posterior is; it does not matter."""
+"""Length of the arrow that tells TPTBox where posterior is; any length would do."""
 
 
 def curvatures(
@@ -43,11 +43,11 @@ def curvatures(
     Parameters
     ----------
     frames
-        System of each vertebral body that is in view.
+        Frame of each vertebral body that is in view.
     discs
         Centre of each disc by the number of the vertebra above it [mm].
     present
-        All labels of the vertebra mask: they tell whether a curve ends where it should.
+        All labels of the vertebra mask: they tell whether a curve is in view to its end.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def curvatures(
     if not wanted:
         return out
     with warnings.catch_warnings():
-        # TPTBox uses what matplotlib is going to rename, and warns of its own enumerations.
+        # TPTBox uses names that matplotlib is about to change, and warns about its own enums.
         warnings.simplefilter("ignore")
         from TPTBox.spine.spinestats.angles import compute_lordosis_and_kyphosis
 
@@ -79,8 +79,8 @@ def curvatures(
 def _as_poi(frames: Mapping[int, LocalFrame], discs: Mapping[int, Points]) -> Any:
     """Points as TPTBox wants them, on a grid of 1 mm.
 
-    Where two vertebrae have no disc between them, TPTBox means to take the middle of both bodies
-    but asks for points that it has no names for; so the middle stands for the disc.
+    Where two vertebrae have no disc between them, TPTBox tries to take the middle between both
+    bodies but fails to find their points; so the middle is given to it in place of the disc.
     """
     from TPTBox import POI
 

@@ -8,10 +8,18 @@ from typing import Final
 import numpy as np
 
 from .bodies import IMAGE_POSTERIOR
-from .local_frames import MaskBox, Points, extent, frame_from, middle, spread, steps
+from .local_frames import (
+    MaskBox,
+    Points,
+    extent,
+    finite_median,
+    frame_from,
+    grid_covering,
+    samples_between,
+)
 
-MIDDLE: Final = 0.25
-"""The height is the median over this share of depth and width, to both sides of the centre."""
+CENTRAL: Final = 0.25
+"""Half size of the region over which the height is a median: share of depth and width."""
 SAMPLE_MM: Final = 1.0
 
 
@@ -25,7 +33,7 @@ class DiscShape:
 
 
 def disc_shape(disc: MaskBox, direction: Points, canal: Points | None) -> DiscShape:
-    """Measure a disc (label 100; endplates do not count).
+    """Measure a disc (label 100, without endplates).
 
     Parameters
     ----------
@@ -39,16 +47,16 @@ def disc_shape(disc: MaskBox, direction: Points, canal: Points | None) -> DiscSh
     points = disc.points
     centre = points.mean(axis=0)
     frame = frame_from(centre, direction, IMAGE_POSTERIOR if canal is None else canal - centre)
-    low, high = np.percentile(frame.local(points), (1, 99), axis=0)
-    frame = frame.moved((low + high) / 2)
-    half = (high - low) * MIDDLE
+    low, high = np.percentile(frame.to_local(points), (1, 99), axis=0)
+    frame = frame.shifted((low + high) / 2)
+    half = (high - low) * CENTRAL
     inside = disc.sample(
         frame,
-        spread(-half[0], half[0], SAMPLE_MM),
-        steps(low[1] - high[1], high[1] - low[1], disc.step),
-        spread(-half[2], half[2], SAMPLE_MM),
+        samples_between(-half[0], half[0], SAMPLE_MM),
+        grid_covering(low[1] - high[1], high[1] - low[1], disc.step),
+        samples_between(-half[2], half[2], SAMPLE_MM),
     )
-    height = middle(extent(inside, 1, disc.step))
+    height = finite_median(extent(inside, 1, disc.step))
     blank = float("nan")
     return DiscShape(
         blank if set("SI") & set(disc.cut) else height,

@@ -1,4 +1,4 @@
-"""Local systems of vertebrae and discs, and masks seen in them.
+"""Local coordinate frames of vertebrae and discs, and masks resampled in them.
 
 Points are mm on the grid of a PIR array: index times spacing, so (posterior, inferior, right).
 """
@@ -15,7 +15,7 @@ from scipy import ndimage
 
 Points = NDArray[np.float64]
 HALF: Final = 0.5
-"""A point belongs to a mask where the linearly interpolated mask is at least this."""
+"""A point is inside a mask where the linearly interpolated mask is at least this."""
 FINEST_MM, COARSEST_MM = 0.2, 0.5
 """Limits of the sampling step."""
 
@@ -34,18 +34,18 @@ class LocalFrame:
         """Axes as the rows of a matrix."""
         return np.stack([self.posterior, self.inferior, self.right])
 
-    def local(self, points: Points) -> Points:
-        """Points, shape (n, 3), in this frame [mm]."""
+    def to_local(self, points: Points) -> Points:
+        """World points, shape (n, 3), in this frame [mm]."""
         return (points - self.origin) @ self.axes.T
 
-    def moved(self, offset: Sequence[float]) -> LocalFrame:
-        """The same axes around another origin, given in this frame [mm]."""
+    def shifted(self, offset: Sequence[float]) -> LocalFrame:
+        """The same axes at another origin, which is given in this frame [mm]."""
         origin = self.origin + np.asarray(offset, float) @ self.axes
         return LocalFrame(origin, self.posterior, self.inferior, self.right)
 
 
 def frame_from(origin: Points, inferior: Points, posterior: Points) -> LocalFrame:
-    """Frame with a given inferior axis, and the part of `posterior` that stands upright on it."""
+    """Frame with a given inferior axis and the part of `posterior` that is perpendicular to it."""
     down = inferior / np.linalg.norm(inferior)
     back = posterior - down * (posterior @ down)
     back = back / np.linalg.norm(back)
@@ -85,11 +85,11 @@ class MaskBox:
 
     @property
     def step(self) -> float:
-        """Step at which lengths in it are sampled [mm]."""
+        """Sampling step for lengths inside it [mm]: a third of the finest spacing, limited."""
         return float(np.clip(self.zoom.min() / 3, FINEST_MM, COARSEST_MM))
 
     def sample(self, frame: LocalFrame, *axes: NDArray[Any]) -> NDArray[np.bool_]:
-        """The mask on the grid spanned by three coordinate vectors of a frame [mm]."""
+        """Resample the mask on the grid spanned by three coordinate vectors of a frame [mm]."""
         local = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
         world = local @ frame.axes + frame.origin
         index = world / self.zoom - self.start
@@ -120,23 +120,23 @@ def mask_boxes(labels: NDArray[Any], zoom: Points) -> dict[int, MaskBox]:
 
 
 def extent(inside: NDArray[np.bool_], axis: int, step: float) -> NDArray[np.float64]:
-    """Length between the first and the last inner sample of each column [mm]; NaN if empty."""
+    """Length from the first to the last sample inside, of each column [mm]; NaN if it is empty."""
     first = inside.argmax(axis)
     last = inside.shape[axis] - np.flip(inside, axis).argmax(axis)
     return np.where(inside.any(axis), (last - first) * step, np.nan)
 
 
-def middle(values: NDArray[np.float64]) -> float:
-    """Median without the empty columns; NaN if there are no others."""
+def finite_median(values: NDArray[np.float64]) -> float:
+    """Median of the columns that are not empty; NaN if all are."""
     kept = values[np.isfinite(values)]
     return float(np.median(kept)) if kept.size else float("nan")
 
 
-def spread(low: float, high: float, step: float) -> NDArray[np.float64]:
-    """Coordinates from `low` to `high` at about this step, at least three of them."""
+def samples_between(low: float, high: float, step: float) -> NDArray[np.float64]:
+    """Evenly spaced coordinates from `low` to `high`, about `step` apart and at least three."""
     return np.linspace(low, high, max(3, round((high - low) / step) + 1))
 
 
-def steps(low: float, high: float, step: float) -> NDArray[np.float64]:
-    """Coordinates at exactly this step that cover `low` to `high` with a margin."""
+def grid_covering(low: float, high: float, step: float) -> NDArray[np.float64]:
+    """Multiples of `step` that cover `low` to `high` with a margin of four steps."""
     return np.arange(np.floor(low / step) - 4, np.ceil(high / step) + 5) * step

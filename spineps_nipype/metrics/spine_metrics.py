@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import (
     ANATOMICAL_ORDER,
@@ -18,7 +17,8 @@ from ..core.anatomy import (
     SACRUM,
     VERTEBRA_NAMES,
 )
-from .bodies import BodyShape, body_frame, body_shape, course
+from ..core.volume import Volume
+from .bodies import BodyShape, body_frame, body_shape, spine_directions
 from .canal import CanalCourse, canal_course, cross_sections
 from .columns import COLUMNS, WHOLE
 from .curves import curvatures
@@ -32,7 +32,7 @@ RANK: Final = {v: place for place, v in enumerate(ANATOMICAL_ORDER)}
 
 @dataclass(frozen=True)
 class Scene:
-    """What two masks show, in PIR.
+    """The structures that two masks show, in PIR orientation.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Scene:
     zoom
         Spacing [mm].
     bodies, discs
-        Masks by the number of the vertebra, for a disc of that above it.
+        Masks by the number of the vertebra; a disc has the number of the vertebra above it.
     canal
         Course of the canal; None if there is none.
     present
@@ -56,8 +56,8 @@ class Scene:
     present: tuple[int, ...]
 
 
-def look_at(spine: NII, vert: NII) -> Scene:
-    """Take two final masks apart.
+def split_masks(spine: Volume, vert: Volume) -> Scene:
+    """Separate the structures of two final masks.
 
     Parameters
     ----------
@@ -94,16 +94,17 @@ def measure_spine(scene: Scene) -> list[dict[str, Any]]:
         those of `columns.COLUMNS`. What cannot be measured is None. Lengths are mm, areas mm²,
         volumes mm³, angles degrees.
     """
+    # Bodies (0, v) and discs (1, v) in one sequence from cranial to caudal.
     centres = {(0, v): box.points.mean(axis=0) for v, box in scene.bodies.items()}
     centres |= {(1, v): box.points.mean(axis=0) for v, box in scene.discs.items()}
     order = sorted(centres, key=lambda key: (RANK[key[1]], key[0]))
     places = {key: i for i, key in enumerate(order)}
-    direction = course({places[k]: c for k, c in centres.items()}, range(len(order)))
+    direction = spine_directions({places[k]: c for k, c in centres.items()}, range(len(order)))
 
     frames: dict[int, LocalFrame] = {}
     shapes: dict[int, BodyShape] = {}
     for v, body in scene.bodies.items():
-        frame = body_frame(body, direction[places[0, v]], _behind(scene, centres[0, v]))
+        frame = body_frame(body, direction[places[0, v]], _canal_point(scene, centres[0, v]))
         frames[v], shapes[v] = frame, body_shape(body, frame)
     discs: dict[int, DiscShape] = {}
     areas: dict[int, tuple[float, float]] = {}
@@ -111,26 +112,29 @@ def measure_spine(scene: Scene) -> list[dict[str, Any]]:
         below = next((n for n in order[places[1, v] :] if n[0] == 0), None)
         around = [frames[n].inferior for n in (v, below[1] if below else -1) if n in frames]
         normal = np.sum(around, axis=0) if around else direction[places[1, v]]
-        discs[v] = disc_shape(disc, normal, _behind(scene, centres[1, v]))
+        discs[v] = disc_shape(disc, normal, _canal_point(scene, centres[1, v]))
         if scene.canal is not None:
             areas[v] = cross_sections(scene.tissue, scene.zoom, scene.canal, centres[1, v])
     rows = [
         _row(v, shapes.get(v), discs.get(v), areas.get(v))
         for v in sorted({*shapes, *discs}, key=RANK.__getitem__)
     ]
+    # A body that is cut at an end has no reliable frame.
     whole = {n: f for n, f in frames.items() if not set("SI") & set(shapes[n].cut)}
     angles = curvatures(whole, {v: centres[1, v] for v in discs}, scene.present)
-    return [*rows, _filled({"level": WHOLE, **{k[:-4]: a for k, a in angles.items()}})]
+    return [*rows, _complete({"level": WHOLE, **{k[:-4]: a for k, a in angles.items()}})]
 
 
-def _behind(scene: Scene, place: Points) -> Points | None:
-    found = scene.canal.beside(place) if scene.canal else None
+def _canal_point(scene: Scene, place: Points) -> Points | None:
+    """Middle of the canal at the level of a place [mm]; None if it is not in view."""
+    found = scene.canal.at_level_of(place) if scene.canal else None
     return None if found is None else found[0]
 
 
 def _row(
     v: int, body: BodyShape | None, disc: DiscShape | None, areas: tuple[float, float] | None
 ) -> dict[str, Any]:
+    """Row of a vertebra with the disc, and the cross-sections, below it."""
     row: dict[str, Any] = {"level": VERTEBRA_NAMES[v], "label": v}
     if body is not None:
         row |= {
@@ -150,11 +154,11 @@ def _row(
         }
     if areas is not None:
         row |= {"canal_area": areas[0], "cord_area": areas[1]}
-    return _filled(row)
+    return _complete(row)
 
 
-def _filled(row: dict[str, Any]) -> dict[str, Any]:
-    """All columns; NaN becomes None, numbers are cut to a hundredth."""
+def _complete(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with all columns; NaN becomes None, numbers are rounded to hundredths."""
     out: dict[str, Any] = {}
     for name in COLUMNS:
         value = row.get(name)

@@ -6,17 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from TPTBox import NII
-
 from ..core.tables import read_labels
+from ..core.volume import Volume
 from .checks import check_masks
-from .spine_metrics import look_at, measure_spine
+from .spine_metrics import measure_spine, split_masks
 
 
 def measured_tables(
-    spine: NII, vert: NII, labels_table: Path | None = None
+    spine: Volume, vert: Volume, labels_table: Path | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Measure and check the masks; nothing is changed.
+    """Measure and check the masks, which stay as they are.
 
     Parameters
     ----------
@@ -30,7 +29,7 @@ def measured_tables(
     dict
         Rows of `metrics` (one a vertebra with its disc; mm, degrees) and of `checks`.
     """
-    scene = look_at(spine, vert)
+    scene = split_masks(spine, vert)
     rows = measure_spine(scene)
     labels = read_labels(labels_table) if labels_table else None
     return {

@@ -219,7 +219,7 @@ class ModelConfig:
             modality=modality,
             acquisition=acquisition,
             modeltype=modeltype,  # type: ignore[arg-type]
-            orientation=orientation,  # type: ignore[arg-type]
+            orientation=orientation,
             folds=_folds(raw["available_folds"]),
             mirroring=bool(raw["inference_augmentation"]),
             spacing_min=low,

@@ -1,32 +1,29 @@
-"""Installing released packages in a models folder: fetched, or carried over by hand."""
+"""The one installer of networks: fetched, carried over by hand, or from any archive."""
 
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
-from spineps_nipype.core.files import file_digest, whole_file
+from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import ModelError, OutputError
 
-from .archive import extract_zip
+from .archive import extract
 from .download import WAIT, Report, download
-from .package import CONFIG_NAME
+from .finding import NnunetSystem, package_in
+from .package import CONFIG_NAME, ModelPackage
+from .pins import DOWNLOADS, PINS, faults_since, locked, pin, pinned, write_record
 from .registry import Release
 
-logger = logging.getLogger(__name__)
-
-PINS: Final = "sha256.json"
-"""File of the models folder with the digest of every file that came, by its name."""
-RECORD: Final = ".installed.json"
-"""File of a package with the digests of its files."""
-DOWNLOADS: Final = ".downloads"
-PATIENCE: Final = 2.0
-"""Time before it is said that another process is waited for [s]."""
+SOURCE: Final = "source.json"
+"""File of a package that says where it was installed from, as the Spinal Cord Toolbox has it."""
+IGNORED: Final = "__MACOSX"
+"""Folder that archives made on a Mac hold beside their content."""
 
 
 def installed_folder(release: Release, models: Path) -> Path | None:
@@ -68,7 +65,7 @@ def fetch(
     ModelError
         If a file cannot be downloaded, or is not what was pinned, or holds no such package.
     """
-    with _locked(models, release.id):
+    with locked(models, release.id):
         folder = installed_folder(release, models)
         if folder is not None:
             return folder, False
@@ -78,8 +75,8 @@ def fetch(
             address = url if mirror is None else f"{mirror.rstrip('/')}/{name}"
             downloads = models / DOWNLOADS / release.id
             downloads.mkdir(parents=True, exist_ok=True)
-            pin = _pins(models).get(_pin_name(url))
-            files.append(download(address, downloads, sha256=pin, report=report, wait=wait))
+            digest = pinned(models, url)
+            files.append(download(address, downloads, sha256=digest, report=report, wait=wait))
         folder = _install(release, models, files)
         shutil.rmtree(models / DOWNLOADS / release.id, ignore_errors=True)
         return folder, True
@@ -102,7 +99,7 @@ def import_files(release: Release, models: Path, files: Sequence[Path]) -> Path:
             f"The package {release.id} is made of {len(wanted)} file(s): {', '.join(wanted)}.",
             remedy="Name them all.",
         )
-    with _locked(models, release.id):
+    with locked(models, release.id):
         folder = installed_folder(release, models)
         if folder is not None:
             raise ModelError(
@@ -110,10 +107,9 @@ def import_files(release: Release, models: Path, files: Sequence[Path]) -> Path:
                 file=folder,
                 remedy="Delete that folder to install it anew.",
             )
-        pins = _pins(models)
         ordered = sorted(files, key=_order(wanted))
         for url, path in zip(release.urls, ordered, strict=True):
-            if pins.get(_pin_name(url)) not in (None, file_digest(path)):
+            if pinned(models, url) not in (None, file_digest(path)):
                 raise ModelError(
                     "The file is not the one that was pinned (sha256 differs).",
                     file=path,
@@ -138,21 +134,53 @@ def verify(release: Release, models: Path) -> list[str]:
             file=models,
             remedy=f"Install it: spineps-wf-models fetch {release.id}.",
         )
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise ModelError(
-            f"Nothing is known about the files of {release.id}: it was not installed by this "
-            "program.",
-            file=folder,
-            remedy="Delete the folder and fetch it again, to have it verified.",
-        ) from fault
-    there = _digests(folder)
-    faults = [f"{name} is missing" for name in record if name not in there]
-    faults += [
-        f"{name} is changed" for name in record if there.get(name, record[name]) != record[name]
-    ]
-    return faults + [f"{name} was added" for name in there if name not in record]
+    return faults_since(folder, release.id)
+
+
+def install_archive(
+    address: str, target: Path, system: NnunetSystem, *, source: Mapping[str, Any]
+) -> ModelPackage:
+    """Install an archive from anywhere; what was there is replaced when all went well.
+
+    Parameters
+    ----------
+    address
+        Address of a zip or tar archive: ``https://`` or ``file://``.
+    target
+        Folder of the package.
+    system
+        System that the network is for.
+    source
+        What is written down about where it comes from.
+
+    Raises
+    ------
+    ModelError
+        If the archive cannot be fetched, is damaged, or holds no network of the system.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+        part = Path(temporary)
+        extract(_archive_at(address, part), part / "content")
+        content = _stripped(part / "content")
+        (content / SOURCE).write_text(json.dumps(source, indent=4) + "\n", encoding="utf-8")
+        package_in(content, system)  # refuses what is no model before anything is replaced
+        if target.exists():
+            target.rename(part / "old")
+        content.rename(target)
+    return package_in(target, system)
+
+
+def source_of(package: ModelPackage) -> dict[str, Any]:
+    """What `install_archive` wrote down about a package, empty if it was installed otherwise."""
+    for place in (package.folder, package.folder.parent):
+        try:
+            source = json.loads((place / SOURCE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(source, dict):
+            return source
+    return {}
 
 
 def _install(release: Release, models: Path, files: Sequence[Path]) -> Path:
@@ -162,17 +190,13 @@ def _install(release: Release, models: Path, files: Sequence[Path]) -> Path:
     try:
         part.mkdir(parents=True)
         if release.archive:
-            extract_zip(files[0], part)
+            extract(files[0], part)
         else:
             for path, url in zip(files, release.urls, strict=True):
                 shutil.copyfile(path, part / url.rpartition("/")[2])
         home = _home(release, part, files[0])
-        record = {"id": release.id, "urls": release.urls, "files": _digests(home)}
-        (home / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
-        _pin(
-            models,
-            {_pin_name(u): file_digest(p) for p, u in zip(files, release.urls, strict=True)},
-        )
+        write_record(home, release)
+        pin(models, {u: file_digest(p) for p, u in zip(files, release.urls, strict=True)})
         target = models / release.folder
         target.parent.mkdir(parents=True, exist_ok=True)
         home.rename(target)
@@ -208,67 +232,27 @@ def _home(release: Release, part: Path, source: Path) -> Path:
     return found[0].parent if release.holds == CONFIG_NAME else part
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    """Digest of every file by its relative name, except the record."""
-    return {
-        path.relative_to(folder).as_posix(): file_digest(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != RECORD
-    }
-
-
-def _pins(models: Path) -> dict[str, str]:
-    path = models / PINS
-    if not path.is_file():
-        return {}
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): str(digest) for name, digest in content.items()}
-    except (OSError, ValueError, AttributeError) as fault:
+def _archive_at(address: str, folder: Path) -> Path:
+    """The archive: downloaded into a folder, or where it lies on this machine."""
+    parts = urlsplit(address)
+    if parts.scheme in {"http", "https"}:
+        return download(address, folder)
+    if parts.scheme != "file":
         raise ModelError(
-            f"The pinned digests cannot be read: {fault}.",
-            file=path,
-            remedy="Mend the file, or delete it to pin what comes next.",
-        ) from fault
+            f"{address} is no address of an archive.", remedy="Give one with https:// or file://."
+        )
+    archive = Path(unquote(parts.path))
+    if not archive.is_file():
+        raise ModelError("The archive does not exist.", file=archive, remedy="Check the path.")
+    return archive
 
 
-def _pin(models: Path, digests: dict[str, str]) -> None:
-    """Add digests to the pinned ones; processes may do so at once for different packages."""
-    with _locked(models, PINS):
-        pins = _pins(models) | digests
-        with whole_file(models / PINS) as temporary:
-            temporary.write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", "utf-8")
-
-
-def _pin_name(url: str) -> str:
-    """Release and name of a file; mirrors have other addresses."""
-    return "/".join(url.split("/")[-2:])
+def _stripped(folder: Path) -> Path:
+    """The only folder inside, unless that is the trainer's, which must keep its name."""
+    inside = [p for p in folder.iterdir() if p.name != IGNORED]
+    alone = len(inside) == 1 and inside[0].is_dir() and "nnUNetTrainer" not in inside[0].name
+    return inside[0] if alone else folder
 
 
 def _order(wanted: Sequence[str]) -> Any:
     return lambda path: wanted.index(path.name) if path.name in wanted else len(wanted)
-
-
-@contextmanager
-def _locked(models: Path, name: str) -> Iterator[None]:
-    """Let one process after another do something in the models folder."""
-    from filelock import FileLock, Timeout
-
-    try:
-        (models / DOWNLOADS).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(models / DOWNLOADS / f"{name}.lock")
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout:
-            logger.warning("another process installs %s in %s: waiting for it", name, models)
-            lock.acquire()
-    except OSError as fault:
-        raise OutputError(
-            f"The models folder cannot be written: {fault.strerror or fault}.",
-            file=models,
-            remedy="Choose another folder (--models-dir).",
-        ) from fault
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,11 +1,12 @@
-"""A model package: a folder with `inference_config.json` and weights in the SPINEPS layout."""
+"""Networks on disk: packages with `inference_config.json` in the SPINEPS layout, ONNX files."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol, TypeVar
 
 from spineps_nipype.errors import ModelError
 
@@ -16,9 +17,25 @@ CHUNK: Final = 1 << 20
 """Bytes read at a time for the digest."""
 
 
+class Package(Protocol):
+    """What every network that was found can say, whatever its system and format."""
+
+    @property
+    def id(self) -> str:
+        """Name by which users and records know it."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything in its files that decides about results."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder that holds its files."""
+
+
 @dataclass(frozen=True)
 class ModelPackage:
-    """A package on disk.
+    """A package of the SPINEPS layout, or an nnU-Net result folder.
 
     Parameters
     ----------
@@ -27,7 +44,7 @@ class ModelPackage:
     folder
         Folder that holds the weights.
     config
-        Its `inference_config.json`.
+        Its `inference_config.json`, or what stands for it.
     digest
         SHA-256 over names and contents of its files: what a cache may rely on.
     """
@@ -41,6 +58,50 @@ class ModelPackage:
     def kind(self) -> Kind:
         """Phase that the package serves."""
         return self.config.kind
+
+
+@dataclass(frozen=True)
+class OnnxPackage:
+    """A network in one ONNX file.
+
+    Parameters
+    ----------
+    id
+        Name of the file without its extension.
+    file
+        The file.
+    digest
+        SHA-256 of its bytes.
+    """
+
+    id: str
+    file: Path
+    digest: str
+
+    @property
+    def folder(self) -> Path:
+        """Folder that holds the file."""
+        return self.file.parent
+
+
+P = TypeVar("P", bound=Package)
+
+
+def unchanged(package: P, digest: str) -> P:
+    """The package, if its files are those whose digest was taken earlier.
+
+    Raises
+    ------
+    ModelError
+        If they are not.
+    """
+    if package.digest != digest:
+        raise ModelError(
+            "The model package has changed since this workflow was built.",
+            file=package.folder,
+            remedy="Build the workflow again, so that its results name the right model.",
+        )
+    return package
 
 
 def package_id(config_file: Path) -> str:
@@ -114,3 +175,25 @@ def load_package(folder: str | Path, *, id: str | None = None) -> ModelPackage:
         config=ModelConfig.from_json(found[0]),
         digest=digest_folder(home),
     )
+
+
+def read_package_json(path: Path) -> dict[str, Any]:
+    """Content of a JSON file that a package must have, such as `plans.json`.
+
+    Raises
+    ------
+    ModelError
+        If it is missing, damaged, or holds no object.
+    """
+    remedy = "Install the package again."
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise ModelError(
+            f"A file of the model package is missing or damaged: {err}.", file=path, remedy=remedy
+        ) from err
+    if not isinstance(content, dict):
+        raise ModelError(
+            "A file of the model package is not a JSON object.", file=path, remedy=remedy
+        )
+    return content

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spineps_nipype.settings import Numerics
-
+from ..core.volume import Volume
 from .config import ModelConfig
-
-if TYPE_CHECKING:
-    from TPTBox import NII
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished and of all parts of a long computation."""
@@ -35,7 +31,7 @@ class SemanticPrediction:
         SPINEPS label of every network class.
     """
 
-    labels: NII
+    labels: Volume
     probabilities: NDArray[np.float32] | None
     class_labels: tuple[int, ...]
 
@@ -49,16 +45,21 @@ class SemanticModel(Protocol):
 
     def predict(
         self,
-        image: NII | Sequence[NII],
+        image: Volume | Sequence[Volume],
         *,
         step_size: float | None = None,
         tta: bool | None = None,
         probabilities: bool = False,
-        region: NII | None = None,
-        numerics: Numerics = "mended",
+        region: Volume | None = None,
+        half_precision: bool = False,
+        shrink_tile: bool = True,
         progress: Progress | None = None,
     ) -> SemanticPrediction:
-        """Label an image that lies on the model grid, near a region if one is given."""
+        """Label an image that lies on the model grid, near a region if one is given.
+
+        With `half_precision` sums of tiles are float16; without `shrink_tile` tiles keep their
+        size in small images.
+        """
 
 
 class InstanceModel(Protocol):

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from .canal import canal_course, draw_canal
+from .canal import canal_course
+from .canal_contents import draw_canal
 from .discs import draw_disc
-from .geometry import Array, Canvas, SmoothField
-from .plan import LABEL_OF, Anomalies, SpinePlan, draw_plan
+from .geometry import Array, Axes, Canvas, Point, SmoothField
+from .plan import LABEL_OF, Anomalies, SpinePlan, Stream, draw_plan
 from .sacrum import draw_sacrum
 from .soft_tissue import draw_soft_tissue
 from .tissues import BONE, POSTERIOR_ELEMENTS, SHELL, label_table
@@ -20,6 +21,20 @@ from .vertebra import draw_vertebra
 
 DEFAULT_SPACING: Final = (1.5, 1.5, 2.0)
 """Voxel size in P, I, R (mm)."""
+BROAD_CELL_MM: Final = (10.0, 10.0, 10.0)
+BROAD_MM: Final = (0.4, 1.0)
+FINE_CELL_MM: Final = (4.5, 4.5, 4.5)
+FINE_MM: Final = (0.1, 0.35)
+"""Wobble of all surfaces: lattice and standard deviation of its broad dents and of the finer
+roughness. Ours."""
+ANTERIOR_MM: Final = (45, 70)
+POSTERIOR_MM: Final = (85, 105)
+BELOW_SACRUM_MM: Final = (45, 95)
+"""Room around a spine where the window does not say."""
+ABOVE: Final = 0.9
+"""Room above and below the centre of the last vertebra in view, as a share of its height."""
+HEAD_MM: Final = 34.0
+"""Room above the body of C2 in a window with the head; grows with the person."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +50,14 @@ class FieldOfView:
     offset: float = 0.0
     """Shift of the window's middle to the right of the spine."""
     anterior: float | None = None
-    """Room before the bodies' centres (by default 45 to 70)."""
+    """Room before the bodies' centres (by default `ANTERIOR_MM`)."""
     posterior: float | None = None
-    """Room behind the bodies' centres (by default 85 to 105)."""
+    """Room behind the bodies' centres (by default `POSTERIOR_MM`)."""
     above: float | None = None
-    """Room above the centre of the top vertebra (by default 0.9 of its height)."""
+    """Room above the centre of the top vertebra (by default `ABOVE` of its height)."""
     below: float | None = None
-    """Room below the centre of the bottom vertebra, or below the promontory (45 to 95)."""
+    """Room below the centre of the bottom vertebra (by default `ABOVE` of its height), or below
+    the promontory (`BELOW_SACRUM_MM`)."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,8 @@ class Phantom:
     """Semantic labels of SPINEPS."""
     vert: Array
     """Vertebrae 1 to 28 by name, discs 100 + v, end plates 200 + v, sacrum 26."""
-    spacing: tuple[float, float, float]
-    origin: tuple[float, float, float]
+    spacing: Point
+    origin: Point
     """World coordinates (P, I, R; mm) of the first voxel's centre."""
 
     @property
@@ -79,20 +95,19 @@ class Phantom:
         return tuple(name for name in self.plan.levels if LABEL_OF[name] in present)
 
     @cached_property
-    def centres(self) -> dict[str, tuple[float, float, float]]:
+    def centres(self) -> dict[str, Point]:
         """Voxel coordinates (P, I, R) of the body centres, inside the window or not."""
-        return {
-            v.name: tuple(  # type: ignore[misc]
-                ((v.frame.origin - np.asarray(self.origin)) / self.spacing).tolist()
-            )
-            for v in self.plan.vertebrae
-        }
+        centres = {}
+        for vertebra in self.plan.vertebrae:
+            p, i, r = (vertebra.frame.origin - np.asarray(self.origin)) / self.spacing
+            centres[vertebra.name] = (float(p), float(i), float(r))
+        return centres
 
 
 def generate(
     seed: int,
     *,
-    spacing: tuple[float, float, float] = DEFAULT_SPACING,
+    spacing: Point = DEFAULT_SPACING,
     fov: FieldOfView | None = None,
     anomalies: Anomalies | None = None,
     corpus_interior: bool = False,
@@ -125,10 +140,11 @@ def generate(
     plan = draw_plan(seed, anomalies)
     fov = fov or FieldOfView()
     low, high = _window(plan, fov)
-    axes = tuple(_axis(a, b, step) for a, b, step in zip(low, high, spacing, strict=True))
-    if any(len(axis) < 2 for axis in axes):
+    p, i, r = (_axis(a, b, step) for a, b, step in zip(low, high, spacing, strict=True))
+    if min(len(p), len(i), len(r)) < 2:
         raise ValueError(f"the window from {low} to {high} mm holds no voxels")
-    canvas = Canvas(axes, spacing, _wobble(plan, axes))  # type: ignore[arg-type]
+    canvas = Canvas((p, i, r), spacing, _wobble(plan, (p, i, r)))
+    origin = float(p[0]), float(i[0]), float(r[0])
     course = canal_course(plan, canvas.axes[1])
     p = canvas.axes[0][:, None, None] - course.p[None, :, None] + canvas.wobble[0]
     r = canvas.axes[2][None, None, :] - course.r[None, :, None] + canvas.wobble[2]
@@ -149,7 +165,7 @@ def generate(
         spine=table[canvas.tissue],
         vert=canvas.vert,
         spacing=spacing,
-        origin=tuple(float(axis[0]) for axis in canvas.axes),  # type: ignore[arg-type]
+        origin=origin,
     )
 
 
@@ -158,21 +174,23 @@ def _axis(low: float, high: float, step: float) -> Array:
     return (np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step).astype(np.float32)
 
 
-def _wobble(plan: SpinePlan, axes: tuple[Array, ...]) -> tuple[Array, ...]:
-    """Displacement (mm) of all surfaces: broad dents and a finer roughness."""
-    rng = plan.rng(6)
-    out = []
-    for _ in range(3):
-        broad = SmoothField(rng, (10.0, 10.0, 10.0)).on(axes) * np.float32(rng.uniform(0.4, 1.0))  # type: ignore[arg-type]
-        fine = SmoothField(rng, (4.5, 4.5, 4.5)).on(axes) * np.float32(rng.uniform(0.1, 0.35))  # type: ignore[arg-type]
-        out.append(broad + fine)
-    return tuple(out)
+def _wobble(plan: SpinePlan, axes: Axes) -> Axes:
+    """Displacement (mm) of all surfaces along each axis: broad dents and a finer roughness."""
+    rng = plan.rng(Stream.WOBBLE)
+
+    def along_one() -> Array:
+        broad = SmoothField(rng, BROAD_CELL_MM).on(axes) * np.float32(rng.uniform(*BROAD_MM))
+        fine = SmoothField(rng, FINE_CELL_MM).on(axes) * np.float32(rng.uniform(*FINE_MM))
+        return np.asarray(broad + fine)
+
+    return along_one(), along_one(), along_one()
 
 
 def _window(plan: SpinePlan, fov: FieldOfView) -> tuple[Array, Array]:
     """World corners (mm) of the window."""
-    rng, names = plan.rng(7), plan.levels
-    margin = rng.uniform((45, 85, 45), (70, 105, 95))
+    rng, names = plan.rng(Stream.WINDOW), plan.levels
+    margins = (ANTERIOR_MM, POSTERIOR_MM, BELOW_SACRUM_MM)
+    anterior, posterior, below_sacrum = (rng.uniform(*margin) for margin in margins)
     vertebrae = plan.vertebrae
     for name in (fov.top, fov.bottom):
         if name not in (None, "sacrum", *names):
@@ -183,18 +201,18 @@ def _window(plan: SpinePlan, fov: FieldOfView) -> tuple[Array, Array]:
     if bottom < top:
         raise ValueError(f"{fov.bottom} lies above {fov.top}")
     first, last = vertebrae[top], vertebrae[bottom]
-    above = first.height * 0.9 if fov.above is None else fov.above
+    above = first.height * ABOVE if fov.above is None else fov.above
     if fov.above is None and fov.top in (None, "C1"):
-        above = first.height / 2 + 34 * plan.size
+        above = first.height / 2 + HEAD_MM * plan.size
     below = fov.below
     if to_sacrum:
-        below = (margin[2] if below is None else below) + last.height / 2 + last.disc_height
+        below = (below_sacrum if below is None else below) + last.height / 2 + last.disc_height
     elif below is None:
-        below = last.height * 0.9
+        below = last.height * ABOVE
     points = np.array([v.frame.origin for v in vertebrae[top : bottom + 1]])
     middle = points[:, 2].mean() + fov.offset
-    anterior = margin[0] if fov.anterior is None else fov.anterior
-    posterior = margin[1] if fov.posterior is None else fov.posterior
+    anterior = anterior if fov.anterior is None else fov.anterior
+    posterior = posterior if fov.posterior is None else fov.posterior
     low = (points[:, 0].min() - anterior, first.frame.origin[1] - above, middle - fov.width / 2)
     high = (points[:, 0].max() + posterior, last.frame.origin[1] + below, middle + fov.width / 2)
     return np.array(low), np.array(high)

@@ -13,10 +13,15 @@ import numpy as np
 
 Array = np.ndarray
 Box = tuple[slice, slice, slice]
+Point = tuple[float, float, float]
+Axes = tuple[Array, Array, Array]
+"""An array for each of P, I, R."""
 
 FIELD_LOW: Final = np.array([-260.0, -160.0, -130.0])
 FIELD_HIGH: Final = np.array([260.0, 1040.0, 130.0])
 """Corners of the space (mm) in which the random fields are defined."""
+WOBBLE_MM: Final = 3.0
+"""How far the wobble moves a surface: three standard deviations of the strongest one."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Frame:
     inferior: Array
     right: Array
 
-    def to_world(self, point: tuple[float, float, float] | Array) -> Array:
+    def to_world(self, point: Point | Array) -> Array:
         """Point of the local system (p, i, r) in mm, in world coordinates."""
         p, i, r = point
         return self.origin + p * self.posterior + i * self.inferior + r * self.right
@@ -61,14 +66,14 @@ class SmoothField:
     Because the lattice does not depend on the grid, two windows on one phantom see one field.
     """
 
-    def __init__(self, rng: np.random.Generator, cell: tuple[float, float, float]) -> None:
+    def __init__(self, rng: np.random.Generator, cell: Point) -> None:
         self.cell = np.asarray(cell, float)
         shape = np.ceil((FIELD_HIGH - FIELD_LOW) / self.cell).astype(int) + 2
         self.values = rng.standard_normal(shape, dtype=np.float32)
 
-    def on(self, axes: tuple[Array, Array, Array]) -> Array:
+    def on(self, axes: Axes) -> Array:
         """Values on the grid spanned by three coordinate vectors (mm), float32."""
-        out = self.values
+        out: Array = self.values
         for axis in (2, 0, 1):
             x = (axes[axis] - FIELD_LOW[axis]) / self.cell[axis]
             x = np.clip(x, 0, self.values.shape[axis] - 1.001)
@@ -92,9 +97,9 @@ class Canvas:
     voxel centres; ``wobble`` is a displacement (mm) that makes every surface irregular.
     """
 
-    axes: tuple[Array, Array, Array]
-    spacing: tuple[float, float, float]
-    wobble: tuple[Array, Array, Array]
+    axes: Axes
+    spacing: Point
+    wobble: Axes
     tissue: Array = field(init=False)
     vert: Array = field(init=False)
 
@@ -140,7 +145,7 @@ class Region:
         self.tissue, self.vert = canvas.tissue[self.box], canvas.vert[self.box]
         self.local = self.coordinates(frame)
 
-    def coordinates(self, frame: Frame) -> tuple[Array, Array, Array]:
+    def coordinates(self, frame: Frame) -> Axes:
         """Coordinates of the region's voxels in a frame (this region's or a neighbour's)."""
         assert self.box is not None
         x = self.canvas.offsets(self.box, frame.origin)
@@ -150,11 +155,22 @@ class Region:
         )
         return p, i, r
 
+    def sub_box(self, low: Array, high: Array) -> Box | None:
+        """Part of the region between two world corners, as slices of it; None if there is none."""
+        assert self.box is not None
+        world = self.canvas.box(low, high)
+        if world is None:
+            return None
+        slices = []
+        for inner, outer in zip(world, self.box, strict=True):
+            start, stop = max(inner.start, outer.start), min(inner.stop, outer.stop)
+            if start >= stop:
+                return None
+            slices.append(slice(start - outer.start, stop - outer.start))
+        return slices[0], slices[1], slices[2]
+
     def capsule(
-        self,
-        start: tuple[float, float, float],
-        end: tuple[float, float, float],
-        radii: tuple[float, float, float],
+        self, start: Point, end: Point, radii: Point, *, reach: float | None = None
     ) -> tuple[Box, Array] | None:
         """Voxels within an anisotropic capsule from start to end.
 
@@ -162,25 +178,20 @@ class Region:
         ----------
         start, end, radii
             Local coordinates and half axes (p, i, r), mm.
+        reach
+            How far (mm) from its axis voxels are looked at; by default as far as the capsule can
+            come with the usual `WOBBLE_MM`.
 
         Returns
         -------
         box, mask
             Sub-box of the region and the mask in it; None if the capsule is out of view.
         """
-        assert self.box is not None
-        reach = max(radii) + 3.0
+        reach = max(radii) + WOBBLE_MM if reach is None else reach
         ends = np.stack([self.frame.to_world(start), self.frame.to_world(end)])
-        world = self.canvas.box(ends.min(0) - reach, ends.max(0) + reach)
-        if world is None:
+        box = self.sub_box(ends.min(0) - reach, ends.max(0) + reach)
+        if box is None:
             return None
-        sub = []
-        for inner, outer in zip(world, self.box, strict=True):
-            a, b = max(inner.start, outer.start), min(inner.stop, outer.stop)
-            if a >= b:
-                return None
-            sub.append(slice(a - outer.start, b - outer.start))
-        box: Box = (sub[0], sub[1], sub[2])
         return box, capsule_mask([x[box] for x in self.local], start, end, radii)
 
     def paint(self, part: tuple[Box, Array] | None, tissue: int, vert: int) -> None:
@@ -192,12 +203,7 @@ class Region:
         self.vert[box][mask] = vert
 
 
-def capsule_mask(
-    local: list[Array],
-    start: tuple[float, float, float],
-    end: tuple[float, float, float],
-    radii: tuple[float, float, float],
-) -> Array:
+def capsule_mask(local: list[Array], start: Point, end: Point, radii: Point) -> Array:
     """Mask of an anisotropic capsule, given local coordinates (p, i, r) of voxels, mm."""
     scale = 1.0 / np.asarray(radii, float)
     a, b = np.asarray(start) * scale, np.asarray(end) * scale
@@ -205,4 +211,5 @@ def capsule_mask(
     x = [local[k] * np.float32(scale[k]) - np.float32(a[k]) for k in range(3)]
     t = sum(x[k] * np.float32(d[k]) for k in range(3)) / np.float32(d @ d + 1e-6)
     t = np.clip(t, 0.0, 1.0)
-    return sum((x[k] - t * np.float32(d[k])) ** 2 for k in range(3)) < 1.0
+    distance = sum((x[k] - t * np.float32(d[k])) ** 2 for k in range(3))
+    return np.asarray(distance < 1.0)

@@ -6,29 +6,61 @@ is a view of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import IntEnum
 from typing import Final, Literal
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from ..core import anatomy
-from .geometry import Frame, make_frame
-from .measures import MEAN
-
-Array = np.ndarray
+from .centre_line import draw_centre_line
+from .geometry import Array, Frame, make_frame
+from .vertebra_sizes import draw_sizes
 
 THORACIC_COUNTS: Final = (11, 12, 13)
 THORACIC_ODDS: Final = (0.06, 0.88, 0.06)
 LUMBAR_COUNTS: Final = (4, 5, 6)
 LUMBAR_ODDS: Final = (0.08, 0.84, 0.08)
-DEGENERATED_ODDS: Final = 0.12
-"""Share of discs that have lost height and fluid (three times as often in the lumbar spine)."""
-FRACTURE_ODDS: Final = 0.25
-"""Share of spines with one or two compressed bodies."""
+"""Numbers of vertebrae: 5.8 % of 293 people had 11 thoracic and 5.5 % 6 lumbar ones (J Orthop Surg
+Res 13:124, 2018), 7.7 % of 418 a vertebra more or less than 24 (Tins et al., Insights Imaging 7,
+2016). The rarer T13 and L4 are as frequent here, so that there is something to learn them from."""
+SIZE: Final = (0.85, 1.2)
+"""Scale of a person."""
+HEAD_MM: Final = 70.0
+"""Length of the centre line above the centre of C2."""
 TAIL_MM: Final = 190.0
 """Length of the centre line below the last lumbar vertebra."""
+STEP_MM: Final = 1.0
+"""Distance of the samples of the centre line."""
+AXIAL_COUPLING: Final = (-0.6, 0.6)
+"""Axial rotation of the vertebrae relative to their frontal tilt: one factor a spine."""
+AXIAL_SD_DEG: Final = 1.5
+"""Spread of the axial rotation of each vertebra."""
+WAIST: Final = (0.02, 0.09)
+"""By how much bodies are narrower in the middle than at their ends, relative."""
+CONCAVITY_MM: Final = (0.5, 2.2)
+"""Depth of the end plates' hollow: 1.5 mm above and 0.7 mm below a lumbar disc in the mean (Wang,
+Battié and Videman, Eur Spine J 21, 2012)."""
+ROUNDNESS: Final = (2.1, 2.8)
+"""Exponent of the bodies' outline: 2 is an ellipse, more is squarer."""
+CONUS: Final = (-1.0, 0.9)
+"""End of the cord, in vertebrae from the centre of the first lumbar one: the last thoracic to the
+second lumbar one. Saifuddin et al. (Spine 23, 1998) found the middle of T12 to the top of L3."""
 LABEL_OF: Final = {name: label for label, name in anatomy.VERTEBRA_NAMES.items()}
+
+
+class Stream(IntEnum):
+    """Streams of random numbers, one a part, so that a change of one part leaves the others."""
+
+    PLAN = 0
+    VERTEBRA = 1
+    DISC = 2
+    SACRUM = 3
+    CANAL = 4
+    SOFT_TISSUE = 5
+    WOBBLE = 6
+    WINDOW = 7
+    ROOTS = 9
 
 
 @dataclass(frozen=True)
@@ -111,7 +143,7 @@ class SpinePlan:
         return ("C1", *(v.name for v in self.vertebrae))
 
     def rng(self, *stream: int) -> np.random.Generator:
-        """Generator for one part of the phantom, independent of all other parts."""
+        """Generator for one part of the phantom, independent of all other parts: see `Stream`."""
         return np.random.default_rng((self.seed, *stream))
 
     def on_line(self, arc: float) -> tuple[Array, Array]:
@@ -152,40 +184,34 @@ def draw_plan(seed: int, anomalies: Anomalies | None = None) -> SpinePlan:
         World coordinates are mm, (P, I, R), with C2's centre at I = 0.
     """
     anomalies = anomalies or Anomalies()
-    rng = np.random.default_rng((seed, 0))
+    rng = np.random.default_rng((seed, Stream.PLAN))
     names = draw_levels(rng, anomalies)
-    size = float(rng.uniform(0.85, 1.2))
-    sizes = _draw_sizes(rng, names, size, anomalies)
-    height, disc = sizes["height"], sizes["disc"]
+    size = float(rng.uniform(*SIZE))
+    sizes = draw_sizes(
+        rng, names, size, fractures=anomalies.fractures, degenerated=anomalies.degenerated
+    )
+    height, disc = sizes.height, sizes.disc_height
     arc_of = np.concatenate([[0], np.cumsum(height[:-1] / 2 + disc[:-1] + height[1:] / 2)])
     sacrum_start = float(arc_of[-1] + height[-1] / 2 + disc[-1])
-    arc = np.arange(-70.0, sacrum_start + TAIL_MM, 1.0)
-    points, tangents, side = _draw_curve(rng, names, arc, arc_of, sacrum_start, anomalies)
-    axial = np.interp(arc_of, arc, side) * rng.uniform(-0.6, 0.6)
-    axial = axial + np.deg2rad(rng.normal(0, 1.5, len(names)))
+    arc = np.arange(-HEAD_MM, sacrum_start + TAIL_MM, STEP_MM)
+    points, tangents, side = draw_centre_line(
+        rng, names, arc, arc_of, sacrum_start, anomalies.scoliosis_deg
+    )
+    axial = np.interp(arc_of, arc, side) * rng.uniform(*AXIAL_COUPLING)
+    axial = axial + np.deg2rad(rng.normal(0, AXIAL_SD_DEG, len(names)))
     vertebrae = []
     for k, name in enumerate(names):
         centre = np.array([np.interp(arc_of[k], arc, points[:, j]) for j in range(3)])
         tangent = np.array([np.interp(arc_of[k], arc, tangents[:, j]) for j in range(3)])
-        values = {key: float(value[k]) for key, value in sizes.items() if key != "fractured"}
         vertebrae.append(
             Vertebra(
                 name,
                 LABEL_OF[name],
                 make_frame(centre, tangent, float(axial[k])),
-                values["height"],
-                values["depth"],
-                values["width"],
-                values["wedge"],
-                values["canal_depth"],
-                values["canal_width"],
-                values["disc"],
-                values["degeneration"],
-                bool(sizes["fractured"][k]),
+                **{part.name: getattr(sizes, part.name)[k].item() for part in fields(sizes)},
             )
         )
-    last_thoracic = max(k for k, name in enumerate(names) if name[0] == "T")
-    position = last_thoracic + 1 + rng.uniform(-1.0, 0.9)
+    position = names.index("L1") + rng.uniform(*CONUS)
     conus = np.interp(position, np.arange(len(names)), [v.frame.origin[1] for v in vertebrae])
     return SpinePlan(
         seed=seed,
@@ -195,104 +221,8 @@ def draw_plan(seed: int, anomalies: Anomalies | None = None) -> SpinePlan:
         points=points,
         tangents=tangents,
         sacrum_start=sacrum_start,
-        waist=float(rng.uniform(0.02, 0.09)),
-        concavity=float(rng.uniform(0.5, 2.2)),
-        roundness=float(rng.uniform(2.1, 2.8)),
+        waist=float(rng.uniform(*WAIST)),
+        concavity=float(rng.uniform(*CONCAVITY_MM)),
+        roundness=float(rng.uniform(*ROUNDNESS)),
         conus=float(conus),
     )
-
-
-def _draw_sizes(
-    rng: np.random.Generator, names: list[str], size: float, anomalies: Anomalies
-) -> dict[str, Array]:
-    """Sizes of all vertebrae, one array an attribute."""
-    n = len(names)
-    mean = np.array([MEAN[name] for name in names])
-    aspect, disc_scale = rng.uniform(0.96, 1.1), rng.uniform(0.75, 1.2)
-    height = mean[:, 0] * size * rng.uniform(0.95, 1.05, n) * rng.uniform(0.95, 1.05)
-    depth = mean[:, 1] * size * aspect * 1.03 * rng.uniform(0.97, 1.03, n)
-    width = mean[:, 2] * size / aspect * rng.uniform(0.97, 1.03, n)
-    disc = mean[:, 3] * size * disc_scale * rng.uniform(0.82, 1.18, n)
-    lumbar = np.array([name[0] == "L" for name in names])
-    odds = np.where(lumbar, 3 * DEGENERATED_ODDS, DEGENERATED_ODDS)
-    if anomalies.degenerated is not None:
-        odds = np.where(lumbar, anomalies.degenerated, odds)
-    severity = rng.uniform(0.35, 1.0, n)
-    degeneration = np.where(rng.random(n) < odds, severity, rng.uniform(0, 0.2, n))
-    disc = disc * (1 - 0.55 * degeneration)
-    wedge = rng.normal(0, 0.025, n) + np.array([_mean_wedge(name) for name in names])
-    fractured = np.zeros(n, bool)
-    count = anomalies.fractures
-    if count is None:
-        count = int(rng.integers(1, 3)) if rng.random() < FRACTURE_ODDS else 0
-    for k in rng.permutation(np.arange(9, n))[:count]:
-        fractured[k] = True
-        height[k] *= rng.uniform(0.62, 0.85)
-        wedge[k] += rng.uniform(0.0, 0.22)
-    soft = np.ones(5) / 5
-    canal_depth = mean[:, 4] * size**0.5 * rng.uniform(0.85, 1.12) * rng.uniform(0.95, 1.05, n)
-    canal_width = mean[:, 5] * size**0.5 * rng.uniform(0.92, 1.1)
-    return {
-        "height": height,
-        "depth": depth,
-        "width": width,
-        "wedge": wedge,
-        "canal_depth": np.convolve(np.pad(canal_depth, 2, "edge"), soft, "valid"),
-        "canal_width": np.convolve(np.pad(canal_width, 2, "edge"), soft, "valid"),
-        "disc": disc,
-        "degeneration": degeneration,
-        "fractured": fractured,
-    }
-
-
-def _mean_wedge(name: str) -> float:
-    """Usual wedge of a body: thoracic ones are lower in front, L5 is lower behind."""
-    if name in ("L5", "L6"):
-        return -0.08
-    return {"C": 0.0, "T": 0.03, "L": -0.01}[name[0]]
-
-
-def _draw_curve(
-    rng: np.random.Generator,
-    names: list[str],
-    arc: Array,
-    arc_of: Array,
-    sacrum_start: float,
-    anomalies: Anomalies,
-) -> tuple[Array, Array, Array]:
-    """Centre line, tangents and frontal tilt (radians) at the sampled arc lengths."""
-    cervical, thoracic, lumbar = rng.uniform((0.4, 0.6, 0.5), (1.5, 1.4, 1.4))
-    n_t = sum(name[0] == "T" for name in names)
-    first_t, last = 6, len(names) - 1
-    keys = {
-        arc_of[0]: -9 * cervical,
-        arc_of[2]: -3 * cervical,
-        arc_of[first_t]: 18 * thoracic,
-        arc_of[first_t + n_t // 2]: 1.0,
-        arc_of[first_t + n_t - 1]: -13 * thoracic,
-        arc_of[first_t + n_t + 1]: -13 * lumbar,
-        arc_of[last - 1]: 9 * lumbar,
-        arc_of[last]: 23 * lumbar,
-        sacrum_start + 15: 46 * lumbar,
-    }
-    where = np.array(list(keys))
-    angle = np.array(list(keys.values())) + rng.normal(0, 2, len(keys)) + rng.uniform(-6, 6)
-    sagittal = np.deg2rad(PchipInterpolator(where, angle)(np.clip(arc, where[0], where[-1])))
-    below = arc > where[-1]
-    curl = np.deg2rad(rng.uniform(35, 60))
-    sagittal[below] -= curl * ((arc[below] - where[-1]) / 100) ** 1.3
-    amount = abs(rng.normal(0, 4)) if rng.random() < 0.8 else rng.uniform(6, 16)
-    if anomalies.scoliosis_deg is not None:
-        amount = anomalies.scoliosis_deg
-    length, phase = arc_of[-1], rng.uniform(0, 1, 2)
-    wave = np.sin(2 * np.pi * (arc / (length * rng.uniform(0.7, 1.3)) + phase[0]))
-    wave = wave + 0.35 * np.sin(2 * np.pi * (arc / (length * 0.45) + phase[1]))
-    side = np.deg2rad(amount * wave / np.abs(wave).max())
-    tangents = np.stack(
-        [np.sin(sagittal) * np.cos(side), np.cos(sagittal) * np.cos(side), np.sin(side)], 1
-    )
-    points = np.concatenate(
-        [np.zeros((1, 3)), np.cumsum(tangents[:-1] * np.diff(arc)[:, None], 0)]
-    )
-    points -= np.array([np.interp(0.0, arc, points[:, k]) for k in range(3)])
-    return points, tangents, side

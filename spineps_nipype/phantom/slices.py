@@ -47,7 +47,7 @@ def join_slices(phantom: Phantom, count: int) -> Phantom:
 
 def mean_slices(image: Array, count: int) -> Array:
     """Mean of every `count` slices along the last axis; those left over are dropped."""
-    return _grouped(image, count).mean(axis=-1)
+    return np.asarray(_grouped(image, count).mean(axis=-1))
 
 
 def _grouped(array: Array, count: int) -> Array:
@@ -66,7 +66,7 @@ def common_slices(labels: Array, count: int) -> Array:
     members = _grouped(labels, count)
     from_the_middle = sorted(range(count), key=lambda k: abs(k - (count - 1) / 2))
     votes = [(members == members[..., k : k + 1]).sum(-1) for k in from_the_middle]
-    return np.asarray(from_the_middle)[np.argmax(votes, axis=0)]
+    return np.asarray(np.asarray(from_the_middle)[np.argmax(votes, axis=0)])
 
 
 def take_slices(array: Array, chosen: Array, count: int) -> Array:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .. import __version__
-from ..settings import PipelineSettings
+
+if TYPE_CHECKING:
+    from ..spineps.settings import PipelineSettings
 
 NOTICE: Final = (
     "*The text above was made by spineps-nipype and may be copied without change (CC0). It names "
@@ -21,12 +23,12 @@ _KEY: Final = re.compile(r"@(\w+)")
 
 @dataclass(frozen=True)
 class Methods:
-    """What a text about methods depends on.
+    """What the methods text depends on.
 
     Parameters
     ----------
     models
-        Ids of the models that were used, by kind: semantic, instance, labeling.
+        Ids of the models used, by kind: semantic, instance, labeling.
     settings
         Options of the phases.
     scans
@@ -34,9 +36,9 @@ class Methods:
     versions
         Versions of the programs, by name.
     corrected, named
-        Scans with masks that a reader corrected, and with names that a reader fixed.
+        Number of scans with masks that a reader corrected, and with names that a reader fixed.
     bias_corrected, cropped
-        Whether a scan was corrected for bias (MR only), or cropped with VIBESeg.
+        Whether any scan was corrected for bias (MR only), or cropped with VIBESeg.
     """
 
     models: Mapping[str, Sequence[str]]
@@ -50,7 +52,7 @@ class Methods:
 
 
 def methods_text(methods: Methods) -> str:
-    """Markdown with citations ``[@key]`` and the list of references."""
+    """Methods section in Markdown, with citations ``[@key]`` and the list of references."""
     text = "\n\n".join(_paragraphs(methods))
     keys = list(dict.fromkeys(_KEY.findall(text)))
     references = "\n".join(f"- [@{key}] {_reference(key)}" for key in keys)
@@ -60,7 +62,7 @@ def methods_text(methods: Methods) -> str:
 def system_text(
     system: str, version: str, scans: int, networks: Mapping[str, str], source: str
 ) -> str:
-    """Markdown about scans of a system beside SPINEPS.
+    """Methods section in Markdown for scans of a system other than SPINEPS.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def system_text(
     networks
         Ids of its networks by kind.
     source
-        What its results acknowledge.
+        What users of its results should acknowledge.
     """
     listed = ", ".join(f"{kind} {name}" for kind, name in networks.items())
     used = f" (networks: {listed})" if listed else ""
@@ -88,65 +90,79 @@ def bibliography() -> str:
 
 
 def _paragraphs(methods: Methods) -> list[str]:
-    post, settings = methods.settings.post, methods.settings
+    """Paragraphs of the methods section."""
+    parts = [_scans(methods), " ".join(_steps(methods)), _corrections(methods)]
+    numerics = methods.settings.numerics
+    if numerics != "corrected":
+        parts.append(f"The numerics of {numerics} were kept.")
+    used = [name for kind in methods.models.values() for name in kind]
+    if any(name.startswith(EMBEDDED_PREFIX) for name in used):
+        parts.append(
+            "The compact networks were trained on synthetic spines and on scans of the SPIDER "
+            "training set [@spider]; they are not the released SPINEPS weights."
+        )
+    return [part for part in parts if part]
+
+
+def _scans(methods: Methods) -> str:
+    """Sentence about the scans and the programs."""
     scans = " and ".join(f"{n} {kind}" for kind, n in sorted(methods.scans.items()))
     one = sum(methods.scans.values()) == 1
-    out = [
+    return (
         f"The {scans} scan{'' if one else 's'} of the dataset [@bids] {'was' if one else 'were'} "
         f"segmented with spineps-nipype {methods.versions.get('spineps-nipype', __version__)}, "
         f"which implements SPINEPS [@spineps] on Nipype {methods.versions.get('nipype', '')} "
         "[@nipype]. Every scan stands by itself."
-    ]
-    steps = []
+    )
+
+
+def _steps(methods: Methods) -> Iterator[str]:
+    """Yield a sentence for each phase."""
+    settings = methods.settings
     if methods.cropped:
-        steps.append("The image was cropped to the spine where it was large (VIBESeg).")
+        yield "The image was cropped to the spine where it was large (VIBESeg)."
     if methods.bias_corrected and settings.preprocess.proc_sem_n4_bias_correction:
-        steps.append("Intensity non-uniformity was corrected (N4) [@n4].")
-    steps.append(
+        yield "Intensity non-uniformity was corrected (N4) [@n4]."
+    yield (
         f"Fourteen structures of the spine were segmented with an nnU-Net [@nnunet] "
         f"({_listed(methods.models.get('semantic', ()))})."
     )
-    steps.append(
+    yield (
         "Single vertebrae were told apart by a second network that sees each vertebral body with "
         f"its neighbours ({_listed(methods.models.get('instance', ()))})."
     )
-    steps.append("Both masks were brought to the grid of the scan and made to agree.")
+    yield "Both masks were brought to the grid of the scan and made to agree."
     labeling = [name for name in methods.models.get("labeling", ()) if name != "none"]
     if labeling:
-        steps.append(
+        yield (
             "Vertebrae were named by a classifier and the likeliest sequence of names "
             f"({_listed(labeling)})."
         )
     else:
-        steps.append(
+        yield (
             "Vertebrae were counted from the top, beginning with "
-            f"{post.vertebra_instance_labeling_offset}; their anatomical names are not known."
+            f"{settings.post.vertebra_instance_labeling_offset}; their anatomical names are not "
+            "known."
         )
-    out.append(" ".join(steps))
-    readers = []
+
+
+def _corrections(methods: Methods) -> str:
+    """Sentences about the corrections of readers; empty if there are none."""
+    sentences = []
     if methods.corrected:
-        readers.append(f"Masks of {methods.corrected} scan(s) were corrected by a reader.")
+        sentences.append(f"Masks of {methods.corrected} scan(s) were corrected by a reader.")
     if methods.named:
-        readers.append(f"Names of vertebrae in {methods.named} scan(s) were fixed by a reader.")
-    if readers:
-        out.append(" ".join(readers))
-    if settings.numerics != "mended":
-        out.append(f"The numerics of {settings.numerics} were kept.")
-    used = [name for kind in methods.models.values() for name in kind]
-    if any(name.startswith(EMBEDDED_PREFIX) for name in used):
-        out.append(
-            "The compact networks were trained on synthetic spines and on scans of the SPIDER "
-            "training set [@spider]; they are not the released SPINEPS weights."
-        )
-    return out
+        sentences.append(f"Names of vertebrae in {methods.named} scan(s) were fixed by a reader.")
+    return " ".join(sentences)
 
 
 def _listed(names: Sequence[str]) -> str:
+    """Names of models as a part of a sentence."""
     return f"model {', '.join(names)}" if names else "no model"
 
 
 def _reference(key: str) -> str:
-    """A reference of the bibliography as one line."""
+    """Entry of the bibliography as one line of text."""
     entry = re.search(rf"@\w+{{{key},(.*?)\n}}", bibliography(), re.DOTALL)
     if entry is None:
         raise KeyError(key)

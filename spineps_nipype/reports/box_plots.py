@@ -1,4 +1,4 @@
-"""Boxes of a measure, level by level, as places in a drawing."""
+"""Layout of box plots: a measure, level by level, in pixels."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Final
 
-from .outliers import LEAST_VALUES, Spread
+from .outliers import MIN_VALUES, Spread
 
 HEIGHT: Final = 180
 TOP: Final = 10
 LEFT: Final = 52
 STEP: Final = 38
-"""Distance of two levels [pixels]."""
+"""Distance between two levels [pixels]."""
 BOTTOM: Final = 24
 TICKS: Final = 4
 ROOM: Final = 0.06
-"""Room above and below the values, as a share of their range."""
+"""Margin above and below the values, as a share of their range."""
 
 
 @dataclass(frozen=True)
 class Dot:
-    """One value: its place, its scan, and whether it lies far from the others."""
+    """One value: its position, its scan, and whether it is an outlier."""
 
     x: float
     y: float
     scan: int
     value: float
-    far: bool
+    outlier: bool
 
 
 @dataclass(frozen=True)
 class Box:
-    """A level: its name, the box with its median, whiskers, and single values."""
+    """One level: its name, its box with the median, its whiskers and the single values."""
 
     level: str
     x: float
@@ -45,7 +45,7 @@ class Box:
 
 @dataclass(frozen=True)
 class BoxPlot:
-    """Drawing of a measure; all places in pixels from the upper left corner."""
+    """Box plot of a measure; positions are pixels from the upper left corner."""
 
     width: int
     height: int
@@ -54,12 +54,12 @@ class BoxPlot:
 
 
 def box_plot(spreads: Sequence[Spread]) -> BoxPlot:
-    """Places of boxes and dots; where there are few values, each of them is a dot.
+    """Lay out boxes and dots; where there are few values, each of them is a dot instead of a box.
 
     Parameters
     ----------
     spreads
-        One for each level, at least one.
+        One for each level; at least one.
     """
     low = min(s.values[0] for s in spreads)
     high = max(s.values[-1] for s in spreads)
@@ -81,12 +81,13 @@ def box_plot(spreads: Sequence[Spread]) -> BoxPlot:
 
 
 def _box(spread: Spread, x: float, place: Callable[[float], float]) -> Box:
-    few = len(spread.values) < LEAST_VALUES
-    far = {scan for scan, _ in spread.outliers}
+    """Box of one level at the position x; `place` turns values into positions."""
+    few = len(spread.values) < MIN_VALUES
+    outliers = {scan for scan, _ in spread.outliers}
     dots = tuple(
-        Dot(x, place(value), scan, value, scan in far)
+        Dot(x, place(value), scan, value, scan in outliers)
         for scan, value in zip(spread.scans, spread.values, strict=True)
-        if few or scan in far
+        if few or scan in outliers
     )
     if few:
         return Box(spread.level, x, None, None, dots, len(spread.values))

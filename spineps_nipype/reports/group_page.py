@@ -1,4 +1,4 @@
-"""The page of all scans: one HTML file that needs no network."""
+"""The group page, with all scans: one HTML file that works offline."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ TITLES: Final[Mapping[str, str]] = {
     "engine": "Engine",
     "device": "Device",
 }
-"""Columns of the table that the page shows where they hold something, and their headings."""
+"""Columns that the table on the page shows if they are not empty, and their headings."""
 ORDERED: Final = {"verdict": VERDICTS, "rating": VERDICTS}
-"""Words that sort by what they mean."""
+"""Columns that are sorted by the meaning of their words."""
 
 
 @dataclass(frozen=True)
 class GroupEntry:
-    """A row of the page.
+    """A row of the table.
 
     Parameters
     ----------
     row
-        Cells by the columns of the table.
+        Cells by column.
     page, picture
-        Page of the subject and small picture, relative to the page; empty for none.
+        Subject page and thumbnail, relative to the page; empty for none.
     outliers
-        What lies far from the other scans, in words.
+        Descriptions of the outliers of the scan.
     """
 
     row: Mapping[str, Any]
@@ -61,7 +61,7 @@ class GroupEntry:
     outliers: Sequence[str] = ()
 
     def key(self, column: str) -> str:
-        """What a column is sorted by: a number, or text; empty cells come last."""
+        """Sort key of a cell: a number or text; empty cells come last."""
         value = self.row.get(column)
         if value is None or value == "":
             return ""
@@ -72,15 +72,15 @@ class GroupEntry:
 
 @dataclass(frozen=True)
 class Distribution:
-    """A measure: its name, what it is, and the drawing of its values."""
+    """Distribution of a measure: its name, description and box plot."""
 
     name: str
     title: str
     description: str
     unit: str
     plot: BoxPlot
-    far: Sequence[tuple[int, str, float, float, float]]
-    """Scan, level, value, and the range of the others, for each value that lies far off."""
+    outliers: Sequence[tuple[int, str, float, float, float]]
+    """Scan, level, value, and the range of the other values (two numbers)."""
 
 
 def write_group_page(
@@ -100,13 +100,13 @@ def write_group_page(
     entries
         One for each scan.
     columns
-        Data dictionary of the table of scans; columns that are not in it are left out.
+        Data dictionary of the table of scans; other columns are left out.
     spreads
-        Values of each measure, level by level; scans are places in `entries`.
+        Distributions of each measure, level by level; scans are indices into `entries`.
     measures
         Data dictionary of the measures.
     methods
-        Text about methods with its references.
+        Methods text with its references.
     """
     several = len({entry.row.get("pipeline") for entry in entries}) > 1
     shown = {
@@ -124,7 +124,7 @@ def write_group_page(
         entries=entries,
         columns=shown,
         numeric=numeric,
-        told=columns,
+        descriptions=columns,
         failures=[entry for entry in entries if entry.row.get("error")],
         counts=_counts(entries),
         distributions=[_distribution(name, spreads[name], measures[name]) for name in spreads],
@@ -137,7 +137,7 @@ def write_group_page(
 
 
 def _counts(entries: Sequence[GroupEntry]) -> list[tuple[str, int]]:
-    """How many scans there are of each kind, in words."""
+    """Numbers of scans by outcome, with a description of each."""
 
     def count(key: str, word: str) -> int:
         return sum(entry.row.get(key) == word for entry in entries)
@@ -147,10 +147,17 @@ def _counts(entries: Sequence[GroupEntry]) -> list[tuple[str, int]]:
     return found + [(f"rated {word}", count("rating", word)) for word in ORDERED["rating"]]
 
 
-def _distribution(name: str, spreads: Sequence[Spread], said: Mapping[str, Any]) -> Distribution:
-    far = [
-        (scan, one.level, value, *one.whiskers) for one in spreads for scan, value in one.outliers
-    ]
+def _distribution(name: str, spreads: Sequence[Spread], entry: Mapping[str, Any]) -> Distribution:
+    """Distribution of a measure; `entry` describes it in the data dictionary."""
     return Distribution(
-        name, said["LongName"], said["Description"], said["Units"], box_plot(spreads), far
+        name,
+        entry["LongName"],
+        entry["Description"],
+        entry["Units"],
+        box_plot(spreads),
+        [
+            (scan, one.level, value, *one.whiskers)
+            for one in spreads
+            for scan, value in one.outliers
+        ],
     )

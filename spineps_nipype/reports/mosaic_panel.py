@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -25,11 +26,11 @@ OPACITY: Final = 0.45
 LABEL_HEIGHT: Final = 18
 FONT_SIZE: Final = 12
 LEVEL_REACH_MM: Final = (4.0, 22.0)
-"""How far the line of a disc goes beyond the disc, to the front and to the back [mm]."""
+"""How far the line at a disc extends beyond it, to the front and to the back [mm]."""
 SIDE_REACH_MM: Final = 10.0
 """The same on both sides of a coronal cut [mm]."""
-LEAST_DISC: Final = 6
-"""Pixels of a disc in a cut that a line needs."""
+MIN_DISC: Final = 6
+"""Pixels that a disc must have in a cut to get a line."""
 BODY: Final = (CORPUS_BORDER, CORPUS, SACRUM)
 LINE: Final = (255, 255, 255)
 
@@ -41,13 +42,13 @@ class Cut:
     Parameters
     ----------
     title
-        Words above it.
+        Title above it.
     grey, tissue, number
         Image from 0 to 1, semantic and vertebra mask; rows go down the body.
     spacing
         Size of a row and of a column [mm].
     sides
-        Sides of the body at the left and right border.
+        Sides of the patient at the left and right border.
     """
 
     title: str
@@ -61,14 +62,14 @@ class Cut:
 def draw_panel(
     cut: Cut, kind: Kind, pixel_mm: float, discs: Mapping[int, str] | None = None
 ) -> Any:
-    """Picture of a cut with the mask of vertebrae (names, disc levels) or of structures.
+    """Draw a cut with the vertebra mask (names, disc levels) or the semantic mask.
 
     Parameters
     ----------
     pixel_mm
         Size of a pixel of the picture.
     discs
-        Names of the discs, by the vertebra above.
+        Names of the discs by the label of the vertebra above.
 
     Returns
     -------
@@ -91,24 +92,24 @@ def draw_panel(
     framed.paste(picture, (left, LABEL_HEIGHT))
     draw = ImageDraw.Draw(framed)
     draw.text((2, 2), cut.title, fill="black", font=font)
-    written = {"font": font, "fill": "white", "stroke_width": 1, "stroke_fill": "black"}
+    write = partial(draw.text, font=font, fill="white", stroke_width=1, stroke_fill="black")
 
     def place(row: float, column: float) -> tuple[float, float]:
         return left + (column + 0.5) * scale[1], LABEL_HEIGHT + (row + 0.5) * scale[0]
 
     if kind == "vert":
         for v, row, column in _centres(cut):
-            draw.text(place(row, column), VERTEBRA_NAMES[v], anchor="mm", **written)
+            write(place(row, column), VERTEBRA_NAMES[v], anchor="mm")
         for name, front, back in disc_lines(cut, discs or {}):
             draw.line([place(*front), place(*back)], fill=LINE, width=1)
             x, y = place(*back)
             x = min(x, width - font.getlength(name) - 2)
-            draw.text((x + 1, y), name, anchor="lm", **written)
+            write((x + 1, y), name, anchor="lm")
     for side, x, anchor in (
         (cut.sides[0], left + 2, "ld"),
         (cut.sides[1], left + columns - 2, "rd"),
     ):
-        draw.text((x, framed.height - 2), side, anchor=anchor, **written)
+        write((x, framed.height - 2), side, anchor=anchor)
     return framed
 
 
@@ -117,20 +118,20 @@ def disc_lines(
 ) -> Iterator[tuple[str, tuple[float, float], tuple[float, float]]]:
     """Name of each disc in a cut, and both ends of the line that marks its level.
 
-    The line lies in the long axis of the disc and goes beyond it: from the front through the
-    canal in sagittal cuts, to both sides in coronal ones. Ends are row and column.
+    The line follows the long axis of the disc and extends beyond it: from the front through the
+    canal in sagittal cuts, to both sides in coronal ones. Ends are given as row and column.
     """
     spacing = np.asarray(cut.spacing)
     before, behind = LEVEL_REACH_MM if cut.sides == ("A", "P") else (SIDE_REACH_MM, SIDE_REACH_MM)
     for v, name in discs.items():
         points = np.argwhere(cut.number == DISC_OFFSET + v)
-        if len(points) < LEAST_DISC:
+        if len(points) < MIN_DISC:
             continue
         points = points * spacing
         centre = points.mean(axis=0)
         values, vectors = np.linalg.eigh(np.cov((points - centre).T))
         along = vectors[:, int(np.argmax(values))]
-        if abs(along[1]) < abs(along[0]):  # a piece that stands upright tells no direction
+        if abs(along[1]) < abs(along[0]):  # taller than long: a piece that shows no direction
             along = np.array([0.0, 1.0])
         along = along * np.sign(along[1])
         reach = (points - centre) @ along
@@ -140,7 +141,7 @@ def disc_lines(
 
 
 def disc_names(number: NDArray[Any]) -> dict[int, str]:
-    """Names of the discs in a vertebra mask, by the vertebra above: ``L4/5``, ``T12/L1``."""
+    """Names of the discs in a vertebra mask by the vertebra above: ``L4/5``, ``T12/L1``."""
     here = {int(n) for n in np.unique(number)}
     order = list(ANATOMICAL_ORDER)
     shown = [v for v in order if v in here or DISC_OFFSET + v in here]
@@ -157,6 +158,7 @@ def disc_names(number: NDArray[Any]) -> dict[int, str]:
 def _tinted(
     grey: NDArray[Any], labels: NDArray[Any], table: Mapping[int, tuple[str, Colour]]
 ) -> NDArray[np.uint8]:
+    """The image in colour, with the labels of a table painted over it."""
     rgb = np.repeat((255 * grey)[..., None], 3, axis=-1)
     for n in np.unique(labels):
         if n and int(n) in table:
@@ -166,7 +168,7 @@ def _tinted(
 
 
 def _centres(cut: Cut) -> Iterator[tuple[int, float, float]]:
-    """Vertebrae of a cut and the middle of their bodies, or of what is there of them."""
+    """Vertebrae in a cut, and the centre of the body of each, or else of what is there of it."""
     for n in np.unique(cut.number):
         if 0 < n < DISC_OFFSET and int(n) in VERTEBRA_NAMES:
             inside = cut.number == n

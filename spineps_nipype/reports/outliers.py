@@ -1,4 +1,4 @@
-"""Values that lie far from those of other scans, level by level."""
+"""Outliers: values that lie far from those of other scans, level by level."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any, Final
 import numpy as np
 
 FACTOR: Final = 2.2
-"""Fences lie this many interquartile ranges outside the quartiles.
+"""Distance of the fences from the quartiles, in interquartile ranges.
 
 Source: Hoaglin and Iglewicz, Fine-tuning some resistant rules for outlier labeling, J Am Stat
-Assoc 1987. The usual 1.5 would mark one value in nearly every scan, as a scan has hundreds.
+Assoc 1987. The usual 1.5 would mark a value in nearly every scan, as each has hundreds.
 """
-LEAST_VALUES: Final = 5
-"""With fewer scans nothing can be called far from the others."""
-LEAST_SHARE: Final = 0.05
-"""Values that differ by less than this share of the median are not far, however close the rest."""
+MIN_VALUES: Final = 5
+"""With fewer scans no value is called an outlier."""
+MIN_DISTANCE: Final = 0.05
+"""Values within this share of the median are no outliers, however close the others lie."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Values of one measure at one level.
+    """Distribution of one measure at one level.
 
     Parameters
     ----------
     level
-        Vertebra, or what else the values are from.
+        Vertebra, or the whole spine.
     scans
         Index of the scan of each value, in the order of the values.
     values
@@ -35,7 +35,7 @@ class Spread:
     quartiles
         First quartile, median, third quartile.
     fences
-        Values outside are far from the others; infinite where there are too few.
+        Values outside these are outliers; infinite where there are too few values.
     """
 
     level: str
@@ -46,7 +46,7 @@ class Spread:
 
     @property
     def outliers(self) -> list[tuple[int, float]]:
-        """Scan and value of each that lies outside the fences."""
+        """Scan and value of each outlier."""
         low, high = self.fences
         pairs = zip(self.scans, self.values, strict=True)
         return [(scan, value) for scan, value in pairs if not low <= value <= high]
@@ -67,11 +67,11 @@ def spreads(
     Parameters
     ----------
     rows
-        With ``scan`` (an index), ``level`` and the measure as text, number or None.
+        Rows with ``scan`` (an index), ``level``, and the measure as text, number or None.
     measure
-        Name of its column.
+        Name of the column.
     levels
-        Order of the levels; others come after them by name.
+        Order of the levels; other levels follow, sorted by name.
     """
     found: dict[str, list[tuple[float, int]]] = {}
     for row in rows:
@@ -84,7 +84,7 @@ def spreads(
 
 
 def number(value: object) -> float | None:
-    """Finite number in a cell of a table; None for all else."""
+    """Finite number in a cell of a table; None for anything else."""
     try:
         found = float(str(value))
     except ValueError:
@@ -93,11 +93,12 @@ def number(value: object) -> float | None:
 
 
 def _spread(level: str, pairs: Sequence[tuple[float, int]]) -> Spread:
+    """Distribution of sorted values, each with its scan."""
     values = tuple(value for value, _ in pairs)
     first, middle, third = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
     fences = (-np.inf, np.inf)
-    if len(values) >= LEAST_VALUES:
-        reach = max(FACTOR * (third - first), LEAST_SHARE * abs(middle))
+    if len(values) >= MIN_VALUES:
+        reach = max(FACTOR * (third - first), MIN_DISTANCE * abs(middle))
         fences = (first - reach, third + reach)
     scans = tuple(scan for _, scan in pairs)
     return Spread(level, scans, values, (first, middle, third), fences)

@@ -1,4 +1,4 @@
-"""Ratings that readers saved on the pages of subjects."""
+"""Ratings that readers saved from the subject pages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..core.verdicts import VERDICTS
 logger = logging.getLogger("spineps_nipype.reports")
 
 FOLDER: Final = "ratings"
-"""Folder beside the pages; folders in it, one a reader, are read as well."""
+"""Folder beside the pages; subfolders, such as one per reader, are read as well."""
 
 
 @dataclass(frozen=True)
 class Rating:
-    """What a reader says about a scan.
+    """Rating of a scan by a reader.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class Rating:
     verdict
         pass, look or fail.
     reader, comment
-        As they were typed; may be empty.
+        As typed; may be empty.
     time
-        When it was saved (ISO 8601).
+        Time of saving (ISO 8601).
     """
 
     scan: str
@@ -41,19 +41,23 @@ class Rating:
 
 
 def read_ratings(root: Path) -> dict[str, list[Rating]]:
-    """Ratings in an output folder by scan; of each reader the last one, in order of readers.
+    """Read the ratings in an output folder, by scan: the latest of each reader, sorted by reader.
 
-    A file that is no rating is named in the log and left out.
+    Files that are no ratings are reported in the log and left out.
     """
     latest: dict[tuple[str, str], Rating] = {}
     for path in sorted((root / FOLDER).rglob("*.json")):
-        said = {key: str(value).strip() for key, value in read_json(path).items()}
-        scan, verdict = said.get("scan", ""), said.get("rating", "")
+        entry = {key: str(value).strip() for key, value in read_json(path).items()}
+        scan, verdict = entry.get("scan", ""), entry.get("rating", "")
         if not scan or verdict not in VERDICTS:
             logger.warning("%s is no rating: it needs 'scan', and 'rating' as %s", path, VERDICTS)
             continue
         rating = Rating(
-            scan, verdict, said.get("reader", ""), said.get("comment", ""), said.get("time", "")
+            scan,
+            verdict,
+            reader=entry.get("reader", ""),
+            comment=entry.get("comment", ""),
+            time=entry.get("time", ""),
         )
         key = (scan, rating.reader)
         if key not in latest or rating.time >= latest[key].time:
@@ -65,13 +69,13 @@ def read_ratings(root: Path) -> dict[str, list[Rating]]:
 
 
 def joint_verdict(ratings: Iterable[Rating]) -> str:
-    """The worst of several ratings; empty for none."""
+    """The worst verdict of several ratings; empty if there are none."""
     given = [VERDICTS.index(rating.verdict) for rating in ratings]
     return VERDICTS[max(given)] if given else ""
 
 
 def comments(ratings: Sequence[Rating]) -> str:
-    """All comments in one line, each behind its reader if there are several."""
+    """All comments in one line, each after the name of its reader if there are several readers."""
     several = len(ratings) > 1
-    said = [(r.reader if several else "", " ".join(r.comment.split())) for r in ratings]
-    return "; ".join(f"{who}: {text}" if who else text for who, text in said if text)
+    entries = [(r.reader if several else "", " ".join(r.comment.split())) for r in ratings]
+    return "; ".join(f"{who}: {text}" if who else text for who, text in entries if text)

@@ -1,4 +1,4 @@
-"""The page of a subject: one HTML file that needs no network."""
+"""The subject page: one HTML file that works offline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .templates import HOME, load_template
 from .viewer import colour_tables
 
 ASSETS: Final = "assets"
-"""Folder below the output folder with what all pages share."""
+"""Folder in the output folder with the files that all pages share."""
 SHARED: Final = ("niivue.umd.js", "NIIVUE_LICENSE.txt")
 REPORTLETS: Final[Mapping[str, str]] = {
     "summary": "",
@@ -32,7 +32,7 @@ REPORTLETS: Final[Mapping[str, str]] = {
     "metrics": "Metrics",
     "times": "Run times",
 }
-"""What the page says of a scan, in this order: macros of ``reportlets.html`` and headings."""
+"""Parts of the page about a scan, in this order: macros of ``reportlets.html``, and headings."""
 CAPTIONS: Final[Mapping[str, str]] = {
     "mosaic": "Vertebrae, discs and endplates above, structures below; one colour for each name. "
     "Lines mark the levels of the discs. In coronal cuts the right side of the patient is on the "
@@ -43,16 +43,16 @@ CAPTIONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class ScanEntry:
-    """What the page says of one scan; paths are relative to the page.
+    """Content of the page about one scan; paths are relative to the page.
 
     Parameters
     ----------
     label
         Name of the scan.
     error
-        Why it failed; empty if it did not.
+        Why it failed; empty if it succeeded.
     mosaic, volumes
-        Picture, and script with the volumes of the viewer; empty for none.
+        Picture, and script with the volumes for the viewer; empty for none.
     metrics, checks
         Rows of both tables.
     times
@@ -74,7 +74,7 @@ class ScanEntry:
 
     @property
     def reason(self) -> str:
-        """Reason of the overall verdict."""
+        """Reason for the overall verdict."""
         return str(self.checks[0]["reason"] or "") if self.checks else ""
 
 
@@ -92,9 +92,9 @@ def write_subject_page(
     folder
         Root of the output folder.
     subject
-        Label with ``sub-``.
+        Subject label with ``sub-``.
     methods
-        Text about methods with its references.
+        Methods text with its references.
     columns
         Data dictionary of the metrics.
     """
@@ -116,11 +116,11 @@ def _assemble(
     methods: str,
     columns: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Write the reportlets of all scans aside, and have NiReports make one page of them."""
+    """Write the reportlets of all scans into a temporary folder and have NiReports join them."""
     from markupsafe import Markup, escape
     from nireports.assembler.report import Report
 
-    # The table is ours; "<" could end the script that holds it.
+    # Safe to mark up: the table is ours. A "<" could end the script element that holds it.
     colours = Markup(json.dumps(colour_tables()).replace("<", "\\u003c"))  # noqa: S704
     macros = load_template("reportlets.html").make_module(
         {"columns": columns, "words": VERDICTS, "version": __version__, "colours": colours}
@@ -151,7 +151,7 @@ def _assemble(
 def _section(
     home: Path, key: str, name: str, reportlets: Mapping[str, str], macros: Any, content: Any
 ) -> dict[str, Any]:
-    """Section of the page; its reportlets are written below `home`, what is empty is left out."""
+    """Section of the page; writes its reportlets below `home` and leaves empty ones out."""
     figures = home / "reportlets" / "sub-page" / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     entries = []

@@ -1,4 +1,4 @@
-"""Templates of pages, and the files that come with them."""
+"""Templates of the pages, and the folder with the files they need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOME: Final = files("spineps_nipype") / "data" / "report"
 
 
 def load_template(name: str) -> Template:
-    """Template of a page; what it shows is escaped, its own lines leave no blanks."""
+    """Load the template of a page; content is escaped, template tags leave no blank lines."""
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)

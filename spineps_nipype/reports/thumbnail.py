@@ -1,4 +1,4 @@
-"""Small copies of pictures, for tables of many scans."""
+"""Thumbnails of pictures for tables of many scans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..core.files import whole_file
 
 
 def shrink_picture(source: Path, target: Path, height: int) -> Path:
-    """Write a copy of a picture that is `height` pixels high; smaller ones keep their size."""
+    """Write a copy of a picture at most `height` pixels high; small pictures keep their size."""
     from PIL import Image
 
     with Image.open(source) as opened:

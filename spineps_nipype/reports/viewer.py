@@ -1,4 +1,4 @@
-"""Volumes for the viewer of a page, as a script: pages opened from disk may load nothing else."""
+"""Volumes for the viewer on a page, as a script: pages opened from disk can load nothing else."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any, Final
 
 import nibabel as nib
 import numpy as np
-from TPTBox import NII
 
 from ..core.files import whole_file
+from ..core.volume import Volume
 from .colours import structure_colours, vertebra_colours
 
 MARGIN_MM: Final = 25.0
 WINDOW: Final = (1.0, 99.5)
 
 
-def write_volumes(image: NII, spine: NII, vert: NII, key: str, path: Path) -> Path:
-    """Write image (8 bits, cropped to the spine) and masks as ``spinepsScans[key]``.
+def write_volumes(image: Volume, spine: Volume, vert: Volume, key: str, path: Path) -> Path:
+    """Write image (8 bit) and masks, cropped to the spine, as ``spinepsScans[key]``.
 
     Parameters
     ----------
     image, spine, vert
         Image and final masks on the same grid.
     key
-        Name under which the page finds them.
+        Name by which the page finds them.
     """
     number, grey = vert.get_array(), image.get_array()
     seen = np.argwhere((number > 0) | (spine.get_array() > 0))
@@ -53,8 +53,8 @@ def write_volumes(image: NII, spine: NII, vert: NII, key: str, path: Path) -> Pa
 
 
 def colour_tables() -> dict[str, dict[str, list[Any]]]:
-    """Label colours as the viewer wants them, for both masks."""
-    out = {}
+    """Colour tables of both masks in the format of the viewer."""
+    out: dict[str, dict[str, list[Any]]] = {}
     for kind, table in (("vert", vertebra_colours()), ("spine", structure_colours())):
         rows = {0: ("", (0, 0, 0)), **{n: c for n, c in sorted(table.items()) if n < 256}}
         out[kind] = {
@@ -68,5 +68,6 @@ def colour_tables() -> dict[str, dict[str, list[Any]]]:
 
 
 def _encoded(array: Any, affine: Any) -> str:
+    """NIfTI image, compressed and in base64."""
     volume = nib.Nifti1Image(array, affine).to_bytes()
     return base64.b64encode(gzip.compress(volume, 6, mtime=0)).decode()

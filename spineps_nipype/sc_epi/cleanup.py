@@ -1,4 +1,4 @@
-"""From what the network says about a class to its mask: threshold, objects, holes.
+"""From the output of the network for a class to its mask: threshold, objects, holes.
 
 Source: Spinal Cord Toolbox 7.0, post-processing of segmentations. Arrays are 3-D.
 """
@@ -14,9 +14,10 @@ from scipy import ndimage
 from ..core.components import structure
 from ..errors import InputError
 from .settings import CleanUpSettings, Numerics
+from .upstream import upstream
 
-FAINT: Final = 0.001
-"""Values below this count as background when objects are looked for."""
+BACKGROUND_LIMIT: Final = 0.001
+"""Value below which a voxel counts as background when objects are looked for."""
 HALF: Final = 0.5
 
 
@@ -25,7 +26,7 @@ def threshold(
     probability: NDArray[np.float32] | None,
     thr: float | None,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """Mask of a class, or its probability.
 
@@ -34,20 +35,20 @@ def threshold(
     labels
         1 where the network prefers the class, else 0.
     probability
-        Probability of the class; needed for a mended threshold.
+        Probability of the class; needed for a corrected threshold.
     thr
-        None: the preferred class. 0: the probability itself. Otherwise where the probability
-        exceeds it.
+        None for the preferred class, 0 for the probability itself, otherwise the value that the
+        probability must exceed.
     numerics
-        ``original`` compares the mask, not the probability: 0 and all between 0 and 1 change
+        ``original`` compares the mask instead of the probability: thresholds from 0 up to 1 change
         nothing, from 1 on nothing is left, and below 0 everything is.
 
     Raises
     ------
     InputError
-        If a mended threshold is not between 0 and 1.
+        If a corrected threshold is not between 0 and 1.
     """
-    if numerics == "original":
+    if upstream(numerics).mask_thresholded:
         return (labels > thr).astype(np.uint8) if thr else labels.astype(np.uint8)
     if thr is None:
         return labels.astype(np.uint8)
@@ -62,8 +63,8 @@ def threshold(
 
 
 def keep_largest(data: NDArray[Any]) -> NDArray[Any]:
-    """Keep the object with most voxels, connected through faces; of equal ones the first."""
-    out = np.where(data < FAINT, 0, data).astype(data.dtype)
+    """Keep the largest object, connected through faces; the first of equal ones."""
+    out = np.where(data < BACKGROUND_LIMIT, 0, data).astype(data.dtype)
     objects, count = ndimage.label(out)
     if count < 2:
         return out
@@ -72,8 +73,8 @@ def keep_largest(data: NDArray[Any]) -> NDArray[Any]:
     return np.where(objects == sizes.argmax(), out, 0).astype(data.dtype)
 
 
-def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
-    """Fill background that is closed in, corners counting as open.
+def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "corrected") -> NDArray[Any]:
+    """Fill background that is enclosed; a gap at a corner counts as open.
 
     Parameters
     ----------
@@ -89,11 +90,13 @@ def fill_cavities(mask: NDArray[Any], *, numerics: Numerics = "mended") -> NDArr
     """
     _check_binary(mask)
     filled = ndimage.binary_fill_holes(mask, structure(3))
-    return np.asarray(filled).astype(np.int64 if numerics == "original" else np.uint8)
+    return np.asarray(filled).astype(
+        np.int64 if upstream(numerics).int64_after_filling else np.uint8
+    )
 
 
 def fill_in_slices(mask: NDArray[Any], axis: int = 2) -> NDArray[np.uint8]:
-    """Fill holes in each slice across an axis; corners of pixels count as closed.
+    """Fill holes in each slice across an axis; a gap at a corner of pixels counts as closed.
 
     Raises
     ------
@@ -105,12 +108,12 @@ def fill_in_slices(mask: NDArray[Any], axis: int = 2) -> NDArray[np.uint8]:
     plane = [slice(None)] * 3
     plane[axis] = slice(1, 2)
     cross[tuple(plane)] = structure(1)[tuple(plane)]
-    # Border slices are open to the next slice only, which this structure never reaches.
+    # The structure never reaches the next slice, so that each slice is filled by itself.
     return np.asarray(ndimage.binary_fill_holes(mask, cross)).astype(np.uint8)
 
 
 def remove_small(data: NDArray[Any], min_voxels: float) -> NDArray[Any]:
-    """Delete objects of fewer voxels, connected through faces and edges."""
+    """Delete objects, connected through faces and edges, that have fewer voxels."""
     objects, count = ndimage.label(data != 0, structure(2))
     sizes = np.bincount(objects.ravel(), minlength=count + 1)
     small = sizes < min_voxels
@@ -125,25 +128,25 @@ def clean_up(
     *,
     min_voxels: float = 0,
     slice_axis: int = 2,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
-    """All steps in their order: threshold, largest object, holes, small objects.
+    """Threshold a class, keep its largest object, fill holes and delete small objects.
 
     Parameters
     ----------
     labels, probability
         See `threshold`.
     settings
-        Which steps are wanted.
+        Which steps to take.
     min_voxels
-        Size of `settings.remove_small` for this class, see `smallest_voxels`.
+        Size of small objects of this class, see `smallest_voxels`.
     slice_axis
         Axis across the axial slices.
 
     Raises
     ------
     InputError
-        As the steps.
+        As for the single steps.
     """
     data = threshold(labels, probability, settings.thr, numerics=numerics)
     if settings.largest:
@@ -158,6 +161,7 @@ def clean_up(
 
 
 def _check_binary(mask: NDArray[Any]) -> None:
+    """Refuse masks with values other than 0 and 1."""
     if not np.isin(mask, (0, 1)).all():
         raise InputError(
             "Holes can be filled in masks of 0 and 1 only, not in probabilities.",

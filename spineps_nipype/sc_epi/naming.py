@@ -1,4 +1,4 @@
-"""Names of result files and of quality control entries.
+"""Names of result files, and of entries of quality control.
 
 Source: Spinal Cord Toolbox 7.0, output names.
 """
@@ -12,6 +12,7 @@ from typing import Final
 
 from ..errors import InputError
 from .settings import Numerics
+from .upstream import upstream
 
 SUFFIXES: Final = (".nii.gz", ".nii")
 
@@ -21,9 +22,9 @@ def output_paths(
     suffixes: Sequence[str],
     stated: str | Path | None = None,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> list[list[Path]]:
-    """Where results go: for each image, one path for each output.
+    """Paths of the results: for each image, one for each output.
 
     Parameters
     ----------
@@ -32,32 +33,32 @@ def output_paths(
     suffixes
         Outputs of the model, such as ``_seg``.
     stated
-        Name that the user wants, with or without extension.
+        Name given by the user, with or without extension.
     numerics
-        Mended: each image has names of its own, and an extension is added where there is none.
-        Under ``original`` all images share the names of the first, and no extension is added.
+        Corrected: each image has names of its own, and a missing extension is added. Under
+        ``original`` all images share the names of the first one, and no extension is added.
 
     Raises
     ------
     InputError
-        If two mended names are equal.
+        If two corrected names are equal.
     """
-    mended = numerics == "mended"
+    corrected = not upstream(numerics).first_name_for_all
     several = len(inputs) * len(suffixes) > 1
     out = []
     for image in inputs:
         row = []
         for suffix in suffixes:
             if stated is None:
-                source = image if mended else inputs[0]
+                source = image if corrected else inputs[0]
                 row.append(source.with_name(f"{stem_of(source)}{suffix}.nii.gz"))
             else:
                 alone = not several
                 name = "" if alone else suffix
-                row.append(_stated(Path(stated), image, name, mended, len(inputs) > 1))
+                row.append(_stated(Path(stated), image, name, corrected, len(inputs) > 1))
         out.append(row)
     flat = [path for row in out for path in row]
-    if mended and len(set(flat)) != len(flat):
+    if corrected and len(set(flat)) != len(flat):
         raise InputError(
             "Several results would have the same name.",
             file=next(p for p in flat if flat.count(p) > 1),
@@ -66,10 +67,11 @@ def output_paths(
     return out
 
 
-def _stated(stated: Path, image: Path, suffix: str, mended: bool, several_images: bool) -> Path:
+def _stated(stated: Path, image: Path, suffix: str, corrected: bool, several_images: bool) -> Path:
+    """Path of a result under the name that the user has given."""
     extension = next((e for e in SUFFIXES if stated.name.endswith(e)), "")
     stem = stated.name.removesuffix(extension)
-    if mended:
+    if corrected:
         extension = extension or ".nii.gz"
         if several_images:
             stem = f"{stem}_{stem_of(image)}"
@@ -86,7 +88,7 @@ def stem_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class QcNames:
-    """Where an entry of the report stands."""
+    """Names under which an entry is listed in the report."""
 
     dataset: str
     subject: str
@@ -94,9 +96,10 @@ class QcNames:
 
 
 def qc_names(image: Path, dataset: str = "", subject: str = "") -> QcNames:
-    """Names of an entry: stated ones, else the three folders above the image.
+    """Names of an entry: the given ones, else those of the three folders above the image.
 
-    The contrast is the folder of the image, the subject the one above, then the data set.
+    The contrast is the folder of the image, the subject the one above it, and the data set the
+    next.
     """
     folders = [p.name for p in image.absolute().parents]
     folders += [""] * 3

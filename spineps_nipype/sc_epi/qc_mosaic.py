@@ -1,4 +1,4 @@
-"""Mosaics of tiles, and the two pictures of a quality control entry.
+"""Mosaics of tiles: the two pictures of an entry of quality control.
 
 Source: Spinal Cord Toolbox 7.0, quality control of segmentations.
 """
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from ..core.files import whole_file
 from .qc_views import Radius, View
 from .settings import Numerics, Plane
+from .upstream import upstream
 
 MOSAIC_WIDTH: Final = 600
-"""Pixels of a row of tiles."""
+"""Largest width of a row of tiles, in pixels."""
 FIGURE_WIDTH_INCH: Final = 5.0
 FIGURE_DPI: Final = 300
 CLAHE_WINDOW: Final = 16
-"""Side in pixels of the windows in which contrast is evened out."""
+"""Side of the windows in which contrast is equalised, in pixels."""
 MASK_COLOUR: Final = (1.0, 0.0, 0.0)
 LETTER_SIZE: Final = 4
 BACKGROUND, OVERLAY = "background_img.png", "overlay_img.png"
@@ -30,7 +31,7 @@ LETTERS: Final[dict[Plane, tuple[str, str, str, str]]] = {
     "Axial": ("A", "P", "L", "R"),
     "Sagittal": ("S", "I", "P", "A"),
 }
-"""Top, bottom, left and right of the first tile."""
+"""Letters at the top, bottom, left and right of the first tile."""
 
 
 def mosaic(
@@ -38,24 +39,24 @@ def mosaic(
     centres: NDArray[np.float64],
     radius: Radius,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
-    """Tiles side by side, empty ones at the end of the last row.
+    """Tiles side by side, with empty ones at the end of the last row.
 
     Parameters
     ----------
     slices
         Shape (slices, rows, columns).
     centres
-        Row and column of the middle of each tile; moved inside so that tiles do not leave the
-        slice where they fit into it.
+        Row and column of the centre of each tile; moved so that tiles that fit into the slice do
+        not leave it.
     radius
         Half of the rows and columns of a tile.
     numerics
-        The number of tiles in a row follows their width; under ``original`` their height.
+        The number of tiles in a row depends on their width; under ``original`` on their height.
     """
     rows, columns = 2 * radius[0], 2 * radius[1]
-    across = rows if numerics == "original" else columns
+    across = rows if upstream(numerics).row_by_height else columns
     per_row = max(1, MOSAIC_WIDTH // across)
     tiles = [_tile(part, centre, radius) for part, centre in zip(slices, centres, strict=True)]
     tiles += [np.zeros((rows, columns), slices.dtype)] * (-len(tiles) % per_row)
@@ -69,12 +70,12 @@ def _tile(part: NDArray[Any], centre: NDArray[np.float64], radius: Radius) -> ND
     for middle, r, size in zip(centre, radius, part.shape, strict=True):
         place = min(max(round(float(middle)), r), max(size - r, r))
         starts.append(place)
-    # Padding moved every index by the radius, so a tile begins where its centre was.
+    # Padding shifts all indices by the radius, so a tile begins at the index of its centre.
     return padded[tuple(slice(s, s + 2 * r) for s, r in zip(starts, radius, strict=True))]
 
 
-def even_contrast(picture: NDArray[Any]) -> NDArray[np.float64]:
-    """Contrast-limited equalisation in windows of 16 pixels; values from 0 to 1."""
+def equalise_contrast(picture: NDArray[Any]) -> NDArray[np.float64]:
+    """Equalise the contrast in windows of 16 pixels (CLAHE); values from 0 to 1."""
     from skimage.exposure import equalize_adapthist
 
     data = picture.astype(float)
@@ -99,8 +100,8 @@ def letter_places(plane: Plane, radius: Radius) -> dict[str, tuple[int, int]]:
     }
 
 
-def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "mended") -> list[Path]:
-    """Write background and overlay of an entry; equal input gives equal bytes.
+def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "corrected") -> list[Path]:
+    """Draw background and overlay of an entry; equal input gives equal bytes.
 
     Returns
     -------
@@ -108,7 +109,7 @@ def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "mended")
         Paths of background and overlay.
     """
     folder = Path(folder)
-    grey = even_contrast(mosaic(view.image, view.centres, view.radius, numerics=numerics))
+    grey = equalise_contrast(mosaic(view.image, view.centres, view.radius, numerics=numerics))
     mask = mosaic(view.mask, view.centres, view.radius, numerics=numerics)
     cover = np.zeros((*mask.shape, 4))
     cover[mask] = (*MASK_COLOUR, 1.0)
@@ -156,7 +157,7 @@ def entry_record(
     version: str,
     cwd: str = "",
 ) -> dict[str, str]:
-    """What the report knows about an entry, with the keys of the Spinal Cord Toolbox.
+    """Record of an entry in the report, with the keys of the Spinal Cord Toolbox.
 
     Parameters
     ----------
@@ -165,7 +166,7 @@ def entry_record(
     date
         ``YYYY-mm-dd HH:MM:SS``.
     names
-        dataset, subject and contrast.
+        Values of dataset, subject and contrast.
     """
     return {
         "path": cwd,

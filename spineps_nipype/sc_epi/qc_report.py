@@ -1,7 +1,7 @@
-"""Pages for quality control: entries on disk, and the table that shows them in a browser.
+"""Reports for quality control: entries on disk, and a page that lists them in a browser.
 
-Files and keys are those of the Spinal Cord Toolbox 7.0, so that its tools read them; the page is
-our own and needs no network. Source: Spinal Cord Toolbox 7.0, quality control reports.
+Files and keys are those of the Spinal Cord Toolbox 7.0, so that its tools can read them; the page
+is ours and needs no network. Source: Spinal Cord Toolbox 7.0, quality control reports.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PAGE: Final = "index.html"
 LOCK: Final = ".qc.lock"
 LOCK_SECONDS: Final = 60
 SAME_ENTRY: Final = ("dataset", "subject", "contrast", "inputFile", "plane")
-"""Keys that two entries of the same image share."""
+"""Keys that are equal in all entries of an image."""
 
 
 def add_entry(
@@ -45,14 +45,14 @@ def add_entry(
     when: datetime,
     replace: bool = False,
 ) -> Path:
-    """Add the pictures of an image to a report, and bring its page up to date.
+    """Add the pictures of an image to a report, and update its page.
 
-    Several processes may do so at once.
+    Several processes may do so at the same time.
 
     Parameters
     ----------
     root
-        Folder of the report; made when it is absent.
+        Folder of the report; created if it does not exist.
     background, overlay
         Pictures of `draw_entry`.
     names
@@ -60,9 +60,9 @@ def add_entry(
     input_file
         Name of the image.
     command, version
-        What made the mask.
+        Command, and version of the program, that made the mask.
     when
-        Time of the entry; the next free microsecond is taken.
+        Time of the entry; if it is taken, the next free microsecond is used.
     replace
         Remove earlier entries of the same image.
 
@@ -99,7 +99,7 @@ def add_entry(
 
 
 def refresh(root: str | Path) -> Path:
-    """Write the page of a report from its entries; marks of a reader stay."""
+    """Write the page of a report anew from its entries; marks of readers are kept."""
     root = Path(root)
     entries = [_read(path) for path in sorted((root / RECORDS).glob("qc_*.json"))]
     kept = [entry for entry in entries if entry]
@@ -116,12 +116,13 @@ def refresh(root: str | Path) -> Path:
 
 
 def _parts(names: QcNames) -> list[str]:
-    """Folders of an entry; whatever is no plain name becomes one."""
+    """Folders of an entry; characters that do not fit into names are replaced."""
     words = (names.dataset, names.subject, names.contrast)
     return [word.replace("/", "-").strip(". ") or "none" for word in words]
 
 
 def _free_stamp(root: Path, when: datetime) -> str:
+    """Time stamp that no entry has."""
     stamp = when
     while (root / RECORDS / f"qc_{stamp:%Y_%m_%d_%H%M%S.%f}.json").exists():
         stamp = stamp.replace(microsecond=(stamp.microsecond + 1) % 1_000_000)
@@ -129,6 +130,7 @@ def _free_stamp(root: Path, when: datetime) -> str:
 
 
 def _remove_same(root: Path, record: Mapping[str, str]) -> None:
+    """Remove earlier entries of the same image with their pictures."""
     for path in (root / RECORDS).glob("qc_*.json"):
         entry = _read(path)
         if entry and all(entry.get(key) == record[key] for key in SAME_ENTRY):
@@ -139,7 +141,7 @@ def _remove_same(root: Path, record: Mapping[str, str]) -> None:
 
 
 def _uuid(root: Path) -> str:
-    """Name under which a browser keeps the marks of a reader: made once."""
+    """Id under which a browser stores the marks of a reader; it is generated once."""
     try:
         first = (root / DATASETS).read_text(encoding="utf-8").splitlines()[0]
         return str(json.loads(first.partition("=")[2].strip(" ;")))
@@ -148,6 +150,7 @@ def _uuid(root: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Record of an entry; empty if it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""From an EPI volume to the mask of the cord.
+"""Segmentation of the spinal cord in EPI volumes.
 
 Source: Spinal Cord Toolbox 7.0, inference and post-processing of EPISeg.
 """
@@ -7,44 +7,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.volume import Volume
 from ..models.protocols import Progress, SemanticModel, SemanticPrediction
 from .cleanup import clean_up, keep_largest
 from .model import EpiOutput
 from .settings import EpiSegSettings
 from .sizes import smallest_voxels
-
-if TYPE_CHECKING:
-    from TPTBox import NII
+from .upstream import upstream
 
 CANAL_SUFFIX: Final = "_canal_seg"
 AXIAL: Final = frozenset("SI")
+"""Axis codes of the axis across axial slices."""
 
 
 def segment_epi(
-    image: NII,
+    image: Volume,
     network: SemanticModel,
     outputs: Sequence[EpiOutput],
     settings: EpiSegSettings,
     *,
     progress: Progress | None = None,
-) -> dict[str, NII]:
+) -> dict[str, Volume]:
     """Segment one volume.
 
     Parameters
     ----------
     image
-        3-D image in any orientation, on its own grid: the network resamples by itself.
+        3-D image in any orientation and spacing; inference resamples it.
     network
-        Its configuration names the orientation that it expects.
+        Network with a configuration that names the orientation it expects.
     outputs
         See `EpiPackage.outputs`.
     settings
-        Options; under ``original`` numerics the threshold sees the mask.
+        Options; under ``original`` numerics the threshold applies to the mask.
 
     Returns
     -------
@@ -54,10 +54,10 @@ def segment_epi(
     Raises
     ------
     InputError
-        If options do not fit each other or the model.
+        If options contradict each other or do not fit the model.
     """
     chosen = settings.clean_up
-    mended = settings.numerics == "mended"
+    judged = chosen.thr is not None and not upstream(settings.numerics).mask_thresholded
     sizes = [0.0] * len(outputs)
     if chosen.remove_small:
         volume = math.prod(float(z) for z in image.zoom)
@@ -68,7 +68,7 @@ def segment_epi(
     found = network.predict(
         turned,
         tta=settings.tta,
-        probabilities=mended and chosen.thr is not None,
+        probabilities=judged,
         progress=progress,
     )
     labels = found.labels.get_array()
@@ -96,7 +96,7 @@ def segment_epi(
 
 
 def _probability(found: SemanticPrediction, labels: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """Sum of the probabilities of the network's labels that make up a class."""
+    """Probability of a class: the sum over the labels of the network that make it up."""
     if found.probabilities is None:
         return None
     channels = [i for i, label in enumerate(found.class_labels) if label in labels]

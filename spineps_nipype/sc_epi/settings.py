@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from ..settings import option
+from ..settings import Settings, option
 
-Numerics = Literal["mended", "original"]
-"""Rules with their faults mended, or those of the Spinal Cord Toolbox 7.0 as they are."""
+Numerics = Literal["corrected", "original"]
+"""Rules with their faults corrected, or those of the Spinal Cord Toolbox 7.0 as they are."""
 On4D = Literal["error", "mean", "each"]
 Plane = Literal["Axial", "Sagittal"]
 
@@ -27,7 +28,10 @@ class CleanUpSettings:
     fill_holes: bool = option(False, "fill closed cavities")
     fill_holes_slices: bool = option(False, "fill holes in each axial slice")
     remove_small: str = option(
-        "", "smallest size of an object, such as 1mm3 or 5vox: one, or one a class"
+        "",
+        "smallest size of an object, such as 1mm3 or 5vox: one, or one a class",
+        metavar="SIZE",
+        separator=" ",
     )
 
 
@@ -40,7 +44,7 @@ class QcSettings:
 
 
 @dataclass(frozen=True)
-class EpiSegSettings:
+class EpiSegSettings(Settings):
     """All settings that decide about the result of one scan."""
 
     clean_up: CleanUpSettings = CleanUpSettings()
@@ -48,7 +52,29 @@ class EpiSegSettings:
     on_4d: On4D = option(
         "error", "images with several volumes: refuse, segment their mean, or each volume"
     )
-    tta: bool = option(False, "average over mirrored inputs, if the model allows it")
-    numerics: Numerics = option(
-        "mended", "mended rules, or those of the Spinal Cord Toolbox 7.0 (original)"
+    tta: bool = option(
+        False, "average over mirrored inputs, if the model allows it", key="epi_tta"
     )
+    numerics: Numerics = option(
+        "corrected",
+        "corrected rules, or those of the Spinal Cord Toolbox 7.0 with their faults (original)",
+        key="sc_epi_numerics",
+    )
+
+
+@dataclass(frozen=True)
+class ScEpiOptions(Settings):
+    """What a run over a dataset is asked to do with EPISeg."""
+
+    epi_model: Path | None = option(
+        None,
+        "folder of the EPISeg model (default: the installed one, else the compact one)",
+        metavar="DIR",
+    )
+    settings: EpiSegSettings = EpiSegSettings()
+    qc: bool = option(True, "write pages for quality control below OUTPUT_DIR/sc-epi/qc")
+    qc_dataset: str = option("", "data set on the pages (default: its folder)", metavar="TEXT")
+    qc_subject: str = option(
+        "", "subject on the pages (default: that of the scan)", metavar="TEXT"
+    )
+    qc_seg: Path | None = option(None, "mask around which pictures are cut", metavar="FILE")

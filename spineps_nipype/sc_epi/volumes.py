@@ -1,46 +1,46 @@
-"""Images with one volume or several, in and out of the segmentation of single volumes."""
+"""Loading and saving of images with one volume or several, which are segmented one by one."""
 
 from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import nibabel as nib
 import numpy as np
 
 from ..core.files import whole_file
 from ..core.images import GZIP_LEVEL, load_image, load_volumes, save_nii
+from ..core.volume import Volume, make_volume
 from ..errors import InputError
 from .settings import Numerics, On4D
-
-if TYPE_CHECKING:
-    from TPTBox import NII
+from .upstream import upstream
 
 SERIES_REMEDY: Final = "Segment the mean of its volumes (on-4d mean), or each one (on-4d each)."
 
 
 def load_epi(
-    path: str | Path, on_4d: On4D = "error", *, numerics: Numerics = "mended"
-) -> list[NII]:
-    """Load the volumes that are to be segmented.
+    path: str | Path, on_4d: On4D = "error", *, numerics: Numerics = "corrected"
+) -> list[Volume]:
+    """Load the volumes to be segmented.
 
     Parameters
     ----------
     on_4d
-        What to do with several volumes: refuse them, average them, or segment each.
+        What to do with several volumes: refuse them, average them, or segment each one.
     numerics
-        ``original`` refuses them always.
+        ``original`` always refuses them.
 
     Raises
     ------
     InputError, EmptyResultError
-        As `load_image`.
+        As for `load_image`.
     """
-    if on_4d == "each" and numerics == "mended":
+    refused = upstream(numerics).series_refused
+    if on_4d == "each" and not refused:
         return load_volumes(path)
-    mean = on_4d == "mean" and numerics == "mended"
+    mean = on_4d == "mean" and not refused
     try:
         return [load_image(path, average_4d=mean)]
     except InputError as fault:
@@ -49,19 +49,17 @@ def load_epi(
         raise
 
 
-def first_volume(path: str | Path) -> NII:
-    """First volume of a mask, of probabilities, or of a series of them; may be 0 everywhere."""
-    from TPTBox import NII
-
+def first_volume(path: str | Path) -> Volume:
+    """First volume of a mask, of probabilities, or of a series of them, even if it is empty."""
     image = nib.load(path)
     data = np.asarray(image.dataobj, dtype=np.float32)
     while data.ndim > 3:
         data = data[..., 0]
-    return NII(nib.Nifti1Image(data, image.affine), False)
+    return make_volume(data, image.affine, seg=False)
 
 
-def save_series(volumes: Sequence[NII], path: str | Path) -> Path:
-    """Write one volume as a 3-D file, several as a 4-D file; equal results give equal bytes."""
+def save_series(volumes: Sequence[Volume], path: str | Path) -> Path:
+    """Write one volume as a 3-D file, or several as a 4-D file; equal results give equal bytes."""
     path = Path(path)
     if len(volumes) == 1:
         return save_nii(volumes[0], path)

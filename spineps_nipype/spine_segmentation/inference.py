@@ -1,13 +1,13 @@
-"""From a sagittal volume to named vertebral bodies and discs."""
+"""Segmentation of a sagittal volume: named vertebral bodies and discs."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,49 +16,71 @@ from .. import __version__
 from ..core.anatomy import CORPUS_BORDER
 from ..core.anatomy import DISC as CORE_DISC
 from ..core.files import file_digest
-from ..core.vertebra_form import forms_without_room
+from ..core.vertebra_form import forms_without_border_distance
 from ..core.vertebra_look import vertebra_looks
+from ..core.volume import Volume
 from ..errors import ModelError, SpinepsError
+from ..models.finding import find_package, form_beside
 from ..models.onnx_network import OnnxNetwork, batches
-from .models import CLASSES, Role, find_form, find_model
-from .names import original_names
+from ..models.systems import SPINE_SEGMENTATION
+from .models import CLASSES, Role
+from .names import NAME_OF, names_by_neighbours, original_names
 from .naming import FormJudge, name_spine
 from .results import SegmentationResult, read_result, write_result
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
-from .slices import Slices, prepare_slices, upright, with_neighbours
-from .strays import without_strays
-
-if TYPE_CHECKING:
-    from TPTBox import NII
+from .slices import Slices, prepare_slices, view_as_pir, with_neighbours
+from .strays import remove_strays
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
+RAS: Final = ("R", "A", "S")
+
 
 class SliceNetwork(Protocol):
-    """Scores every pixel of slices."""
+    """Network that scores every pixel of slices."""
 
     def predict(self, items: NDArray[np.float32]) -> NDArray[np.float32]:
         """From (slices, 3, 320, 896) to scores (slices, classes, 320, 896)."""
 
 
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Masks of a reader that stand for those of the networks.
+
+    Parameters
+    ----------
+    semantic
+        0 background, 1 vertebral body, 2 disc; instances are found in it.
+    instances
+        Ids of vertebrae and discs.
+    """
+
+    semantic: NDArray[Any] | None = None
+    instances: NDArray[Any] | None = None
+
+
+NOTHING_CORRECTED: Final = Corrected()
+
+
 class SegmentationInference:
-    """Two networks, loaded when they are first needed.
+    """Segmentation with two networks, which are loaded when they are first needed.
 
     Parameters
     ----------
     segmentation_device, instance_segmentation_device
         ``CPU``, ``GPU``, a CUDA number, or words of torch.
     output_same_shape_as_input
-        Results on the grid of the input instead of slices of 320 x 896 pixels.
+        Return results on the grid of the input instead of slices of 320 x 896 pixels.
     semantic_model, instance_model
-        ONNX file, or anything with `predict`; by default what the user has fetched to where the
-        original keeps its networks.
+        ONNX file, or an object with `predict`; by default the network that the user has downloaded
+        to the folder of the original, else the compact one.
     form_model
-        ONNX file that names bodies by form and look; by default the one that lies beside a compact
-        instance model.
+        ONNX file of the network that names bodies by form and look; by default the one beside the
+        instance model, if there is one.
     settings
-        All other options; the flag above counts in addition to the one in here.
+        All other options; `output_same_shape_as_input` holds if it is set here or above.
     num_threads
         Processor threads; 0 leaves the choice to onnxruntime.
     """
@@ -98,6 +120,7 @@ class SegmentationInference:
         only_2class_segmentation: bool = False,
         cache_dir: str | Path | None = "auto",
         spacing: Sequence[float] | None = None,
+        corrected: Corrected = NOTHING_CORRECTED,
     ) -> SegmentationResult:
         """Segment one volume.
 
@@ -109,10 +132,12 @@ class SegmentationInference:
         only_2class_segmentation
             Stop after vertebra and disc.
         cache_dir
-            Folder in which results are kept for the same input, networks, settings and version of
-            this package; ``auto`` and None keep none.
+            Folder in which results are cached by input, networks, settings and version of this
+            package; ``auto`` and None cache nothing.
         spacing
             Voxel size in mm along the axes; without it slices are not resampled.
+        corrected
+            Masks of a reader on the grid of the volume; with one of them nothing is kept.
 
         Raises
         ------
@@ -121,32 +146,42 @@ class SegmentationInference:
         EmptyResultError
             If instances are asked for and no vertebra is found.
         ModelError
-            If a network is absent or does not fit.
+            If a network is missing or does not fit.
         """
         two_class = only_2class_segmentation or self.settings.only_2class
-        kept = self._cache_file(volume, two_class, cache_dir, spacing)
+        kept = None
+        if corrected is NOTHING_CORRECTED:
+            kept = self._cache_file(volume, two_class, cache_dir, spacing)
         if kept is not None and kept.is_file():
             return read_result(kept)
-        result = self._segment(volume, two_class, spacing)
+        result = self._segment(volume, two_class, spacing, corrected)
         if kept is not None:
             write_result(result, kept)
         return result
 
     def _segment(
-        self, volume: NDArray[Any], two_class: bool, spacing: Sequence[float] | None
+        self,
+        volume: NDArray[Any],
+        two_class: bool,
+        spacing: Sequence[float] | None,
+        corrected: Corrected,
     ) -> SegmentationResult:
         settings = self.settings
         numerics = settings.numerics
         slices = prepare_slices(volume, settings.slices, spacing=spacing, numerics=numerics)
-        # what the networks see in the padding is nothing; the original takes it for granted
-        shown = slices.shown if numerics == "mended" else np.s_[:, :, :]
-        semantic = self._classes("semantic", slices.data, shown)
-        if numerics == "mended":
-            semantic[shown] = without_strays(semantic[shown])
+        rules = upstream(numerics)
+        # Whatever the networks see in the padding is wrong; the original keeps it.
+        shown = np.s_[:, :, :] if rules.padding_believed else slices.shown
+        if corrected.semantic is not None:
+            semantic = slices.from_input(corrected.semantic)
+        else:
+            semantic = self._classes("semantic", slices.data, shown)
+            if not rules.strays_kept:
+                semantic[shown] = remove_strays(semantic[shown])
         labels = None
         table: list[NamedVertebra] = []
         names = original_names()
-        if not two_class:
+        if not two_class and corrected.instances is None:
             classes = self._classes("instance", slices.data, shown)
             named = name_spine(
                 semantic[shown],
@@ -161,12 +196,17 @@ class SegmentationInference:
         if settings.output_same_shape_as_input:
             semantic = slices.to_input(semantic, numerics=numerics)
             labels = None if labels is None else slices.to_input(labels, numerics=numerics)
+        if corrected.semantic is not None:
+            semantic = corrected.semantic  # as the reader left it, not back from the slices
+        if not two_class and corrected.instances is not None:
+            labels = corrected.instances.astype(np.int16)
+            names = names_by_neighbours(n for n in np.unique(labels).tolist() if n in NAME_OF)
         return SegmentationResult(semantic, labels, names, table)
 
     def _classes(
         self, role: Role, data: NDArray[np.float32], shown: tuple[slice, slice, slice]
     ) -> NDArray[np.uint8]:
-        """Likeliest class of every pixel in a box, 0 elsewhere; slices go in batches."""
+        """Likeliest class of every pixel in a box, 0 elsewhere; computed in batches of slices."""
         network = self._network(role)
         items = with_neighbours(data)
         out = np.zeros(data.shape, dtype=np.uint8)
@@ -182,21 +222,21 @@ class SegmentationInference:
         return out
 
     def _form(self, slices: Slices) -> FormJudge | None:
-        """Names by form and look of bodies: where our network is beside the others, and in mm."""
+        """Judge of names by form and look; None without its network or without a voxel size."""
         path, spacing = self._form_path(), slices.spacing
-        if path is None or spacing is None or self.settings.numerics == "original":
+        if path is None or spacing is None or upstream(self.settings.numerics).shift_only:
             return None
         steps = (*spacing[1:], spacing[0])
-        image = upright(slices.data[slices.shown])
+        image = view_as_pir(slices.data[slices.shown])
         if self._form_network is None:
             self._form_network = OnnxNetwork(path, self._devices["instance"], self._threads)
         network = self._form_network
 
         def judge(bodies: NDArray[Any], discs: NDArray[np.bool_]) -> NDArray[Any]:
-            vert, disc = upright(bodies), upright(discs)
+            vert, disc = view_as_pir(bodies), view_as_pir(discs)
             spine = np.where(vert > 0, CORPUS_BORDER, np.where(disc, CORE_DISC, 0))
             numbers = range(1, int(bodies.max()) + 1)
-            forms = forms_without_room(spine, vert, numbers, steps).astype(np.float32)
+            forms = forms_without_border_distance(spine, vert, numbers, steps).astype(np.float32)
             looks = vertebra_looks(image, vert, numbers, steps)
             return np.asarray(network.predict(forms[None], looks[None])[0])
 
@@ -206,23 +246,23 @@ class SegmentationInference:
         instance = self._path("instance")
         if self._given_form is not None or instance is None:
             return self._given_form
-        return find_form(instance)
+        form = form_beside(instance)
+        return None if form is None else form.file
 
     def _path(self, role: Role) -> Path | None:
-        """File of a network, None for an object that was given in its place."""
+        """File of a network, None if an object was given in its place."""
+        if self._given[role] is None:
+            self._given[role] = find_package(SPINE_SEGMENTATION, role).file
         given = self._given[role]
-        given = find_model(role) if given is None else given
         return Path(given) if isinstance(given, str | Path) else None
 
     def _network(self, role: Role) -> SliceNetwork:
         if role not in self._loaded:
-            given = self._given[role]
-            if given is None:
-                given = find_model(role)
+            path = self._path(role)
             self._loaded[role] = (
-                OnnxNetwork(given, self._devices[role], self._threads)
-                if isinstance(given, str | Path)
-                else given
+                cast(SliceNetwork, self._given[role])
+                if path is None
+                else OnnxNetwork(path, self._devices[role], self._threads)
             )
         return self._loaded[role]
 
@@ -233,7 +273,7 @@ class SegmentationInference:
         folder: str | Path | None,
         spacing: Sequence[float] | None,
     ) -> Path | None:
-        """Name that depends on all that decides about the result; None when nothing is kept."""
+        """File that caches the result, named after all it depends on; None to cache nothing."""
         if folder is None or folder == "auto":
             return None
         roles: tuple[Role, ...] = ("semantic",) if two_class else ("semantic", "instance")
@@ -253,19 +293,23 @@ class SegmentationInference:
 
 
 def segment_image(
-    image: NII,
+    image: Volume,
     inference: SegmentationInference,
     *,
     only_2class_segmentation: bool = False,
-) -> tuple[NII, NII | None, SegmentationResult]:
-    """Segment an image in any orientation; masks come back on its grid.
+    semantic: Volume | None = None,
+    instances: Volume | None = None,
+) -> tuple[Volume, Volume | None, SegmentationResult]:
+    """Segment an image in any orientation; masks are returned on its grid.
 
     Parameters
     ----------
     image
-        3-D image; its voxel size decides about resampling.
+        3-D image; slices are resampled according to its voxel size.
     inference
         Must have been made with ``output_same_shape_as_input``.
+    semantic, instances
+        Masks of a reader on the grid of the image, which come back as they are.
 
     Returns
     -------
@@ -278,18 +322,19 @@ def segment_image(
     """
     if not inference.settings.output_same_shape_as_input:
         raise SpinepsError(
-            "Masks can stand on the grid of the image only with output_same_shape_as_input."
+            "Masks are on the grid of the image only with output_same_shape_as_input."
         )
-    turned = image.reorient(("R", "A", "S"))
+    turned = image.reorient(RAS)
+    given = (None if mask is None else mask.reorient(RAS) for mask in (semantic, instances))
+    corrected = [None if mask is None else mask.get_array() for mask in given]
     result = inference.segment(
-        turned.get_array(), only_2class_segmentation=only_2class_segmentation, spacing=turned.zoom
+        turned.get_array(),
+        only_2class_segmentation=only_2class_segmentation,
+        spacing=turned.zoom,
+        corrected=Corrected(*corrected) if semantic or instances else NOTHING_CORRECTED,
     )
-    semantic = turned.set_array(result.semantic_segmentation, seg=True)
+    classes = turned.set_array(result.semantic_segmentation, seg=True)
     labels = result.instance_segmentation
-    instances = None if labels is None else turned.set_array(labels.astype(np.uint8), seg=True)
+    named = None if labels is None else turned.set_array(labels.astype(np.uint8), seg=True)
     back = image.orientation
-    return (
-        semantic.reorient(back),
-        None if instances is None else instances.reorient(back),
-        result,
-    )
+    return classes.reorient(back), None if named is None else named.reorient(back), result

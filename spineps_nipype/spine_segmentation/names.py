@@ -1,7 +1,8 @@
 """Numbers and names of vertebrae and discs in spine-segmentation.
 
-Vertebra k, counted from C2, has the id 2k - 1, the disc below it 2k. Source: spine-segmentation
-0.3.2. Ours: 51 is T13 and 52 the disc below it, which the original does not know.
+The k-th vertebra from C2 on has the id 2k - 1, and the disc below it 2k. Source:
+spine-segmentation 0.3.2. The ids 51 (T13) and 52 (the disc below it) are ours: the original has
+none for them.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ CLASS_NAMES: Final = (
 """Names of the classes 1 to 25 of the second network, from top to bottom."""
 T13_ID: Final = 51
 SACRUM_ID: Final = 2 * len(CLASS_NAMES) - 1
-SMALLEST_STRUCTURE: Final = 50
+MIN_STRUCTURE_VOXELS: Final = 50
 """Voxels below which a named structure is deleted."""
 
 ORDER: Final = (*CLASS_NAMES[:18], "T13", *CLASS_NAMES[18:])
 """All names from top to bottom."""
-OPTIONAL: Final = frozenset({"T13", "L6"})
-"""Vertebrae that a usual spine does not have."""
-MISSING: Final[Mapping[tuple[str | None, str | None], str]] = {
+OPTIONAL_VERTEBRAE: Final = frozenset({"T13", "L6"})
+"""Vertebrae that most spines do not have."""
+MISSING_BETWEEN: Final[Mapping[tuple[str | None, str | None], str]] = {
     ("T11", "L1"): "T12",
     ("L4", "S1"): "L5",
 }
-"""What a usual spine has between two neighbours, and others lack."""
+"""Vertebra that a usual spine has between two others, but that may be missing."""
 ID_OF: Final[Mapping[str, int]] = {
     **{name: 2 * i + 1 for i, name in enumerate(CLASS_NAMES)},
     "T13": T13_ID,
@@ -42,19 +43,19 @@ NAME_OF: Final[Mapping[int, str]] = {number: name for name, number in ID_OF.item
 
 
 def usual_below(name: str) -> str | None:
-    """Vertebra that follows in a usual spine."""
-    rest = [n for n in ORDER[ORDER.index(name) + 1 :] if n not in OPTIONAL]
+    """Next vertebra below in a usual spine."""
+    rest = [n for n in ORDER[ORDER.index(name) + 1 :] if n not in OPTIONAL_VERTEBRAE]
     return rest[0] if rest else None
 
 
 def usual_above(name: str) -> str | None:
-    """Vertebra that precedes in a usual spine."""
-    rest = [n for n in ORDER[: ORDER.index(name)] if n not in OPTIONAL]
+    """Next vertebra above in a usual spine."""
+    rest = [n for n in ORDER[: ORDER.index(name)] if n not in OPTIONAL_VERTEBRAE]
     return rest[-1] if rest else None
 
 
 def original_names() -> dict[int, str]:
-    """The fixed table of the original: discs are named as if there were an L6."""
+    """Id to name as in the original, which names discs as if every spine had an L6."""
     table = {0: "unexpected_0"}
     for i, name in enumerate(CLASS_NAMES):
         table[2 * i + 1] = name
@@ -64,7 +65,7 @@ def original_names() -> dict[int, str]:
 
 
 def names_by_neighbours(vertebrae: Iterable[int]) -> dict[int, str]:
-    """Id to name, each disc after the vertebrae that stand above and below it.
+    """Id to name; each disc is named after the vertebrae above and below it.
 
     Parameters
     ----------
@@ -74,8 +75,8 @@ def names_by_neighbours(vertebrae: Iterable[int]) -> dict[int, str]:
     Returns
     -------
     dict
-        52 entries: those of the original, and T13 with its disc. The disc below the lowest
-        vertebra of an image is named as in a usual spine.
+        The entries of the original, and T13 with its disc. The disc below the lowest vertebra of
+        an image is named as in a usual spine.
     """
     ids = set(vertebrae)
     present = [n for n in ORDER if ID_OF[n] in ids]
@@ -89,20 +90,20 @@ def names_by_neighbours(vertebrae: Iterable[int]) -> dict[int, str]:
 
 
 def _neighbour_below(name: str, present: list[str]) -> str | None:
-    """What stands below in this image if that is a possible neighbour, else in a usual spine."""
+    """Vertebra below in this image if it is a possible neighbour, else that of a usual spine."""
     usual = usual_below(name)
     if usual is None:
         return None
     lower = [n for n in present if ORDER.index(n) > ORDER.index(name)]
     first = lower[0] if lower else None
-    if first in OPTIONAL and ORDER.index(first) == ORDER.index(name) + 1:
+    if first in OPTIONAL_VERTEBRAE and ORDER.index(first) == ORDER.index(name) + 1:
         return first
-    if (name, first) in MISSING:
+    if (name, first) in MISSING_BETWEEN:
         return first
     return usual
 
 
 def disc_id_above(vertebra: int) -> int | None:
-    """Id of the disc above the top vertebra of an image, None above C2."""
+    """Id of the disc above a vertebra in a usual spine; None above C2."""
     above = usual_above(NAME_OF[vertebra])
     return None if above is None else ID_OF[above] + 1

@@ -1,4 +1,4 @@
-"""The result of one volume, and its file in a folder of kept results."""
+"""The result of one volume, and how it is cached in a file."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class SegmentationResult:
     semantic_segmentation
         0 background, 1 vertebral body, 2 disc.
     instance_segmentation
-        Ids of vertebrae and discs, None when only two classes were asked for.
+        Ids of vertebrae and discs, None if only two classes were asked for.
     id_to_label
         Id to name.
     vertebrae
-        Share and margin of each name; empty when names were found by one shift.
+        Share and margin of each name; empty if names were found by a single shift.
     """
 
     semantic_segmentation: NDArray[np.uint8]
@@ -35,7 +35,7 @@ class SegmentationResult:
 
 
 def write_result(result: SegmentationResult, path: Path) -> None:
-    """Keep a result; the file appears whole."""
+    """Write a result to a file, completely or not at all."""
     numbers = [(v.instance, v.id, v.share, v.margin) for v in result.vertebrae]
     labels = result.instance_segmentation
     with whole_file(path) as temporary, temporary.open("wb") as stream:
@@ -51,7 +51,7 @@ def write_result(result: SegmentationResult, path: Path) -> None:
 
 
 def read_result(path: Path) -> SegmentationResult:
-    """Result that `write_result` has kept."""
+    """Read a result that `write_result` has written."""
     with np.load(path, allow_pickle=False) as stored:
         instances = stored["instances"]
         return SegmentationResult(

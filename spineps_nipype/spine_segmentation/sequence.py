@@ -1,8 +1,26 @@
-"""Names as the likeliest sequence: dynamic programming over class histograms.
+"""The likeliest sequence of vertebra names, by dynamic programming over votes of the network.
 
-Each vertebra brings the share of its voxels in every class of the network; names must descend.
-Votes for a neighbouring name are a small mistake, votes for a distant one a large one.
-A 13th thoracic and a sixth lumbar vertebra, and a missing T12 or L5, are possible at a price.
+Problem: the second network names every voxel of a slice by itself, so a vertebra holds votes for
+several names, and the majority of one vertebra may contradict its neighbours. The original looks
+for one shift of the count from the top that fits all votes best. Then one vertebra that was
+missed, doubled or additional shifts all others.
+
+Model: a hidden Markov chain down the spine. The states are the names that the settings allow (C2
+to S1, with T13 and L6); names must descend. In units of logarithms of probabilities, a sequence
+scores
+
+* evidence: the mean over the votes for a vertebra of a price that grows with the number of levels
+  between the vote and the name, because votes for a neighbour are a small mistake. If the form of
+  the bodies is judged as well, the logarithm of its probability is added, and votes count less;
+* transitions: the odds of a T13 or an L6, of a missing T12 or L5, and, for every other name that
+  is left out, of a vertebra that was not found. If the network of forms was trained with other
+  frequencies of these variants, the odds that it has learnt are taken back;
+* a price for each piece above C2 or below S1, which stays without a name (at most two and three).
+
+The best sequence is found by a forward pass (Viterbi). A backward pass gives the best sequence
+through every name of every vertebra, hence the margin of each name. Effort: O(vertebrae x
+names^2).
+
 Source: ours; frequencies of variants from Gliwa's thesis where stated.
 """
 
@@ -16,7 +34,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import CLASS_NAMES, ID_OF, MISSING, OPTIONAL, ORDER
+from .names import CLASS_NAMES, ID_OF, MISSING_BETWEEN, OPTIONAL_VERTEBRAE, ORDER
 from .settings import USUAL_NAMING, NamingSettings
 
 FREQUENCY_L6: Final = 0.066
@@ -26,29 +44,31 @@ FREQUENCY_MISSING: Final = {"T12": 0.02, "L5": 0.036}
 follows L4 (sacralisation, 10 833 scans)."""
 FREQUENCY_T13: Final = 0.02
 """Assumed share of scans with a 13th thoracic vertebra."""
-TAUGHT: Final = {"T13": 0.06, "L6": 0.08, "T12": 0.06, "L5": 0.08}
-"""Shares of such spines among the phantoms that taught the network of forms (`phantom.plan`): its
-probabilities hold them already."""
+TRAINING_FREQUENCY: Final = {"T13": 0.06, "L6": 0.08, "T12": 0.06, "L5": 0.08}
+"""Shares of spines with a T13 or an L6, or without T12 or L5, among the phantoms that the network
+of forms was trained with (`phantom.plan`): its probabilities include them already."""
 FREQUENCY_SKIP: Final = 1e-4
-"""Assumed chance that a vertebra between two others was not found."""
-OTHER_NAME, EACH_LEVEL, MOST = 0.5, 3.0, 14.0
-"""Price, as a logarithm of odds, of calling a vertebra other than all its voxels say: once, for
-each level between the two names, and at most, so that one wrong vertebra cannot decide alone.
-Chosen on simulated votes: over spines with variants as frequent as above, the sequence was right
-more often than the single shift under four kinds of noise. The shift, which holds L6 and a missing
-L5 to be as likely as a usual spine, finds these two more often when votes are very noisy."""
+"""Assumed probability that a vertebra between two others was not found."""
+PRICE_OTHER_NAME, PRICE_PER_LEVEL, MAX_PRICE = 0.5, 3.0, 14.0
+"""Price, as a logarithm of odds, of a name that differs from that of a vote: a fixed part, a part
+for each level between the two names, and a maximum, so that one wrong vertebra cannot decide
+alone. Chosen on simulated votes: over spines with variants as frequent as above, the sequence was
+right more often than the single shift under four kinds of noise. The shift, for which an L6 and a
+missing
+L5 are as likely as a usual spine, finds these two more often when votes are very noisy."""
 
-VOTES_BESIDE_FORM: Final = 0.1
-"""Weight of the votes where the form of the bodies is judged as well."""
-BELOW_SACRUM: Final = -2.0
-"""Logarithm of odds of a piece below S1: it belongs to the sacrum and has no name."""
-MOST_BELOW: Final = 3
-"""Such pieces at most."""
-ABOVE_C2: Final = -2.0
-"""The same for a piece above C2: it belongs to C1 or the skull."""
-MOST_ABOVE: Final = 2
-FAINTEST: Final = 1e-3
-"""Added to probabilities by form: none is that sure."""
+VOTE_WEIGHT: Final = 0.1
+"""Weight of the votes if the form of the bodies is judged as well."""
+LOG_ODDS_BELOW_SACRUM: Final = -2.0
+"""Logarithm of the odds of a piece below S1, which belongs to the sacrum and has no name."""
+MAX_BELOW_SACRUM: Final = 3
+"""Largest number of such pieces."""
+LOG_ODDS_ABOVE_C2: Final = -2.0
+"""Logarithm of the odds of a piece above C2, which belongs to C1 or the skull."""
+MAX_ABOVE_C2: Final = 2
+"""Largest number of such pieces."""
+PROBABILITY_FLOOR: Final = 1e-3
+"""Added to probabilities by form: no network is that sure."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +82,10 @@ class NamedVertebra:
     name, id
         Its name and number in spine-segmentation.
     share
-        Share of its voxels that the network gives this very name.
+        Share of its voxels that the network gives this name.
     margin
-        How much likelier the whole sequence is than the best one in which this vertebra has
-        another name (difference of logarithms); infinite without such a sequence.
+        Score of the sequence minus that of the best one in which this vertebra has another name
+        (difference of logarithms); infinite without such a sequence.
     """
 
     instance: int
@@ -78,7 +98,7 @@ class NamedVertebra:
 def class_histograms(
     instances: NDArray[Any], classes: NDArray[Any], count: int
 ) -> NDArray[np.float64]:
-    """Share of every class in every instance.
+    """Share of each class in each instance.
 
     Parameters
     ----------
@@ -90,7 +110,7 @@ def class_histograms(
     Returns
     -------
     array
-        Shape (count, 25); rows sum to 1, or to 0 where the network saw background only.
+        Shape (count, 25); rows sum to 1, or to 0 if the network saw background only.
     """
     width = len(CLASS_NAMES) + 1
     inside = instances > 0
@@ -106,47 +126,57 @@ def likeliest_names(
     settings: NamingSettings = USUAL_NAMING,
     by_form: NDArray[Any] | None = None,
 ) -> list[NamedVertebra]:
-    """Name instances, counted from the top, so that the names descend.
+    """Names of the likeliest sequence; see the head of this module.
 
     Parameters
     ----------
     histograms
-        Shape (instances, 25): share of each class, C2 to S1.
+        Shape (instances, 25): share of each class, C2 to S1, in each instance from the top.
+    settings
+        Which variants are possible.
     by_form
         Shape (instances, 26): probability of each name of `ORDER` by the form of the bodies.
 
     Returns
     -------
     list of NamedVertebra
-        One for each instance, from the top. Instances beyond the last possible name, pieces of
-        the sacrum below S1, and pieces above C2 are left out.
+        One for each instance that has a name, from the top. There are none for instances beyond
+        the last possible name, for pieces below S1, and for pieces above C2.
     """
-    count = min(len(histograms), len(_states(settings)))
+    states = _states(settings)
+    count = min(len(histograms), len(states))
     if count == 0:
         return []
-    states = _states(settings)
     evidence = _log_evidence(histograms[:count], states)
     if by_form is not None:
         columns = [ORDER.index(name) for name in states]
         by_form = np.asarray(by_form, dtype=float)[:count, columns]
-        evidence = VOTES_BESIDE_FORM * evidence + np.log(by_form + FAINTEST)
-    taught = {} if by_form is None else TAUGHT
-    step = _transitions(states, settings, taught)
-    start = np.array([_visit(name, taught) for name in states])
+        evidence = VOTE_WEIGHT * evidence + np.log(by_form + PROBABILITY_FLOOR)
+    trained = {} if by_form is None else TRAINING_FREQUENCY
+    step = _transitions(states, settings, trained)
+    start = np.array([_log_odds_of_presence(name, trained) for name in states])
+    # best_to[i, name]: score of the best sequence down to instance i, if that has the name.
     best_to = _forward(evidence, step, start)
     axis, sacrum = states.index("C2"), states.index("S1")
-    below = _beyond(evidence, best_to, sacrum, most=MOST_BELOW, price=BELOW_SACRUM)
+    below = _count_beyond(
+        evidence, best_to, sacrum, limit=MAX_BELOW_SACRUM, price=LOG_ODDS_BELOW_SACRUM
+    )
     if below:
+        # The last instance that remains is S1: all other names are ruled out.
         evidence, best_to = evidence[:-below], best_to[:-below]
         evidence[-1, :sacrum] = best_to[-1, :sacrum] = -np.inf
+    # best_from[i, name]: the same from the last instance up; the odds of `start` are not in it.
     best_from = _forward(evidence[::-1], step.T, np.zeros(len(states)))[::-1]
     from_top = (start + best_from)[::-1]
-    above = _beyond(evidence[::-1], from_top, axis, most=MOST_ABOVE, price=ABOVE_C2)
+    above = _count_beyond(
+        evidence[::-1], from_top, axis, limit=MAX_ABOVE_C2, price=LOG_ODDS_ABOVE_C2
+    )
     if above:
         evidence, best_from = evidence[above:], best_from[above:]
-        evidence[0, axis + 1 :] = -np.inf
+        evidence[0, axis + 1 :] = -np.inf  # the first instance that remains is C2
         best_to = _forward(evidence, step, start)
-    # The score of the best sequence through every name, the evidence counted once.
+    # Best sequence through every name. Both passes hold the evidence of the instance itself; where
+    # a name is impossible, infinities make that undefined.
     with np.errstate(invalid="ignore"):
         through = np.nan_to_num(best_to + best_from - evidence, nan=-np.inf)
     path = _trace(evidence, step, best_to)
@@ -160,90 +190,105 @@ def likeliest_names(
     return out
 
 
-def _beyond(
+def _count_beyond(
     evidence: NDArray[np.float64],
     best: NDArray[np.float64],
     end: int,
     *,
-    most: int,
+    limit: int,
     price: float,
 ) -> int:
-    """How many of the last instances have no name, behind one that looks like the end.
+    """Number of last instances without a name, behind one that looks like the end of the spine.
 
     Parameters
     ----------
     best
-        Score of the best sequence up to each instance, with each name.
+        Score of the best sequence up to each instance, if that has each name.
     end
-        Name that the spine ends with.
-    most, price
-        How many at most, and what each costs, as a logarithm of odds.
+        Index of the name that the spine ends with.
+    limit, price
+        Largest number of them, and the logarithm of the odds of each.
     """
     scores = {0: float(best[-1].max())}
-    for k in range(1, min(most, len(best) - 1) + 1):
+    # k instances are left out only if the one before them is likeliest the end by itself.
+    for k in range(1, min(limit, len(best) - 1) + 1):
         if evidence[-1 - k].argmax() == end:
             scores[k] = float(best[-1 - k, end]) + k * price
     return max(scores, key=scores.__getitem__)
 
 
 def _states(settings: NamingSettings) -> list[str]:
-    barred = {n for n, ok in (("T13", settings.allow_t13), ("L6", settings.allow_l6)) if not ok}
-    return [name for name in ORDER if name not in barred]
+    """Names that the settings allow, from top to bottom."""
+    excluded = {n for n, ok in (("T13", settings.allow_t13), ("L6", settings.allow_l6)) if not ok}
+    return [name for name in ORDER if name not in excluded]
 
 
 def _shares(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.float64]:
-    """Share of each name; the network knows no T13 and calls it T12 or L1."""
+    """Share of each name in each instance; votes for T12 and L1 count for T13, too.
+
+    The network has no class for T13 and takes it for one of them.
+    """
     columns = {name: histograms[:, i] for i, name in enumerate(CLASS_NAMES)}
     columns["T13"] = columns["T12"] + columns["L1"]
     return np.stack([columns[name] for name in states], axis=1)
 
 
 def _log_evidence(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.float64]:
-    """Mean price of a name over the votes for a vertebra, as a negative number."""
+    """Evidence of each name: minus the mean of its price over the votes for the vertebra."""
     classes = len(CLASS_NAMES)
     apart = np.abs(np.subtract.outer(np.arange(classes), np.arange(classes)))
     levels = {name: apart[i] for i, name in enumerate(CLASS_NAMES)}
     levels["T13"] = np.minimum(levels["T12"], levels["L1"])
     distance = np.stack([levels[name] for name in states])
-    price = np.where(distance, np.minimum(OTHER_NAME + EACH_LEVEL * distance, MOST), 0.0)
+    price = np.where(
+        distance, np.minimum(PRICE_OTHER_NAME + PRICE_PER_LEVEL * distance, MAX_PRICE), 0.0
+    )
     return np.asarray(-histograms @ price.T)
 
 
-def _visit(name: str, taught: Mapping[str, float]) -> float:
-    """Logarithm of the odds that a vertebra exists which a usual spine lacks."""
-    if name not in OPTIONAL:
+def _log_odds_of_presence(name: str, trained: Mapping[str, float]) -> float:
+    """Logarithm of the odds of a vertebra: 0 unless it is one that most spines do not have."""
+    if name not in OPTIONAL_VERTEBRAE:
         return 0.0
-    return _log_odds(FREQUENCY_T13 if name == "T13" else FREQUENCY_L6, taught.get(name))
+    return _log_odds(FREQUENCY_T13 if name == "T13" else FREQUENCY_L6, trained.get(name))
 
 
-def _log_odds(frequency: float, taught: float | None) -> float:
-    """Of a variant; what the evidence holds of it already, being taught so, is taken back."""
+def _log_odds(frequency: float, trained: float | None) -> float:
+    """Logarithm of the odds of a variant, without those that the evidence includes already.
+
+    Parameters
+    ----------
+    frequency
+        Share of spines with the variant.
+    trained
+        Share of such spines that the network of forms was trained with, None without it.
+    """
     odds = math.log(frequency / (1 - frequency))
-    return odds if taught is None else odds - math.log(taught / (1 - taught))
+    return odds if trained is None else odds - math.log(trained / (1 - trained))
 
 
 def _transitions(
-    states: list[str], settings: NamingSettings, taught: Mapping[str, float]
+    states: list[str], settings: NamingSettings, trained: Mapping[str, float]
 ) -> NDArray[np.float64]:
-    """Logarithm of the odds of one name directly after another; rows are the upper name."""
+    """Logarithm of the odds of a name (columns) directly below another one (rows)."""
     step = np.full((len(states), len(states)), -np.inf)
     allowed = {"T12": settings.allow_missing_t12, "L5": settings.allow_missing_l5}
     for i, upper in enumerate(states):
         for j in range(i + 1, len(states)):
             lower = states[j]
-            between = [n for n in states[i + 1 : j] if n not in OPTIONAL]
+            between = [n for n in states[i + 1 : j] if n not in OPTIONAL_VERTEBRAE]
             skipped = len(between) * math.log(FREQUENCY_SKIP)
-            missing = MISSING.get((upper, lower))
+            missing = MISSING_BETWEEN.get((upper, lower))
             if missing is not None and allowed[missing]:
-                skipped = _log_odds(FREQUENCY_MISSING[missing], taught.get(missing))
-            step[i, j] = skipped + _visit(lower, taught)
+                skipped = _log_odds(FREQUENCY_MISSING[missing], trained.get(missing))
+            step[i, j] = skipped + _log_odds_of_presence(lower, trained)
     return step
 
 
 def _forward(
     evidence: NDArray[np.float64], step: NDArray[np.float64], start: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Score of the best sequence that ends in each name, for every instance."""
+    """Score of the best sequence that ends with each name at each instance."""
     out = np.empty_like(evidence)
     out[0] = start + evidence[0]
     for i in range(1, len(evidence)):
@@ -254,7 +299,7 @@ def _forward(
 def _trace(
     evidence: NDArray[np.float64], step: NDArray[np.float64], best_to: NDArray[np.float64]
 ) -> list[int]:
-    """Names of the best sequence; of equal ones, the upper."""
+    """Indices of the names of the best sequence; the upper name wins if scores are equal."""
     path = [int(best_to[-1].argmax())]
     for i in range(len(evidence) - 1, 0, -1):
         path.append(int((best_to[i - 1] + step[:, path[-1]]).argmax()))

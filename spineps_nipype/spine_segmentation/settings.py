@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
-from ..settings import option
+from ..settings import Settings, option
 
-Numerics = Literal["mended", "original"]
-"""Rules with their faults mended, or those of version 0.3.2 as they are."""
+Numerics = Literal["corrected", "original"]
+"""Rules with their faults corrected, or those of version 0.3.2 as they are."""
 Naming = Literal["sequence", "shift"]
+Family = Literal["resnet152", "mitb5"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class SliceSettings:
         least=0.01,
     )
     normalise: bool = option(True, "bring intensities of the volume to the range 0 to 1")
-    slice_batch: int = option(4, "slices in one network call", least=1)
+    slice_batch: int = option(4, "slices in one network call", least=1, speed_only=True)
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,32 @@ USUAL_NAMING: Final = NamingSettings()
 
 
 @dataclass(frozen=True)
-class SpineSegmentationSettings:
+class SpineSegmentationSettings(Settings):
     """All settings that decide about the result of one scan."""
 
     slices: SliceSettings = SliceSettings()
     naming: NamingSettings = NamingSettings()
     only_2class: bool = option(False, "vertebra and disc only: no instances and no names")
     output_same_shape_as_input: bool = option(
-        False, "results on the grid of the input instead of that of the network"
+        False, "results on the grid of the input instead of that of the network", flag=False
     )
-    numerics: Numerics = option("mended", "mended rules, or those of version 0.3.2 (original)")
+    numerics: Numerics = option(
+        "corrected",
+        "corrected rules, or those of version 0.3.2 with their faults (original)",
+        key="spine_segmentation_numerics",
+    )
+
+
+@dataclass(frozen=True)
+class SpineSegmentationOptions(Settings):
+    """What a run over a dataset is asked to do with spine-segmentation."""
+
+    slice_models: Path | None = option(
+        None,
+        "folder of the ONNX networks (default: that of the original, else the compact ones)",
+        metavar="DIR",
+    )
+    family: Family = option("resnet152", "which of the two released pairs of networks")
+    settings: SpineSegmentationSettings = SpineSegmentationSettings(
+        output_same_shape_as_input=True
+    )

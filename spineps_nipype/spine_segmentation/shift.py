@@ -1,4 +1,4 @@
-"""Names by one shift for all vertebrae, as spine-segmentation 0.3.2 finds them."""
+"""Names by a single shift of all vertebrae, as spine-segmentation 0.3.2 finds them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from .names import CLASS_NAMES, SACRUM_ID
 
 SHIFTS: Final = range(26)
+"""Levels by which the count from the top may be shifted."""
 EXTRA_OF_LAST: Final = (0, 2, 4)
-"""What the lowest vertebra may skip: nothing, L6, or L5 and L6."""
+"""Ids that the lowest vertebra may skip: none, that of L6, or those of L5 and L6."""
 
 
-def shifted_ids(
+def ids_by_shift(
     instances: NDArray[Any], classes: NDArray[Any], bone: NDArray[np.bool_]
 ) -> NDArray[np.int16]:
-    """Number vertebrae so that the numbers differ least from those of the network.
+    """Shift the numbers of vertebrae so that they differ least from the classes of the network.
 
-    The cost of a shift is the mean difference of numbers plus the share of voxels that differ;
-    the first of equal shifts counts.
+    The cost of a shift is the mean difference of ids plus the share of voxels with another id; the
+    first of equal shifts wins.
 
     Parameters
     ----------
@@ -29,9 +30,8 @@ def shifted_ids(
     classes
         Classes 0 to 25 of the second network.
     bone
-        Where numbers are to stand. Voxels of it without an instance move with the shift, too:
-        they get an even number, which is one of the faults of the original. Pass
-        ``instances > 0`` to avoid that.
+        Voxels that get a number. Those without an instance are shifted, too, and get an even
+        number, which is one of the faults of the original; pass ``instances > 0`` to avoid that.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def shifted_ids(
     local -= local[local > 0].min() - 1
     seen = np.clip(classes[bone].astype(np.int64), 0, len(CLASS_NAMES))
     seen = np.where(seen > 0, 2 * seen - 1, 0)
-    # Only pairs of numbers matter, not where they stand.
+    # The cost depends on how often pairs of ids occur, not on their voxels.
     low = int(local.min())
     pairs, votes = np.unique(np.stack([local - low, seen]), axis=1, return_counts=True)
     numbers, names = pairs[0] + low, pairs[1]

@@ -1,4 +1,4 @@
-"""From a volume to the slices that the networks see, and back.
+"""Conversion of a volume to the slices that the networks see, and back.
 
 Arrays have the axes sagittal slice, posterior to anterior (width), inferior to superior
 (height). Source: spine-segmentation 0.3.2, preprocessing.
@@ -18,22 +18,24 @@ from scipy import ndimage
 from ..core.label_sampling import heaviest_labels
 from ..errors import InputError
 from .settings import Numerics, SliceSettings
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
 WIDTH: Final = 320
 HEIGHT: Final = 896
-"""Pixels of a slice that the networks take."""
+"""Size of a slice for the networks, in pixels."""
 NEIGHBOURS: Final = 3
-"""Previous, this and next slice: the channels of the networks."""
+"""Channels of the networks: the previous, the present and the next slice."""
 SAME_PIXEL: Final = 0.02
 """Relative difference of pixel sizes below which slices are not resampled."""
 
 
 def crop_or_pad(volume: NDArray[Any], width: int = WIDTH, height: int = HEIGHT) -> NDArray[Any]:
-    """Bring slices to a size: the middle of the width and the inferior part of the height stay.
+    """Crop or pad slices to a size.
 
-    Zeros are added on both sides of the width, the larger half anterior, and superior.
+    Cropping keeps the middle of the width and the inferior part of the height. Zeros are added on
+    both sides of the width, the larger half anteriorly, and superiorly.
 
     Parameters
     ----------
@@ -49,20 +51,20 @@ def crop_or_pad(volume: NDArray[Any], width: int = WIDTH, height: int = HEIGHT) 
 
 
 def restore_size(
-    labels: NDArray[Any], width: int, height: int, *, numerics: Numerics = "mended"
+    labels: NDArray[Any], width: int, height: int, *, numerics: Numerics = "corrected"
 ) -> NDArray[Any]:
-    """Undo `crop_or_pad`; what was cut off comes back as zeros.
+    """Undo `crop_or_pad`; parts that were cropped come back as zeros.
 
     Parameters
     ----------
     labels
         Shape (slices, 320, 896) or whatever size the slices were brought to.
     width, height
-        Size before.
+        Original size.
     numerics
-        ``original`` applies `crop_or_pad` again, which moves odd widths by one pixel.
+        ``original`` applies `crop_or_pad` again, which shifts odd widths by one pixel.
     """
-    if numerics == "original":
+    if upstream(numerics).odd_widths_moved:
         return crop_or_pad(labels, width, height)
     shown = labels[_filled(labels.shape[1:], (width, height))]
     cut = max(0, width // 2 - labels.shape[1] // 2)
@@ -72,14 +74,14 @@ def restore_size(
 
 
 def _filled(have: Sequence[int], given: Sequence[int]) -> tuple[slice, slice, slice]:
-    """Box that `crop_or_pad` fills in slices of a size (width, height), given another size."""
+    """Box of slices of size `have` that `crop_or_pad` fills, given slices of size `given`."""
     width, height = min(have[0], given[0]), min(have[1], given[1])
     left = (have[0] - width) // 2
     return np.s_[:, left : left + width, :height]
 
 
 def with_neighbours(volume: NDArray[Any]) -> NDArray[Any]:
-    """Each slice between its neighbours; the end slices stand in for what they lack.
+    """Each slice between its neighbours; the first and last are their own missing neighbours.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def with_neighbours(volume: NDArray[Any]) -> NDArray[Any]:
 
 
 def normalised(volume: NDArray[Any]) -> NDArray[np.float32]:
-    """Intensities between 0 and 1; a constant volume becomes 0."""
+    """Scale intensities to the range from 0 to 1; a constant volume becomes 0."""
     data = np.asarray(volume, dtype=np.float32)
     low, high = float(data.min()), float(data.max())
     if high <= low:
@@ -102,25 +104,25 @@ def normalised(volume: NDArray[Any]) -> NDArray[np.float32]:
     return (data - np.float32(low)) / np.float32(high - low)
 
 
-def upright(slices: NDArray[Any]) -> NDArray[Any]:
-    """A volume of slices seen with the axes P, I, R."""
+def view_as_pir(slices: NDArray[Any]) -> NDArray[Any]:
+    """View of a volume of slices with the axes P, I, R."""
     return slices.transpose(1, 2, 0)[::-1, ::-1]
 
 
 @dataclass(frozen=True)
 class Slices:
-    """What the networks see, and how it lies in the input.
+    """Input of the networks, and how it is related to the volume.
 
     Parameters
     ----------
     data
         Shape (slices, 320, 896), float32.
     input_shape
-        Shape of the input.
+        Shape of the volume.
     resampled_shape
-        Shape after resampling, equal to `input_shape` without it.
+        Shape after resampling; equal to `input_shape` without resampling.
     spacing
-        Voxel size of `data` in mm, None where that of the input is not known.
+        Voxel size of `data` in mm, None if that of the volume is not known.
     """
 
     data: NDArray[np.float32]
@@ -130,10 +132,18 @@ class Slices:
 
     @property
     def shown(self) -> tuple[slice, slice, slice]:
-        """Box of `data` that is no padding."""
+        """Box of `data` that is not padding."""
         return _filled(self.data.shape[1:], self.resampled_shape[1:])
 
-    def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "mended") -> NDArray[Any]:
+    def from_input(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Labels on the grid of the input in the size of `data`, by the nearest voxel."""
+        rows, columns = (
+            _nearest(old, new)
+            for old, new in zip(self.input_shape[1:], self.resampled_shape[1:], strict=True)
+        )
+        return crop_or_pad(np.ascontiguousarray(labels[:, rows][:, :, columns]))
+
+    def to_input(self, labels: NDArray[Any], *, numerics: Numerics = "corrected") -> NDArray[Any]:
         """Labels of the size of `data` on the grid of the input, with smooth borders."""
         sized = restore_size(labels, *self.resampled_shape[1:], numerics=numerics)
         if self.resampled_shape == self.input_shape:
@@ -154,7 +164,7 @@ def prepare_slices(
     settings: SliceSettings,
     *,
     spacing: Sequence[float] | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> Slices:
     """Check, resample, normalise and crop a volume.
 
@@ -176,13 +186,14 @@ def prepare_slices(
     if data.ndim != 3:
         hint = "Repeat a single slice three times." if data.ndim < 3 else "Give one volume."
         raise InputError(f"The image has {data.ndim} dimensions, not 3.", remedy=hint)
-    if numerics == "original" and len(data) == 1:
+    rules = upstream(numerics)
+    if rules.single_slice_refused and len(data) == 1:
         raise InputError(
-            "The image has a single slice.", remedy="The mended rules accept such an image."
+            "The image has a single slice.", remedy="The corrected rules accept such an image."
         )
     shape = (data.shape[0], data.shape[1], data.shape[2])
     data = data.astype(np.float32)
-    if numerics == "mended":
+    if not rules.voxels_as_stored:
         if settings.resample and spacing is not None:
             data = _to_pixel_size(data, spacing, settings.pixel_size)
         if settings.normalise:
@@ -206,7 +217,7 @@ def prepare_slices(
 def _to_pixel_size(
     data: NDArray[np.float32], spacing: Sequence[float], pixel: float
 ) -> NDArray[np.float32]:
-    """Slices with square pixels of a size in mm, linearly; their field of view stays."""
+    """Resample slices linearly to square pixels of a size in mm; their field of view stays."""
     scale = [s / pixel for s in spacing[1:]]
     if all(abs(s - 1) < SAME_PIXEL for s in scale):
         return data
@@ -226,6 +237,6 @@ def _to_pixel_size(
 
 
 def _nearest(old: int, new: int) -> NDArray[np.intp]:
-    """Index in `old` pixels of each of `new` pixels over the same length."""
+    """Index of the nearest of `old` pixels for each of `new` pixels over the same length."""
     centre = (np.arange(new) + 0.5) * old / new
     return np.minimum(centre.astype(np.intp), old - 1)

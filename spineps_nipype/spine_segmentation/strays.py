@@ -1,7 +1,7 @@
-"""What a network takes for bodies and discs beside the spine.
+"""Pieces beside the spine that the network takes for bodies and discs. Source: ours.
 
-Networks that see single slices find bodies in organs far beside the spine. Arrays have the axes
-sagittal slice, posterior to anterior, inferior to superior. Source: ours.
+A network that sees single slices finds bodies in organs far beside the spine. Arrays have the axes
+sagittal slice, posterior to anterior, inferior to superior.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from scipy import ndimage
 
 from ..core.components import components_by_size
 
-SHARED: Final = 0.5
-"""Part of its rows that a stray piece shares with the spine."""
+SHARED_ROWS: Final = 0.5
+"""Share of its rows in which the spine is seen, above which a piece may be a stray one."""
 
 
-def without_strays(semantic: NDArray[Any]) -> NDArray[Any]:
-    """Delete what lies beside a larger connected piece, in other slices.
+def remove_strays(semantic: NDArray[Any]) -> NDArray[Any]:
+    """Delete pieces that lie beside a larger one, in other slices.
 
-    Pieces above, below, before and behind larger ones stay: a spine may be found in several.
+    Pieces above, below, in front of and behind larger ones stay: the network may find the spine in
+    several pieces.
 
     Parameters
     ----------
@@ -43,24 +44,24 @@ def without_strays(semantic: NDArray[Any]) -> NDArray[Any]:
 
 
 def _beside(box: tuple[slice, ...], seen: NDArray[np.bool_]) -> bool:
-    """Whether a piece lies in other slices than what is seen of the spine in its rows.
+    """Whether a piece lies in other slices than the spine does in the same rows.
 
     Parameters
     ----------
     box
-        Of the piece.
+        Box of the piece.
     seen
-        Spine (slices, inferior to superior).
+        Where the spine has been seen so far (slices, inferior to superior).
     """
     slices, _, rows = box
-    first, last = _slices_of(seen[:, rows])
+    first, last = _slice_range(seen[:, rows])
     here = last >= 0
     apart = (slices.stop <= first[here]) | (slices.start > last[here])
-    return bool(here.mean() > SHARED and apart.all())
+    return bool(here.mean() > SHARED_ROWS and apart.all())
 
 
-def _slices_of(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First and last slice in every row; -1 for the last where there is none."""
+def _slice_range(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last slice of the spine in every row; the last is -1 where there is none."""
     any_seen = seen.any(axis=0)
     last = len(seen) - 1 - seen[::-1].argmax(axis=0)
     return seen.argmax(axis=0), np.where(any_seen, last, -1)

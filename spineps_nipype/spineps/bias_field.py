@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..core.bspline_grid import ORDER, GridAxis, evaluate
 from ..core.components import Box, bounding_box
 from ..core.n4 import estimate_bias
-from ..core.upstream import upstream
-from ..settings import Numerics
+from .settings import Numerics
+from .upstream import upstream
 
 N4_THRESHOLD: Final = 60
 """Voxels from this value on span the box in which the bias field is estimated."""
@@ -84,7 +84,7 @@ def correct_bias(
     zoom: Sequence[float],
     affine: NDArray[Any] | None = None,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[np.float32]:
     """Divide an image by its bias field.
 
@@ -98,7 +98,7 @@ def correct_bias(
     zoom
         Spacing of its axes in mm.
     affine
-        From voxels to the world; needed unless `numerics` is ``mended``.
+        From voxels to the world; needed unless `numerics` is ``corrected``.
     numerics
         Under that of SPINEPS an image without bright voxels fails, the field ends at the box of
         the bright voxels, and rounding of world positions decides which voxels stand in the

@@ -1,7 +1,6 @@
-"""Points of interest: the middles of vertebral bodies, discs and endplates.
+"""Points of interest: centroids of vertebral bodies, discs and endplates.
 
-Source: SPINEPS 2.1.3 (bodies and sacrum, file layout); the other points are what its
-documentation promises.
+Source: SPINEPS 2.1.3 (bodies and sacrum, file layout); the other points follow its documentation.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII, POI
+from TPTBox import POI
 
 from ..core.anatomy import (
     CORPUS,
@@ -28,19 +27,22 @@ from ..core.anatomy import (
 )
 from ..core.components import bounding_box
 from ..core.files import whole_file
-from ..core.upstream import upstream
-from ..settings import Numerics, PoiPoints
+from ..core.volume import Volume
 from .numbers import in_order, rank
+from .settings import Numerics, PoiPoints
+from .upstream import upstream
 
 UPSTREAM_DECIMALS: Final = 2
+"""Decimals of positions in voxels in SPINEPS, which does not round that of the sacrum."""
 DECIMALS: Final = 4
-"""Voxels; SPINEPS keeps 2 decimals, and none are cut from the sacrum."""
+"""Decimals of positions in voxels otherwise."""
 STORED_DECIMALS: Final = 7
+"""Decimals of all numbers in the file."""
 PLATES: Final = (ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR, ENDPLATE)
 
 
 def compute_centroids(
-    spine: NII, vert: NII, *, points: PoiPoints = "all", numerics: Numerics = "mended"
+    spine: Volume, vert: Volume, *, points: PoiPoints = "all", numerics: Numerics = "corrected"
 ) -> POI:
     """Mean voxel position of every vertebral body, disc and endplate.
 
@@ -50,13 +52,15 @@ def compute_centroids(
         Final masks on the same grid.
     points
         ``bodies``: (vertebra, 50) and the sacrum (26, 50). ``all``: also (vertebra, 100) for the
-        disc below it and (vertebra, 52 / 53 / 62) for its superior and inferior endplate and
-        for plates of which that is not known.
+        disc below it, and (vertebra, 52 / 53 / 62) for its superior endplate, its inferior one,
+        and endplates of which that is not known.
+    numerics
+        Under ``spineps-2.1.3`` positions are rounded to two decimals.
 
     Returns
     -------
     POI
-        Voxel positions on the grid of the masks; empty if there is nothing.
+        Positions in voxels on the grid of the masks; empty without any vertebra.
     """
     spine_array, vert_array = spine.get_array(), vert.get_array()
     found: dict[tuple[int, int], tuple[float, float, float]] = {}
@@ -82,6 +86,7 @@ def compute_centroids(
 def _means(
     spine: NDArray[Any], vert: NDArray[Any], points: PoiPoints
 ) -> dict[tuple[int, int], NDArray[np.float64]]:
+    """Mean position of every structure by (vertebra, part)."""
     at = np.nonzero(vert)
     number, label = vert[at].astype(np.int64), spine[at].astype(np.int64)
     label[label == CORPUS_BORDER] = CORPUS
@@ -92,12 +97,12 @@ def _means(
         kinds.append((DISC, disc, DISC_OFFSET))
     out: dict[tuple[int, int], NDArray[np.float64]] = {}
     for part, chosen, offset in kinds:
-        out.update(_mean_of(part, at, chosen, number - offset))
-    out.update(_mean_of(CORPUS, at, number == SACRUM, number))
+        out.update(_means_of_part(part, at, chosen, number - offset))
+    out.update(_means_of_part(CORPUS, at, number == SACRUM, number))
     if points == "all":
         owner = _plate_owner(number, label, in_order(np.unique(number[vertebra]).tolist()))
         for part in PLATES:
-            out.update(_mean_of(part, at, (label == part) & (owner > 0), owner))
+            out.update(_means_of_part(part, at, (label == part) & (owner > 0), owner))
     return out
 
 
@@ -106,8 +111,9 @@ def _plate_owner(
 ) -> NDArray[np.int64]:
     """Vertebra that each endplate voxel belongs to.
 
-    Both plates of a disc carry the number of the vertebra above; the lower of them, a superior
-    plate, belongs to the next vertebra. Plates painted with a plain vertebra number are its own.
+    Both endplates of a disc carry the number of the vertebra above it, but the lower one, a
+    superior endplate, belongs to the next vertebra. Endplates that carry a plain vertebra number
+    belong to that vertebra.
     """
     owner = np.where(number >= ENDPLATE_OFFSET, number - ENDPLATE_OFFSET, number)
     carried = (number >= ENDPLATE_OFFSET) & (label == ENDPLATE_SUPERIOR)
@@ -117,12 +123,13 @@ def _plate_owner(
     return owner
 
 
-def _mean_of(
+def _means_of_part(
     part: int,
     at: tuple[NDArray[np.intp], ...],
     chosen: NDArray[np.bool_],
     number: NDArray[np.int64],
 ) -> dict[tuple[int, int], NDArray[np.float64]]:
+    """Mean position of the chosen voxels of a part for each number."""
     own = number[chosen]
     counts = np.bincount(own)
     sums = np.stack([np.bincount(own, weights=axis[chosen]) for axis in at], axis=-1)
@@ -130,22 +137,22 @@ def _mean_of(
 
 
 def save_poi(poi: POI, path: str | Path, info: Mapping[str, Any] | None = None) -> Path:
-    """Write points in the file format of TPTBox: a header, then vertebra to part to position.
+    """Write points in the file format of TPTBox: a header, then positions by vertebra and part.
 
-    The file appears whole, and equal points with equal `info` give equal bytes; a time stamp is
-    written only if `info` holds one.
+    The file is written completely or not at all. Equal points with equal `info` give equal bytes;
+    a time stamp is written only if `info` holds one.
 
     Parameters
     ----------
     info
-        Further entries of the header: source, version, models, options.
+        Further entries of the header, such as source, version, models, options.
     """
     path = Path(path)
     header: dict[str, Any] = {
         "direction": list(poi.orientation),
-        "zoom": _floats(poi.zoom),
-        "origin": _floats(poi.origin),
-        "rotation": [_floats(row) for row in np.asarray(poi.rotation)],
+        "zoom": _rounded(poi.zoom),
+        "origin": _rounded(poi.origin),
+        "rotation": [_rounded(row) for row in np.asarray(poi.rotation)],
         "shape": [int(n) for n in poi.shape],
         "format": "POI",
         "level_one_info": "Any",
@@ -154,12 +161,12 @@ def save_poi(poi: POI, path: str | Path, info: Mapping[str, Any] | None = None) 
     header |= {key: value for key, value in (info or {}).items() if key not in header}
     places: dict[str, dict[str, list[float]]] = {}
     for vertebra, part, place in sorted(poi.items()):
-        places.setdefault(str(vertebra), {})[str(part)] = _floats(place)
+        places.setdefault(str(vertebra), {})[str(part)] = _rounded(place)
     text = json.dumps([header, places], indent=4)
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
 
 
-def _floats(values: Any) -> list[float]:
+def _rounded(values: Any) -> list[float]:
     return [round(float(v), STORED_DECIMALS) for v in values]

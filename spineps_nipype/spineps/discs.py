@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import (
     C2,
@@ -25,29 +24,33 @@ from ..core.anatomy import (
     T13,
 )
 from ..core.components import Box, bounding_box, component_centroids, label_components
-from ..core.upstream import upstream
-from ..settings import Numerics
+from ..core.volume import Volume
 from .cut_discs import drop_cut_discs
 from .endplates import split_endplates
 from .frames import HEIGHT_AXIS, mean_positions, pir_view
 from .numbers import in_order, is_vertebra, number_above
+from .settings import Numerics
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
 SPLIT_PLATES: Final = (ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR)
-"""Labels of networks that tell the endplates apart themselves (CT)."""
+"""Labels of networks that tell superior from inferior endplates themselves (CT)."""
 
 
 def finalize_masks(
-    spine: NII,
-    vert: NII,
+    spine: Volume,
+    vert: Volume,
     crop: Box,
     *,
     sacrum_ids: Collection[int] = (SACRUM,),
     metal: Collection[int] = (METAL,),
-    numerics: Numerics = "mended",
-) -> tuple[NII, NII]:
-    """Paint sacrum, metal and dens, number discs and endplates, tell the endplates apart.
+    numerics: Numerics = "corrected",
+) -> tuple[Volume, Volume]:
+    """Finish both masks.
+
+    Sacrum, metal and dens are painted into the vertebra mask, discs and endplates are numbered,
+    and superior endplates are told from inferior ones.
 
     Parameters
     ----------
@@ -60,11 +63,11 @@ def finalize_masks(
 
     Returns
     -------
-    spine : NII
-        Endplates (62) have become superior (52) and inferior (53) ones.
-    vert : NII
-        Discs carry 100 and endplates 200 plus the number of the vertebra above them. Discs of
-        which less than a quarter is in view have none.
+    spine : Volume
+        Endplates (62) have become superior (52) or inferior (53) ones.
+    vert : Volume
+        Discs carry 100, and endplates 200, plus the number of the vertebra above them. Discs of
+        which less than a quarter is in view have no number.
     """
     spine_array = spine.get_array().copy()
     vert_array = vert.get_array().astype(np.uint16)
@@ -79,8 +82,8 @@ def finalize_masks(
     if not upstream(numerics).cut_discs_kept:
         drop_cut_discs(pir_view(vert_array, vert.orientation))
     return (
-        spine.set_array(spine_array, seg=True, verbose=False),
-        vert.set_array(vert_array, seg=True, verbose=False),
+        spine.set_array(spine_array, seg=True),
+        vert.set_array(vert_array, seg=True),
     )
 
 
@@ -91,7 +94,7 @@ def finalize_arrays(
     *,
     sacrum_ids: Collection[int] = (SACRUM,),
     metal: Collection[int] = (METAL,),
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> None:
     """Finish two masks of the same box in place; see `finalize_masks`."""
     if upstream(numerics).metal_unpainted:
@@ -108,18 +111,18 @@ def finalize_arrays(
 
 
 def number_discs_and_endplates(
-    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "mended"
+    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "corrected"
 ) -> None:
     """Number the components of discs and endplates by the vertebra above them, in place.
 
     Parameters
     ----------
     vert, spine
-        PIR masks; sacrum, metal and dens are painted already.
+        Vertebra and semantic mask in PIR; sacrum, metal and dens are painted already.
     numerics
         Under ``spineps-2.1.3`` the sacrum counts as a vertebra at height 0, so that whatever
-        lies above the top vertebra becomes 126 or 226; and what lies above vertebra 1 is lost.
-        ``seed`` does not number endplates that are told apart already.
+        lies above the top vertebra becomes 126 or 226, and whatever lies above vertebra 1 gets
+        no number. ``seed`` does not number endplates that the network has told apart.
     """
     ignored = upstream(numerics).split_plates_ignored
     targets = (DISC, ENDPLATE, *(() if ignored else SPLIT_PLATES))
@@ -139,8 +142,9 @@ def number_discs_and_endplates(
     kind[components.ravel()] = wanted[box].ravel()
     split_before = bool(((kind == ENDPLATE_SUPERIOR) | (kind == ENDPLATE_INFERIOR)).any())
     sacrum = mean_positions(vert, vert == SACRUM, HEIGHT_AXIS) if split_before else {}
+    # A superior endplate belongs to the vertebra below it, which may be the sacrum.
+    below = heights if upstream(numerics).sacrum_at_height_zero else {**heights, **sacrum}
     number = np.zeros(count + 1, dtype=vert.dtype)
-    old = upstream(numerics).sacrum_at_height_zero
     for i in range(1, count + 1):
         y = float(centres[i])
         if kind[i] == DISC:
@@ -148,7 +152,6 @@ def number_discs_and_endplates(
         elif not split_before:
             number[i] = _endplate_number(y, heights, numerics)
         elif kind[i] == ENDPLATE_SUPERIOR:
-            below = heights if old else {**heights, **sacrum}
             number[i] = _below(y, below)
         else:
             number[i] = _above(y, heights)
@@ -158,7 +161,7 @@ def number_discs_and_endplates(
 
 
 def _heights(vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics) -> dict[int, float]:
-    """Height of each vertebral body, by number; of the whole vertebra if it has no body."""
+    """Height of the body of each vertebra, or of the whole vertebra if it has no body."""
     bodies = mean_positions(vert, (spine == CORPUS_BORDER) & (vert > 0), HEIGHT_AXIS)
     present = np.flatnonzero(np.bincount(vert.ravel()))
     if not upstream(numerics).sacrum_at_height_zero:
@@ -186,6 +189,7 @@ def _below(y: float, heights: dict[int, float]) -> int:
 
 
 def _disc_number(y: float, heights: dict[int, float], numerics: Numerics) -> int:
+    """Number of a disc at a height."""
     if y >= min(heights.values()):
         return DISC_OFFSET + _above(y, heights)
     if not upstream(numerics).sacrum_at_height_zero:
@@ -195,13 +199,14 @@ def _disc_number(y: float, heights: dict[int, float], numerics: Numerics) -> int
 
 
 def _endplate_number(y: float, heights: dict[int, float], numerics: Numerics) -> int:
+    """Number of an endplate at a height."""
     if y < min(heights.values()) and not upstream(numerics).sacrum_at_height_zero:
         return ENDPLATE_OFFSET + _number_over_top(heights)
     return ENDPLATE_OFFSET + _above(y, heights)
 
 
 def _number_over_top(heights: dict[int, float]) -> int:
-    """Number of the vertebra that would stand above the top one (C1: itself)."""
+    """Number of the vertebra above the top one, which is not in view; C1 stands for itself."""
     top = min(heights, key=heights.__getitem__)
     above = number_above(top)
     return top if above is None else above

@@ -1,4 +1,7 @@
-"""Names of vertebrae that a reader fixed; the others are counted from them."""
+"""Names of vertebrae that a reader has set; the names of the others are counted from them.
+
+Source: ours.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,32 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-from TPTBox import NII
 
 from ..core.anatomy import L1, L5, L6, T12, T13
+from ..core.volume import Volume
 from ..errors import InputError
 from .labeling import Labelled
 from .numbers import in_order, is_vertebra, number_above, number_below, rank, vertebra_name
 
-REACH_MM: Final = 10.0
-"""A point may miss its vertebra by this distance [mm]."""
-BY_READER: Final = "reader"
-COUNTED: Final = "counted from reader"
+POINT_REACH_MM: Final = 10.0
+"""Largest distance of a point from the vertebra that it stands for."""
+SOURCE_READER: Final = "reader"
+SOURCE_COUNTED: Final = "counted from reader"
+"""Where a name comes from, in the column ``source`` of the table."""
 
 
 @dataclass(frozen=True)
 class FixedName:
-    """One vertebra and its name.
+    """Name that a reader gives to a vertebra.
 
     Parameters
     ----------
     label
-        Label of the name that the vertebra gets.
+        Label of the new name.
     found
-        Label that it has so far, None if a point says which vertebra is meant.
+        Label that the vertebra was found with, None if a point tells which one is meant.
     point
-        Point in the vertebra: world coordinates of the scan, RAS [mm].
+        Point in the vertebra, in world coordinates of the scan [mm, RAS].
     """
 
     label: int
@@ -41,29 +45,29 @@ class FixedName:
 
 
 def fix_names(
-    vert: NII, rows: Sequence[Mapping[str, Any]], fixed: Sequence[FixedName]
+    vert: Volume, rows: Sequence[Mapping[str, Any]], fixed: Sequence[FixedName]
 ) -> Labelled:
-    """Give vertebrae the names that a reader fixed, and count the others from them.
+    """Give vertebrae the names that a reader has set, and count the others from them.
 
     Parameters
     ----------
     vert
-        Vertebra mask with the labels found.
+        Vertebra mask with the labels that were found.
     rows
-        Table of `label_vertebrae`; without one, rows are made.
+        Table of `label_vertebrae`; missing rows are added.
     fixed
-        What the reader fixed.
+        Names set by the reader.
 
     Raises
     ------
     InputError
-        If a vertebra is not there, or the names do not fit the vertebrae.
+        If a vertebra does not exist, or the names do not fit the vertebrae.
     """
     array = vert.get_array()
     instances = [n for n in in_order(int(v) for v in np.unique(array)) if is_vertebra(n)]
     wanted: dict[int, int] = {}
     for entry in fixed:
-        place = _place(vert, instances, entry)
+        place = _find_instance(vert, instances, entry)
         if wanted.setdefault(place, entry.label) != entry.label:
             both = f"{vertebra_name(wanted[place])} and {vertebra_name(entry.label)}"
             raise InputError(
@@ -85,21 +89,27 @@ def fix_names(
         }
         for found in instances
     ]
-    return Labelled(vert.set_array(table[array], seg=True, verbose=False), out)
+    return Labelled(vert.set_array(table[array], seg=True), out)
 
 
 def count_names(instances: Sequence[int], fixed: Mapping[int, int]) -> dict[int, int]:
-    """Names of all vertebrae, given those of some.
+    """Names of all vertebrae, given the names of some.
 
-    Vertebrae beside one whose name stays keep theirs. Others are counted in a spine of seven,
-    twelve and five; between two fixed names there may be a T13 more or a T12 less.
+    Next to a vertebra that keeps its name, vertebrae keep theirs. Others are counted in a spine of
+    7 cervical, 12 thoracic and 5 lumbar vertebrae; between two given names there may be a T13 in
+    addition, or T12 may be missing.
 
     Parameters
     ----------
     instances
-        Labels found, from top to bottom.
+        Labels that were found, from top to bottom.
     fixed
-        Label found to the label that it gets.
+        Label that was found to the label of the new name.
+
+    Returns
+    -------
+    dict
+        Label that was found to final label, for all vertebrae.
 
     >>> count_names([20, 21, 22], {21: 23})
     {20: 22, 21: 23, 22: 24}
@@ -113,32 +123,42 @@ def count_names(instances: Sequence[int], fixed: Mapping[int, int]) -> dict[int,
                 f"{vertebra_name(out[instances[above]])}.",
                 remedy="Correct the rows of --manual-labels.",
             )
-        _between(instances, above, below, out)
+        _name_between(instances, above, below, out)
     first, last = (places[0], places[-1]) if places else (0, len(instances) - 1)
     for i in range(first - 1, -1, -1):
         under = instances[i + 1]
-        out[instances[i]] = _next(instances[i], under, out[under], number_above(out[under]))
+        out[instances[i]] = _name_beside(instances[i], under, out[under], number_above(out[under]))
     for i in range(last + 1, len(instances)):
         over = instances[i - 1]
         following = number_below(out[over]) or (L6 if out[over] == L5 else None)
-        out[instances[i]] = _next(instances[i], over, out[over], following)
+        out[instances[i]] = _name_beside(instances[i], over, out[over], following)
     return {n: out.get(n, n) for n in instances}
 
 
-def _next(found: int, neighbour: int, named: int, counted: int | None) -> int:
-    """Name beside a vertebra: the one found if that vertebra kept its own, else the next one."""
-    if neighbour == named:
-        return found
-    if counted is None:
+def _name_beside(label: int, neighbour: int, name: int, next_name: int | None) -> int:
+    """Name of a vertebra beside one that has its final name.
+
+    Parameters
+    ----------
+    label, neighbour
+        Labels that the vertebra and its neighbour were found with.
+    name
+        Final name of the neighbour. If it is the one that was found, so is that of the vertebra.
+    next_name
+        Name that follows that of the neighbour, None beyond the ends of the spine.
+    """
+    if neighbour == name:
+        return label
+    if next_name is None:
         raise InputError(
-            f"There is a vertebra beyond {vertebra_name(named)}, which has no name.",
+            f"There is a vertebra beyond {vertebra_name(name)}, which has no name.",
             remedy="Correct the rows of --manual-labels, or the mask.",
         )
-    return counted
+    return next_name
 
 
-def _between(instances: Sequence[int], above: int, below: int, out: dict[int, int]) -> None:
-    """Name the vertebrae between two that are fixed."""
+def _name_between(instances: Sequence[int], above: int, below: int, out: dict[int, int]) -> None:
+    """Name the vertebrae between two whose names are given, by adding to `out`."""
     inner = instances[above + 1 : below]
     upper, lower = out[instances[above]], out[instances[below]]
     if (upper, lower) == (instances[above], instances[below]):
@@ -149,6 +169,7 @@ def _between(instances: Sequence[int], above: int, below: int, out: dict[int, in
     while number is not None and rank(number) < rank(lower):
         names.append(number)
         number = number_below(number)
+    # One name too many or too few is explained by an unusual number of thoracic vertebrae.
     if len(names) == len(inner) + 1 and T12 in names:
         names.remove(T12)
     elif len(names) == len(inner) - 1 and rank(upper) <= rank(T12) < rank(L1) <= rank(lower):
@@ -162,8 +183,8 @@ def _between(instances: Sequence[int], above: int, below: int, out: dict[int, in
     out.update(zip(inner, names, strict=True))
 
 
-def _place(vert: NII, instances: Sequence[int], entry: FixedName) -> int:
-    """Label found of the vertebra that is meant."""
+def _find_instance(vert: Volume, instances: Sequence[int], entry: FixedName) -> int:
+    """Label that the vertebra was found with to which a reader gives a name."""
     names = ", ".join(map(vertebra_name, instances))
     if entry.point is None:
         if entry.found is not None and entry.found in instances:
@@ -177,7 +198,7 @@ def _place(vert: NII, instances: Sequence[int], entry: FixedName) -> int:
     where = np.argwhere(np.isin(vert.get_array(), instances))
     distance = np.linalg.norm((where - voxel) * np.array(vert.zoom), axis=1)
     nearest = int(distance.argmin())
-    if distance[nearest] > REACH_MM:
+    if distance[nearest] > POINT_REACH_MM:
         raise InputError(
             f"The point {entry.point} for {vertebra_name(entry.label)} lies "
             f"{distance[nearest]:.0f} mm from the next vertebra.",
@@ -192,8 +213,9 @@ def _source(
     wanted: Mapping[int, int],
     old: Mapping[int, Mapping[str, Any]],
 ) -> str:
+    """Where the name of a vertebra comes from."""
     if found in wanted:
-        return BY_READER
+        return SOURCE_READER
     if names[found] != found:
-        return COUNTED
+        return SOURCE_COUNTED
     return str(old.get(found, {}).get("source", "count"))

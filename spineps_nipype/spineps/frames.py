@@ -1,4 +1,4 @@
-"""Looking at an array of any orientation as if it were PIR, and where labels lie in it."""
+"""Views of arrays in PIR orientation, mean positions of labels, and boxes with a margin."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-PIR: Final = ("P", "I", "R")
+from ..core.geometry import PIR
+
 HEIGHT_AXIS: Final = 1
 """Axis of a PIR array that runs from cranial to caudal."""
 
 
 def pir_view(array: NDArray[Any], orientation: Sequence[str]) -> NDArray[Any]:
-    """The same memory seen in PIR: writing to the view writes to the array.
+    """View of an array in PIR orientation; writing to the view writes to the array.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def pir_view(array: NDArray[Any], orientation: Sequence[str]) -> NDArray[Any]:
 
 
 def mean_positions(labels: NDArray[Any], where: NDArray[np.bool_], axis: int) -> dict[int, float]:
-    """Mean index along one axis of every label other than 0, within a mask, ascending labels."""
+    """Mean index along an axis of each label but 0 within a mask, by ascending label."""
     at = np.nonzero(where)
     values = labels[at]
     counts = np.bincount(values)

@@ -10,43 +10,43 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.components import bounding_box, fill_holes, remove_small_components
-from ..core.geometry import margin_voxels, rescale
-from ..core.upstream import upstream
+from ..core.geometry import PIR, margin_voxels, rescale
+from ..core.volume import Volume
 from ..errors import EmptyResultError
 from ..models.protocols import InstanceModel, Progress
-from ..settings import InstanceSettings, Numerics
 from .instance_cutouts import (
-    PIR,
     Key,
     Prediction,
     collect_predictions,
-    drawn,
+    draw_predictions,
     map_labels,
     place_seed,
-    turn,
+    reorient_array,
     window_at,
 )
 from .instance_debug import Recorder
 from .instance_merge import couple_predictions, merge_couples
 from .instance_seeds import SEED_EROSION, Point, find_seeds
+from .settings import InstanceSettings, Numerics
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
 CROP_MARGIN_MM: Final = 3.75
+"""Margin around the semantic mask in which instances are looked for."""
 
 
 def segment_instances(
-    semantic: NII,
+    semantic: Volume,
     network: InstanceModel,
     settings: InstanceSettings,
     *,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
     debug: dict[str, Any] | None = None,
     progress: Progress | None = None,
-) -> NII:
+) -> Volume:
     """Number the vertebrae of a semantic mask.
 
     Parameters
@@ -58,16 +58,16 @@ def segment_instances(
     settings
         Options of this phase.
     numerics
-        SPINEPS erodes bodies by two voxels whatever the model says; ``seed`` also splits merged
-        bodies and couples predictions in its own way.
+        SPINEPS erodes bodies by two voxels whatever the model package says; ``seed`` also splits
+        merged bodies and couples predictions differently.
     debug
-        Takes intermediate masks by name, as images on their own grids.
+        Receives intermediate masks by name, as images on their own grids.
     progress
-        Called with the number of finished and of all cut-outs.
+        Called with the numbers of finished and of all cut-outs.
 
     Returns
     -------
-    NII
+    Volume
         Instances 1..n in no anatomical order, oriented (P, I, R) at the spacing of the model.
 
     Raises
@@ -149,7 +149,7 @@ def predict_seeds(
     record: Recorder | None = None,
     progress: Progress | None = None,
 ) -> dict[Key, Prediction]:
-    """Predictions of all cut-outs; they are made in batches, so that few lie in memory."""
+    """Predictions of all cut-outs, made in batches so that few of them are in memory at once."""
     volume = map_labels(labels, network.config.mapping)
     windows = [
         window_at(place_seed(volume, seed), network.config.cutout_size, volume.shape)
@@ -160,18 +160,20 @@ def predict_seeds(
     step = max(settings.proc_inst_batch_size, 1)
     for start in range(0, len(windows), step):
         part = windows[start : start + step]
-        cuts = [turn(window.cut(volume), PIR, orientation) for window in part]
+        cuts = [reorient_array(window.cut(volume), PIR, orientation) for window in part]
         results = network.predict(cuts, batch_size=step, amp=settings.proc_inst_amp)
         for offset, (window, result) in enumerate(zip(part, results, strict=True)):
             number = start + offset
-            own = turn(result, orientation, PIR)
+            own = reorient_array(result, orientation, PIR)
             if record is not None:
                 record.keep(f"inst_cutout_vert_nii_{number}_cut", window.cut(volume), window.start)
                 record.keep(f"inst_cutout_vert_nii_{number}_pred", own, window.start)
             kept = collect_predictions(number, window, own, settings.proc_inst_largest_k_cc)
             if record is not None:
                 name = f"inst_cutout_vert_nii_{number}_proc"
-                record.keep(name, drawn(kept, window.box), [side.start for side in window.box])
+                record.keep(
+                    name, draw_predictions(kept, window.box), [side.start for side in window.box]
+                )
             found.update(kept)
         if progress is not None:
             progress(min(start + step, len(windows)), len(windows))
@@ -181,7 +183,7 @@ def predict_seeds(
 def finish_instances(
     merged: NDArray[Any], min_voxels: int, settings: InstanceSettings
 ) -> NDArray[Any]:
-    """Delete small components, fill holes, and number 1..n without gaps."""
+    """Delete small components, fill holes, and number the instances 1..n without gaps."""
     out = merged
     labels = [int(v) for v in np.unique(merged) if v]
     if settings.proc_inst_clean_small_cc_artifacts:

@@ -17,16 +17,15 @@ from ..core.components import Box, bounding_box, components_by_size
 from .instance_seeds import Point
 
 SEED_STEP: Final = 5
-"""Voxels by which a seed that lies on background moves down."""
-PIR: Final = ("P", "I", "R")
+"""Voxels by which a seed on background moves down until it meets a vertebra."""
 
 Key = tuple[int, int]
-"""Number of the seed and position of the vertebra: 0 above, 1 centre, 2 below."""
+"""Number of the seed, and position of the vertebra: 0 above it, 1 at it, 2 below it."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A cut-out: where it lies in the volume, and how it is padded to its size.
+    """Position of a cut-out in the volume, and how it is padded to its size.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ class Window:
 
     @property
     def start(self) -> tuple[int, int, int]:
-        """Voxel of the volume, maybe outside it, where the cut-out begins."""
+        """First voxel of the cut-out in coordinates of the volume; may lie outside it."""
         p, i, r = (b.start - n.start for b, n in zip(self.box, self.inner, strict=True))
         return p, i, r
 
@@ -57,7 +56,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Voxels of one vertebra as one cut-out shows it, in a tight box of the volume."""
+    """Mask of a vertebra predicted from one cut-out, in a tight box of the volume."""
 
     box: Box
     mask: NDArray[np.bool_]
@@ -65,7 +64,7 @@ class Prediction:
 
 
 def map_labels(semantic: NDArray[Any], mapping: Mapping[int, int]) -> NDArray[np.uint8]:
-    """Labels as the instance network knows them; labels that are not mapped become 0."""
+    """Labels that the instance network knows; labels that are not mapped become 0."""
     table = np.zeros(int(max(semantic.max(initial=0), *mapping)) + 1, dtype=np.uint8)
     for source, target in mapping.items():
         table[source] = target
@@ -73,7 +72,7 @@ def map_labels(semantic: NDArray[Any], mapping: Mapping[int, int]) -> NDArray[np
 
 
 def place_seed(volume: NDArray[Any], seed: Point) -> tuple[int, int, int]:
-    """Voxel of a seed, moved down in steps of 5 until it lies on a vertebra."""
+    """Voxel of a seed, moved down in steps of 5 voxels until it lies on a vertebra."""
     p, start, r = (int(v) for v in seed)
     for i in range(start, volume.shape[1], SEED_STEP):
         if volume[p, i, r]:
@@ -95,8 +94,10 @@ def window_at(centre: Sequence[int], size: Sequence[int], shape: Sequence[int]) 
     )
 
 
-def turn(array: NDArray[Any], source: Sequence[str], target: Sequence[str]) -> NDArray[Any]:
-    """Array with its axes turned from one orientation to another."""
+def reorient_array(
+    array: NDArray[Any], source: Sequence[str], target: Sequence[str]
+) -> NDArray[Any]:
+    """Flip and permute the axes of an array from one orientation to another."""
     if tuple(source) == tuple(target):
         return array
     change = ornt_transform(axcodes2ornt(tuple(source)), axcodes2ornt(tuple(target)))
@@ -106,14 +107,14 @@ def turn(array: NDArray[Any], source: Sequence[str], target: Sequence[str]) -> N
 def collect_predictions(
     seed_number: int, window: Window, labels: NDArray[np.uint8], largest_k: int
 ) -> dict[Key, Prediction]:
-    """Predictions of one cut-out, up to three.
+    """Predictions of one cut-out, at most three.
 
     Parameters
     ----------
     labels
-        Result of the network on the cut-out: 1 above, 2 centre, 3 below.
+        Result of the network on the cut-out: 1 vertebra above, 2 in the centre, 3 below.
     largest_k
-        Keep only this many largest components of each, 0 for all.
+        Number of components of each prediction to keep, largest first; 0 for all.
     """
     inside = labels[window.inner]
     found: dict[Key, Prediction] = {}
@@ -134,8 +135,8 @@ def collect_predictions(
     return found
 
 
-def drawn(predictions: Mapping[Key, Prediction], box: Box) -> NDArray[np.uint8]:
-    """Predictions of one cut-out as labels (1 above, 2 centre, 3 below) in a box of the volume."""
+def draw_predictions(predictions: Mapping[Key, Prediction], box: Box) -> NDArray[np.uint8]:
+    """Predictions of a cut-out as labels in a box of the volume: 1 above, 2 centre, 3 below."""
     out = np.zeros([side.stop - side.start for side in box], dtype=np.uint8)
     for (_, position), found in predictions.items():
         inner = tuple(

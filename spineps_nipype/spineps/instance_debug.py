@@ -1,4 +1,4 @@
-"""Intermediate results of the instance phase, kept as images in their place."""
+"""Intermediate results of the instance phase as images."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
+
+from ..core.volume import make_volume
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """Puts arrays of a crop into a dictionary, each as an image with its own position.
+    """Collects arrays of a crop as images, each with its position in space.
 
     Parameters
     ----------
     steps
-        Takes the images by name; None to keep nothing.
+        Receives the images by name; None to keep nothing.
     affine
         Affine of the crop.
     """
@@ -32,4 +33,4 @@ class Recorder:
             return
         affine = np.array(self.affine, dtype=float)
         affine[:3, 3] += affine[:3, :3] @ np.asarray(start, dtype=float)
-        self.steps[name] = NII.from_numpy(array.copy(), affine, True)
+        self.steps[name] = make_volume(array.copy(), affine, seg=True)

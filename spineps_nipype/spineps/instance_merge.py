@@ -1,5 +1,20 @@
 """From up to three views of every vertebra to one instance each.
 
+Problem: around the seed of each vertebral body, the instance network sees a cut-out and predicts
+the vertebra in its centre and the ones above and below it. So most vertebrae are predicted three
+times, from their own seed and from both neighbouring ones; but seeds may be missing or doubled,
+and predictions may be wrong, so that positions alone do not tell which predictions belong
+together.
+
+Model: every prediction looks for up to two partners among those of the next two seeds up and down:
+the ones with the highest Dice overlap, above a minimum. A prediction with its partners is a
+*couple* (the word of SPINEPS, though it has up to three members). Couples that several of their
+members found count once, with their mean overlap. They are ranked by size and overlap; in this
+order each becomes an instance of the voxels that enough of its members vote for and that are still
+free, unless earlier instances hold most of it, because then it is the same vertebra again.
+
+Effort: O(seeds) Dice overlaps of tight boxes, since only near seeds are compared.
+
 Source: SPINEPS 2.1.3, instance phase, coupling and merging. Arrays are (P, I, R).
 """
 
@@ -12,35 +27,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import Box
-from ..core.upstream import upstream
 from ..errors import EmptyResultError
-from ..settings import Numerics
 from .instance_cutouts import Key, Prediction
+from .settings import Numerics
+from .upstream import upstream
 
 MIN_DICE: Final = 0.3
+"""Overlap that a partner must exceed."""
 SEED_REACH: Final = 2
-"""Seeds up and down whose cut-outs can show the same vertebra."""
+"""Distance of two seeds, counted in seeds, up to which both can show the same vertebra."""
 MAX_PARTNERS: Final = 2
 BASE_AGREEMENT, AGREEMENT_STEP = 0.3, 0.15
-"""A couple of k needs an agreement of 0.3 + 0.15 (4 - k) for a majority vote."""
+"""A couple of k = 3 takes the voxels of at least two members if its mean Dice is 0.3 + 0.15 (4 -
+k) or more. Smaller couples, and those that agree less, take the voxels of any member."""
 MAX_TAKEN: Final = 0.6
-"""A couple is dropped when more than this fraction of it is taken already."""
+"""Share of a couple in earlier instances above which it is dropped."""
 
 Couple = tuple[Key, ...]
+"""Predictions that show the same vertebra, in the order of their seeds."""
 
 
 def couple_predictions(
-    predictions: Mapping[Key, Prediction], numerics: Numerics = "mended"
+    predictions: Mapping[Key, Prediction], numerics: Numerics = "corrected"
 ) -> dict[Couple, float]:
-    """Groups of predictions that show the same vertebra, with their mean agreement (Dice).
+    """Couples of predictions with their mean agreement (Dice), the best couple first.
 
-    Best groups first: ranked by (size + 1) * agreement. Under ``seed`` both partners of a
-    prediction stay, even if they do not overlap each other.
+    Couples are ranked by (number of members + 1) * agreement.
+
+    Parameters
+    ----------
+    predictions
+        Predictions of all cut-outs.
+    numerics
+        Under ``seed`` both partners of a prediction stay even if they do not overlap each other.
     """
-    keep_odd = upstream(numerics).odd_partner_kept
+    keep_unrelated = upstream(numerics).odd_partner_kept
     agreements: dict[Couple, list[float]] = {}
     for key in sorted(predictions):
-        partners = _partners(key, predictions, keep_odd)
+        partners = _partners(key, predictions, keep_unrelated)
         agreement = float(np.mean([dice for _, dice in partners])) if partners else 0.0
         members = [other for other, _ in partners] + [key]
         members.sort(key=lambda k: k[0])
@@ -55,12 +79,21 @@ def merge_couples(
     predictions: Mapping[Key, Prediction],
     shape: tuple[int, ...],
 ) -> NDArray[np.uint16]:
-    """Instances 1, 2, … in rank order; earlier ones keep their voxels.
+    """Instances 1, 2, … in the order of the couples; earlier ones keep their voxels.
+
+    Parameters
+    ----------
+    couples
+        Couples with their agreement, the best one first.
+    predictions
+        Predictions of all cut-outs.
+    shape
+        Shape of the volume.
 
     Raises
     ------
     EmptyResultError
-        If the members of a group share no voxel, or no instance results.
+        If a couple has no voxel with enough votes, or no instance results.
     """
     out = np.zeros(shape, dtype=np.uint16)
     number = 0
@@ -87,9 +120,9 @@ def merge_couples(
 
 
 def _partners(
-    key: Key, predictions: Mapping[Key, Prediction], keep_odd: bool
+    key: Key, predictions: Mapping[Key, Prediction], keep_unrelated: bool
 ) -> list[tuple[Key, float]]:
-    """The up to two best matches of a prediction in other cut-outs."""
+    """The best matches of a prediction in other cut-outs with their Dice, at most two."""
     seed = key[0]
     rated = [
         (other, dice_of(predictions[key], predictions[other]))
@@ -98,7 +131,8 @@ def _partners(
     ]
     rated.sort(key=lambda pair: pair[1], reverse=True)
     best = [pair for pair in rated[:MAX_PARTNERS] if pair[1] > MIN_DICE]
-    if len(best) == MAX_PARTNERS and not keep_odd:
+    if len(best) == MAX_PARTNERS and not keep_unrelated:
+        # Both overlap this prediction; if they do not overlap each other, they are two vertebrae.
         between = dice_of(predictions[best[0][0]], predictions[best[1][0]])
         if between < MIN_DICE:
             best.pop()
@@ -116,6 +150,7 @@ def dice_of(one: Prediction, other: Prediction) -> float:
 
 
 def _part(prediction: Prediction, low: list[int], high: list[int]) -> NDArray[np.bool_]:
+    """Mask of a prediction within a box of the volume that its own box contains."""
     inner = tuple(
         slice(start - side.start, stop - side.start)
         for start, stop, side in zip(low, high, prediction.box, strict=True)
@@ -126,7 +161,7 @@ def _part(prediction: Prediction, low: list[int], high: list[int]) -> NDArray[np
 def _vote(
     couple: Couple, agreement: float, predictions: Mapping[Key, Prediction]
 ) -> tuple[Box, NDArray[Any]]:
-    """Voxels with enough votes, in the box around all members."""
+    """Box around all members of a couple, and the voxels in it that enough of them hold."""
     members = [predictions[key] for key in couple]
     box = tuple(
         slice(min(m.box[a].start for m in members), max(m.box[a].stop for m in members))

@@ -1,6 +1,23 @@
-"""Repair and numbering of vertebra instances along the spine. Source: SPINEPS 2.1.3.
+"""Repair and numbering of vertebra instances along the spine.
 
-All arrays are PIR unless said otherwise; masks are changed in place.
+Problem: an instance may be a piece of another vertebra, because the border of the image, a
+fracture or a mistake of the network divides it. Every piece with a number of its own shifts the
+count of all vertebrae below it.
+
+Rules, in this order; each looks at one feature that tells a piece from a vertebra:
+
+1. The top instance is joined to the next one if it is small, no disc lies above the centroid of
+   the next, and both touch (`join_split_top`).
+2. An instance with hardly any body is joined to the body, or the sacrum, that it touches most,
+   unless the border of the image cuts it off (`join_slivers`, ours).
+3. A detached piece of arch or spinous process moves to the only other vertebra beside it
+   (`move_posterior_fragments`).
+4. Instances are numbered by the height of their centroids (`number_from_top`).
+
+Effort: each rule labels or counts the volume once; everything else happens in boxes of the pieces.
+
+Source: SPINEPS 2.1.3, combined post-processing. Arrays are PIR unless said otherwise; masks are
+changed in place.
 """
 
 from __future__ import annotations
@@ -16,32 +33,36 @@ from numpy.typing import NDArray
 from ..core.anatomy import ARCUS, CORPUS, CORPUS_BORDER, DISC, ENDPLATE, SACRUM, SPINOUS
 from ..core.components import bounding_box, component_centroids, label_components
 from ..core.geometry import area_voxels
-from ..core.upstream import upstream
 from ..errors import SpinepsError
-from ..settings import Numerics
 from .frames import HEIGHT_AXIS, mean_positions, pad_box
 from .numbers import LAST_PRESACRAL, SPARE_NUMBERS
+from .settings import Numerics
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
 CONTACT_MM2: Final = 20 * 0.928125 ** (2 / 3)
-"""Contact of a split top vertebra: 20 voxel faces of the reference voxel."""
-SPLIT_FRACTION: Final = 0.5
-SLIVER: Final = 0.15
+"""Contact above which two pieces count as touching, in mm2: 20 faces of the reference voxel of
+SPINEPS."""
+SPLIT_SHARE: Final = 0.5
+"""Share of the next instance's volume below which the top one may be a part of it."""
+SLIVER_SHARE: Final = 0.15
+"""Share of the median volume of the bodies below which a body is a sliver (ours)."""
 MIN_BODIES: Final = 4
-"""Median of fewer bodies says little."""
+"""With fewer bodies, their median volume is not reliable."""
 POSTERIOR_PARTS: Final = frozenset({ARCUS, SPINOUS})
-FRAGMENTS: Final = 2
-"""Components of an instance, after the largest, that may belong to another vertebra."""
+"""Semantic labels that a piece may hold to move to another vertebra."""
+MAX_FRAGMENTS: Final = 2
+"""Number of components of an instance, after the largest, that may move."""
 
 
 def join_split_top(
     vert: NDArray[Any],
     spine: NDArray[Any],
     zoom: Sequence[float],
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> bool:
-    """Join a small instance at the top with the next one when no disc lies between them.
+    """Join a small instance at the top to the next one if no disc lies between them.
 
     Parameters
     ----------
@@ -50,11 +71,12 @@ def join_split_top(
     zoom
         Voxel spacing in mm.
     numerics
-        ``seed`` measures the surface of both together instead of the contact between them.
+        ``seed`` measures the surface of both together instead of their contact.
 
     Returns
     -------
-    Whether two instances were joined.
+    bool
+        Whether two instances were joined.
     """
     discs = (spine == DISC) | (spine == ENDPLATE)
     if not (spine == DISC).any():
@@ -66,12 +88,14 @@ def join_split_top(
         return False
     first, second = sorted(heights, key=heights.__getitem__)[:2]
     components, _ = label_components(discs, 3)
+    # Heights grow from cranial to caudal: any disc above the second centroid parts the two.
     if component_centroids(components)[1:, HEIGHT_AXIS].min() < heights[second]:
         return False
     sizes = np.bincount(vert.ravel())
-    if not sizes[first] < SPLIT_FRACTION * sizes[second]:
+    if not sizes[first] < SPLIT_SHARE * sizes[second]:
         return False
     if upstream(numerics).top_joined_without_contact:
+        # Labels 1 and 2 are background and both instances: their contact is the outer surface.
         pair = np.isin(vert, (first, second)) + np.uint8(1)
     else:
         both = ((vert == first) * np.uint8(1)) + ((vert == second) * np.uint8(2))
@@ -85,10 +109,10 @@ def join_split_top(
 
 
 def join_slivers(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float]) -> list[int]:
-    """Join instances with next to no body to what they lie against. Not of SPINEPS.
+    """Join instances with hardly any body to the body or sacrum beside them. Not of SPINEPS.
 
-    A body below `SLIVER` of the median is no vertebra, unless the border of the image cuts it:
-    it belongs to the body beside it, or to the sacrum.
+    A body with less than `SLIVER_SHARE` of the median volume is no vertebra unless the border of
+    the image cuts it off: it belongs to the body that it touches most, or to the sacrum.
 
     Parameters
     ----------
@@ -99,19 +123,20 @@ def join_slivers(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float])
 
     Returns
     -------
-    Numbers that have gone.
+    list of int
+        Numbers that no longer occur.
     """
     bodies = np.where(np.isin(spine, (CORPUS_BORDER, CORPUS)), vert, 0)
     sizes = np.bincount(bodies.ravel())
     sizes[:1] = 0
     if np.count_nonzero(sizes) < MIN_BODIES:
         return []
-    small = np.flatnonzero((sizes > 0) & (sizes < SLIVER * np.median(sizes[sizes > 0])))
-    ends = np.unique(bodies[:, (0, -1)])
-    sacrum = len(sizes)
+    small = np.flatnonzero((sizes > 0) & (sizes < SLIVER_SHARE * np.median(sizes[sizes > 0])))
+    at_border = np.unique(bodies[:, (0, -1)])
+    sacrum = len(sizes)  # a number that no body has
     bodies[spine == SACRUM] = sacrum
-    gone = []
-    for number in (int(n) for n in small if n not in ends):
+    joined = []
+    for number in (int(n) for n in small if n not in at_border):
         sliver = bodies == number
         near = pad_box(bounding_box(sliver), 1, bodies.shape)
         contacts = cc3d.contacts(np.ascontiguousarray(bodies[near]), connectivity=26)
@@ -121,23 +146,24 @@ def join_slivers(vert: NDArray[Any], spine: NDArray[Any], zoom: Sequence[float])
             if other == sacrum:
                 spine[vert == number] = SACRUM
             vert[vert == number] = 0 if other == sacrum else other
-            gone.append(number)
-    if gone:
-        logger.info("joined %d slivers of bone with what they lie against", len(gone))
-    return gone
+            joined.append(number)
+    if joined:
+        logger.info("joined %d slivers of bone to the body or sacrum beside them", len(joined))
+    return joined
 
 
 def move_posterior_fragments(
-    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "mended"
+    vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics = "corrected"
 ) -> int:
-    """Give detached pieces of arch or spinous process to the only other vertebra near them.
+    """Give detached pieces of arch or spinous process to the only other vertebra beside them.
 
     The second and third largest component of an instance move if they hold nothing but arcus
     and spinous process and their box, one voxel wider, shows exactly one other vertebra.
 
     Returns
     -------
-    Number of moved pieces.
+    int
+        Number of moved pieces.
     """
     components, count = label_components(vert, 3)
     if count == 0:
@@ -155,7 +181,7 @@ def move_posterior_fragments(
         if number > LAST_PRESACRAL and upstream(numerics).fragments_to_l6_only:
             continue
         found.sort(key=lambda c: -int(sizes[c]))
-        for component in found[1 : 1 + FRAGMENTS]:
+        for component in found[1 : 1 + MAX_FRAGMENTS]:
             inside = components[boxes[component]] == component
             parts = set(np.unique(spine[boxes[component]][inside]).tolist())
             if not parts <= POSTERIOR_PARTS:
@@ -172,16 +198,16 @@ def move_posterior_fragments(
 
 
 def number_from_top(
-    vert: NDArray[Any], first: int, numerics: Numerics = "mended"
+    vert: NDArray[Any], first: int, numerics: Numerics = "corrected"
 ) -> dict[int, int]:
-    """Number instances from cranial to caudal by the height of their centroids.
+    """Number instances from cranial to caudal by the height of their centroids, in place.
 
     Parameters
     ----------
     first
         Number of the top vertebra.
     numerics
-        After 25 follow spare numbers, since 26 is the sacrum; under ``spineps-2.1.3`` counting
+        Spare numbers follow after 25, because 26 is the sacrum; under ``spineps-2.1.3`` counting
         goes on.
 
     Returns

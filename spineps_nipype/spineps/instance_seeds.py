@@ -1,4 +1,4 @@
-"""Seeds of vertebra instances: one point a vertebral body.
+"""Seeds of vertebra instances: one point for each vertebral body.
 
 Source: SPINEPS 2.1.3, instance phase, corpus seeds. Arrays are (P, I, R).
 """
@@ -21,25 +21,28 @@ from ..core.components import (
     remove_small_components,
 )
 from ..errors import EmptyResultError, NoSeedError
-from ..settings import InstanceSettings, Numerics
 from .instance_split import CannotSplitError, split_labelled
+from .settings import InstanceSettings, Numerics
 
 logger = logging.getLogger(__name__)
 
 SAME_HEIGHT_MM: Final = 7.5
+"""Distance along the body axis below which two bodies or discs count as one."""
 SEED_EROSION: Final = 2
-"""Iterations, unless the model package says otherwise."""
+"""Voxels by which bodies are eroded, unless the model package says otherwise."""
 NEIGHBOURS: Final = 5
-"""Entries of the list above and below that are compared."""
+"""Entries of the row, above and below, among which a merged body is looked for."""
 MIN_NEIGHBOURS: Final = 3
+"""Bodies that there must be to compare with."""
 MERGED_RATIO: Final = 1.5
+"""Volume above which a body counts as two, as a multiple of the mean of its neighbours."""
 
 Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A body or disc on the way down the spine."""
+    """A body or disc in the row from top to bottom."""
 
     height: float
     is_disc: bool
@@ -53,7 +56,7 @@ def find_seeds(
     clean_voxels: int,
     settings: InstanceSettings,
     erosion: int = SEED_EROSION,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> list[Point]:
     """Centre of every vertebral body, from caudal to cranial.
 
@@ -75,7 +78,7 @@ def find_seeds(
     Returns
     -------
     list of points
-        In voxels; where corpus interior is labelled, dens points come first.
+        In voxels. If the mask labels the interior of bodies, points of the dens come first.
 
     Raises
     ------
@@ -89,9 +92,9 @@ def find_seeds(
             "The semantic mask shows no vertebral body (label 49).",
             remedy="Check the raw semantic mask; the model may not fit this scan.",
         )
-    dense = bool((semantic == CORPUS).any())
+    has_interior = bool((semantic == CORPUS).any())
     clean = settings.proc_inst_corpus_clean
-    mask = _seed_mask(semantic, dense, clean_voxels, clean, erosion)
+    mask = _seed_mask(semantic, has_interior, clean_voxels, clean, erosion)
     components, count = label_components(mask, 3)
     if count == 0:
         raise NoSeedError(
@@ -104,7 +107,7 @@ def find_seeds(
     centres = component_centroids(components)[1:]
     centres = centres[np.isfinite(centres).all(axis=1)]  # a split may leave a number unused
     seeds = sorted((_point(c) for c in centres), key=lambda c: c[1])
-    if dense:
+    if has_interior:
         dens, _ = label_components(semantic == DENS, 3)
         if dens.any():
             seeds += [_point(c) for c in component_centroids(dens)[1:]]
@@ -116,9 +119,10 @@ def _point(values: NDArray[np.float64]) -> Point:
 
 
 def _seed_mask(
-    semantic: NDArray[Any], dense: bool, clean_voxels: int, clean: bool, erosion: int
+    semantic: NDArray[Any], has_interior: bool, clean_voxels: int, clean: bool, erosion: int
 ) -> NDArray[np.bool_]:
-    if dense:
+    """Mask of one piece for each body: its labelled interior, else its eroded border."""
+    if has_interior:
         return np.asarray(semantic == CORPUS)
     mask = erode(semantic == CORPUS_BORDER, erosion, 2)
     if clean:
@@ -128,6 +132,7 @@ def _seed_mask(
 
 
 def _entries(components: NDArray[Any], count: int, is_disc: bool) -> list[_Entry]:
+    """Entries of the row for all components of one kind."""
     sizes = component_sizes(components, count)
     centres = component_centroids(components)
     return [_Entry(float(centres[n][1]), is_disc, n, int(sizes[n])) for n in range(1, count + 1)]
@@ -142,7 +147,8 @@ def _split_merged(
 ) -> NDArray[Any]:
     """Split bodies that are far larger than their neighbours, where the row has a gap.
 
-    Two bodies, or two discs, that follow each other say that something is missing between them.
+    Bodies and discs alternate: where two bodies, or two discs, follow each other, something is
+    missing between them, and a large body near by may be the two that are there in truth.
     """
     discs, disc_count = label_components((semantic == DISC) | (semantic == ENDPLATE), 3)
     if disc_count == 0:
@@ -159,7 +165,7 @@ def _split_merged(
         if abs(row[place + 1].height - entry.height) < same_height:
             row.pop(place)
             continue
-        suspect = _far_larger(row, place)
+        suspect = _merged_suspect(row, place)
         if suspect is None:
             continue
         try:
@@ -169,8 +175,8 @@ def _split_merged(
     return components
 
 
-def _far_larger(row: list[_Entry], place: int) -> _Entry | None:
-    """The body around `place` that is far larger than the others, if there is one."""
+def _merged_suspect(row: list[_Entry], place: int) -> _Entry | None:
+    """The largest body around a place of the row, if it is far larger than the others."""
     near = row[max(place - NEIGHBOURS, 0) : place] + row[place + 1 : place + 1 + NEIGHBOURS]
     bodies = [e for e in near if not e.is_disc]
     if len(bodies) - 1 < MIN_NEIGHBOURS:

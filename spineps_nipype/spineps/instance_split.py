@@ -1,4 +1,6 @@
-"""Splitting one component that holds two vertebral bodies, along a plane between them.
+"""Splitting a component that holds two vertebral bodies, along a plane between them.
+
+Erosion divides the component at its waist; the plane lies across the line between both parts.
 
 Source: SPINEPS 2.1.3, instance phase, merged bodies. Arrays are (P, I, R).
 """
@@ -11,20 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import BoolArray, components_by_size, dilate, erode
-from ..core.upstream import upstream
-from ..settings import Numerics
+from .settings import Numerics
+from .upstream import upstream
 
 MAX_EROSIONS: Final = 10
-CORE_FRACTION: Final = 0.5
-FULL: Final = 3
+"""Voxels by which a component is eroded before it counts as one body."""
+CORE_SHARE: Final = 0.5
+"""Share of the core in a component that erosion does not divide."""
+ALL_NEIGHBOURS: Final = 3
 """Connectivity over faces, edges and corners."""
 
 
 class CannotSplitError(ValueError):
-    """The component does not come apart."""
+    """The component cannot be divided."""
 
 
-def split_component(body: BoolArray, numerics: Numerics = "mended") -> BoolArray:
+def split_component(body: BoolArray, numerics: Numerics = "corrected") -> BoolArray:
     """The lower (inferior) part of a component.
 
     Parameters
@@ -32,55 +36,56 @@ def split_component(body: BoolArray, numerics: Numerics = "mended") -> BoolArray
     body
         One component, (P, I, R).
     numerics
-        SPINEPS does not split a body that erosion does not part. Under ``seed`` the parts have
-        grown together before the direction between them is taken.
+        SPINEPS does not split a body that erosion does not divide. Under ``seed`` the direction of
+        the plane is that between the parts after they have grown together.
 
     Returns
     -------
     array
-        True where the voxel belongs to the inferior part.
+        True for voxels of the inferior part.
 
     Raises
     ------
     CannotSplitError
-        If erosion does not part it.
+        If erosion does not divide it.
     """
     rules = upstream(numerics)
-    first, second = _parts(body, with_ring=not rules.no_ring_split)
+    first, second = _two_parts(body, with_ring=not rules.no_ring_split)
     normal, through = _plane(first, second, rules.split_from_grown_parts)
     return body & _below_plane(body.shape, normal, through)
 
 
-def _parts(body: BoolArray, with_ring: bool) -> tuple[BoolArray, BoolArray]:
-    """Two parts: what erosion separates, or core and ring of what it does not."""
+def _two_parts(body: BoolArray, with_ring: bool) -> tuple[BoolArray, BoolArray]:
+    """Two parts of a component: what erosion separates, or its core and ring."""
     earlier = previous = volume = body
     for _ in range(MAX_EROSIONS):
-        earlier, previous, volume = previous, volume, erode(volume, 1, FULL)
-        components, count = components_by_size(volume, FULL)
+        earlier, previous, volume = previous, volume, erode(volume, 1, ALL_NEIGHBOURS)
+        components, count = components_by_size(volume, ALL_NEIGHBOURS)
         if count > 1:
             return components == 1, components == 2
         if count == 0 and not with_ring:
-            raise CannotSplitError("nothing is left before it comes apart")
+            raise CannotSplitError("erosion leaves nothing before it divides the component")
         if count == 0:
             return _core_and_ring(previous, earlier)
     raise CannotSplitError(f"one piece after {MAX_EROSIONS} erosions")
 
 
 def _core_and_ring(core: BoolArray, earlier: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """Core that survived all but the last erosion, and its ring of one erosion earlier.
+    """Core and ring of a component that erosion removes before it divides it.
 
-    The core takes up to half of both. A body that is gone after one erosion has no ring.
+    The core is what survived all but the last erosion, grown to half of what there was one erosion
+    earlier; the ring is the rest of that. A body that one erosion removes has no ring.
     """
     whole = int(earlier.sum())
-    while core.sum() < CORE_FRACTION * whole:
-        grown = dilate(core, 1, FULL) & earlier
-        if (grown == core).all():
+    while core.sum() < CORE_SHARE * whole:
+        larger = dilate(core, 1, ALL_NEIGHBOURS) & earlier
+        if (larger == core).all():
             break
-        core = grown
+        core = larger
     ring = earlier & ~core
     parts = []
     for part in (core, ring):
-        components, count = components_by_size(part, FULL)
+        components, count = components_by_size(part, ALL_NEIGHBOURS)
         if count == 0:
             raise CannotSplitError("core or ring is empty")
         parts.append(components == 1)
@@ -88,20 +93,23 @@ def _core_and_ring(core: BoolArray, earlier: BoolArray) -> tuple[BoolArray, Bool
 
 
 def _plane(
-    first: BoolArray, second: BoolArray, grown: bool
+    first: BoolArray, second: BoolArray, from_grown: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Normal between the two parts (or what they grew to), and the point where they meet."""
+    """Normal of the plane between two parts, and the point where they meet as they grow.
+
+    With `from_grown`, the normal is that between the parts after they have grown.
+    """
     if not first.any() or not second.any():
         raise CannotSplitError("one part is empty")
-    one, two = dilate(first, 1, FULL), dilate(second, 1, FULL)
+    one, two = dilate(first, 1, ALL_NEIGHBOURS), dilate(second, 1, ALL_NEIGHBOURS)
     turn = 0
     while not (one & two).any():
         if turn % 2 == 0:
-            one = dilate(one, 1, FULL)
+            one = dilate(one, 1, ALL_NEIGHBOURS)
         else:
-            two = dilate(two, 1, FULL)
+            two = dilate(two, 1, ALL_NEIGHBOURS)
         turn += 1
-    ends = (one, two) if grown else (first, second)
+    ends = (one, two) if from_grown else (first, second)
     normal = np.argwhere(ends[0]).mean(axis=0) - np.argwhere(ends[1]).mean(axis=0)
     if not normal.any():
         raise CannotSplitError("both parts have the same centre")
@@ -111,7 +119,7 @@ def _plane(
 def _below_plane(
     shape: tuple[int, ...], normal: NDArray[np.float64], through: NDArray[np.float64]
 ) -> BoolArray:
-    """Voxels inferior of the plane, column by column along the body axis."""
+    """Voxels inferior to the plane."""
     axis = int(np.argmax(np.abs(normal)))
     others = [a for a in range(3) if a != axis]
     grid = np.indices([shape[a] for a in others], dtype=float)
@@ -126,21 +134,21 @@ def _below_plane(
         places[a] = g.astype(int).ravel()
     places[axis] = index.ravel()
     marked[tuple(places)] = True
-    # From below: a voxel is inferior until its column meets the plane.
+    # Along each column from below, voxels are inferior until the column meets the plane.
     met = np.flip(np.maximum.accumulate(np.flip(marked, axis=1), axis=1), axis=1)
     below: BoolArray = ~met
     return below
 
 
 def split_labelled(
-    components: NDArray[np.integer], number: int, numerics: Numerics = "mended"
+    components: NDArray[np.integer], number: int, numerics: Numerics = "corrected"
 ) -> NDArray[np.integer]:
     """Give the inferior part of component `number` the next free number.
 
     Raises
     ------
     CannotSplitError
-        If the component does not come apart.
+        If the component cannot be divided.
     """
     lower = split_component(components == number, numerics)
     out = components.copy()

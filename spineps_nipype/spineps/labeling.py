@@ -11,29 +11,30 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
-from ..core.upstream import upstream
+from ..core.geometry import PIR
 from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
+from ..core.volume import Volume
 from ..models.protocols import FormModel, LabelingModel
-from ..settings import LabelingSettings, Numerics
-from .frames import PIR
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
-from .labeling_scores import Scores, above_sacrum, joined, score_vertebrae
+from .labeling_scores import Scores, combine_with_form, favour_last_lumbar, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
+from .settings import LabelingSettings, Numerics
+from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
 DENS_MM3: Final = 250.0
-"""Dens volume above which an instance must be C2."""
+"""Volume of the dens above which an instance must be C2."""
 SACRUM_MM3: Final = 2000.0
-"""Less of a sacrum (its volume is some 100 cm3) may be an error."""
+"""A smaller sacrum may be an error of the network; a whole one has some 100 cm3."""
 ALTERNATIVES: Final = 2
-COLUMNS: Final[dict[str, dict[str, str]]] = {
+"""Next likely names that the table gives for each vertebra."""
+LABEL_COLUMNS: Final[dict[str, dict[str, str]]] = {
     "number": {"Description": "Number of the vertebra counted from the top, before naming."},
     "label": {"Description": "Number in the vertebra mask."},
     "name": {"Description": "Name of the vertebra."},
@@ -45,7 +46,7 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
     "alternative_2_score": {"Description": "Its score."},
     "visible": {"Description": "Weight of the vertebra by how much of it is visible."},
 }
-"""What the columns of the table mean; ``probabilities_<head>_<class>`` are the network's."""
+"""Meaning of the columns of the table; ``probabilities_<head>_<class>`` are the network's."""
 
 
 @dataclass(frozen=True)
@@ -57,92 +58,129 @@ class Labelled:
     vert
         Vertebra mask with anatomical labels.
     table
-        One row an instance, from top to bottom: number before, label, name, confidence (the
-        score that the path used), where the name comes from, the next likely names with their
+        One row for each instance, from top to bottom: number before, label, name, confidence
+        (the score of the name), where the name comes from, the next likely names with their
         scores, the weight of visibility, and the probabilities of every head.
     """
 
-    vert: NII
+    vert: Volume
     table: list[dict[str, Any]]
 
 
 def label_vertebrae(
-    spine: NII,
-    vert: NII,
-    image: NII,
+    spine: Volume,
+    vert: Volume,
+    image: Volume,
     crop: Box,
     network: LabelingModel,
     settings: LabelingSettings,
     *,
     c1_enabled: bool,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> Labelled:
     """Name each vertebra: the network judges every body, and the likeliest sequence wins.
 
     Parameters
     ----------
     spine, vert
-        Semantic mask and vertebra mask numbered from top to bottom, on the grid of `image`.
+        Semantic mask, and vertebra mask numbered from top to bottom, on the grid of `image`.
+    image
+        Grey image.
     crop
         Box of the spine.
+    network
+        Loaded labelling model.
+    settings
+        Options of this phase.
     c1_enabled
         Whether the top vertebra may be C1.
     numerics
-        A vertebra without a body gets a number from its neighbours; under ``spineps-2.1.3`` it
-        is deleted.
+        A vertebra without a body is named after its neighbours; under ``spineps-2.1.3`` it is
+        deleted.
+
+    Raises
+    ------
+    ModelError
+        If no head of the network names vertebrae.
     """
     vert_array = vert.get_array()
     if not vert_array.any():
         return Labelled(vert, [])
+    rules = upstream(numerics)
     spine_box, vert_box = spine.get_array()[crop], vert_array[crop]
-    bodies = np.where(np.isin(spine_box, BODY_PARTS), vert_box, 0)
     instances = [int(n) for n in np.flatnonzero(np.bincount(vert_array.ravel())) if n]
-    numbers: list[int] = []
-    if bodies.any():
-        grey = image.apply_crop(crop)
-        numbers, patches = cut_patches(
-            grey, grey.set_array(bodies, seg=True, verbose=False), network, numerics
-        )
+    bodies = np.where(np.isin(spine_box, BODY_PARTS), vert_box, 0)
+    numbers, patches = _body_patches(image, crop, bodies, network, numerics)
     if not numbers:
         logger.warning("no vertebra shows a body: the vertebrae keep their counting numbers")
         return Labelled(vert, [_plain_row(n, n, "count") for n in instances])
     heads = network.predict(patches)
-    own = not upstream(numerics).own_keys_ignored
-    if own and network.form is not None:
-        heads = joined(heads, _by_form(network.form, spine, vert, image, numbers))
-    forced = _forced(spine_box, vert_box, numbers, image.zoom) if c1_enabled else {}
+    if not rules.own_keys_ignored and network.form is not None:
+        heads = combine_with_form(
+            heads, _predict_by_form(network.form, spine, vert, image, numbers)
+        )
+    by_dens = _names_by_dens(spine_box, vert_box, numbers, image.zoom) if c1_enabled else {}
     scores = score_vertebrae(
         heads,
-        forced={numbers.index(n): label - C1 for n, label in forced.items()},
+        forced={numbers.index(n): label - C1 for n, label in by_dens.items()},
         numerics=numerics,
     )
-    judged = scores
-    if own and np.count_nonzero(spine_box == SACRUM) * math.prod(image.zoom) > SACRUM_MM3:
-        judged = above_sacrum(scores, network.config.sacrum_cost)
+    judged, anomaly_cost = scores, 0.0
+    if not rules.own_keys_ignored:
+        anomaly_cost = network.config.anomaly_cost
+        if np.count_nonzero(spine_box == SACRUM) * math.prod(image.zoom) > SACRUM_MM3:
+            judged = favour_last_lumbar(scores, network.config.sacrum_cost)
     path = find_path(
         judged,
         c1_enabled=c1_enabled,
         settings=settings,
-        anomaly_cost=network.config.anomaly_cost if own else 0.0,
+        anomaly_cost=anomaly_cost,
         numerics=numerics,
     )
-    named = {n: label for n, label in zip(numbers, path.labels, strict=True) if label is not None}
-    if c1_enabled and instances[0] not in named:
-        labels = set(named.values())
-        if C1 not in labels and C2 in labels:
-            named[instances[0]] = C1
-    mapping = named if upstream(numerics).bodyless_deleted else complete_names(named, instances)
+    names = _names_of_instances(
+        instances, numbers, path, c1_enabled=c1_enabled, complete=not rules.bodyless_deleted
+    )
+    rows = _rows(instances, names, numbers, scores, path, heads, by_dens)
     table = np.zeros(int(vert_array.max()) + 1, dtype=np.uint16)
-    for number, label in mapping.items():
-        table[number] = label
-    rows = _rows(instances, mapping, numbers, scores, path, heads, forced)
-    return Labelled(vert.set_array(table[vert_array], seg=True, verbose=False), rows)
+    table[list(names)] = list(names.values())
+    return Labelled(vert.set_array(table[vert_array], seg=True), rows)
 
 
-def _by_form(
-    network: FormModel, spine: NII, vert: NII, image: NII, numbers: Sequence[int]
+def _body_patches(
+    image: Volume, crop: Box, bodies: NDArray[Any], network: LabelingModel, numerics: Numerics
+) -> tuple[list[int], NDArray[np.float32]]:
+    """Numbers of the vertebrae with a body, and their patches; none if there is no body."""
+    if not bodies.any():
+        return [], np.zeros((0, *network.final_size), dtype=np.float32)
+    grey = image.apply_crop(crop)
+    return cut_patches(grey, grey.set_array(bodies, seg=True), network, numerics)
+
+
+def _names_of_instances(
+    instances: Sequence[int],
+    numbers: Sequence[int],
+    path: LabelPath,
+    *,
+    c1_enabled: bool,
+    complete: bool,
+) -> dict[int, int]:
+    """Label of each instance: the path names those with a body, neighbours tell the others.
+
+    Without `complete`, instances that the path does not name are left out. C1 has hardly a body,
+    so that it counts as found where an unnamed instance lies above C2.
+    """
+    names = {n: label for n, label in zip(numbers, path.labels, strict=True) if label is not None}
+    present = set(names.values())
+    unnamed_top = instances[0] not in names
+    if c1_enabled and unnamed_top and C1 not in present and C2 in present:
+        names[instances[0]] = C1
+    return complete_names(names, instances) if complete else names
+
+
+def _predict_by_form(
+    network: FormModel, spine: Volume, vert: Volume, image: Volume, numbers: Sequence[int]
 ) -> dict[str, NDArray[np.float32]]:
-    """What the network of the forms says of vertebrae with a body."""
+    """Probabilities of names by the form and look of vertebrae with a body."""
     parts, whole, grey = (nii.reorient(PIR) for nii in (spine, vert, image))
     labels, numbered = parts.get_array(), whole.get_array()
     bodies = np.where(np.isin(labels, BODY_PARTS), numbered, 0)
@@ -152,33 +190,33 @@ def _by_form(
     )
 
 
-def _forced(
+def _names_by_dens(
     spine: NDArray[Any], vert: NDArray[Any], numbers: Sequence[int], zoom: Sequence[float]
 ) -> dict[int, int]:
-    """C2 is the instance that holds a large dens; the one above it is C1."""
+    """Labels that follow from the dens: the instance that holds it is C2, the one above is C1."""
     volumes = np.bincount(vert[spine == DENS]) * math.prod(zoom)
-    volumes = volumes[1:]
+    volumes = volumes[1:]  # without background
     if volumes.size == 0 or volumes.max() <= DENS_MM3:
         return {}
     axis = int(volumes.argmax()) + 1
-    forced = {axis: C2}
+    names = {axis: C2}
     if axis != 1:
-        forced[axis - 1] = C1
-    return {n: label for n, label in forced.items() if n in numbers}
+        names[axis - 1] = C1
+    return {n: label for n, label in names.items() if n in numbers}
 
 
 def complete_names(named: Mapping[int, int], instances: Sequence[int]) -> dict[int, int]:
-    """Give instances without a name one that follows from their neighbours.
+    """Name the instances that have no name after their neighbours.
 
-    A free name between the neighbours is taken; else an instance joins the vertebra above it,
-    at the top the one below it.
+    An instance gets the next name below its upper neighbour if that is free, and else the same
+    name as that neighbour. Above the first named instance, names are counted upward.
 
     Parameters
     ----------
     named
         Number of an instance to its label.
     instances
-        Numbers of all instances, from top to bottom.
+        Numbers of all instances, from top to bottom; at least one of them has a name.
     """
     out = dict(named)
     first = next(i for i, n in enumerate(instances) if n in named)
@@ -200,6 +238,7 @@ def complete_names(named: Mapping[int, int], instances: Sequence[int]) -> dict[i
 
 
 def _plain_row(number: int, label: int, source: str) -> dict[str, Any]:
+    """Row of the table for an instance that no network judged."""
     name = vertebra_name(label) if label else None
     return {
         "number": number,
@@ -217,8 +256,9 @@ def _rows(
     scores: Scores,
     path: LabelPath,
     heads: Mapping[str, NDArray[Any]],
-    forced: Mapping[int, int],
+    by_dens: Mapping[int, int],
 ) -> list[dict[str, Any]]:
+    """Table of all instances, see `Labelled`."""
     table = []
     for number in instances:
         label = mapping.get(number, 0)
@@ -227,7 +267,7 @@ def _rows(
         if place is None or cls is None:
             table.append(_plain_row(number, label, "neighbour" if label else "deleted"))
             continue
-        source = "dens" if number in forced else "network"
+        source = "dens" if number in by_dens else "network"
         row = _plain_row(number, label, source)
         score = scores.total[place]
         row["confidence"] = min(float(score[cls]), 1.0)

@@ -1,4 +1,4 @@
-"""One image patch for each vertebra, as the labelling network wants them.
+"""One image patch for each vertebra, in the form that the labelling network expects.
 
 Source: SPINEPS 2.1.3 (VERIDAH), geometry and patches.
 """
@@ -13,23 +13,24 @@ import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 from numpy.typing import NDArray
 from scipy import ndimage, special
-from TPTBox import NII
 
 from ..core.anatomy import L6, T13
 from ..core.components import bounding_box
 from ..core.geometry import margin_voxels, rescale
-from ..core.upstream import upstream
+from ..core.volume import Volume
 from ..models.protocols import LabelingModel
-from ..settings import Numerics
+from .settings import Numerics
+from .upstream import upstream
 
 CROP_MARGIN_MM: Final = 128.0
 TURNING_MARGIN: Final = 32
-"""Voxels on each side along P and I that turning a patch may draw from."""
+"""Voxels added on each side along P and I, so that turning a patch leaves no empty corners."""
 SPLINE_ORDER: Final = 3
+"""As `scipy.ndimage.rotate` does by default."""
 
 
 def cut_patches(
-    image: NII, bodies: NII, network: LabelingModel, numerics: Numerics = "mended"
+    image: Volume, bodies: Volume, network: LabelingModel, numerics: Numerics = "corrected"
 ) -> tuple[list[int], NDArray[np.float32]]:
     """Cut a normalised patch around each vertebral body.
 
@@ -40,9 +41,10 @@ def cut_patches(
     bodies
         Vertebra mask of the bodies only, on the grid of `image`.
     network
-        Says orientation, spacing, patch size, and whether patches are turned along the spine.
+        Its configuration gives orientation, spacing and patch size, and whether patches are turned
+        along the spine.
     numerics
-        ``spineps-2.1.3`` leaves out the 25th and further vertebrae; ``seed`` too, and it turns
+        ``spineps-2.1.3`` and ``seed`` leave out vertebrae with numbers after 25; ``seed`` turns
         every patch.
 
     Returns
@@ -60,30 +62,34 @@ def cut_patches(
     labels = rescale(grid, spacing).get_array()
     voxels = rescale(grey, spacing).get_array().astype(np.float32, copy=False)
     boxes = ndimage.find_objects(labels)
-    numbers = [n for n, found in enumerate(boxes, start=1) if found is not None]
     rules = upstream(numerics)
-    if rules.late_bodies_dropped:
-        numbers = [n for n in numbers if n <= L6 or n == T13]
+    numbers = _shown_numbers(boxes, rules.late_bodies_dropped)
     size = network.final_size
     patches = np.zeros((len(numbers), *(2 * (s // 2) for s in size)), dtype=np.float32)
     rotate = network.rotate or rules.patches_always_turned
-    turn = spine_angles(labels, numbers, config.orientation) if rotate else {}
+    angles = spine_angles(labels, numbers, config.orientation) if rotate else {}
     plane = _plane_axes(config.orientation)
     for patch, number in zip(patches, numbers, strict=True):
         centre = [side.start + (side.stop - side.start) // 2 for side in boxes[number - 1]]
-        angle = turn.get(number, 0.0)
-        if angle == 0 and rules.patches_always_turned:
-            _fit(swapped(window(voxels, centre, size), config.orientation), patch)
-        elif angle == 0:
-            patch[...] = window(voxels, centre, size)
-        else:
+        angle = angles.get(number, 0.0)
+        if angle != 0:
             wide = [s + 2 * TURNING_MARGIN * (axis in plane) for axis, s in enumerate(size)]
-            patch[...] = turned(window(voxels, centre, wide), angle, plane)
+            patch[...] = turn_patch(cut_window(voxels, centre, wide), angle, plane)
+        elif rules.patches_always_turned:
+            _fit(swap_axes(cut_window(voxels, centre, size), config.orientation), patch)
+        else:
+            patch[...] = cut_window(voxels, centre, size)
         normalise(patch)
     return numbers, patches
 
 
-def window(
+def _shown_numbers(boxes: Sequence[Any], late_bodies_dropped: bool) -> list[int]:
+    """Numbers of the vertebrae that have a box, in ascending order."""
+    numbers = [n for n, found in enumerate(boxes, start=1) if found is not None]
+    return [n for n in numbers if n <= L6 or n == T13] if late_bodies_dropped else numbers
+
+
+def cut_window(
     volume: NDArray[np.float32], centre: Sequence[int], size: Sequence[int]
 ) -> NDArray[np.float32]:
     """Cut 2 * (size // 2) voxels around a centre; 0 outside the volume."""
@@ -98,14 +104,17 @@ def window(
     return out
 
 
-def swapped(patch: NDArray[np.float32], orientation: Sequence[str]) -> NDArray[np.float32]:
-    """A patch as if its axes, in the order they have, were I, P and L, back in `orientation`."""
+def swap_axes(patch: NDArray[np.float32], orientation: Sequence[str]) -> NDArray[np.float32]:
+    """Take the axes of a patch for I, P and L in this order, and bring it to `orientation`.
+
+    This is what SPINEPS before 2.1.3 does to patches that need no turning.
+    """
     change = ornt_transform(axcodes2ornt(("I", "P", "L")), axcodes2ornt(tuple(orientation)))
     return np.asarray(apply_orientation(patch, change))
 
 
 def _fit(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
-    """Put the middle of an array into the middle of another one that holds 0."""
+    """Copy the centre of an array into the centre of another one, which holds 0."""
     shapes = list(zip(source.shape, target.shape, strict=True))
     taken = [slice(max(s - t, 0) // 2, max(s - t, 0) // 2 + min(s, t)) for s, t in shapes]
     filled = [slice(max(t - s, 0) // 2, max(t - s, 0) // 2 + min(s, t)) for s, t in shapes]
@@ -127,13 +136,8 @@ def spine_angles(
     The spine runs from the body above to the body below (its own at the ends), in voxels of
     axes I, P, L. A single vertebra has angle 0.
     """
-    centres = {}
-    for number, point in zip(
-        numbers,
-        ndimage.center_of_mass(labels > 0, labels, list(numbers)),
-        strict=True,
-    ):
-        centres[number] = _to_ipl(point, orientation)
+    points = ndimage.center_of_mass(labels > 0, labels, list(numbers))
+    centres = {n: _to_ipl(p, orientation) for n, p in zip(numbers, points, strict=True)}
     order = sorted(numbers, key=lambda n: centres[n][0])
     angles = {}
     for place, number in enumerate(order):
@@ -150,6 +154,7 @@ def spine_angles(
 
 
 def _to_ipl(point: Sequence[float], orientation: Sequence[str]) -> tuple[float, ...]:
+    """Coordinates of a point along I, P and L; those along S, A and R change their sign."""
     opposite = {"S": "I", "A": "P", "R": "L"}
     signed = {
         opposite.get(code, code): (-1 if code in opposite else 1) * float(value)
@@ -158,10 +163,10 @@ def _to_ipl(point: Sequence[float], orientation: Sequence[str]) -> tuple[float, 
     return tuple(signed[code] for code in "IPL")
 
 
-def turned(
+def turn_patch(
     patch: NDArray[np.float32], angle: float, plane: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Turn a patch within the I-P plane about its centre and cut the margins off.
+    """Turn a patch about its centre within the plane of I and P, and cut off its margins.
 
     The same values as `scipy.ndimage.rotate` with cubic splines and no reshaping, computed
     for the middle part only.
@@ -182,7 +187,7 @@ def turned(
 
 
 def normalise(patch: NDArray[np.float32]) -> None:
-    """Bring the non-zero voxels to mean 0 and standard deviation 1, in place."""
+    """Scale the non-zero voxels to mean 0 and standard deviation 1, in place."""
     seen = patch != 0
     values = patch[seen]
     if values.size == 0:

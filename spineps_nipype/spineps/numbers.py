@@ -1,4 +1,4 @@
-"""Vertebra numbers: which come from cranial to caudal, and what stands beside a vertebra."""
+"""Vertebra numbers: their order from cranial to caudal, and the neighbours of a vertebra."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..core.anatomy import C1, L1, L5, L6, SACRUM, T12, T13, VERTEBRA_NAMES
 
 LAST_PRESACRAL: Final = L6
 SPARE_NUMBERS: Final = range(34, 80)
-"""Numbers that no structure has: for the 26th vertebra and on, and for those without a name."""
+"""Numbers that no structure has, for vertebrae after the 25th and for those without a name."""
 ORDER: Final[tuple[int, ...]] = (
     *range(C1, T12 + 1),
     T13,
@@ -27,17 +27,17 @@ _NEVER_VERTEBRA: Final = frozenset({SACRUM, 27, *range(29, 34)})
 
 
 def is_vertebra(number: int) -> bool:
-    """Whether a number of the vertebra mask is that of a presacral vertebra."""
+    """Whether a number of the vertebra mask stands for a presacral vertebra."""
     return number in _RANK and number not in _NEVER_VERTEBRA
 
 
 def in_order(numbers: Iterable[int]) -> list[int]:
-    """Sort from cranial to caudal; numbers that are no part of the spine are left out."""
+    """Sort numbers from cranial to caudal, without those that are not in `ORDER`."""
     return sorted((n for n in numbers if n in _RANK), key=_RANK.__getitem__)
 
 
 def rank(number: int) -> int:
-    """Place in the order from cranial to caudal."""
+    """Position of a number in `ORDER`, from cranial to caudal."""
     return _RANK[number]
 
 

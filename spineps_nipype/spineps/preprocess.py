@@ -9,24 +9,24 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.components import Box, bounding_box
+from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError
-from ..settings import Numerics, PreprocessSettings
 from .bias_field import correct_bias
+from .settings import Numerics, PreprocessSettings
 
 TOP_INTENSITY: Final = 1500.0
 
 
 def preprocess_input(
-    image: NII,
+    image: Volume,
     settings: PreprocessSettings,
     *,
     is_ct: bool,
     background: float = 0.0,
-    numerics: Numerics = "mended",
-) -> NII:
+    numerics: Numerics = "corrected",
+) -> Volume:
     """Prepare an image for the semantic network.
 
     Parameters
@@ -44,7 +44,7 @@ def preprocess_input(
 
     Returns
     -------
-    NII
+    Volume
         The same grid, `proc_pad_size` voxels larger on every side.
 
     Raises
@@ -79,7 +79,7 @@ def preprocess_input(
     if normalise:
         part = normalise_range(part)
     array[box] = part
-    corrected = NII.from_numpy(array, image.affine, False)
+    corrected = make_volume(array, image.affine, seg=False)
     return pad(corrected, settings.proc_pad_size, background)
 
 
@@ -92,11 +92,11 @@ def normalise_range(array: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(out)
 
 
-def pad(image: NII, voxels: int, value: float) -> NII:
+def pad(image: Volume, voxels: int, value: float) -> Volume:
     """Add constant voxels on both sides of every axis; world positions stay."""
     if voxels <= 0:
         return image
     array = np.pad(image.get_array(), voxels, constant_values=value)
     affine = np.array(image.affine, dtype=float)
     affine[:3, 3] -= affine[:3, :3] @ np.full(3, float(voxels))
-    return NII.from_numpy(array, affine, image.seg)
+    return make_volume(array, affine, seg=image.seg)

@@ -10,52 +10,53 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.geometry import rescale
-from ..core.upstream import upstream
+from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
-from ..settings import Numerics, SemanticSettings
 from .semantic_cleanup import clean_semantic
+from .settings import Numerics, SemanticSettings
 from .spine_region import find_spine
+from .upstream import upstream
 
 
 @dataclass(frozen=True)
 class SemanticResult:
-    """Mask of the semantic phase, all on the model grid.
+    """Results of the semantic phase, all on the grid of the model.
 
     Parameters
     ----------
     mask
         SPINEPS labels.
     probabilities
-        Mean softmax of the classes, shape ``(classes, *grid)``, None when not asked for.
+        Mean softmax of the classes, shape ``(classes, *grid)``; None unless requested.
     class_labels
-        SPINEPS label of every class.
+        SPINEPS label of each class.
     uncertainty
-        Entropy of the probabilities over its maximum, 0 (certain) to 1, None without them.
+        Entropy of the probabilities divided by its maximum, from 0 (certain) to 1; None without
+        them.
     """
 
-    mask: NII
+    mask: Volume
     probabilities: NDArray[np.float32] | None = None
     class_labels: tuple[int, ...] = ()
-    uncertainty: NII | None = None
+    uncertainty: Volume | None = None
 
 
-def to_model_grid(image: NII, model: SemanticModel) -> NII:
+def to_model_grid(image: Volume, model: SemanticModel) -> Volume:
     """Bring an image to the orientation and spacing that the model expects."""
     turned = image.reorient(model.config.orientation)
     return rescale(turned, model.config.target_spacing([float(z) for z in turned.zoom]))
 
 
 def segment_semantic(
-    image: NII,
+    image: Volume,
     network: SemanticModel,
     settings: SemanticSettings,
     *,
     scout: SemanticModel | None = None,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
     probabilities: bool = False,
     progress: Progress | None = None,
 ) -> SemanticResult:
@@ -70,18 +71,18 @@ def segment_semantic(
     settings
         Options of this phase.
     scout
-        Small network that finds the spine where only tiles near it are wanted.
+        Small network that finds the spine, needed if only tiles near it are to be computed.
     probabilities
-        Whether class probabilities and uncertainty are wanted.
+        Whether to return class probabilities and uncertainty.
     progress
-        Called with the number of finished and of all tiles.
+        Called with the numbers of finished and of all tiles.
 
     Raises
     ------
     EmptyResultError
         If nothing is found, before or after cleaning.
     ModelError
-        If the model wants several image channels.
+        If the model needs several image channels.
     """
     if len(network.config.expected_inputs) != 1:
         wanted = ", ".join(network.config.expected_inputs)
@@ -90,10 +91,11 @@ def segment_semantic(
             remedy="Choose a model with one input image.",
         )
     grid = to_model_grid(image, network)
+    rules = upstream(numerics)
     region = None
-    if settings.tiles == "spine" and not upstream(numerics).tiles_everywhere:
+    if settings.tiles == "spine" and not rules.tiles_everywhere:
         if scout is None:
-            raise ValueError("tiles at the spine need a network that finds it")
+            raise ValueError("tiles near the spine need a scout network that finds it")
         region = find_spine(image, scout, grid)
     prediction = network.predict(
         grid,
@@ -101,7 +103,8 @@ def segment_semantic(
         tta=settings.tta,
         probabilities=probabilities,
         region=region,
-        numerics=numerics,
+        half_precision=rules.half_precision,
+        shrink_tile=not rules.own_keys_ignored,
         progress=progress,
     )
     _require_foreground(prediction.labels, "The network found no structure of the spine.")
@@ -110,13 +113,13 @@ def segment_semantic(
     soft = prediction.probabilities
     uncertainty = None
     if soft is not None:
-        # Not set_array of the label map: that would cut the entropy to whole numbers.
-        uncertainty = NII.from_numpy(normalised_entropy(soft), prediction.labels.affine, False)
+        # `set_array` of the label map would cut the entropy to whole numbers.
+        uncertainty = make_volume(normalised_entropy(soft), prediction.labels.affine, seg=False)
     return SemanticResult(mask, soft, prediction.class_labels, uncertainty)
 
 
 def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Entropy of class probabilities over its maximum.
+    """Entropy of class probabilities, divided by its maximum.
 
     Parameters
     ----------
@@ -134,7 +137,7 @@ def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32
     return out
 
 
-def _require_foreground(mask: NII, what: str) -> None:
+def _require_foreground(mask: Volume, what: str) -> None:
     if not mask.get_array().any():
         raise EmptyResultError(
             what,

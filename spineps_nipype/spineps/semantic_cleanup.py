@@ -10,62 +10,72 @@ from typing import Any, Final
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS_BORDER, DISC, SACRUM
 from ..core.components import components_by_size, fill_holes, remove_small_components
-from ..core.geometry import distance_voxels, margin_voxels, volume_voxels
-from ..core.upstream import upstream
-from ..settings import Numerics, SemanticSettings
-from .semantic_strays import drop_false_sacrum, drop_far_islands, return_top_of_sacrum
+from ..core.geometry import PIR, distance_voxels, margin_voxels, volume_voxels
+from ..core.volume import Volume
+from .semantic_strays import drop_false_sacrum, drop_far_islands, restore_top_of_sacrum
+from .settings import Numerics, SemanticSettings
+from .upstream import upstream
 
 SMALL_COMPONENT_MM3: Final = 27.84375
-"""30 voxels of 0.75 x 0.75 x 1.65 mm."""
+"""Volume below which a component is deleted: 30 voxels of 0.75 x 0.75 x 1.65 mm (SPINEPS)."""
 CLEANED_LABELS: Final = (41, 42, 43, 44, 45, 46, 47, 48, 49, 61, 100)
+"""Labels whose small components are deleted: parts of vertebrae, canal and discs."""
 FILLED_LABELS: Final = (CORPUS_BORDER, CANAL, DISC, CORD)
 BOX_MARGIN_MM: Final = 3.0
+"""Distance of two boxes of components up to which they count as connected."""
 CANAL_MARGIN_MM: Final = 64.0
-PIR: Final = ("P", "I", "R")
+"""Distance from the ends of the canal up to which structures are kept."""
 
 Extent = tuple[int, int]
+"""Start and stop of a box along one axis, in voxels."""
 BoxExtents = tuple[Extent, Extent, Extent]
 
 
-def clean_semantic(mask: NII, settings: SemanticSettings, numerics: Numerics = "mended") -> NII:
-    """All clean-up steps in their order.
+def clean_semantic(
+    mask: Volume, settings: SemanticSettings, numerics: Numerics = "corrected"
+) -> Volume:
+    """Clean the mask up, as far as the settings ask for it.
 
     Parameters
     ----------
     mask
         SPINEPS labels on the model grid.
+    settings
+        Which steps are wanted.
+    numerics
+        Corrected rules also delete false islands and give the top of the sacrum back to it.
 
     Returns
     -------
-    NII
-        The same grid and orientation.
+    Volume
+        On the grid and in the orientation of `mask`.
     """
-    beyond = settings.proc_sem_remove_inferior_beyond_canal
-    if beyond:
-        mask = remove_beyond_canal(mask)
+    # Steps are repeated as in SPINEPS: each may make room for another one.
+    cut_beyond = settings.proc_sem_remove_inferior_beyond_canal
+    if cut_beyond:
+        mask = cut_beyond_canal(mask)
     if settings.proc_sem_clean_small_cc_artifacts:
         mask = clean_small_components(mask)
-    if beyond:
-        mask = remove_beyond_canal(mask)
+    if cut_beyond:
+        mask = cut_beyond_canal(mask)
     if settings.proc_sem_clean_beyond_largest_bounding_box:
         mask = clean_far_components(mask, numerics)
-        if beyond:
-            mask = clean_far_components(remove_beyond_canal(mask), numerics)
+        if cut_beyond:
+            mask = clean_far_components(cut_beyond_canal(mask), numerics)
         if not upstream(numerics).far_islands_kept:
             mask = drop_false_sacrum(drop_far_islands(mask))
     if not upstream(numerics).top_of_sacrum_counted:
-        mask = return_top_of_sacrum(mask)
+        mask = restore_top_of_sacrum(mask)
     if settings.proc_fill_3d_holes:
         mask = mask.set_array(fill_holes(mask.get_array(), FILLED_LABELS), seg=True)
     return mask
 
 
-def remove_beyond_canal(mask: NII) -> NII:
-    """Delete everything but the sacrum that lies 64 mm or more above or below the canal."""
+def cut_beyond_canal(mask: Volume) -> Volume:
+    """Delete everything but the sacrum that lies more than 64 mm above or below the canal."""
     turned = mask.reorient(PIR)
     array = turned.get_array()
     rows = np.flatnonzero(((array == CANAL) | (array == CORD)).any(axis=(0, 2)))
@@ -80,8 +90,8 @@ def remove_beyond_canal(mask: NII) -> NII:
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 
 
-def clean_small_components(mask: NII) -> NII:
-    """Delete components smaller than 27.8 mm3, except of sacrum, cord and endplates."""
+def clean_small_components(mask: Volume) -> Volume:
+    """Delete components of less than 27.8 mm3, except those of sacrum, cord and endplates."""
     array = mask.get_array()
     if array.all():
         return mask
@@ -89,13 +99,13 @@ def clean_small_components(mask: NII) -> NII:
     return mask.set_array(remove_small_components(array, CLEANED_LABELS, smallest), seg=True)
 
 
-def clean_far_components(mask: NII, numerics: Numerics = "mended") -> NII:
-    """Keep the largest component and those whose boxes chain up with it.
+def clean_far_components(mask: Volume, numerics: Numerics = "corrected") -> Volume:
+    """Keep the largest component, and those connected with it by a chain of near boxes.
 
     Parameters
     ----------
     numerics
-        ``seed`` keeps what lies in the box of the largest component instead, all of it.
+        ``seed`` keeps whatever lies in the box of the largest component, and nothing else.
     """
     turned = mask.reorient(PIR)
     array = turned.get_array()
@@ -111,14 +121,14 @@ def clean_far_components(mask: NII, numerics: Numerics = "mended") -> NII:
         array[outside] = 0
         return turned.set_array(array, seg=True).reorient(mask.orientation)
     keep = np.zeros(count + 1, dtype=bool)
-    for number in _chained(boxes, reach):
+    for number in _reachable_boxes(boxes, reach):
         keep[number] = True
     array[~keep[components]] = 0
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 
 
 def _component_boxes(components: NDArray[Any], count: int, margin: int) -> dict[int, BoxExtents]:
-    """Box of every component, widened and clipped to the array."""
+    """Box of every component, widened by a margin in voxels and clipped to the array."""
     found = cc3d.statistics(components.astype(np.uint32))["bounding_boxes"]
     boxes: dict[int, BoxExtents] = {}
     for number in range(1, count + 1):
@@ -130,23 +140,23 @@ def _component_boxes(components: NDArray[Any], count: int, margin: int) -> dict[
     return boxes
 
 
-def _chained(boxes: dict[int, BoxExtents], reach: int) -> list[int]:
-    """Components that meet component 1 or another accepted one; touching counts."""
+def _reachable_boxes(boxes: dict[int, BoxExtents], reach: int) -> list[int]:
+    """Components whose boxes meet that of component 1 or of another accepted one."""
     accepted = [1]
     waiting = [number for number in boxes if number != 1]
     changed = True
     while changed:
         changed = False
         for number in list(waiting):
-            if any(_meet(boxes[number], boxes[other], reach) for other in accepted):
+            if any(_boxes_meet(boxes[number], boxes[other], reach) for other in accepted):
                 accepted.append(number)
                 waiting.remove(number)
                 changed = True
     return accepted
 
 
-def _meet(box: BoxExtents, accepted: BoxExtents, reach: int) -> bool:
-    """Whether two boxes overlap or touch, the accepted one widened along the body axis."""
+def _boxes_meet(box: BoxExtents, accepted: BoxExtents, reach: int) -> bool:
+    """Whether two boxes overlap or touch; the accepted one is widened along the body axis."""
     for axis, ((low, high), (start, stop)) in enumerate(zip(box, accepted, strict=True)):
         if axis == 1:
             start, stop = max(start - reach, 0), stop + reach

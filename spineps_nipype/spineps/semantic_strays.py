@@ -1,6 +1,6 @@
-"""Mistakes of a semantic network that would become vertebrae.
+"""Mistakes of the semantic network that would become vertebrae. Source: ours.
 
-SPINEPS keeps them. Neither rule touches a mask that shows a spine as it is.
+SPINEPS keeps them. None of these rules changes the mask of a spine without such mistakes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, generate_binary_structure
 from scipy.spatial import cKDTree
-from TPTBox import NII
 
 from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, SACRUM
 from ..core.components import (
@@ -20,27 +19,28 @@ from ..core.components import (
     components_by_size,
     label_components,
 )
+from ..core.geometry import PIR
+from ..core.volume import Volume
 
-PIR: Final = ("P", "I", "R")
-REACH_MM: Final = 50.0
-"""No part of a vertebra lies farther from the canal; tips of processes come close to it."""
-CANAL_PART: Final = 0.2
-"""Pieces of the canal smaller than this share of the largest are not trusted."""
-PARTIAL: Final = 0.6
-"""A body with less than this share of the volume of the one above it is no whole body."""
-CONTACT: Final = 0.3
-"""Share of a body's cross-section that must touch the sacrum, where a disc should be."""
-LOW_BODY: Final = 0.3
-"""What lies lowest is a body, not a part of the sacrum, from this share of the largest body on."""
-SPECK: Final = 0.1
-"""Pieces smaller than this share of the largest body are neither body nor sacrum."""
+CANAL_REACH_MM: Final = 50.0
+"""No part of a vertebra is farther from the canal; the tips of processes come close to that."""
+MIN_CANAL_SHARE: Final = 0.2
+"""Share of the largest piece of the canal below which a piece is not trusted."""
+PARTIAL_BODY_SHARE: Final = 0.6
+"""Share of the volume of the body above below which a body is not a whole one."""
+MIN_CONTACT_SHARE: Final = 0.3
+"""Share of a body's cross-section that touches the sacrum where a disc should part them."""
+MIN_LOWEST_SHARE: Final = 0.3
+"""Share of the largest body from which on the lowest body is not a part of the sacrum."""
+SPECK_SHARE: Final = 0.1
+"""Share of the largest body below which a piece is neither body nor sacrum."""
 
 
-def drop_far_islands(mask: NII) -> NII:
-    """Delete pieces of bone and disc that come nowhere within 50 mm of the canal.
+def drop_far_islands(mask: Volume) -> Volume:
+    """Delete pieces of bone and disc that lie more than 50 mm from the canal throughout.
 
-    The sacrum, which reaches beyond the end of the canal, stays, and so does everything in a
-    mask without a canal.
+    The sacrum stays, because it reaches beyond the end of the canal; without a canal everything
+    stays.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def drop_far_islands(mask: NII) -> NII:
 
     Returns
     -------
-    NII
+    Volume
         The same grid and orientation.
     """
     array = mask.get_array()
@@ -58,11 +58,11 @@ def drop_far_islands(mask: NII) -> NII:
     if pieces == 0 or count < 2:
         return mask
     sizes = np.bincount(canal.ravel())[1:]
-    trusted = 1 + np.flatnonzero(sizes >= CANAL_PART * sizes[0])
+    trusted = 1 + np.flatnonzero(sizes >= MIN_CANAL_SHARE * sizes[0])
     step = np.asarray([float(z) for z in mask.zoom])
     tree = cKDTree(np.argwhere(np.isin(canal, trusted)) * step)
     small = np.argwhere(islands > 1)
-    distance, _ = tree.query(small * step, distance_upper_bound=REACH_MM)
+    distance, _ = tree.query(small * step, distance_upper_bound=CANAL_REACH_MM)
     near = np.zeros(count + 1, dtype=bool)
     near[:2] = True
     near[islands[tuple(small[np.isfinite(distance)].T)]] = True
@@ -70,11 +70,11 @@ def drop_far_islands(mask: NII) -> NII:
     return mask.set_array(array, seg=True)
 
 
-def drop_false_sacrum(mask: NII) -> NII:
-    """Delete pieces of sacrum that are specks, or lie above the middle of the lowest body.
+def drop_false_sacrum(mask: Volume) -> Volume:
+    """Delete pieces of sacrum that are specks, or lie above the centroid of the lowest body.
 
-    A speck has less than a tenth of the volume of the largest body. A body with less than 30 %
-    of it may be a part of the sacrum or coccyx, and says nothing of what lies above it.
+    A speck has less than a tenth of the volume of the largest body. A body with less than 30 % of
+    it may be a part of sacrum or coccyx itself, so it does not count as the lowest body.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def drop_false_sacrum(mask: NII) -> NII:
 
     Returns
     -------
-    NII
+    Volume
         The same grid and orientation.
     """
     turned = mask.reorient(PIR)
@@ -92,18 +92,19 @@ def drop_false_sacrum(mask: NII) -> NII:
     pieces, count = label_components(array == SACRUM, 3)
     if not levels or count == 0:
         return mask
-    lowest = max(row for n, row in levels.items() if sizes[n] >= LOW_BODY * sizes[1])
+    lowest = max(row for n, row in levels.items() if sizes[n] >= MIN_LOWEST_SHARE * sizes[1])
     false = component_centroids(pieces)[:, 1] < lowest
-    false |= component_sizes(pieces, count) < SPECK * sizes[1]
+    false |= component_sizes(pieces, count) < SPECK_SHARE * sizes[1]
     false[0] = False
     array[false[pieces]] = 0
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 
 
-def return_top_of_sacrum(mask: NII) -> NII:
-    """Give the lowest body to the sacrum if it is a part of it.
+def restore_top_of_sacrum(mask: Volume) -> Volume:
+    """Relabel the lowest body as sacrum if it is the top of it.
 
-    It is when no disc parts both, and it has less than 60 % of the volume of the body above.
+    That is so if no disc parts the two, and the body has less than 60 % of the volume of the one
+    above.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def return_top_of_sacrum(mask: NII) -> NII:
 
     Returns
     -------
-    NII
+    Volume
         The same grid and orientation.
     """
     turned = mask.reorient(PIR)
@@ -122,19 +123,29 @@ def return_top_of_sacrum(mask: NII) -> NII:
     if len(levels) < 2 or not sacrum.any():
         return mask
     above, last = sorted(levels, key=levels.__getitem__)[-2:]
-    if sizes[last] >= PARTIAL * sizes[above]:
+    if sizes[last] >= PARTIAL_BODY_SHARE * sizes[above]:
         return mask
     lowest: NDArray[np.bool_] = bodies == last
     touching = lowest & binary_dilation(sacrum, generate_binary_structure(3, 1))
-    if touching.any(axis=1).sum() < CONTACT * lowest.any(axis=1).sum():
+    if touching.any(axis=1).sum() < MIN_CONTACT_SHARE * lowest.any(axis=1).sum():
         return mask
     array[lowest] = SACRUM
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 
 
 def _bodies(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], dict[int, float]]:
-    """Numbered bodies of an array (P, I, R), their sizes, and the row of each real one."""
+    """Vertebral bodies of an array (P, I, R).
+
+    Returns
+    -------
+    bodies
+        Number of each voxel, 1 for the largest body.
+    sizes
+        Voxels of each body.
+    rows
+        Row of the centroid of each body that is more than a speck.
+    """
     bodies, count = components_by_size(np.isin(array, (CORPUS, CORPUS_BORDER)), 1)
     sizes, middles = np.bincount(bodies.ravel()), component_centroids(bodies)[:, 1]
-    real = [n for n in range(1, count + 1) if sizes[n] >= SPECK * sizes[1]]
+    real = [n for n in range(1, count + 1) if sizes[n] >= SPECK_SHARE * sizes[1]]
     return bodies, sizes, {n: float(middles[n]) for n in real}

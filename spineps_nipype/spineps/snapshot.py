@@ -1,4 +1,4 @@
-"""Picture of the result: image, vertebrae and structures along the curve of the spine."""
+"""Picture of the results: image, vertebrae and structures along the curve of the spine."""
 
 from __future__ import annotations
 
@@ -12,30 +12,35 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII, POI
+from TPTBox import POI
 
 from ..core.anatomy import CORPUS
 from ..core.files import whole_file
+from ..core.volume import Volume, make_volume
 
 NOTE_FONT_SIZE: Final = 14
+"""Pixels."""
 NOTE_MARGIN: Final = 6
 """Pixels around the note."""
 SMALL_RANGE: Final = 1000.0
-"""Images whose values stay below this are stretched to it: panels hold whole numbers."""
-FAINT: Final = 1e-6
-SMALL_VIEW_MM: Final = 200.0
-"""Scans that are shorter from top to bottom are drawn larger, so that names do not overlap."""
-LARGEST_SCALE: Final = 4.0
+"""Largest value to which images with a smaller one are scaled: panels hold whole numbers."""
+SMALLEST_RANGE: Final = 1e-6
+FULL_VIEW_MM: Final = 200.0
+"""Shorter scans are drawn larger, so that names do not overlap."""
+MAX_SCALE: Final = 4.0
+"""Largest factor by which they are enlarged."""
 FEW_POINTS: Final = 3
+"""Number of bodies up to which the cut needs further points to be straight."""
 HIDDEN_POINTS: Final = 7
+"""Number of these further points."""
 HIDDEN_REGION, HIDDEN_PART = 0, 200
-"""Where the points stand that only guide the cut: no vertebra and no part has these numbers."""
+"""Keys of points that only guide the cut: numbers of no vertebra and no part."""
 
 
 def draw_snapshot(
-    image: NII,
-    spine: NII,
-    vert: NII,
+    image: Volume,
+    spine: Volume,
+    vert: Volume,
     poi: POI | None,
     out_path: str | Path,
     *,
@@ -44,7 +49,7 @@ def draw_snapshot(
 ) -> Path:
     """Draw three pairs of sagittal and coronal panels: image, vertebra mask, semantic mask.
 
-    Equal input gives equal bytes (with the same version of matplotlib and its fonts); no display
+    Equal input gives equal bytes (given the same version of matplotlib and its fonts). No display
     is needed.
 
     Parameters
@@ -52,17 +57,18 @@ def draw_snapshot(
     image, spine, vert
         Image and final masks on the same grid.
     poi
-        Points of the vertebral bodies guide the curved cut; beyond few of them it is straight.
+        Points of the vertebral bodies, along which the image is cut; beyond them the cut is
+        straight.
     is_ct
-        Show the grey values of a CT window.
+        Show grey values in a CT window.
     note
-        A line below the picture.
+        Line of text below the picture.
     """
     out_path = Path(out_path)
     image, spine, vert = _enlarged(image, spine, vert)
-    points = _guides(image, vert, poi)
+    points = _guide_points(image, vert, poi)
     shared = {
-        "image": _visible(image),
+        "image": _stretched(image),
         "centroids": points,
         "sagittal": True,
         "coronal": True,
@@ -91,32 +97,32 @@ def draw_snapshot(
 
 
 def _use_file_backend() -> None:
-    """Draw without a display, unless the process draws with something else already."""
+    """Draw without a display, unless matplotlib is in use with another backend already."""
     if "matplotlib.pyplot" not in sys.modules:
         import matplotlib
 
         matplotlib.use("Agg")
 
 
-def _enlarged(*images: NII) -> list[NII]:
-    """The same voxels with a larger spacing where the view is short."""
+def _enlarged(*images: Volume) -> list[Volume]:
+    """The same voxels with a larger spacing if the scan is short."""
     first = images[0]
     axis = _height_axis(first)
     height = first.shape[axis] * float(first.zoom[axis])
-    scale = min(max(SMALL_VIEW_MM / height, 1.0), LARGEST_SCALE)
+    scale = min(max(FULL_VIEW_MM / height, 1.0), MAX_SCALE)
     grow = np.diag([scale, scale, scale, 1.0])
-    return [NII.from_numpy(i.get_array(), grow @ i.affine, i.seg) for i in images]
+    return [make_volume(i.get_array(), grow @ i.affine, seg=i.seg) for i in images]
 
 
-def _height_axis(image: NII) -> int:
+def _height_axis(image: Volume) -> int:
     return next(i for i, code in enumerate(image.orientation) if code in "SI")
 
 
-def _guides(image: NII, vert: NII, poi: POI | None) -> POI:
-    """Points of the bodies, with further ones that are not drawn where the bodies are few.
+def _guide_points(image: Volume, vert: Volume, poi: POI | None) -> POI:
+    """Points of the bodies, and hidden ones if there are few bodies.
 
-    TPTBox cuts three points or fewer obliquely from the top front to the bottom back, so a short
-    stretch of spine is continued straight to both ends of the image.
+    TPTBox cuts obliquely through three points or fewer, from the top front to the bottom back, so
+    a short piece of spine is continued straight to both ends of the image.
     """
     places = {} if poi is None else {(v, p): c for v, p, c in poi.items() if p == CORPUS}
     if len(places) <= FEW_POINTS:
@@ -132,7 +138,7 @@ def _guides(image: NII, vert: NII, poi: POI | None) -> POI:
 
 
 def _straight_ends(
-    image: NII, vert: NII, bodies: list[tuple[float, float, float]]
+    image: Volume, vert: Volume, bodies: list[tuple[float, float, float]]
 ) -> dict[tuple[int, int], tuple[float, float, float]]:
     """Hidden points from the bottom to the top of the image, through the bodies."""
     if not bodies:
@@ -146,20 +152,20 @@ def _straight_ends(
     points[:, axis] = heights
     if image.orientation[axis] == "I":
         points = points[::-1]
-    # The lowest comes first, so that TPTBox sorts all points by height.
+    # With the lowest point first, TPTBox sorts all points by height.
     return {
         (HIDDEN_REGION, HIDDEN_PART + i): (float(p[0]), float(p[1]), float(p[2]))
         for i, p in enumerate(points)
     }
 
 
-def _visible(image: NII) -> NII:
-    """The image with whole numbers, which the panels are made of: small ranges are stretched."""
+def _stretched(image: Volume) -> Volume:
+    """The image in whole numbers, as the panels need them; small ranges are scaled up."""
     array = image.get_array()
     top = float(np.abs(array).max(initial=0))
     if top < SMALL_RANGE:
-        array = array * (SMALL_RANGE / max(top, FAINT))
-    return image.set_array(np.rint(array).astype(np.float32), verbose=False)
+        array = array * (SMALL_RANGE / max(top, SMALLEST_RANGE))
+    return image.set_array(np.rint(array).astype(np.float32))
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -26,12 +26,12 @@ def extract_alternate(
     labels
         Labels in order.
     prioritized
-        If the first of these that is present would stay unmarked, the other half is marked.
+        If the first of these that is present would not be marked, the other half is marked.
 
     Returns
     -------
     array
-        1 inside marked structures, all 0 when none of the labels is present.
+        1 inside marked structures; 0 throughout if none of the labels is present.
     """
     have = set(np.unique(seg).tolist())
     present = [label for label in labels if label in have]

@@ -15,6 +15,7 @@ from .components import largest_of_mask
 from .labels import CANAL, CORD
 from .masks import joint_box, label_boxes, label_mask
 from .settings import Numerics
+from .upstream import upstream
 
 
 def fill_canal(
@@ -24,7 +25,7 @@ def fill_canal(
     cord: int = CORD,
     largest_canal: bool = True,
     largest_cord: bool = True,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[Any]:
     """Clean and fill the canal.
 
@@ -35,10 +36,11 @@ def fill_canal(
     canal, cord
         Their labels; the canal excludes the cord.
     largest_canal, largest_cord
-        Keep the largest 26-connected component: stray cord becomes canal, stray canal is deleted.
+        Keep the largest 26-connected component only: other cord becomes canal, other canal is
+        deleted.
     numerics
-        Concave places inside the outline of canal and cord become canal where they are empty;
-        under ``original`` also where another structure stands.
+        Gaps inside the outline of canal and cord become canal if they are empty; under
+        ``original`` also where there is another structure.
 
     Returns
     -------
@@ -59,15 +61,15 @@ def fill_canal(
         kept = largest_of_mask(both)
         part[both & ~kept] = 0
         both = kept
-    gap = spanned(both, 0) & spanned(both, 1) & (part != cord)
-    if numerics == "mended":
+    gap = span_lines(both, 0) & span_lines(both, 1) & (part != cord)
+    if not upstream(numerics).canal_over_others:
         gap &= part == 0
     part[gap] = canal
     return out
 
 
-def spanned(mask: BoolArray, axis: int) -> BoolArray:
-    """Voxels between the first and the last voxel of the mask on each line along an axis."""
+def span_lines(mask: BoolArray, axis: int) -> BoolArray:
+    """Voxels from the first to the last voxel of the mask on each line along an axis."""
     before = np.logical_or.accumulate(mask, axis=axis)
     after = np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis=axis), axis)
     return np.asarray(before & after)

@@ -1,4 +1,4 @@
-"""Line through the canal, and what lies in front of it.
+"""Line through the canal, and the region in front of it.
 
 Source: TotalSpineSeg 20251028, labeller (centreline, anterior mask, order of components).
 Arrays have the axes right, anterior, superior.
@@ -17,12 +17,12 @@ Points = NDArray[np.int64]
 
 
 def slice_extents(mask: BoolArray, axis: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last index along axis 0 or 1 of the mask in every slice; -1 where it is empty.
+    """First and last index of a mask along axis 0 or 1 in each slice; -1 where it is empty.
 
     Returns
     -------
     first, last
-        One number for every index along axis 2.
+        One number for each index along axis 2.
     """
     hits = np.asarray(mask.any(axis=1 - axis))
     some = hits.any(axis=0)
@@ -32,14 +32,14 @@ def slice_extents(mask: BoolArray, axis: int) -> tuple[NDArray[np.int64], NDArra
 
 
 def slice_centres(mask: BoolArray) -> tuple[Points, NDArray[np.int64]]:
-    """Middle of the box of a mask in every slice, where the mask has that voxel.
+    """Centre of the box of a mask in each slice in which the mask holds that voxel.
 
     Returns
     -------
     points
         Shape (n, 3), sorted by the first, then the second, then the third coordinate.
     middle
-        Middle along axis 1 for every slice, -1 where the mask is empty.
+        Centre along axis 1 for each slice; -1 where the mask is empty.
     """
     left, right = slice_extents(mask, 0)
     back, front = slice_extents(mask, 1)
@@ -52,14 +52,14 @@ def slice_centres(mask: BoolArray) -> tuple[Points, NDArray[np.int64]]:
 
 
 def anterior_mask(middle: NDArray[np.int64], size: int) -> BoolArray:
-    """Whether position (y, z) is in front of the middle of the canal in its slice.
+    """Whether a position (y, z) is in front of the centre of the canal in its slice.
 
-    Slices without a canal are all in front.
+    In slices without canal all positions are.
 
     Parameters
     ----------
     middle
-        As `slice_centres` gives it.
+        As `slice_centres` returns it.
     size
         Length of the anterior axis.
     """
@@ -67,9 +67,9 @@ def anterior_mask(middle: NDArray[np.int64], size: int) -> BoolArray:
 
 
 def height_on_line(centre: NDArray[Any], line: Points) -> int:
-    """Height (axis 2) of the line point nearest to a position; the first one of equals.
+    """Height (axis 2) of the point of the line nearest to a position; the first one if equal.
 
-    A position that is not a number gets the first point of the line.
+    For a position that is NaN, the first point of the line counts.
     """
     distance = ((line - centre) ** 2).sum(axis=1)
     return int(line[distance.argmin(), 2])

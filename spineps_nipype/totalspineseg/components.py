@@ -1,4 +1,4 @@
-"""The largest component of a label map, with parts bridged that lie close together.
+"""The largest component of a label map, where near parts count as connected.
 
 Source: TotalSpineSeg 20251028, largest component.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import BoolArray, label_components
-from .masks import grown, joint_box, label_boxes
+from .masks import grow_through_faces, joint_box, label_boxes
 
 
 def bridged_components(mask: BoolArray, dilation: int) -> tuple[NDArray[Any], int]:
@@ -22,25 +22,25 @@ def bridged_components(mask: BoolArray, dilation: int) -> tuple[NDArray[Any], in
     mask
         3-D mask.
     dilation
-        Voxels that the mask grows before components are found.
+        Voxels by which the mask grows before components are found.
 
     Returns
     -------
     components
-        Numbers inside the ungrown mask, in the order of the first voxel of the grown component.
+        Numbers inside the original mask, in the order of the first voxel of the grown component.
     count
         Number of components.
     """
     mask = np.ascontiguousarray(mask)
-    components, count = label_components(grown(mask, dilation), 3)
+    components, count = label_components(grow_through_faces(mask, dilation), 3)
     components *= mask
     return components, count
 
 
 def sizes_of(components: NDArray[Any], count: int) -> NDArray[np.int64]:
-    """Voxels of every component; entry 0, the background, is not counted.
+    """Number of voxels of each component; background, entry 0, is not counted.
 
-    `numpy.bincount` widens its input to eight bytes a voxel, so it is given labelled voxels only.
+    `numpy.bincount` converts its input to eight bytes a voxel, so it gets labelled voxels only.
     """
     return np.bincount(components[components != 0], minlength=count + 1)
 
@@ -55,10 +55,10 @@ def largest_component(
     seg
         3-D label map.
     binarize
-        Find components of all labels together; otherwise of each label on its own.
+        Find components of all labels together; otherwise of each label by itself.
     dilation
-        Voxels that parts grow, through faces, before components are found; sizes count without
-        that. Equal sizes: the first one stays.
+        Voxels by which parts grow through faces before components are found. Sizes are those
+        before growing; of equal ones the first stays.
     """
     out = np.zeros_like(seg)
     boxes = label_boxes(seg)
@@ -74,7 +74,7 @@ def largest_component(
 
 
 def largest_of_mask(mask: BoolArray) -> BoolArray:
-    """Largest 26-connected component of a mask; the first one of equals."""
+    """Largest 26-connected component of a mask; the first one of equal ones."""
     return largest_component(mask.view(np.uint8), dilation=0).view(bool)
 
 

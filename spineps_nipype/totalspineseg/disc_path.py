@@ -1,8 +1,21 @@
-"""Numbers of all discs at once: the best path through the labels of the spine.
+"""Labels of all discs at once: the best path through the labels of the spine.
 
-Counting on from single landmarks, as the original does, lets one wrong landmark or one missed
-disc shift a whole spine. Here every landmark class, the localizer and the distances between
-neighbouring discs vote together, and the cheapest increasing assignment of labels wins. Ours.
+Problem: counting on from single landmarks, as the original does, lets one wrong landmark or one
+missed disc shift the labels of a whole spine. Here all landmark classes, the localizer and the
+distances between neighbouring discs decide together.
+
+Model: rows are the discs from top to bottom, states the possible disc labels in the order of the
+spine; labels must increase downward. The score of an assignment is the sum of
+
+* rewards of each disc and its label: for the accepted landmark, and for the share of the disc that
+  landmark classes or the localizer give to that label, less what they give to other labels;
+* penalties of each pair of neighbours: for every usual disc that their labels leave out, and for a
+  distance that does not fit the number of discs left out. If the lower one is the disc on the
+  sacrum, a spine with one vertebra less may explain the gap instead;
+* a penalty for each disc above the first and below the last label, which stays unnamed.
+
+All numbers are in units of one landmark that fills its disc. The best assignment is found by
+dynamic programming in O(discs x labels^2). Source: ours.
 """
 
 from __future__ import annotations
@@ -16,37 +29,39 @@ from numpy.typing import NDArray
 
 from .regions import SpineOrder
 
-ACCEPTED: Final = 1.0
+ACCEPTED_REWARD: Final = 1.0
 """Reward of a disc that gets the label of its accepted landmark."""
-SHARE: Final = 1.0
-"""Reward of a landmark class that fills a whole disc, and fine of one that is contradicted."""
-LOCALIZER: Final = 2.0
-"""The same for a localizer."""
-SKIPPED: Final = 0.4
-"""Fine of a disc that a normal spine has and that is not found between two others."""
-UNUSUAL: Final = 1.0
-"""Fine of a disc that a normal spine does not have."""
-FEWER: Final = 1.0
-"""Fine of a spine with one disc less above the sacrum, such as four lumbar vertebrae."""
-UNNAMED: Final = 0.75
-"""Fine of a disc that stays without label at an end of the spine."""
-STRETCH: Final = 0.8
-"""Fine of a distance between neighbours that is off by the usual one: a gap of two usual
-distances costs more than a missed disc in it."""
-NEIGHBOURS: Final = 1
-"""Gaps on each side whose median says what distance is usual; it grows down the spine."""
+LANDMARK_WEIGHT: Final = 1.0
+"""Reward of a label whose landmark class fills the whole disc, and penalty if it fills it and the
+disc gets another label."""
+LOCALIZER_WEIGHT: Final = 2.0
+"""The same for the localizer."""
+MISSED_PENALTY: Final = 0.4
+"""Penalty for a disc of a normal spine that was not found between two others."""
+UNUSUAL_PENALTY: Final = 1.0
+"""Penalty for a disc that a normal spine does not have."""
+FEWER_PENALTY: Final = 1.0
+"""Penalty for a spine with one disc less above the sacrum, such as one with four lumbar
+vertebrae."""
+UNNAMED_PENALTY: Final = 0.75
+"""Penalty for a disc without a label at an end of the spine."""
+SPACING_PENALTY: Final = 0.8
+"""Penalty for a distance between neighbours that is wrong by the usual distance or more: a gap of
+twice the usual distance costs more than one missed disc in it."""
+NEIGHBOUR_GAPS: Final = 1
+"""Gaps on either side whose median is the usual distance, which grows down the spine."""
 
 
 @dataclass(frozen=True)
 class DiscEvidence:
-    """What speaks for a label of each disc, uppermost first.
+    """Evidence for the labels of each disc, uppermost first.
 
     Parameters
     ----------
     landmarks
-        Output label to the share of its landmark class in the disc.
+        Output label to the share of the disc that its landmark class fills.
     localizer
-        Output label to its share of the localizer voxels in the disc.
+        Output label to its share in the voxels of the localizer in the disc.
     """
 
     landmarks: tuple[Mapping[int, float], ...]
@@ -60,16 +75,16 @@ def fit_discs(
     evidence: DiscEvidence,
     spine: SpineOrder,
 ) -> dict[int, int]:
-    """Component to label for the best assignment.
+    """Label the discs by the best assignment; see the head of this module.
 
     Parameters
     ----------
     discs
         Components, uppermost first.
     centres
-        Their centres of mass, shape (discs, 3), mm.
+        Their centres of mass, shape (discs, 3), in mm.
     accepted
-        Component to label of the landmarks that the rules accept.
+        Component to label, for the landmarks that the rules accept.
     evidence
         One entry for each disc.
     spine
@@ -78,24 +93,27 @@ def fit_discs(
     Returns
     -------
     dict
-        Labels increase downward. Discs beyond the ends of the spine are absent.
+        Component to label. Labels increase downward; discs beyond the ends of the spine have none.
     """
     count, size = len(discs), len(spine.discs)
-    gain = _gains(discs, accepted, evidence, spine)
-    stretch = _stretches(centres)
-    # best[i, j]: disc i has label j. Discs above the first named one cost UNNAMED each.
+    reward = _rewards(discs, accepted, evidence, spine)
+    relative_gap = _relative_gaps(centres)
+    # best[i, j]: best score of discs 0 to i if disc i has label j; back[i, j]: label of the disc
+    # above it, -1 if that is unnamed.
     best = np.full((count, size), -np.inf)
     back = np.full((count, size), -1)
     for i in range(count):
-        best[i] = gain[i] - UNNAMED * i
+        best[i] = reward[i] - UNNAMED_PENALTY * i  # disc i is the first named one
         if not i:
             continue
         for j in range(1, size):
-            steps = [best[i - 1, k] - _step_cost(spine, k, j, stretch[i - 1]) for k in range(j)]
+            steps = [
+                best[i - 1, k] - _step_penalty(spine, k, j, relative_gap[i - 1]) for k in range(j)
+            ]
             k = int(np.argmax(steps))
-            if steps[k] + gain[i, j] > best[i, j]:
-                best[i, j], back[i, j] = steps[k] + gain[i, j], k
-    unnamed = UNNAMED * np.arange(count - 1, -1, -1)
+            if steps[k] + reward[i, j] > best[i, j]:
+                best[i, j], back[i, j] = steps[k] + reward[i, j], k
+    unnamed = UNNAMED_PENALTY * np.arange(count - 1, -1, -1)
     i, j = divmod(int((best - unnamed[:, None]).argmax()), size)
     out: dict[int, int] = {}
     while j >= 0:
@@ -104,50 +122,64 @@ def fit_discs(
     return out
 
 
-def _gains(
+def _rewards(
     discs: Sequence[int],
     accepted: Mapping[int, int],
     evidence: DiscEvidence,
     spine: SpineOrder,
 ) -> NDArray[np.float64]:
-    """Reward of each label for each disc by itself."""
+    """Reward of each label (columns) for each disc (rows) by itself."""
     out = np.zeros((len(discs), len(spine.discs)))
     column = {label: j for j, label in enumerate(spine.discs)}
     for i, number in enumerate(discs):
         if number in accepted and accepted[number] in column:
-            out[i, column[accepted[number]]] += ACCEPTED
+            out[i, column[accepted[number]]] += ACCEPTED_REWARD
         for shares, weight in (
-            (evidence.landmarks[i], SHARE),
-            (evidence.localizer[i], LOCALIZER),
+            (evidence.landmarks[i], LANDMARK_WEIGHT),
+            (evidence.localizer[i], LOCALIZER_WEIGHT),
         ):
             known = {label: share for label, share in shares.items() if label in column}
+            # Every label loses all shares, and its own share counts twice: s - (sum - s).
             out[i] -= weight * sum(known.values())
             for label, share in known.items():
                 out[i, column[label]] += 2 * weight * share
     for j, label in enumerate(spine.discs):
         if label not in spine.usual_discs:
-            out[:, j] -= UNUSUAL
+            out[:, j] -= UNUSUAL_PENALTY
     return out
 
 
-def _stretches(centres: NDArray[np.float64]) -> list[float]:
-    """Distance of each disc from the next one, as a multiple of what is usual around it."""
+def _relative_gaps(centres: NDArray[np.float64]) -> list[float]:
+    """Distance of each disc from the next one as a multiple of the usual distance around it."""
     gaps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     out = []
     for i, gap in enumerate(gaps):
-        before, after = gaps[max(0, i - NEIGHBOURS) : i], gaps[i + 1 : i + 1 + NEIGHBOURS]
+        before, after = gaps[max(0, i - NEIGHBOUR_GAPS) : i], gaps[i + 1 : i + 1 + NEIGHBOUR_GAPS]
         around = np.concatenate([before, after])
         usual = float(np.median(around)) if len(around) else 0.0
         out.append(gap / usual if usual > 0 else 1.0)
     return out
 
 
-def _step_cost(spine: SpineOrder, upper: int, lower: int, stretch: float) -> float:
-    """Fine of two neighbours with these labels."""
+def _step_penalty(spine: SpineOrder, upper: int, lower: int, relative_gap: float) -> float:
+    """Penalty of two neighbouring discs.
+
+    Parameters
+    ----------
+    upper, lower
+        Indices of their labels.
+    relative_gap
+        Their distance as a multiple of the usual one.
+    """
     missed = sum(label in spine.usual_discs for label in spine.discs[upper + 1 : lower])
-    cost = SKIPPED * missed + STRETCH * min(abs(stretch - 1 - missed), 1.0)
+    cost = MISSED_PENALTY * missed + SPACING_PENALTY * min(abs(relative_gap - 1 - missed), 1.0)
     if missed and lower == len(spine.discs) - 1:
+        # One disc less was missed if the spine has one less above the sacrum.
         missed -= 1
-        fewer = FEWER + SKIPPED * missed + STRETCH * min(abs(stretch - 1 - missed), 1.0)
+        fewer = (
+            FEWER_PENALTY
+            + MISSED_PENALTY * missed
+            + SPACING_PENALTY * min(abs(relative_gap - 1 - missed), 1.0)
+        )
         return min(cost, fewer)
     return cost

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from .localizers import ENDINGS
+from .recipe import PICTURES, PREVIEW, picture_result
 
 CHANNELS: Final[Mapping[str, str]] = {"input": "_0000", "step2_input": "_0001"}
-"""Folders whose files carry the number of a channel of nnU-Net."""
-RESULTS: Final = (
+"""Folders whose files carry a channel number of nnU-Net."""
+RESULT_FOLDERS: Final = (
     "input",
     "step1_raw",
+    "step1_raw_cord",
+    "step1_raw_canal",
     "step1_output",
     "step1_cord",
     "step1_canal",
@@ -22,11 +25,11 @@ RESULTS: Final = (
     "step2_output",
 )
 """Folders of images, in the order in which they are filled."""
-FIRST_PREVIEW: Final = "input"
+LOCALIZERS: Final = "localizers"
 
 
 def result_paths(out_dir: str | Path, case: str, localizer: Path | None = None) -> dict[str, Path]:
-    """Path of every result of a scan by its folder; ``preview`` is the picture of the image.
+    """Path of every result of a scan: images by their folder, pictures by their name.
 
     Parameters
     ----------
@@ -35,18 +38,21 @@ def result_paths(out_dir: str | Path, case: str, localizer: Path | None = None) 
     case
         Name of the scan without extension.
     localizer
-        Its copy keeps the extension.
+        Localizer of the scan, whose copy keeps its extension.
     """
     out_dir = Path(out_dir)
-    named = "" if localizer is None else localizer.name
-    ending = next((e for e in ENDINGS if named.endswith(e)), ENDINGS[0])
-    return {
-        **{f: out_dir / f / f"{case}{CHANNELS.get(f, '')}{ENDINGS[0]}" for f in RESULTS},
-        "localizers": out_dir / "localizers" / f"{case}{ending}",
-        "preview": preview_path(out_dir / "preview", case, FIRST_PREVIEW),
+    paths = {f: out_dir / f / f"{case}{CHANNELS.get(f, '')}{ENDINGS[0]}" for f in RESULT_FOLDERS}
+    drawn = dict(PICTURES)
+    if localizer is None:
+        drawn = {name: picture for name, picture in drawn.items() if picture[0] != LOCALIZERS}
+    else:
+        ending = next((e for e in ENDINGS if localizer.name.endswith(e)), ENDINGS[0])
+        paths[LOCALIZERS] = out_dir / LOCALIZERS / f"{case}{ending}"
+    return paths | {
+        picture_result(name): preview_path(out_dir / PREVIEW, case, name) for name in drawn
     }
 
 
 def preview_path(folder: Path, case: str, name: str) -> Path:
-    """Path of a picture of the middle sagittal slice."""
+    """Path of a picture of the central sagittal slice."""
     return folder / f"{case}_sag_0.5_{name}.jpg"

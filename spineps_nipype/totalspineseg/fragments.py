@@ -1,7 +1,7 @@
-"""Pieces that are too small, or too near a larger one, to be a disc or vertebra of their own.
+"""Pieces that are too small or too near a larger one to be a disc or vertebra of their own.
 
-The original gives each of them a number, so that a few stray voxels shift the names above or below
-them. Ours; ``original`` does without.
+The original gives each piece a number, so that a few stray voxels shift the names above or below
+them. Source: ours; not applied under ``original`` numerics.
 """
 
 from __future__ import annotations
@@ -12,28 +12,31 @@ from typing import Final
 
 import numpy as np
 
-from ..core.components import dwarfed
+from ..core.components import much_smaller_than_neighbours
 from .parts import Parts
 
 Order = Sequence[tuple[int, int]]
 """(height in mm, component), uppermost first."""
 
-FRAGMENT: Final = 0.15
-"""Share of the largest neighbour below which a piece is a fragment."""
-NEIGHBOURHOOD: Final = 60.0
-"""mm of height within which discs are compared: they grow from neck to loin."""
-SAME_VERTEBRA: Final = 0.5
-"""Pieces between the same discs that are nearer than this part of the usual distance of discs
+FRAGMENT_SHARE: Final = 0.15
+"""Share of the largest piece near by below which a piece is a fragment."""
+NEIGHBOURHOOD_MM: Final = 60.0
+"""Difference of heights up to which discs are compared: they grow from the cervical to the lumbar
+spine."""
+SAME_VERTEBRA_SHARE: Final = 0.5
+"""Distance, as a share of the usual one of discs, below which two pieces between the same discs
 are one vertebra."""
-USUAL_GAP: Final = 30.0
-"""mm; distance of discs where there are fewer than two."""
+USUAL_GAP_MM: Final = 30.0
+"""Usual distance of discs if there are fewer than two."""
 
 
 def drop_small_discs(parts: Parts, order: Order) -> list[tuple[int, int]]:
-    """Delete discs that are fragments beside their neighbours; the order of the others."""
+    """Delete discs that are fragments beside larger ones; the order of those that remain."""
     heights = np.array([height for height, _ in order], dtype=float)
     numbers = np.array([number for _, number in order], dtype=int)
-    small = dwarfed(parts.sizes()[numbers], heights, NEIGHBOURHOOD, FRAGMENT)
+    small = much_smaller_than_neighbours(
+        parts.sizes()[numbers], heights, NEIGHBOURHOOD_MM, FRAGMENT_SHARE
+    )
     lost = set(numbers[small].tolist())
     if lost:
         parts.discs[:] = [number for number in parts.discs if number not in lost]
@@ -42,34 +45,38 @@ def drop_small_discs(parts: Parts, order: Order) -> list[tuple[int, int]]:
 
 
 def join_fragments(parts: Parts, order: Order, discs: Order) -> bool:
-    """Give fragments of vertebrae to the nearest larger piece between the same discs.
+    """Join fragments of vertebrae to the nearest larger piece between the same discs.
 
     Parameters
     ----------
     order
-        Vertebrae.
+        Vertebrae, uppermost first.
     discs
-        Discs that part them.
+        Discs between them, uppermost first.
 
     Returns
     -------
     bool
-        Whether any were joined.
+        Whether any fragment was joined.
     """
     limits = np.array([height for height, _ in discs], dtype=float)
-    gap = float(np.median([a - b for a, b in pairwise(limits)])) if len(limits) > 1 else USUAL_GAP
+    gap = (
+        float(np.median([a - b for a, b in pairwise(limits)])) if len(limits) > 1 else USUAL_GAP_MM
+    )
     sizes = parts.sizes()
-    between: dict[int, list[tuple[int, int]]] = {}
+    between_discs: dict[int, list[tuple[int, int]]] = {}
     for height, number in order:
-        between.setdefault(int(np.count_nonzero(limits > height)), []).append((height, number))
+        between_discs.setdefault(int(np.count_nonzero(limits > height)), []).append(
+            (height, number)
+        )
     table = np.arange(len(sizes), dtype=parts.array.dtype)
-    for members in between.values():
+    for members in between_discs.values():
         kept: list[tuple[int, int]] = []
         for height, number in sorted(members, key=lambda piece: -int(sizes[piece[1]])):
             nearest = min(kept, key=lambda one: abs(one[0] - height), default=None)
             if nearest is not None and (
-                sizes[number] < FRAGMENT * sizes[kept[0][1]]
-                or abs(nearest[0] - height) < SAME_VERTEBRA * gap
+                sizes[number] < FRAGMENT_SHARE * sizes[kept[0][1]]
+                or abs(nearest[0] - height) < SAME_VERTEBRA_SHARE * gap
             ):
                 table[number] = nearest[1]
                 parts.vertebrae.remove(number)

@@ -1,8 +1,8 @@
-"""Sampling of one voxel grid on another.
+"""Resampling from one voxel grid to another.
 
-A voxel covers half a voxel on both sides of its centre: positions from -0.5 up to, but not
-including, N - 0.5 lie inside an axis of N voxels. Between the centres of the border voxels and
-that edge the border value counts; outside stands 0.
+A voxel extends half a voxel to both sides of its centre: positions from -0.5 up to, but not
+including, N - 0.5 lie inside an axis of N voxels. Between the centre of a border voxel and that
+edge its value holds; outside the result is 0.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from scipy import ndimage
 Affine = NDArray[np.float64]
 
 TIE: Final = 1e-9
-"""Voxels by which positions are moved before rounding, so that a rounding error of the affine
-does not decide where a position lies exactly between two voxels."""
+"""Voxels added to positions before rounding, so that a rounding error of the affine does not
+decide about positions exactly between two voxels."""
 
 
 def spacing(affine: NDArray[Any]) -> NDArray[np.float64]:
@@ -27,15 +27,15 @@ def spacing(affine: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt((columns**2).sum(axis=0)))
 
 
-def shifted(affine: NDArray[Any], start: Sequence[float] | NDArray[Any]) -> Affine:
+def cropped_affine(affine: NDArray[Any], start: Sequence[float] | NDArray[Any]) -> Affine:
     """Affine of a grid whose first voxel is voxel `start` of the given one."""
     out = np.array(affine, dtype=float)
     out[:3, 3] += out[:3, :3] @ np.asarray(start, dtype=float)
     return out
 
 
-def between(source: NDArray[Any], target: NDArray[Any]) -> Affine:
-    """Matrix that takes voxel positions of the target grid to those of the source grid."""
+def grid_transform(source: NDArray[Any], target: NDArray[Any]) -> Affine:
+    """Matrix from voxel positions of the target grid to those of the source grid."""
     matrix: Affine = np.asarray(np.linalg.solve(source, target), dtype=np.float64)
     return matrix
 
@@ -44,7 +44,7 @@ def sample_nearest(
     array: NDArray[Any], source: NDArray[Any], shape: Sequence[int], target: NDArray[Any]
 ) -> NDArray[Any]:
     """Nearest value at every voxel of the target grid, same type; halves round up."""
-    matrix = between(source, target)
+    matrix = grid_transform(source, target)
     out = ndimage.affine_transform(
         np.ascontiguousarray(array),
         matrix[:3, :3],
@@ -53,14 +53,14 @@ def sample_nearest(
         order=0,
         mode="nearest",
     )
-    return _inside_only(out, matrix, array.shape)
+    return _zero_outside(out, matrix, array.shape)
 
 
 def sample_linear(
     array: NDArray[Any], source: NDArray[Any], shape: Sequence[int], target: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Trilinear values at every voxel of the target grid, in double precision."""
-    matrix = between(source, target)
+    matrix = grid_transform(source, target)
     out = ndimage.affine_transform(
         np.asarray(array, dtype=np.float64),
         matrix[:3, :3],
@@ -70,11 +70,11 @@ def sample_linear(
         order=1,
         mode="nearest",
     )
-    return _inside_only(out, matrix, array.shape)
+    return _zero_outside(out, matrix, array.shape)
 
 
-def _inside_only(out: NDArray[Any], matrix: Affine, source_shape: Sequence[int]) -> NDArray[Any]:
-    """Set voxels to 0 whose position is outside the source; plane by plane to save memory."""
+def _zero_outside(out: NDArray[Any], matrix: Affine, source_shape: Sequence[int]) -> NDArray[Any]:
+    """Set voxels whose positions are outside the source to 0, plane by plane to save memory."""
     axes = [np.arange(n, dtype=float) for n in out.shape]
     for i, plane in enumerate(out):
         for row, size in zip(matrix[:3], source_shape, strict=True):

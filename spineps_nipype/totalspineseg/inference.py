@@ -1,7 +1,7 @@
-"""The two networks: what goes in, and what comes out.
+"""Inference with the two networks.
 
-Source: TotalSpineSeg 20251028, nnU-Net data sets. Regions: each class is painted where its
-probability exceeds one half; later classes overwrite earlier ones.
+Both are trained on regions: each class is set where its probability exceeds one half, and later
+classes overwrite earlier ones. Source: TotalSpineSeg 20251028, nnU-Net data sets.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.volume import Volume
+from ..models.package import ModelPackage
 from ..models.protocols import Progress, SemanticModel
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
+from .profiles import SEED, Profile
+from .soft import near_canal
 
 if TYPE_CHECKING:
-    from TPTBox import NII
+    from ..models.inference.semantic import SemanticNetwork
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,31 @@ class RawStep1:
         Their probabilities.
     """
 
-    labels: NII
+    labels: Volume
     canal: NDArray[np.float32]
     cord: NDArray[np.float32]
 
+    def near_canal(self, dilation: int) -> RawStep1:
+        """The same with probabilities where rules can ask for them only; see `soft.near_canal`."""
+        raw, labels = self.labels.get_array(), (RAW_CANAL_STEP1, RAW_CORD_STEP1)
+        return RawStep1(
+            self.labels,
+            near_canal(self.canal, raw, labels, dilation=dilation),
+            near_canal(self.cord, raw, labels, dilation=dilation),
+        )
+
+
+def load_step(
+    package: ModelPackage, *, profile: Profile = SEED, device: str = "cpu"
+) -> SemanticNetwork:
+    """Load the network of a step, from the checkpoint that the release prefers."""
+    from ..models.inference.semantic import load_semantic
+
+    return load_semantic(package, device=device, checkpoints=profile.checkpoints)
+
 
 def segment_step1(
-    image: NII, network: SemanticModel, *, progress: Progress | None = None
+    image: Volume, network: SemanticModel, *, progress: Progress | None = None
 ) -> RawStep1:
     """Run the first network on a prepared image (RAS+, 1 mm)."""
     turned = _turned(image, network)
@@ -53,8 +75,8 @@ def segment_step1(
 
 
 def segment_step2(
-    image: NII, channel: NII, network: SemanticModel, *, progress: Progress | None = None
-) -> NII:
+    image: Volume, channel: Volume, network: SemanticModel, *, progress: Progress | None = None
+) -> Volume:
     """Run the second network: raw classes 1 to 11.
 
     Parameters
@@ -62,12 +84,12 @@ def segment_step2(
     image
         The prepared image, cropped to the result of step 1.
     channel
-        Every second disc, 0 or 1, on the same grid.
+        Every second disc (0 or 1) on the same grid.
     """
     channels = [_turned(image, network), _turned(channel, network)]
     return network.predict(channels, progress=progress).labels.reorient(image.orientation)
 
 
-def _turned(image: NII, network: SemanticModel) -> NII:
-    """An image as the network expects it; the releases expect it as it was prepared."""
+def _turned(image: Volume, network: SemanticModel) -> Volume:
+    """Image in the orientation of the network; that of the releases is the prepared one."""
     return image.reorient(network.config.orientation)

@@ -1,7 +1,7 @@
 """The labeller: from raw classes to numbered discs and vertebrae.
 
-Source: TotalSpineSeg 20251028, iterative labelling. Everything happens in the box that holds the
-labels; results are those on the whole image.
+All computations happen in the box around the labels, with the same results as on the whole image.
+Source: TotalSpineSeg 20251028, iterative labelling.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .landmarks import (
     drop_by_size,
     landmarks_of_labels,
     landmarks_of_localizer,
-    no_landmark,
+    no_landmark_error,
 )
 from .masks import joint_box, label_boxes, label_mask
 from .numbering import number_discs, number_vertebrae, spine_list
@@ -28,6 +28,7 @@ from .parts import Heights, Parts, add_extra_voxels, centres_of, find_parts, mer
 from .profiles import SEED, Profile
 from .regions import SpineOrder
 from .settings import LabelerSettings, Numerics
+from .upstream import upstream
 
 
 def label_spine(
@@ -36,9 +37,9 @@ def label_spine(
     *,
     localizer: NDArray[Any] | None = None,
     profile: Profile = SEED,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[np.uint8]:
-    """Number discs and vertebrae and paint all structures with their output labels.
+    """Number discs and vertebrae, and give all structures their output labels.
 
     Parameters
     ----------
@@ -51,13 +52,13 @@ def label_spine(
     profile
         Rules of the weight release.
     numerics
-        ``original`` keeps the order of components and the use of landmarks of 20251028; mended,
-        all landmarks and the distances of the discs decide together, and fragments get no number.
+        Corrected, all landmarks and the distances of the discs decide together, and fragments get
+        no number; ``original`` uses the order of components and the landmarks of 20251028.
 
     Raises
     ------
     EmptyResultError
-        If there is no canal, no disc and vertebra at all, or no disc can be named.
+        If there is no canal, or neither disc nor vertebra, or no disc can be named.
     """
     canal_labels = (*settings.canal_labels, *settings.cord_labels)
     boxes = label_boxes(seg)
@@ -85,12 +86,15 @@ def label_spine(
     heights = Heights(label_mask(part, canal_labels), [side.start for side in box], numerics)
     near = None if localizer is None else localizer[box]
     discs = heights.sorted(parts, parts.discs)
-    if numerics == "mended":
+    rules = upstream(numerics)
+    if not rules.specks_numbered:
         discs = drop_small_discs(parts, discs)
     disc_labels = _name_discs(discs, parts, part, near, settings, profile, numerics)
     names = dict(disc_labels)
     if settings.vertebrae_labels:
-        bones = _vertebrae(parts, heights, part, settings, discs if numerics == "mended" else ())
+        bones = _vertebrae(
+            parts, heights, part, settings, () if rules.fragments_numbered else discs
+        )
         order = spine_list(discs, bones, min(parts.raw, default=1))
         spine = SpineOrder.of(settings)
         names.update(number_vertebrae(order, disc_labels, spine, numerics=numerics))
@@ -105,9 +109,9 @@ def _vertebrae(
     settings: LabelerSettings,
     discs: Sequence[tuple[int, int]],
 ) -> list[tuple[int, int]]:
-    """(height, component) of the vertebrae, after split ones are joined and voxels added.
+    """(height, component) of the vertebrae, after pieces are joined and extra voxels added.
 
-    What belongs together is told by the discs where they are given, else by raw labels.
+    Discs tell which pieces belong together; without discs, raw labels do.
     """
     order = heights.sorted(parts, parts.vertebrae)
     if join_fragments(parts, order, discs) if discs else merge_split_vertebrae(parts, order):
@@ -146,9 +150,10 @@ def _name_discs(
             found = drop_by_size(found, order, {n: int(sizes[n]) for n in order})
     if not found:
         if not order or settings.default_superior_disc <= 0:
-            raise no_landmark(settings, localizer is not None)
+            raise no_landmark_error(settings, localizer is not None)
         found = {order[0]: settings.default_superior_disc}
-    if numerics == "original" or not set(found.values()) <= set(spine.discs):
+    counted = upstream(numerics).counted_from_landmarks
+    if counted or not set(found.values()) <= set(spine.discs):
         return number_discs(order, found, spine, numerics=numerics)
     evidence = _evidence(order, parts, seg, localizer, settings)
     return fit_discs(order, centres_of(parts, order), found, evidence, spine)
@@ -161,7 +166,7 @@ def _evidence(
     localizer: NDArray[Any] | None,
     settings: LabelerSettings,
 ) -> DiscEvidence:
-    """Share of each output label in each disc, by landmark classes and by the localizer."""
+    """Share of each output label in each disc, according to landmark classes and localizer."""
     raw = settings.disc_landmark_labels
     sizes = parts.sizes()[order]
     counts = count_labels(order, parts, seg, raw)
@@ -192,7 +197,7 @@ def _paint(
     names: dict[int, int],
     settings: LabelerSettings,
 ) -> None:
-    """Output labels in their order: discs and vertebrae, canal, cord, sacrum, mapped ones."""
+    """Paint output labels over each other: discs and vertebrae, canal, cord, sacrum, others."""
     table = np.zeros(int(parts.array.max(initial=0)) + 1, dtype=np.uint8)
     for number, label in names.items():
         table[number] = label

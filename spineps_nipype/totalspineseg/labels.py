@@ -1,4 +1,4 @@
-"""Label numbers of TotalSpineSeg and the order of its discs and vertebrae.
+"""Labels of TotalSpineSeg, and the order of its discs and vertebrae.
 
 Source: TotalSpineSeg 20251028, label map and level map.
 """
@@ -17,20 +17,20 @@ DISC_C2_C3: Final = 63
 DISC_C7_T1: Final = 71
 DISC_T12_L1: Final = 91
 DISC_L5_L6: Final = 96
-"""Produced by the labeller although the label map of the original does not name it."""
+"""Set by the labeller, although the label map of the original does not name it."""
 DISC_L5_S: Final = 100
-"""The disc on the sacrum, whatever lumbar vertebra stands above it."""
+"""The disc on the sacrum, whichever lumbar vertebra lies above it."""
 
 LANDMARK_DISCS: Final = (DISC_C2_C3, DISC_C7_T1, DISC_T12_L1, DISC_L5_S)
 LOCALIZER_DISCS: Final = tuple(range(DISC_C2_C3, DISC_L5_S + 1))
 DISCS: Final = (*range(63, 68), *range(71, 83), *range(91, 96), DISC_L5_S)
-"""Discs of a normal spine from top to bottom; those that levels are drawn for."""
+"""Discs of a normal spine from top to bottom; each has a level."""
 
 LEVEL_C1: Final = 1
 LEVEL_C1_C2: Final = 2
 LEVEL_C2_C3: Final = 3
-LEVELS: Final[dict[int, int]] = {disc: LEVEL_C2_C3 + i for i, disc in enumerate(DISCS)}
-"""Disc label to point label in the convention of the Spinal Cord Toolbox."""
+LEVEL_OF_DISC: Final[dict[int, int]] = {disc: LEVEL_C2_C3 + i for i, disc in enumerate(DISCS)}
+"""Label of a disc to its level in the convention of the Spinal Cord Toolbox."""
 
 VERTEBRA_NAMES: Final[dict[int, str]] = {
     **{10 + i: f"C{i}" for i in range(1, 8)},
@@ -54,4 +54,4 @@ RAW_CORD_STEP1: Final = 9
 
 PRIORITY_ORIGINAL: Final = (63, 65, 67, 72, 74, 76, 78, 80, 82, 92, 94)
 PRIORITY_SWAPPED: Final = (64, 66, 71, 73, 75, 77, 79, 81, 91, 93, 95)
-"""Marked discs of the two copies of each training image of step 2."""
+"""Discs that are marked in the two copies of each training image of step 2."""

@@ -1,6 +1,7 @@
-"""Which disc is which: from the raw landmark labels, or from a localizer.
+"""Landmark discs, from raw landmark labels or from a localizer.
 
-Source: TotalSpineSeg 20251028, labeller (landmarks), and the drop rules of later versions.
+Source: TotalSpineSeg 20251028, labeller (landmarks); rules that drop landmarks from later
+versions.
 """
 
 from __future__ import annotations
@@ -16,33 +17,35 @@ from .labels import DISC_C2_C3, DISC_L5_S
 from .parts import Parts
 from .profiles import SEED, Profile
 from .settings import LabelerSettings, Labels, Numerics
+from .upstream import upstream
 
-SELECTED: Final = LabelerSettings().selected_disc_landmarks
-SIZE_OF_A_REAL_DISC: Final = 0.1
-"""A disc below the one with landmark L5-S counts when it has more than this part of its size."""
+DEFAULT_LANDMARKS: Final = LabelerSettings().selected_disc_landmarks
+MIN_DISC_SHARE: Final = 0.1
+"""Share of the size of the disc with landmark L5-S above which a disc below it is a real one."""
 
 
 def selected_landmarks(
     has_localizer: bool,
     run_has_localizers: bool | None = None,
     *,
-    selected: Labels = SELECTED,
-    numerics: Numerics = "mended",
+    selected: Labels = DEFAULT_LANDMARKS,
+    numerics: Numerics = "corrected",
 ) -> Labels:
-    """Landmarks to use for one image.
+    """Landmarks to use for an image.
 
-    With a localizer only C2-C3 and L5-S count. The original leaves the other two out for every
-    image of a run with localizers, also for one without a localizer of its own.
+    With a localizer, only C2-C3 and L5-S are used. In a run with localizers, the original leaves
+    the other two out even for images that have no localizer.
     """
-    asked = run_has_localizers if run_has_localizers is not None else has_localizer
-    reduced = asked if numerics == "original" else has_localizer
+    reduced = has_localizer
+    if upstream(numerics).landmarks_by_run and run_has_localizers is not None:
+        reduced = run_has_localizers
     return selected[:2] if reduced else selected
 
 
 def count_labels(
     numbers: Sequence[int], parts: Parts, values: NDArray[Any], labels: Sequence[int]
 ) -> NDArray[np.int64]:
-    """How many voxels of each label each component holds, shape (components, labels)."""
+    """Number of voxels of each label in each component, shape (components, labels)."""
     out = np.zeros((len(numbers), len(labels)), dtype=np.int64)
     boxes = parts.boxes()
     for row, number in enumerate(numbers):
@@ -62,8 +65,8 @@ def landmarks_of_localizer(
 ) -> dict[int, int]:
     """Component to output label, from the discs of a localizer on the same grid.
 
-    The four landmark discs are looked for first. If there is none, the uppermost disc that the
-    localizer touches gets the label that it touches most.
+    The four landmark discs are looked for first. If there is none, the uppermost disc that
+    overlaps the localizer gets the label that it overlaps most.
     """
     numbers = sorted(order)
     counts = count_labels(numbers, parts, localizer, labels)
@@ -92,9 +95,9 @@ def landmarks_of_labels(
 ) -> dict[int, int]:
     """Component to output label, from the raw landmark labels.
 
-    Landmarks are tried in the order of trust. A landmark is the disc with most of its voxels,
-    unless another landmark label is more frequent there. The first two combine; the others are
-    used alone.
+    Landmarks are tried in order of reliability. A landmark is the disc with most of its voxels,
+    unless another landmark label is more frequent there. The first two may be used together; each
+    of the others is used only if no landmark has been found before.
     """
     raw = list(settings.disc_landmark_labels)
     outputs = dict(zip(raw, settings.disc_landmark_output_labels, strict=True))
@@ -123,7 +126,7 @@ def _trusted(
     settings: LabelerSettings,
     profile: Profile,
 ) -> set[int]:
-    """Landmarks that the rules of the release do not drop."""
+    """Selected landmarks without those that the rules of the release drop."""
     raw = list(settings.disc_landmark_labels)
     selected = set(settings.selected_disc_landmarks) & set(raw)
     rows = [counts[numbers.index(number)] for number in order]
@@ -142,19 +145,19 @@ def _trusted(
 def drop_by_size(
     found: Mapping[int, int], order: Sequence[int], sizes: Mapping[int, int]
 ) -> dict[int, int]:
-    """Landmarks without L5-S when a real disc lies below it."""
+    """Drop the landmark L5-S if a real disc lies below it."""
     out = dict(found)
     for number, label in found.items():
         if label != DISC_L5_S:
             continue
         below = order[list(order).index(number) + 1 :]
-        if any(sizes[other] > SIZE_OF_A_REAL_DISC * sizes[number] for other in below):
+        if any(sizes[other] > MIN_DISC_SHARE * sizes[number] for other in below):
             del out[number]
     return out
 
 
-def no_landmark(settings: LabelerSettings, with_localizer: bool) -> EmptyResultError:
-    """Error of a scan in which no disc can be named."""
+def no_landmark_error(settings: LabelerSettings, with_localizer: bool) -> EmptyResultError:
+    """Error for a scan in which no disc can be named."""
     hint = "Give a localizer, or say which disc is the uppermost one (default_superior_disc)."
     if with_localizer:
         hint = "Check that localizer and image lie in the same space. " + hint

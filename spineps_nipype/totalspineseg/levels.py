@@ -1,7 +1,7 @@
-"""Levels: one labelled voxel for each disc, on the canal or at the posterior tip of the disc.
+"""Levels: one labelled voxel for each disc, at the front of the canal or at the tip of the disc.
 
-Source: TotalSpineSeg 20251028 (front of the canal) and 20260429 (posterior tip), extraction of
-levels. Arrays have the axes right, anterior, superior.
+Source: TotalSpineSeg 20251028 (front of the canal) and 20260429 (posterior tip of the disc),
+extraction of levels. Arrays have the axes right, anterior, superior.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from .labels import C1, DISCS, LEVEL_C1, LEVEL_C1_C2, LEVEL_C2_C3, SACRUM
 from .masks import label_boxes, label_mask
 from .profiles import SEED, Profile
 from .settings import Numerics
+from .upstream import upstream
 
-SMOOTHING: Final = 8000.0
-"""Smoothing of the line through the canal; divided by 3 for voxels of 1 mm."""
-DEGREE: Final = 3
+SPLINE_SMOOTHING: Final = 8000.0
+"""Smoothing of the spline through the canal (TotalSpineSeg); a third of it for voxels of 1 mm."""
+SPLINE_DEGREE: Final = 3
 
 Points = NDArray[np.int64]
 Voxel = tuple[int, int, int]
@@ -38,9 +39,9 @@ def extract_levels(
     c1_label: int = C1,
     c2_label: int = SACRUM,
     profile: Profile = SEED,
-    numerics: Numerics = "mended",
+    numerics: Numerics = "corrected",
 ) -> NDArray[np.uint8]:
-    """Point map of the levels: 3 for C2-C3, 4 for C3-C4, ... 25 for L5-S.
+    """Map of the levels, one voxel each: 3 for C2-C3, 4 for C3-C4, … 25 for L5-S.
 
     Parameters
     ----------
@@ -51,10 +52,10 @@ def extract_levels(
     c1_label, c2_label
         Labels of C1 and of the structure that holds C2; levels 1 and 2 need both and C2-C3.
     profile
-        Release whose rule places the points.
+        Weight release whose rule places the points.
     numerics
-        The level follows from the label of the disc; under ``original`` discs are counted from
-        the uppermost one, so that all levels below a missing disc shift.
+        The label of a disc tells its level; under ``original`` discs are counted from the
+        uppermost one, so that all levels below a missing disc are shifted.
 
     Raises
     ------
@@ -76,10 +77,11 @@ def extract_levels(
     canal = label_mask(seg, canal_labels)
     posterior = profile.levels == "posterior"
     line = smooth_line(canal) if posterior else front_line(canal)
-    place = _posterior_tip if posterior else _on_line
+    place = _posterior_tip if posterior else _nearest_on_line
     points: dict[int, Voxel] = {}
+    counted = upstream(numerics).levels_counted
     for count, label in enumerate(present):
-        index = table[present[0]] + count if numerics == "original" else table[label]
+        index = table[present[0]] + count if counted else table[label]
         points[LEVEL_C2_C3 + index] = place(_voxels(seg, label, boxes[label]), line)
     if LEVEL_C2_C3 in points:
         upper = _upper_levels(seg, points[LEVEL_C2_C3], line, c1_label, c2_label, profile)
@@ -90,7 +92,7 @@ def extract_levels(
 
 
 def front_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Front of the canal in every slice: middle from left to right, furthest to the front."""
+    """Front of the canal in each slice: the centre from left to right, the foremost voxel."""
     box = bounding_box(canal)
     part = canal[box]
     left, right = slice_extents(part, 0)
@@ -103,7 +105,7 @@ def front_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def smooth_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Smoothing spline through the centres of mass of the slices, one point a slice."""
+    """Smoothing spline through the centres of mass of the canal, one point for each slice."""
     box = bounding_box(canal)
     part = canal[box].astype(float)
     weight = part.sum(axis=(0, 1))
@@ -111,9 +113,9 @@ def smooth_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
     x = (part.sum(axis=1).T @ np.arange(part.shape[0]))[z] / weight[z]
     y = (part.sum(axis=0).T @ np.arange(part.shape[1]))[z] / weight[z]
     wanted = np.arange(part.shape[2], dtype=float)
-    degree = DEGREE if len(z) > DEGREE else len(z) - 2
+    degree = SPLINE_DEGREE if len(z) > SPLINE_DEGREE else len(z) - 2
     if degree >= 1:
-        smoothing = (len(z) / len(wanted)) ** 2 * SMOOTHING / 3
+        smoothing = (len(z) / len(wanted)) ** 2 * SPLINE_SMOOTHING / 3
         x, y = (
             interpolate.splev(wanted, interpolate.splrep(z, v, k=degree, s=smoothing))
             for v in (x, y)
@@ -129,24 +131,26 @@ def _voxels(seg: NDArray[Any], label: int, box: Box) -> Points:
 
 
 def _nearest(point: NDArray[Any], line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Point of a line nearest to a position, the first one of equals."""
+    """Point of a line nearest to a position; the first one of equal ones."""
     found: NDArray[np.float64] = line[((line - point) ** 2).sum(axis=1).argmin()]
     return found
 
 
 def _closest_voxel(voxels: Points, line: NDArray[np.float64]) -> Points:
-    """Voxel nearest to the line, the first one of equals."""
+    """Voxel nearest to a line; the first one of equal ones."""
     distance, _ = cKDTree(line).query(voxels)
-    # Equal distances between whole positions must not be told apart by a rounding error.
+    # A rounding error must not decide between equal distances of whole positions.
     closest: Points = voxels[np.round(distance**2, 6).argmin()]
     return closest
 
 
-def _on_line(voxels: Points, line: NDArray[np.float64]) -> Voxel:
+def _nearest_on_line(voxels: Points, line: NDArray[np.float64]) -> Voxel:
+    """Level on the line, beside the voxel of the disc that is nearest to it."""
     return _voxel(_nearest(_closest_voxel(voxels, line), line))
 
 
 def _posterior_tip(voxels: Points, line: NDArray[np.float64]) -> Voxel:
+    """Level on the disc: its voxel that is nearest to the line."""
     return _voxel(_closest_voxel(voxels, line))
 
 
@@ -163,7 +167,7 @@ def _upper_levels(
     c2_label: int,
     profile: Profile,
 ) -> dict[int, Voxel]:
-    """Levels of C1 and of C1-C2, from the top of C2 below C1 in the plane of level C2-C3."""
+    """Levels C1 and C1-C2, from the top of C2 below C1 in the sagittal plane of level C2-C3."""
     c1 = seg == c1_label
     if np.count_nonzero(c1) <= profile.min_c1_voxels:
         return {}
@@ -185,11 +189,4 @@ def _upper_levels(
     return {
         LEVEL_C1: _voxel(_nearest(tip, line)),
         LEVEL_C1_C2: _voxel(_nearest(middle, line)),
-    }
-
-
-def level_points(levels: NDArray[Any]) -> dict[int, Voxel]:
-    """Level to its voxel, lowest level first."""
-    return {
-        label: _voxel(_voxels(levels, label, box)[0]) for label, box in label_boxes(levels).items()
     }

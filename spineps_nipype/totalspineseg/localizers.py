@@ -1,7 +1,7 @@
-"""Which localizer belongs to which image.
+"""Matching of images with localizers.
 
-Source: TotalSpineSeg 20251028, localizer-based labelling. A localizer is the labelled result of
-another scan in the same world space.
+A localizer is the labelled result of another scan in the same world space. Source: TotalSpineSeg
+20251028, localizer-based labelling.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 ENDINGS: Final = (".nii.gz", ".nii")
 PLACES: Final = ("*{}", "sub-*/anat/*{}", "sub-*/ses-*/anat/*{}")
+"""Patterns of files within a folder; the braces stand for the end of the name."""
 
 
 def case_name(path: str | Path) -> str:
@@ -24,7 +25,7 @@ def case_name(path: str | Path) -> str:
 
 
 def find_localizers(where: str | Path, loc_suffix: str = "") -> list[Path]:
-    """The file itself, or those of a folder whose names end with a suffix, sorted.
+    """The given file, or the files of a folder whose names end with a suffix, sorted.
 
     Folders are searched directly and below ``anat`` of subjects and sessions.
     """
@@ -54,16 +55,16 @@ def match_localizers(
     images
         Image files.
     where
-        One localizer for all images, or a folder with a localizer for each.
+        A localizer for all images, or a folder with one for each image.
     suffixes
-        Ends of image names; the first one that fits an image counts.
+        Ends of image names; the first one that fits an image is used.
     loc_suffix
         End of localizer names, in place of that of the image.
 
     Returns
     -------
     dict
-        Case name of the image to its localizer; images without one are absent.
+        Case name of an image to its localizer, for images that have one.
     """
     cases = [case_name(image) for image in images]
     if Path(where).is_file():

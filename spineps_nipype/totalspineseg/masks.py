@@ -1,4 +1,4 @@
-"""Masks of labels in their boxes: quick and small, whatever the size of the image."""
+"""Masks and boxes of labels, and growth of masks; fast whatever the size of the image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..core.components import BoolArray, Box
 
 
 def label_mask(seg: NDArray[Any], labels: Iterable[int]) -> BoolArray:
-    """Voxels with one of the labels, in C order; for unsigned label maps."""
+    """Mask of the voxels that have one of the labels, in C order; for unsigned label maps."""
     table = np.zeros(np.iinfo(seg.dtype).max + 1 if seg.itemsize < 4 else 0, dtype=bool)
     if not len(table):
         return np.ascontiguousarray(np.isin(seg, list(labels)))
@@ -22,7 +22,7 @@ def label_mask(seg: NDArray[Any], labels: Iterable[int]) -> BoolArray:
 
 
 def label_boxes(seg: NDArray[Any]) -> dict[int, Box]:
-    """Box of every label that is present."""
+    """Box of each label that occurs."""
     found: Sequence[Box | None] = ndimage.find_objects(seg)
     return {label: box for label, box in enumerate(found, start=1) if box is not None}
 
@@ -40,8 +40,8 @@ def joint_box(boxes: Iterable[Box], margin: int, shape: Sequence[int]) -> Box | 
     return sides[0], sides[1], sides[2]
 
 
-def grown(mask: BoolArray, voxels: int) -> BoolArray:
-    """Mask that has spread through faces, one voxel a round."""
+def grow_through_faces(mask: BoolArray, voxels: int) -> BoolArray:
+    """Grow a mask through faces by a number of voxels."""
     out = mask.copy()
     for _ in range(voxels):
         before = out.copy()

@@ -1,4 +1,4 @@
-"""Results on another grid: nearest, smooth, linear, or point by point.
+"""Resampling of results to another grid: nearest, smooth, linear, or point by point.
 
 Source: TotalSpineSeg 20251028, transform of segmentations to the image.
 """
@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from TPTBox import NII
 
 from ..core.label_sampling import heaviest_labels
-from .grid import between, sample_linear, sample_nearest, shifted, spacing
+from ..core.volume import Volume, make_volume
+from .grid import cropped_affine, grid_transform, sample_linear, sample_nearest, spacing
 
 Mode = Literal["nearest", "smooth", "linear", "label"]
 
 
-def to_grid(nii: NII, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "nearest") -> NII:
+def to_grid(
+    nii: Volume, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "nearest"
+) -> Volume:
     """Bring a result to the grid of an image.
 
     Parameters
@@ -28,21 +29,21 @@ def to_grid(nii: NII, shape: Sequence[int], affine: NDArray[Any], mode: Mode = "
     nii
         Label map, soft map or map of single labelled voxels.
     shape, affine
-        Grid of the image; of a 4-D image the first three axes count.
+        Grid of the image; only the first three axes of a 4-D image count.
     mode
-        ``nearest`` for label maps as the original brings them back, ``smooth`` for label maps
-        by trilinear weight, ``linear`` for soft maps (float32), ``label`` for maps of single
-        voxels: each keeps one voxel however coarse the grid is.
+        ``nearest`` for label maps as in the original, ``smooth`` for label maps by trilinear
+        weight, ``linear`` for soft maps (float32), ``label`` for maps of single voxels, of which
+        each keeps one voxel however coarse the grid is.
     """
     array, have, size = nii.get_array(), nii.affine, tuple(shape)[:3]
     if mode == "linear":
         soft = sample_linear(array, have, size, affine).astype(np.float32)
-        return NII(nib.Nifti1Image(soft, affine), False)
+        return make_volume(soft, affine, seg=False)
     sample = points_to_grid if mode == "label" else sample_nearest
     out = sample(array, have, size, affine)
     if mode == "smooth":
-        out = heaviest_labels(out, array, between(have, affine))
-    return NII(nib.Nifti1Image(out, affine), True)
+        out = heaviest_labels(out, array, grid_transform(have, affine))
+    return make_volume(out, affine, seg=True)
 
 
 def points_to_grid(
@@ -51,7 +52,7 @@ def points_to_grid(
     """Move single labelled voxels to another grid, one voxel a label.
 
     Points grow to cubes that the coarser grid cannot miss, are sampled there, and shrink to the
-    voxel at their centre of mass. Where two labels meet in one voxel the higher one stays.
+    voxel at their centre of mass. If two labels fall into one voxel, the higher one wins.
     """
     coarse = spacing(target).astype(np.float32)
     fine = spacing(source).astype(np.float32)
@@ -60,10 +61,10 @@ def points_to_grid(
     out = np.zeros(tuple(shape), dtype=points.dtype)
     if not points.any():
         return out
-    grown, corner = _grown(points, reach, pad)
+    cubes, corner = _cubes_around(points, reach, pad)
     wide = tuple(n + 2 * pad for n in shape)
     sampled = sample_nearest(
-        grown, shifted(source, corner), wide, shifted(target, [-pad, -pad, -pad])
+        cubes, cropped_affine(source, corner), wide, cropped_affine(target, [-pad, -pad, -pad])
     )
     boxes = ndimage.find_objects(sampled)
     for label, box in enumerate(boxes, start=1):
@@ -78,10 +79,12 @@ def points_to_grid(
     return out
 
 
-def _grown(points: NDArray[Any], reach: int, pad: int) -> tuple[NDArray[Any], NDArray[np.integer]]:
-    """Cubes around the points in the box that holds them, and the first voxel of that box.
+def _cubes_around(
+    points: NDArray[Any], reach: int, pad: int
+) -> tuple[NDArray[Any], NDArray[np.integer]]:
+    """Cubes around the points within the box that holds them, and the first voxel of that box.
 
-    Where cubes overlap the higher label counts. Cubes end `pad` voxels outside the array.
+    Where cubes overlap, the higher label wins. Cubes end `pad` voxels outside the array.
     """
     voxels = np.argwhere(points)
     low = np.maximum(voxels.min(axis=0) - reach, -pad)

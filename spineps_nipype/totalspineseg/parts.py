@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.components import BoolArray, Box
-from .canal import spanned
+from .canal import span_lines
 from .centreline import Points, anterior_mask, height_on_line, slice_centres
 from .components import bridged_components, sizes_of
-from .masks import grown, joint_box, label_boxes, label_mask
+from .masks import grow_through_faces, joint_box, label_boxes, label_mask
 from .settings import Numerics
+from .upstream import upstream
 
 
 @dataclass
@@ -43,22 +44,22 @@ class Parts:
     raw: dict[int, int]
 
     def own_number(self, number: int) -> int:
-        """Number of a component among those of its kind as they were found, from 1."""
+        """Number of a component among those of its kind in the order they were found, from 1."""
         return number if number not in self.raw else number - min(self.raw) + 1
 
     def sizes(self) -> NDArray[np.int64]:
-        """Voxels of each component, at its number."""
+        """Number of voxels of each component; component n is entry n."""
         return sizes_of(self.array, max([0, *self.discs, *self.raw]))
 
     def renumber(self, table: NDArray[Any]) -> bool:
-        """Give every component the number that a table holds for it; whether any has another."""
+        """Give each component the number that a table holds for it; whether any number changed."""
         changed = bool((table != np.arange(len(table))).any())
         if changed:
             self.array[...] = table[self.array]
         return changed
 
     def boxes(self) -> list[Box | None]:
-        """Box of each component; component n stands at n - 1."""
+        """Box of each component; component n is entry n - 1."""
         return list(ndimage.find_objects(self.array))
 
 
@@ -70,14 +71,14 @@ def find_parts(
     dilation: int = 1,
     min_voxels: int = 0,
 ) -> Parts:
-    """Number the components: of all discs together, then of each vertebra label by itself.
+    """Number the components of all discs together, then those of each vertebra label by itself.
 
     Parameters
     ----------
     seg
         Raw label map.
     dilation
-        Voxels that parts grow before components are found.
+        Voxels by which parts grow before components are found.
     min_voxels
         Smaller components are ignored.
     """
@@ -114,33 +115,33 @@ class Heights:
     canal
         Mask of canal and cord.
     origin
-        Voxel of the whole image at which the arrays start: distances are computed in the
-        coordinates of the whole image, so that a crop changes no rounding.
+        Voxel of the whole image at which the arrays start. Distances are computed in coordinates
+        of the whole image, so that cropping does not change their rounding.
     """
 
     def __init__(
-        self, canal: BoolArray, origin: Sequence[int], numerics: Numerics = "mended"
+        self, canal: BoolArray, origin: Sequence[int], numerics: Numerics = "corrected"
     ) -> None:
         line, middle = slice_centres(canal)
         self._origin = np.asarray(origin)
         self._line: Points = line + self._origin
         self._front = anterior_mask(middle, canal.shape[1])
-        self._numerics = numerics
+        self._front_of_first_only = upstream(numerics).front_of_first_only
 
     def sorted(self, parts: Parts, numbers: Sequence[int]) -> list[tuple[int, int]]:
         """(height, number) of components, uppermost first.
 
-        Components that reach in front of the middle of the canal are placed by their front
-        part: arches and processes hang below the vertebra that they belong to. The original
-        does so for the first component of each kind only, and puts it at the first point of
-        the line when its front part is missing although another component has one.
+        For components that extend in front of the centre of the canal, that part alone counts,
+        because arches and processes lie lower than the body of their vertebra. The original does
+        so only for the first component of each kind, and puts it at the first point of the line
+        if it has no such part although another component has one.
         """
         boxes = parts.boxes()
         centres = {n: self._centres(parts.array, n, boxes[n - 1]) for n in numbers}
         any_front = any(front is not None for _, front in centres.values())
         keys = []
         for number, (centre, front) in centres.items():
-            if self._numerics == "mended":
+            if not self._front_of_first_only:
                 place = centre if front is None else front
             elif parts.own_number(number) == 1 and any_front:
                 place = np.full(3, np.nan) if front is None else front
@@ -172,7 +173,7 @@ def centres_of(parts: Parts, numbers: Sequence[int]) -> NDArray[np.float64]:
 
 
 def _centre(mask: BoolArray, start: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean voxel of a mask whose first voxel is `start`; whole numbers until the division."""
+    """Mean voxel of a mask whose first voxel is `start`; exact sums of whole numbers."""
     count = int(mask.sum())
     sums = []
     for axis, first in enumerate(start):
@@ -183,9 +184,10 @@ def _centre(mask: BoolArray, start: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def merge_split_vertebrae(parts: Parts, order: Sequence[tuple[int, int]]) -> bool:
-    """Join components that follow each other with the same raw label; whether any were joined.
+    """Join neighbouring components with the same raw label; whether any were joined.
 
-    Neighbouring vertebrae carry different raw labels, so two of the same are one vertebra.
+    Neighbouring vertebrae have different raw labels, so two components with the same one are one
+    vertebra.
     """
     table = np.arange(int(parts.array.max(initial=0)) + 1, dtype=parts.array.dtype)
     kept: int | None = None
@@ -199,10 +201,10 @@ def merge_split_vertebrae(parts: Parts, order: Sequence[tuple[int, int]]) -> boo
 
 
 def add_extra_voxels(parts: Parts, order: Sequence[tuple[int, int]], extra: BoolArray) -> None:
-    """Give vertebra voxels without a side to the component that they lie in or on.
+    """Give vertebra voxels of the extra label to the component that they lie in or beside.
 
-    A component takes the voxels that lie between two of its own along any axis, or one voxel
-    further. Where two components reach, the upper one counts.
+    A component takes voxels that lie between two of its own along an axis, and those beside these.
+    If two components could take a voxel, the upper one does.
     """
     if not extra.any():
         return
@@ -212,5 +214,5 @@ def add_extra_voxels(parts: Parts, order: Sequence[tuple[int, int]], extra: Bool
         assert wide is not None
         part = parts.array[wide]
         own = part == number
-        reach = grown(spanned(own, 0) | spanned(own, 1) | spanned(own, 2), 1)
+        reach = grow_through_faces(span_lines(own, 0) | span_lines(own, 1) | span_lines(own, 2), 1)
         part[reach & extra[wide]] = number

@@ -1,4 +1,4 @@
-"""Preparation of the image: one volume, canonical axes, 1 mm.
+"""Preparation of an image: a single volume with canonical axes and voxels of 1 mm.
 
 Source: TotalSpineSeg 20251028, image preparation.
 """
@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import nibabel as nib
 import numpy as np
 from nibabel import orientations
 from numpy.typing import NDArray
-from TPTBox import NII
 
+from ..core.volume import Volume, make_volume
 from .grid import Affine, sample_linear, spacing
 from .settings import Numerics
+from .upstream import upstream
 
 TARGET_MM: Final = 1.0
-LOST_VOXEL: Final = 1e-4
-"""Voxels by which the length of an axis may fall short of a whole number without losing its last
-voxel; affines come from single precision."""
+GRID_SLACK: Final = 1e-4
+"""Voxels by which an axis may fall short of a whole number of mm without losing its last voxel;
+affines are stored in single precision."""
 
 
 def average_4d(image: NDArray[Any]) -> NDArray[Any]:
-    """Arithmetic mean over the last axis of a 4-D array, in double precision; 3-D as it is."""
+    """Mean over the last axis of a 4-D array in double precision; a 3-D array stays as it is."""
     return image if image.ndim < 4 else np.asarray(image.mean(axis=3, dtype=np.float64))
 
 
 def to_canonical(image: NDArray[Any], affine: NDArray[Any]) -> tuple[NDArray[Any], Affine]:
-    """Flip and swap axes so that they run to the right, to the front and up as far as they can."""
+    """Flip and swap axes so that they run to the right, to the front and up as far as possible."""
     turns = orientations.io_orientation(affine)
     turned = orientations.apply_orientation(image, turns)
     moved = np.asarray(affine, float) @ orientations.inv_ornt_aff(turns, image.shape[:3])
@@ -36,17 +36,17 @@ def to_canonical(image: NDArray[Any], affine: NDArray[Any]) -> tuple[NDArray[Any
 
 
 def iso_grid(
-    shape: tuple[int, ...], affine: NDArray[Any], *, slack: float = LOST_VOXEL
+    shape: tuple[int, ...], affine: NDArray[Any], *, slack: float = GRID_SLACK
 ) -> tuple[tuple[int, ...], Affine]:
-    """Shape and affine of the 1 mm grid with the same directions and the same centre.
+    """Shape and affine of the grid of 1 mm with the same directions and the same centre.
 
     Parameters
     ----------
     shape, affine
         Grid of the image.
     slack
-        Voxels that an axis may lack up to a whole number of mm and still be given it; 0 as the
-        original has it. An axis of one voxel keeps one voxel.
+        Voxels by which an axis may fall short of a whole number of mm and still get it; 0 in the
+        original. An axis of one voxel keeps one voxel.
     """
     zooms = spacing(affine)
     sizes = tuple(
@@ -62,7 +62,7 @@ def iso_grid(
 
 
 def resample_iso(
-    image: NDArray[Any], affine: NDArray[Any], *, slack: float = LOST_VOXEL
+    image: NDArray[Any], affine: NDArray[Any], *, slack: float = GRID_SLACK
 ) -> tuple[NDArray[np.float64], Affine]:
     """Linear resampling to 1 mm, in double precision; see `iso_grid`."""
     sizes, target = iso_grid(image.shape, affine, slack=slack)
@@ -70,9 +70,9 @@ def resample_iso(
 
 
 def prepare(
-    image: NDArray[Any], affine: NDArray[Any], *, numerics: Numerics = "mended"
+    image: NDArray[Any], affine: NDArray[Any], *, numerics: Numerics = "corrected"
 ) -> tuple[NDArray[Any], Affine]:
-    """Whole preparation: average, canonical axes, 1 mm.
+    """Average the volumes, bring the axes to canonical order and resample to 1 mm.
 
     Parameters
     ----------
@@ -81,22 +81,23 @@ def prepare(
     affine
         Voxel to world, mm.
     numerics
-        The original casts back to the type of the image after every step, so that integers are
-        cut off, and may lose a border voxel to a rounding error.
+        The original converts back to the type of the image after each step, which cuts fractions
+        off, and may lose a border voxel to a rounding error.
 
     Returns
     -------
     array, affine
         RAS+, 1 mm; float32, or the type of the image under ``original``.
     """
-    original = numerics == "original"
-    kind = image.dtype if original else np.dtype(np.float32)
+    rules = upstream(numerics)
+    kind = image.dtype if rules.integer_voxels else np.dtype(np.float32)
+    slack = 0.0 if rules.border_voxel_lost else GRID_SLACK
     volume, turned = to_canonical(average_4d(image).astype(kind, copy=False), affine)
-    resampled, target = resample_iso(volume, turned, slack=0.0 if original else LOST_VOXEL)
+    resampled, target = resample_iso(volume, turned, slack=slack)
     return resampled.astype(kind), target
 
 
-def prepare_image(image: NII, *, numerics: Numerics = "mended") -> NII:
+def prepare_image(image: Volume, *, numerics: Numerics = "corrected") -> Volume:
     """`prepare` for a loaded 3-D image."""
     array, affine = prepare(image.get_array(), image.affine, numerics=numerics)
-    return NII(nib.Nifti1Image(array, affine), False)
+    return make_volume(array, affine, seg=False)

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.files import whole_file
+from ..core.volume import Volume
 from .grid import sample_nearest
-from .labels import DISC_NAMES, LEVELS, SACRUM, VERTEBRA_NAMES
+from .labels import DISC_NAMES, LEVEL_OF_DISC, SACRUM, VERTEBRA_NAMES
 from .preparation import prepare
 from .preview_tags import draw_tags
-
-if TYPE_CHECKING:
-    from TPTBox import NII
 
 Plane = Literal["sag", "cor", "ax"]
 Picture = NDArray[np.uint8]
@@ -30,8 +28,8 @@ COLOUR_LIMIT: Final = 255
 
 DISC_TAGS: Final[dict[int, str]] = dict(DISC_NAMES)
 VERTEBRA_TAGS: Final[dict[int, str]] = {n: t for n, t in VERTEBRA_NAMES.items() if n != SACRUM}
-LEVEL_TAGS: Final[dict[int, str]] = {n: str(n) for n in (1, 2, *LEVELS.values())}
-LEFT_STEP2: Final[dict[int, str]] = {**DISC_TAGS, SACRUM: "Sacrum"}
+LEVEL_TAGS: Final[dict[int, str]] = {n: str(n) for n in (1, 2, *LEVEL_OF_DISC.values())}
+STEP2_LEFT_TAGS: Final[dict[int, str]] = {**DISC_TAGS, SACRUM: "Sacrum"}
 
 
 def label_colour(label: int) -> tuple[int, int, int]:
@@ -42,8 +40,8 @@ def label_colour(label: int) -> tuple[int, int, int]:
 
 
 def draw_preview(
-    image: NII,
-    seg: NII | None = None,
+    image: Volume,
+    seg: Volume | None = None,
     *,
     plane: Plane = "sag",
     position: float = 0.5,
@@ -51,25 +49,25 @@ def draw_preview(
     right: Mapping[int, str] | None = None,
     left: Mapping[int, str] | None = None,
 ) -> Picture:
-    """Draw one slice of an image, with labels painted over it.
+    """Draw a slice of an image with labels painted over it.
 
     Parameters
     ----------
     image
-        Any grid; shown in canonical axes at 1 mm.
+        Image on any grid; shown in canonical axes at 1 mm.
     seg
         Label map on any grid.
     plane, position
         Viewing direction, and the slice as a fraction of the axis.
     projected
-        Show labels of all slices, as small cubes: for points.
+        Show the labels of all slices, as small squares; for points.
     right, left
-        Label to the name that is written on its right or left side.
+        Label to the name that is written to its right or left.
 
     Returns
     -------
     array
-        Rows, columns, RGB. Sagittal: front on the left, top above.
+        Rows, columns, RGB. In sagittal pictures, anterior is on the left and superior above.
     """
     grey, affine = prepare(image.get_array(), image.affine)
     axis = AXES[plane]
@@ -92,7 +90,7 @@ def draw_preview(
 
 
 def save_preview(picture: Picture, path: str | Path) -> Path:
-    """Write a picture as JPEG; it appears whole or not at all."""
+    """Write a picture as JPEG, completely or not at all."""
     from PIL import Image
 
     path = Path(path)

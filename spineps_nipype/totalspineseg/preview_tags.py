@@ -1,4 +1,4 @@
-"""Names beside the structures of a picture, where they cover nothing.
+"""Names beside the structures of a picture, placed where they cover nothing.
 
 Source: TotalSpineSeg 20251028, text tags of previews.
 """
@@ -16,8 +16,8 @@ from .masks import label_boxes
 FONT_SIZE: Final = 15
 OUTLINE: Final = 1
 """Width of the white border around the letters, in pixels."""
-REACH: Final = 2
-"""Heights of a text that it may stand above or below its structure."""
+MAX_SHIFT: Final = 2
+"""Distance of a text above or below its structure, as a multiple of its height."""
 WHITE: Final = (255, 255, 255)
 Side = Literal["right", "left"]
 Corner = tuple[int, int]
@@ -41,7 +41,7 @@ def draw_tags(
     colours
         Colour of every label.
     right, left
-        Label to name. Labels that the picture does not show are left out.
+        Label to name; labels that are not in the picture are left out.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -77,12 +77,12 @@ def place_tag(
     size: tuple[int, int],
     side: Side,
 ) -> Corner:
-    """Upper left pixel of a text: beside its structure, further out, lower, or higher.
+    """Upper left pixel of a text: beside its structure, farther out, lower, or higher.
 
     Parameters
     ----------
     labels
-        Label of every pixel; the inner end of the text stands on background.
+        Label of every pixel; the inner end of the text is on background.
     taken
         Pixels of other texts.
     box
@@ -95,11 +95,11 @@ def place_tag(
     Returns
     -------
     row, column
-        The first free place; if there is none, the place beside the structure, inside the image.
+        First free place, or else the place beside the structure within the image.
     """
     height, width = labels.shape
     middle = (box[0].start + box[0].stop) // 2
-    for row in _rows(middle - size[0] // 2, height - size[0], REACH * size[0]):
+    for row in _rows(middle - size[0] // 2, height - size[0], MAX_SHIFT * size[0]):
         for column in _columns(box[1], size[1], width, side):
             inner = column if side == "right" else min(column + size[1], width) - 1
             anchor = min(row + size[0] // 2, height - 1)
@@ -111,7 +111,7 @@ def place_tag(
 
 
 def _rows(wanted: int, last: int, reach: int) -> Iterator[int]:
-    """Row that is wanted, then those below, then those above, as far as a name may stray."""
+    """The wanted row, then the rows below it, then those above it, up to a distance."""
     start = _clamped(wanted, last)
     yield from range(start, min(start + reach, last) + 1)
     yield from range(start - 1, max(start - reach, 0) - 1, -1)

@@ -1,4 +1,4 @@
-"""Rules that belong to the weight releases, since both were tuned together.
+"""Weight releases with the rules that were tuned together with them.
 
 Source: TotalSpineSeg 20251028, 20260429 and 20260807, differences between the versions.
 """
@@ -9,39 +9,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-DATASETS: Final = ("Dataset101_TotalSpineSeg_step1", "Dataset102_TotalSpineSeg_step2")
-DOWNLOADS: Final = "https://github.com/neuropoly/totalspineseg/releases/download"
+from ..models.places import TSS_DATASETS, TSS_RELEASE
+
+DATASETS: Final = tuple(TSS_DATASETS.values())
+"""Folders of the two steps, by which nnU-Net knows them."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One weight release with its rules.
+    """A weight release with its rules.
 
     Parameters
     ----------
     release
         Name of the release.
-    trainer_folder
-        Folder with plans and folds inside the folder of a data set.
     checkpoints
-        Checkpoint names, the preferred one first.
+        Names of checkpoints, the preferred one first.
     min_component_voxels
         Components of discs and vertebrae with fewer voxels are ignored.
     min_landmark_voxels
-        A landmark counts when its disc holds more voxels of it than this.
+        A landmark is used if its disc holds more voxels of it than this.
     drop_superior_landmark
-        Whether C2-C3 is no landmark when the uppermost disc holds none of it.
+        Whether C2-C3 is dropped if the uppermost disc holds none of it.
     drop_inferior_landmark
-        Whether L5-S is no landmark: never, when the lowest disc holds none of it (``absent``),
-        or when a disc below is larger than a tenth of its own (``size``).
+        When L5-S is dropped: never, if the lowest disc holds none of it (``absent``), or if a disc
+        below it has more than a tenth of its size (``size``).
     levels
-        Levels on the front of the canal, or at the posterior tip of the disc.
+        Whether levels are at the front of the canal or at the posterior tip of the disc.
     min_c1_voxels
-        C1 counts for the levels above C2-C3 when it has more voxels than this.
+        C1 is used for the levels above C2-C3 if it has more voxels than this.
     """
 
     release: str
-    trainer_folder: str
     checkpoints: tuple[str, str]
     min_component_voxels: int = 0
     min_landmark_voxels: int = 0
@@ -50,25 +49,18 @@ class Profile:
     levels: Literal["canal", "posterior"] = "canal"
     min_c1_voxels: int = 0
 
-    def url(self, step: Literal[1, 2]) -> str:
-        """Address of the weights of a step."""
-        return f"{DOWNLOADS}/{self.release}/{DATASETS[step - 1]}_{self.release}.zip"
-
 
 _FINAL, _BEST = "checkpoint_final.pth", "checkpoint_best.pth"
-_RESIDUAL: Final = "nnUNetTrainerDAExtGPU__nnUNetPlans__3d_fullres"
 
 PROFILES: Final[Mapping[str, Profile]] = {
     profile.release: profile
     for profile in (
         Profile(
             "r20241115",
-            "nnUNetTrainer_DASegOrd0_NoMirroring__nnUNetPlans_small__3d_fullres",
             (_FINAL, _BEST),
         ),
         Profile(
             "r20251124",
-            _RESIDUAL,
             (_BEST, _FINAL),
             min_component_voxels=10,
             min_landmark_voxels=200,
@@ -79,7 +71,6 @@ PROFILES: Final[Mapping[str, Profile]] = {
         ),
         Profile(
             "r20260730",
-            _RESIDUAL,
             (_BEST, _FINAL),
             min_component_voxels=200,
             min_landmark_voxels=200,
@@ -89,4 +80,4 @@ PROFILES: Final[Mapping[str, Profile]] = {
         ),
     )
 }
-SEED: Final = PROFILES["r20241115"]
+SEED: Final = PROFILES[TSS_RELEASE]

@@ -1,4 +1,4 @@
-"""Output labels of discs and vertebrae in the order of the spine.
+"""Output labels of discs and vertebrae, in the order of the spine.
 
 Source: TotalSpineSeg 20251028, labeller (possible and default labels).
 """
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from .settings import LabelerSettings
 
-ABOVE_REGIONS = 2
-"""Vertebrae above the first region: C1 and C2 have no numbered disc above them."""
+VERTEBRAE_ABOVE = 2
+"""Number of vertebrae above the first region: C1 and C2 have no numbered disc above them."""
 
 
 @dataclass(frozen=True)
 class SpineOrder:
-    """Labels from top to bottom, as many as may occur and as a normal spine has.
+    """Labels from top to bottom: all that may occur, and those of a normal spine.
 
     Parameters
     ----------
@@ -33,27 +33,27 @@ class SpineOrder:
 
     @classmethod
     def of(cls, settings: LabelerSettings) -> SpineOrder:
-        """Labels that the region sizes of the settings give."""
+        """Labels that follow from the sizes of the regions in the settings."""
         most, usual = settings.region_max_sizes, settings.region_default_sizes
         starts, step = settings.disc_landmark_output_labels, settings.disc_output_step
         bones, bone_step = (
             settings.vertebrae_landmark_output_labels,
             settings.vertebrae_output_step,
         )
-        above = tuple(bones[0] - bone_step * n for n in range(ABOVE_REGIONS, 0, -1))
+        above = tuple(bones[0] - bone_step * n for n in range(VERTEBRAE_ABOVE, 0, -1))
         return cls(
-            _runs(starts, most, step),
-            _runs(starts, usual, step),
-            above + _runs(bones, most, bone_step),
-            above + _runs(bones, usual, bone_step),
+            _labels_of_regions(starts, most, step),
+            _labels_of_regions(starts, usual, step),
+            above + _labels_of_regions(bones, most, bone_step),
+            above + _labels_of_regions(bones, usual, bone_step),
         )
 
     def below(self) -> dict[int, int]:
         """Disc label to the label of the vertebra below it."""
-        return dict(zip(self.discs, self.vertebrae[ABOVE_REGIONS:], strict=False))
+        return dict(zip(self.discs, self.vertebrae[VERTEBRAE_ABOVE:], strict=False))
 
 
-def _runs(starts: Sequence[int], sizes: Sequence[int], step: int) -> tuple[int, ...]:
+def _labels_of_regions(starts: Sequence[int], sizes: Sequence[int], step: int) -> tuple[int, ...]:
     return tuple(
         start + step * n for start, size in zip(starts, sizes, strict=True) for n in range(size)
     )

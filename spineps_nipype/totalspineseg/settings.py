@@ -7,12 +7,13 @@ Labels are numbers of the raw network classes or of the output table. Pairs of n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
-from ..settings import option
+from ..settings import Settings, option
 
-Numerics = Literal["mended", "original"]
-"""Rules with their faults mended, or those of version 20251028 as they are."""
+Numerics = Literal["corrected", "original"]
+"""Rules with their faults corrected, or those of version 20251028 as they are."""
 Release = Literal["r20241115", "r20251124", "r20260730"]
 Labels = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -22,6 +23,8 @@ FOLDERS: Final = (
     "preview",
     "localizers",
     "step1_raw",
+    "step1_raw_cord",
+    "step1_raw_canal",
     "step1_output",
     "step1_cord",
     "step1_canal",
@@ -30,7 +33,25 @@ FOLDERS: Final = (
     "step2_raw",
     "step2_output",
 )
-"""Output folders with the names of the original."""
+"""Output folders with the names of the original, and two of our own: probabilities near the canal,
+from which the rules of step 1 start again without its network."""
+
+
+def folders_of(text: str) -> frozenset[str]:
+    """Output folders that a text names, separated by commas; all of them if it names none.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of the output folders.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = sorted(set(names) - set(FOLDERS))
+    if unknown:
+        raise ValueError(
+            f"unknown output folders: {', '.join(unknown)}; known are {', '.join(FOLDERS)}"
+        )
+    return frozenset(names or FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -105,7 +126,9 @@ class RuleSettings:
         0, "label of the uppermost disc when no landmark is found (0: the scan fails)", least=0
     )
     numerics: Numerics = option(
-        "mended", "mended rules, or those of TotalSpineSeg 20251028 with their faults (original)"
+        "corrected",
+        "corrected rules, or those of TotalSpineSeg 20251028 with their faults (original)",
+        key="totalspineseg_numerics",
     )
 
 
@@ -115,23 +138,17 @@ class RunSettings:
 
     step1: bool = option(False, "stop after step 1")
     iso: bool = option(False, "leave the results on the 1 mm grid")
-    keep_only: str = option("", "output folders to keep, separated by commas (default: all)")
+    keep_only: str = option(
+        "",
+        "output folders to keep (default: all)",
+        metavar="FOLDER",
+        separator=",",
+        check=folders_of,
+    )
 
     def kept(self) -> frozenset[str]:
-        """Output folders that the run keeps.
-
-        Raises
-        ------
-        ValueError
-            If a name is none of the output folders.
-        """
-        names = [name.strip() for name in self.keep_only.split(",") if name.strip()]
-        unknown = sorted(set(names) - set(FOLDERS))
-        if unknown:
-            raise ValueError(
-                f"unknown output folders: {', '.join(unknown)}; known are {', '.join(FOLDERS)}"
-            )
-        return frozenset(names or FOLDERS)
+        """Output folders that the run keeps; see `folders_of`."""
+        return folders_of(self.keep_only)
 
     @property
     def runs_step2(self) -> bool:
@@ -141,4 +158,26 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class TotalSpineSegSettings(RunSettings, RuleSettings):
-    """All options of one run."""
+    """All options of one scan."""
+
+
+@dataclass(frozen=True)
+class TotalSpineSegOptions(Settings):
+    """What a run over a dataset is asked to do with TotalSpineSeg."""
+
+    tss_data: Path | None = option(
+        None,
+        "data folder with installed weights (default: TOTALSPINESEG_DATA, else the compact "
+        "networks)",
+        metavar="DIR",
+    )
+    loc: Path | None = option(
+        None,
+        "labelled result in the same space, for all scans; or a folder of such results",
+        metavar="PATH",
+    )
+    loc_suffix: str = option("", "end of the names of localizers", metavar="TEXT")
+    image_suffix: tuple[str, ...] = option(
+        ("",), "end of image names that --loc-suffix stands in place of", metavar="TEXT"
+    )
+    settings: TotalSpineSegSettings = TotalSpineSegSettings()

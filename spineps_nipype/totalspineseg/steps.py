@@ -1,4 +1,4 @@
-"""The two steps from a prepared image to their results, in memory.
+"""The two steps from a prepared image to the results, in memory.
 
 Source: TotalSpineSeg 20251028, step-1 chain and step-2 chain.
 """
@@ -9,16 +9,16 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
-import nibabel as nib
+import numpy as np
 from numpy.typing import NDArray
-from TPTBox import NII
 
+from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError
 from ..models.protocols import Progress, SemanticModel
 from .alternate import extract_alternate
 from .canal import fill_canal
 from .components import largest_component
-from .crop import crop_to_seg
+from .crop import crop_to_grid, crop_to_seg
 from .inference import RawStep1, segment_step1, segment_step2
 from .labeler import label_spine
 from .labels import CANAL, CORD
@@ -39,35 +39,35 @@ class Step1:
     Parameters
     ----------
     raw, output
-        Classes of the network, and the numbered label map.
+        Classes of the network, and numbered label map.
     cord, canal
         Soft maps.
     levels
-        Points; None when there is no disc on the canal.
+        Map of the levels; None if there is no canal or no disc.
     """
 
-    raw: NII
-    output: NII
-    cord: NII
-    canal: NII
-    levels: NII | None
+    raw: Volume
+    output: Volume
+    cord: Volume
+    canal: Volume
+    levels: Volume | None
 
 
 @dataclass(frozen=True)
 class Step2:
-    """Results of step 2: its second channel and classes on the cropped grid, and the label map."""
+    """Results of step 2: second channel and classes on the cropped grid, and the label map."""
 
-    channel: NII
-    raw: NII
-    output: NII
+    channel: Volume
+    raw: Volume
+    output: Volume
 
 
 def run_step1(
-    image: NII,
+    image: Volume,
     network: SemanticModel,
     settings: RuleSettings,
     *,
-    localizer: NII | None = None,
+    localizer: Volume | None = None,
     run_has_localizers: bool | None = None,
     progress: Progress | None = None,
 ) -> Step1:
@@ -82,7 +82,7 @@ def run_step1(
     localizer
         Labelled result of another scan in the same world space.
     run_has_localizers
-        Whether any scan of the run has one; matters under ``original`` only.
+        Whether any scan of the run has a localizer; matters under ``original`` only.
 
     Raises
     ------
@@ -97,11 +97,21 @@ def finish_step1(
     raw: RawStep1,
     settings: RuleSettings,
     *,
-    localizer: NII | None = None,
+    localizer: Volume | None = None,
     run_has_localizers: bool | None = None,
+    corrected: Volume | None = None,
 ) -> Step1:
-    """Rules of step 1, after its network."""
-    seg = _numbered(raw.labels, LABELER_STEP1, settings, localizer, run_has_localizers)
+    """Rules of step 1, after its network.
+
+    Parameters
+    ----------
+    corrected
+        Numbered label map of a reader on the grid of the network, in place of that of the rules.
+    """
+    if corrected is None:
+        seg = _numbered(raw.labels, LABELER_STEP1, settings, localizer, run_has_localizers)
+    else:
+        seg = corrected.get_array().astype(np.uint8)
     reach = settings.soft_dilation
     affine = raw.labels.affine
     return Step1(
@@ -113,8 +123,8 @@ def finish_step1(
     )
 
 
-def levels_of(output: NII, settings: RuleSettings) -> NII | None:
-    """Points of the levels; None, with a line in the log, when there is nothing to mark."""
+def levels_of(output: Volume, settings: RuleSettings) -> Volume | None:
+    """Map of the levels; None, with a warning, if there is no canal or no disc."""
     try:
         points = extract_levels(
             output.get_array(), profile=PROFILES[settings.release], numerics=settings.numerics
@@ -125,27 +135,26 @@ def levels_of(output: NII, settings: RuleSettings) -> NII | None:
     return _nii(points, output.affine, True)
 
 
-def step2_input(image: NII, step1_output: NII, settings: RuleSettings) -> tuple[NII, NII]:
-    """Both channels of step 2: the image around the result of step 1, and every second disc."""
+def step2_input(step1_output: Volume, settings: RuleSettings) -> Volume:
+    """Second channel of step 2: every second disc, on the grid around the result of step 1."""
     seg = step1_output.get_array()
-    margin = settings.crop_margin
     marked = step1_output.set_array(extract_alternate(seg))
-    return crop_to_seg(image, seg, margin=margin), crop_to_seg(marked, seg, margin=margin)
+    return crop_to_seg(marked, seg, margin=settings.crop_margin)
 
 
 def run_step2(
-    image: NII,
-    step1_output: NII,
+    image: Volume,
+    step1_output: Volume,
     network: SemanticModel,
     settings: RuleSettings,
     *,
-    localizer: NII | None = None,
+    localizer: Volume | None = None,
     run_has_localizers: bool | None = None,
     progress: Progress | None = None,
 ) -> Step2:
     """Network and rules of step 2; parameters and errors as for `run_step1`."""
-    cropped, channel = step2_input(image, step1_output, settings)
-    raw = segment_step2(cropped, channel, network, progress=progress)
+    channel = step2_input(step1_output, settings)
+    raw = segment_step2(crop_to_grid(image, channel), channel, network, progress=progress)
     output = finish_step2(
         raw, image, settings, localizer=localizer, run_has_localizers=run_has_localizers
     )
@@ -153,23 +162,23 @@ def run_step2(
 
 
 def finish_step2(
-    raw: NII,
-    image: NII,
+    raw: Volume,
+    image: Volume,
     settings: RuleSettings,
     *,
-    localizer: NII | None = None,
+    localizer: Volume | None = None,
     run_has_localizers: bool | None = None,
-) -> NII:
+) -> Volume:
     """Rules of step 2, after its network: the numbered label map on the grid of the image."""
     seg = _numbered(raw, LABELER_STEP2, settings, localizer, run_has_localizers)
     return to_grid(_nii(seg, raw.affine, True), image.shape, image.affine)
 
 
 def _numbered(
-    raw: NII,
+    raw: Volume,
     labeler: LabelerSettings,
     settings: RuleSettings,
-    localizer: NII | None,
+    localizer: Volume | None,
     run_has_localizers: bool | None,
 ) -> NDArray[Any]:
     """Largest component, labeller, filled canal."""
@@ -191,5 +200,5 @@ def _numbered(
     return fill_canal(numbered, numerics=numerics)
 
 
-def _nii(array: NDArray[Any], affine: NDArray[Any], seg: bool) -> NII:
-    return NII(nib.Nifti1Image(array, affine), seg)
+def _nii(array: NDArray[Any], affine: NDArray[Any], seg: bool) -> Volume:
+    return make_volume(array, affine, seg=seg)

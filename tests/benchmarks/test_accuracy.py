@@ -14,11 +14,14 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks.accuracy import main
-from benchmarks.accuracy_measures import Overlap
-from benchmarks.accuracy_report import ScanReport, cell, summary_rows, summary_text
-from benchmarks.accuracy_run import read_runs
-from benchmarks.accuracy_scan import Measured, Picture, Score
-from benchmarks.contact_sheet import Tile, draw_sheets, overlay
+from benchmarks.against_truth.contact_sheet import Tile, draw_sheets, overlay
+from benchmarks.against_truth.measures import Overlap
+from benchmarks.against_truth.pipeline_run import read_runs
+from benchmarks.against_truth.report import ScanReport
+from benchmarks.against_truth.scan import Measured, Picture, Score
+from benchmarks.against_truth.summary import summary_text, write_tables
+from benchmarks.against_truth.tables import cell, summary_rows
+from benchmarks.against_truth.truth import TRUTH_VERSION
 
 from ..tiny_packages import affine, coded_labels, write_packages, write_scan
 
@@ -62,6 +65,21 @@ def test_failed_and_skipped_scans_are_named() -> None:
     assert "1 scans measured, 1 failed, 1 without measures" in text
     assert "- bad: no memory" in text
     assert "- odd: it has no truth mask" in text
+
+
+def test_every_figure_says_how_the_truth_was_read(tmp_path: Path) -> None:
+    reports = [report("a", 0.8, 2.0), ScanReport("bad", status="failed", reason="no memory")]
+    write_tables(tmp_path, reports, "command")
+    tables = sorted(tmp_path.glob("*.tsv"))
+    assert [table.name for table in tables] == [
+        *("accuracy.tsv", "instances.tsv", "scans.tsv", "summary.tsv"),
+    ]
+    for table in tables:
+        assert table.read_text().splitlines()[0].split("\t")[-1] == "truth_version"
+        assert {row["truth_version"] for row in read(table)} <= {str(TRUTH_VERSION)}
+    assert len(read(tmp_path / "scans.tsv")) == 2
+    text = (tmp_path / "summary.md").read_text()
+    assert f"truth masks read by version {TRUTH_VERSION} of the rules" in text
 
 
 def test_cells() -> None:
@@ -171,7 +189,7 @@ def test_the_whole_command(tmp_path: Path, capsys: Capsys) -> None:
     assert [rows[f"sub-{x}_T2w"]["status"] for x in "abc"] == ["done", "failed", "skipped"]
     assert "constant" in rows["sub-b_T2w"]["reason"]
     done = rows["sub-a_T2w"]
-    assert (done["vertebrae_asked"], done["vertebrae_found"]) == ("4", "4")
+    assert (done["vertebrae_expected"], done["vertebrae_found"]) == ("4", "4")
     assert (done["discs_right"], done["vertebrae_right"]) == ("yes", "yes")
     assert float(done["seconds"]) > 0
     assert not list((out / "derivatives" / "sub-c").rglob("*"))

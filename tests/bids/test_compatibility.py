@@ -6,12 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from spineps_nipype.bids.compatibility import (
-    best_models,
     check_compatibility,
-    find_best_matching_model,
-    image_plane,
     modality_of,
-    plane_of_word,
+    plane_of_label,
 )
 
 
@@ -25,32 +22,6 @@ class Config:
     def target_spacing(self, zoom: Sequence[float]) -> Sequence[float]:
         assert len(zoom) == 3
         return self.spacing
-
-
-@dataclass(frozen=True)
-class Package:
-    id: str
-    config: Config
-
-
-@pytest.mark.parametrize(
-    ("zooms", "codes", "plane"),
-    [
-        ((3.3, 0.9, 0.9), "RAS", "sag"),
-        ((0.5, 4.0, 0.5), "RAS", "cor"),
-        ((0.5, 0.5, 4.0), "RAS", "ax"),
-        ((0.9, 0.9, 3.3), "PIR", "sag"),
-        ((1.0, 1.0, 1.0), "LPS", "iso"),
-        # Finer than 1 mm counts as 1 mm.
-        ((0.9, 0.9, 1.0), "PIR", "iso"),
-        ((0.5, 0.5, 1.04), "PIR", "iso"),
-        # Two coarse axes: the plane across the fine one.
-        ((3.0, 3.0, 1.0), "RAS", "ax"),
-        ((1.0, 3.0, 3.0), "RAS", "sag"),
-    ],
-)
-def test_plane_of_an_image(zooms: tuple[float, ...], codes: str, plane: str) -> None:
-    assert image_plane(zooms, codes) == plane
 
 
 @pytest.mark.parametrize(
@@ -69,10 +40,10 @@ def test_modality_words(word: str, modality: str | None) -> None:
 
 
 def test_planes_of_acq_labels() -> None:
-    assert plane_of_word("sag") == "sag"
-    assert plane_of_word("axl") == "ax"
-    assert plane_of_word("ISO") == "iso"
-    assert plane_of_word("highres") is None
+    assert plane_of_label("sag") == "sag"
+    assert plane_of_label("axl") == "ax"
+    assert plane_of_label("ISO") == "iso"
+    assert plane_of_label("highres") is None
 
 
 def test_a_fitting_scan_has_no_reasons() -> None:
@@ -99,30 +70,3 @@ def test_each_reason_is_said(path: str, plane: str, said: str) -> None:
     reasons = check_compatibility(path, plane, Config())
     assert len(reasons) == 1
     assert said in reasons[0]
-
-
-def test_choice_by_modality() -> None:
-    packages = [Package("t2w", Config()), Package("t1w", Config(modality=("T1w",)))]
-    chosen = find_best_matching_model(packages, modality="T1w", plane="sag")
-    assert chosen is packages[1]
-    assert find_best_matching_model(packages, modality="CT", plane="sag") is None
-
-
-def test_choice_by_plane() -> None:
-    sag, iso = Package("sag", Config()), Package("iso", Config(acquisition="iso"))
-    assert best_models([sag, iso], modality="T2w", plane="iso") == [iso, sag]
-    assert best_models([iso, sag], modality="T2w", plane="sag") == [sag]
-    assert best_models([sag, iso], modality="T2w", plane="ax") == []
-
-
-def test_choice_by_resolution() -> None:
-    coarse = Package("coarse", Config(spacing=(2.0, 2.0, 4.0)))
-    fine = Package("fine", Config(spacing=(0.5, 0.5, 3.3)))
-    ask = {"modality": "T2w", "plane": "sag", "axis_codes": "RAS"}
-    assert best_models([coarse, fine], spacing=(3.3, 0.5, 0.5), **ask)[0] is fine
-    assert best_models([fine, coarse], spacing=(4.0, 2.0, 2.0), **ask)[0] is coarse
-
-
-def test_of_equals_the_first_is_taken() -> None:
-    first, second = Package("a", Config()), Package("b", Config())
-    assert best_models([second, first], modality="T2w", plane="sag")[0] is second

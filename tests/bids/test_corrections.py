@@ -10,6 +10,7 @@ import pytest
 from spineps_nipype.bids import validation
 from spineps_nipype.bids.corrections import Corrections, find_corrections, read_fixed_names
 from spineps_nipype.bids.query import find_scans
+from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import InputError
 
 SCAN = Path("/bids/sub-a/ses-1/anat/sub-a_ses-1_acq-sag_T2w.nii.gz")
@@ -71,6 +72,33 @@ def test_several_masks_are_refused_and_the_first_dataset_counts(tmp_path: Path) 
     assert find_corrections(SCAN, [("one", one), ("two", two)]).vert is not None
     with pytest.raises(InputError, match="several corrected seg-vert"):
         find_corrections(SCAN, [("two", two)])
+
+
+def test_masks_of_other_systems(tmp_path: Path) -> None:
+    """By their `seg`, or where the system would put them; with or without its folder."""
+    name = "sub-a_ses-1_acq-sag_mod-T2w_seg-instance_msk.nii.gz"
+    kinds = {"instance": "instance"}
+    for root in (tmp_path / "one", tmp_path / "two" / "slices"):
+        touch(root, name)
+        found = find_corrections(
+            SCAN, [("mine", root)], segments=kinds, system="slices"
+        ) or find_corrections(SCAN, [("mine", root.parent)], segments=kinds, system="slices")
+        assert found.masks == {"instance": root / "sub-a/ses-1/anat" / name}
+        assert found.spine is None
+    files = {"labels": Path("labels") / "sub-a.nii.gz"}
+    for below in ("labels", "tss/labels"):
+        root = tmp_path / below.replace("/", "_")
+        mask = root / below / "sub-a.nii.gz"
+        mask.parent.mkdir(parents=True)
+        mask.write_text("x")
+        found = find_corrections(SCAN, [("mine", root)], segments={}, files=files, system="tss")
+        assert found.masks == {"labels": mask}
+        assert found.sources == (f"bids:mine:{below}/sub-a.nii.gz",)
+        assert found.digests() == {"labels": file_digest(mask)}
+    (root / "labels").mkdir()
+    (root / "labels" / "sub-a.nii.gz").write_text("y")
+    with pytest.raises(InputError, match=r"several corrected labels/sub-a.nii.gz .* tss/labels"):
+        find_corrections(SCAN, [("mine", root)], segments={}, files=files, system="tss")
 
 
 def test_the_table_of_a_reader(tmp_path: Path) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import ndimage
 
 from spineps_nipype.core.components import (
     bounding_box,
@@ -16,7 +13,6 @@ from spineps_nipype.core.components import (
     dilate,
     erode,
     fill_holes,
-    grow_labels,
     label_components,
     remove_small_components,
 )
@@ -92,44 +88,6 @@ def test_dilation(connectivity: int, voxels: int) -> None:
     point[2, 2, 2] = True
     assert dilate(point, 1, connectivity).sum() == voxels
     assert dilate(point, 0, connectivity).sum() == 1
-
-
-def test_lower_labels_grow_first() -> None:
-    assert grow_labels(line(0, 2, 0, 1, 0), 1, 1)[1, 1].tolist() == [2, 2, 1, 1, 1]
-
-
-def test_growing_stays_inside() -> None:
-    within = line(1, 1, 1, 1, 0) > 0
-    out = grow_labels(line(0, 2, 0, 0, 0), 3, 1, within)
-    assert out[1, 1].tolist() == [2, 2, 2, 2, 0]
-    assert not out[0].any()
-
-
-def grow_slowly(arr: np.ndarray, rounds: int, within: np.ndarray | None) -> np.ndarray:
-    """The rule as it is written down: whole arrays, no boxes."""
-    out = arr.copy()
-    element = ndimage.generate_binary_structure(3, 1)
-    for _ in range(rounds):
-        for label in [v for v in np.unique(arr) if v]:
-            reached = ndimage.binary_dilation(out == label, element) & (out == 0)
-            out[reached] = label
-            if within is not None:
-                out[~within] = 0
-    return out
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), rounds=st.integers(0, 3), masked=st.booleans())
-def test_growing_in_boxes_equals_growing_in_the_whole(
-    seed: int, rounds: int, masked: bool
-) -> None:
-    rng = np.random.default_rng(seed)
-    arr = rng.integers(1, 5, (8, 9, 7)).astype(np.uint8) * (rng.random((8, 9, 7)) < 0.06)
-    arr = arr.astype(np.uint8)
-    within = rng.random(arr.shape) < 0.7 if masked else None
-    np.testing.assert_array_equal(
-        grow_labels(arr, rounds, 1, within), grow_slowly(arr, rounds, within)
-    )
 
 
 def test_holes_are_filled_in_the_order_of_labels_and_never_over_others() -> None:

@@ -65,7 +65,7 @@ def test_both_kinds_of_file(tmp_path: Path, name: str) -> None:
 def test_every_voxel_type(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path, values(kind))
     np.testing.assert_array_equal(load_image(path).get_array(), values().astype(np.float32))
-    kept = load_image(path, numerics="spineps-2.1.3").get_array()
+    kept = load_image(path, integer_voxels=True).get_array()
     np.testing.assert_array_equal(kept, values())
     expected = {"u8": "uint32", "i8": "int32", "f8": "float32"}.get(kind, np.dtype(kind).name)
     assert kept.dtype == expected
@@ -91,7 +91,7 @@ def test_scaled_integers_keep_their_fractions(tmp_path: Path) -> None:
 
 
 def test_scaled_integers_lose_them_as_in_spineps(tmp_path: Path) -> None:
-    array = load_image(scaled(tmp_path), numerics="spineps-2.1.3").get_array()
+    array = load_image(scaled(tmp_path), integer_voxels=True).get_array()
     assert array.dtype == np.int16
     np.testing.assert_array_equal(array.ravel()[:4], [0, 0, 1, 1])
 
@@ -103,7 +103,7 @@ def test_scaled_integers_that_do_not_fit_get_a_wider_type(tmp_path: Path) -> Non
     stored = bytearray(path.read_bytes())
     struct.pack_into("<2f", stored, 112, 10.0, -5.0)
     path.write_bytes(bytes(stored))
-    array = load_image(path, numerics="spineps-2.1.3").get_array()
+    array = load_image(path, integer_voxels=True).get_array()
     assert array.dtype == np.int16
     np.testing.assert_array_equal(array, values(np.int16) * 10 - 5)
 

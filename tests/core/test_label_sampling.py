@@ -78,7 +78,7 @@ def test_parts_of_a_large_volume_are_weighed_in_turn(monkeypatch: pytest.MonkeyP
     matrix = np.diag([0.6, 0.7, 0.8, 1.0])
     near = nearest(source, matrix, (9, 9, 6))
     whole = heaviest_labels(near, source, matrix)
-    monkeypatch.setattr(label_sampling, "AT_ONCE", 37)
+    monkeypatch.setattr(label_sampling, "CHUNK_VOXELS", 37)
     np.testing.assert_array_equal(heaviest_labels(near, source, matrix), whole)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from spineps_nipype.core.anatomy import VERTEBRA_NAMES
 from spineps_nipype.core.nomenclature import (
-    COLUMNS,
+    CODE_COLUMNS,
     OWN_NUMBERS,
     UNNUMBERED,
     Column,
@@ -50,7 +50,7 @@ def test_the_table_agrees_with_the_reference(shared_dir: Path) -> None:
         if name.startswith("endplate"):
             continue
         ours = structure(name)
-        for column in COLUMNS:
+        for column in CODE_COLUMNS:
             stated = row[HEADINGS[column]].split(" ")[0]
             if name == "sacrum" and column == "spine_segmentation":
                 assert stated == "49"
@@ -69,7 +69,7 @@ def test_the_table_agrees_with_the_reference(shared_dir: Path) -> None:
 def test_names_and_numbers_are_unique() -> None:
     assert len(set(all_names())) == len(all_names())
     assert list(canonical_numbers().values()) == list(range(1, len(all_names()) + 1))
-    for column in COLUMNS:
+    for column in CODE_COLUMNS:
         if column == "spineps_spine":
             continue  # a semantic mask does not tell discs apart
         codes = [s.codes[column] for s in structures() if column in s.codes.keys() - s.shared]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,15 @@ from spineps_nipype.dropin import (
     output_paths_from_input,
     process_dataset,
     process_img_nii,
+    run,
     segment_image,
 )
-from spineps_nipype.settings import PipelineSettings
-from spineps_nipype.workflows.reuse import plan_scan
+from spineps_nipype.dropin import dataset as dataset_module
+from spineps_nipype.spineps.settings import PipelineSettings
+from spineps_nipype.workflows.cli import main
 
 from ..tiny_packages import N_VERTEBRAE, write_scan
+from ..workflows.scan_files import plan as plan_scan
 from .conftest import Models
 
 QUICK: dict[str, Any] = {"proc_sem_n4_bias_correction": False}
@@ -42,6 +47,81 @@ def files_of(folder: Path) -> set[str]:
 
 def array(path: Path) -> np.ndarray:
     return np.asarray(nib.load(path).dataobj)
+
+
+class Asked(Exception):
+    """Settings that a call comes to."""
+
+
+def asked_settings(monkeypatch: pytest.MonkeyPatch, call: Any, **options: Any) -> dict[str, Any]:
+    """Settings that a call plans with; nothing is computed."""
+
+    def provenance(settings: PipelineSettings, *_: Any, **__: Any) -> None:
+        raise Asked(settings)
+
+    monkeypatch.setattr(run, "provenance", provenance)
+    with pytest.raises(Asked) as stopped:
+        call(**options)
+    settings: PipelineSettings = stopped.value.args[0]
+    return settings.flat()
+
+
+def changed(name: str, default: Any) -> dict[str, Any]:
+    """An argument with another value than its default, and the options that it sets."""
+    words: dict[str, tuple[Any, str, Any]] = {
+        "crop": ((slice(1, 5), slice(None), slice(2, None)), "crop_box", "1:5,:,2:"),
+        "auto_crop_to_spine": (True, "auto_crop_to_spine", "yes"),
+        "proc_sem_step_size": (0.25, "proc_sem_step_size", 0.25),
+        "numerics": ("seed", "numerics", "seed"),
+        "pad_size": (9, "proc_pad_size", 9),
+    }
+    if name in words:
+        value, key, option = words[name]
+    else:
+        key, value = name, not default if isinstance(default, bool) else default + 1
+        option = value
+    return {"value": value, "options": {key: option}}
+
+
+def arguments(function: Any) -> list[tuple[str, Any]]:
+    """Arguments of a function that are options of the pipeline, with their defaults."""
+    known = {*PipelineSettings().flat(), "crop", "pad_size"}
+    found = inspect.signature(function).parameters.items()
+    return [(name, parameter.default) for name, parameter in found if name in known]
+
+
+@pytest.mark.parametrize(("name", "default"), arguments(process_img_nii))
+def test_every_argument_is_an_option(
+    dataset: Path, models: Models, monkeypatch: pytest.MonkeyPatch, name: str, default: Any
+) -> None:
+    call = partial(process_img_nii, scan_of(dataset), *models)
+    usual = asked_settings(monkeypatch, call)
+    wanted = changed(name, default)
+    found = asked_settings(monkeypatch, call, **{name: wanted["value"]})
+    assert found == {**usual, **wanted["options"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [a for a in arguments(process_dataset) if a[0] != "tta"]
+)
+def test_every_argument_for_a_dataset_is_one_for_a_scan(
+    dataset: Path, models: Models, monkeypatch: pytest.MonkeyPatch, name: str, default: Any
+) -> None:
+    """But `tta`, which is written into the model."""
+    semantic, instance, labeling = models
+    given: list[dict[str, Any]] = []
+
+    def segment(*_: Any, **options: Any) -> tuple[ErrCode]:
+        given.append(options)
+        return (ErrCode.OK,)
+
+    monkeypatch.setattr(dataset_module, "process_img_nii", segment)
+    value = changed(name, default)["value"]
+    for options in ({}, {name: value}):
+        process_dataset(dataset, instance, semantic, labeling, save_log_data=False, **options)
+    key = {"pad_size": "proc_pad_size"}.get(name, name)
+    assert given[1] == {**given[0], key: value}
+    assert given[0][key] == default
 
 
 def test_a_scan_as_the_documentation_shows_it(dataset: Path, models: Models) -> None:
@@ -66,7 +146,7 @@ def test_a_scan_as_the_documentation_shows_it(dataset: Path, models: Models) -> 
     # spineps-wf finds the results made the same way, and need not make them again.
     semantic, instance, labeling = models
     plan = plan_scan(
-        scan_of(dataset).file["nii.gz"],
+        Path(scan_of(dataset).file["nii.gz"]),
         paths,
         settings=PipelineSettings.from_flat({**QUICK, "poi_points": "bodies"}),
         models={
@@ -76,6 +156,48 @@ def test_a_scan_as_the_documentation_shows_it(dataset: Path, models: Models) -> 
         },
     )
     assert plan.all_done, list(plan)
+
+
+def sidecars(folder: Path) -> dict[str, dict[str, Any]]:
+    """Content of the sidecars, without what names the place of the scan."""
+    found = {}
+    for path in sorted(folder.glob("sub-*/**/*.json")):
+        content = json.loads(path.read_text())
+        if isinstance(content, dict):
+            content["Sources"][0] = Path(content["Sources"][0]).name
+            found[path.relative_to(folder).as_posix()] = content
+    return found
+
+
+def test_sidecars_are_those_of_the_command_line(
+    dataset: Path, models: Models, tmp_path: Path
+) -> None:
+    process_img_nii(scan_of(dataset), *models, save_softmax_logits=True, **QUICK)
+    out = tmp_path / "out"
+    flags = [
+        word
+        for kind, model in zip(("semantic", "instance", "labeling"), models, strict=True)
+        for word in (f"--model-{kind}", str(model.model_folder))
+    ]
+    status = main(
+        [
+            *(str(dataset / "rawdata"), str(out), "participant", "-w", str(tmp_path / "work")),
+            *("--plugin", "Linear", "--device", "cpu", "--mem-gb", "4", *flags),
+            *("--no-proc-sem-n4-bias-correction", "--poi-points", "bodies"),
+            *("--save-softmax-logits", "--skip-bids-validation"),
+        ]
+    )
+    assert status == 0
+    ours, theirs = sidecars(dataset / "derivatives_seg"), sidecars(out)
+    assert set(ours) == set(theirs)
+    for name, content in theirs.items():
+        inputs = (content["Provenance"].pop("Inputs"), ours[name]["Provenance"].pop("Inputs"))
+        assert inputs[0].keys() == inputs[1].keys(), name
+        for record in (content["Provenance"], ours[name]["Provenance"]):
+            if name.endswith("_snp.json"):  # its picture shows the place of the header's time
+                record.pop("Sha256")
+        content["Versions"] = ours[name]["Versions"]
+        assert content == ours[name], name
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from spineps_nipype.workflows.cli import build_parser, main, options_from
-from spineps_nipype.workflows.options import RunOptions
+from spineps_nipype.workflows.options.run_options import RunOptions
 
 from ..tiny_packages import write_packages, write_scan
 from .slurm_cluster import SlurmCluster, why_not

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spineps_nipype.workflows.engine import EXECUTION
+from spineps_nipype.workflows.engine.plugins import EXECUTION
 
 # isort: split
 from nipype.pipeline import engine as pe
 
-from ..workflows.test_engine import Result, watched
+from ..workflows.engine.test_plugins import Result, watched
 
 MEMORY_GB = 0.3
 """For each job; the throw-away cluster counts shared memory of parent and child twice."""

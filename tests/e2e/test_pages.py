@@ -15,7 +15,7 @@ from TPTBox import NII
 
 from spineps_nipype.metrics.checks import check_masks
 from spineps_nipype.metrics.columns import COLUMNS
-from spineps_nipype.metrics.spine_metrics import look_at, measure_spine
+from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 from spineps_nipype.reports.mosaic import draw_mosaic
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 from spineps_nipype.reports.viewer import write_volumes
@@ -40,7 +40,7 @@ def page_file(tmp_path: Path) -> Path:
     masks = [NII.from_numpy(a, affine, True) for a in (spine, vert)]
     mosaic = draw_mosaic(image, *masks, tmp_path / "sub-x" / "figures" / "x_mosaic.png")
     volumes = write_volumes(image, *masks, "x", mosaic.with_name("x_volumes.js"))
-    scene = look_at(*masks)
+    scene = split_masks(*masks)
     metrics = measure_spine(scene)
     checks = [vars(f) for f in check_masks(scene, metrics, None)]
     entry = ScanEntry(

@@ -17,7 +17,10 @@ import numpy as np
 import pytest
 
 from spineps_nipype.core.anatomy import VERTEBRA_NAMES
+from spineps_nipype.workflows.app.participant import run_system
 from spineps_nipype.workflows.cli import main
+from spineps_nipype.workflows.systems.scan_jobs import ScanJob
+from spineps_nipype.workflows.systems.spineps import SpinepsSystem
 
 from .conftest import App, only
 
@@ -194,17 +197,15 @@ def test_a_killed_process_is_one_failed_scan(
 ) -> None:
     from nipype.interfaces.utility import Function
 
-    from spineps_nipype.workflows.participant import run_participants
-    from spineps_nipype.workflows.scan import init_scan_wf
+    class Killed(SpinepsSystem):
+        def workflow(self, job: ScanJob, **options: Any) -> Any:
+            workflow = super().workflow(job, **options)
+            if "sub_a" in job.name:
+                node = workflow.get_node("spineps_wf.semantic")
+                node._interface = Function(function=suicide, output_names=["out_file"])
+            return workflow
 
-    def build(**options: Any) -> Any:
-        workflow = init_scan_wf(**options)
-        if "sub_a" in options["name"]:
-            node = workflow.get_node("spineps_wf.semantic")
-            node._interface = Function(function=suicide, output_names=["out_file"])
-        return workflow
-
-    assert run_participants(app.options(), build) == 3
+    assert run_system(app.options(), lambda: Killed(app.options())).status == 3
     text = capsys.readouterr().out
     assert "SIGKILL" in text.strip().splitlines()[-1]
     assert app.results() == only(golden, B)
@@ -272,22 +273,21 @@ def test_a_disk_that_fills_up(
     app: App, golden: dict[str, bytes], small_disk: Path, capsys: Capsys, plugin: str
 ) -> None:
     """The scan that was finished before stays whole; the other says what is wrong."""
-    from spineps_nipype.workflows.participant import run_participants
-    from spineps_nipype.workflows.scan import init_scan_wf
-
     app.out = small_disk / "out"
     assert app(capsys, "--plugin", plugin, "--participant-label", "b") == 0
 
-    def build(**options: Any) -> Any:
-        with (small_disk / "other").open("wb", buffering=0) as stream:
-            try:
-                while True:
-                    stream.write(bytes(4096))
-            except OSError:
-                pass
-        return init_scan_wf(**options)
+    class Filled(SpinepsSystem):
+        def workflow(self, job: ScanJob, **options: Any) -> Any:
+            with (small_disk / "other").open("wb", buffering=0) as stream:
+                try:
+                    while True:
+                        stream.write(bytes(4096))
+                except OSError:
+                    pass
+            return super().workflow(job, **options)
 
-    assert run_participants(app.options("--plugin", plugin), build) == 3
+    options = app.options("--plugin", plugin)
+    assert run_system(options, lambda: Filled(options)).status == 3
     text = capsys.readouterr().out
     assert "No space left" in text.splitlines()[-1] or "disk is full" in text.splitlines()[-1]
     assert only(app.results(), B) == only(golden, B)

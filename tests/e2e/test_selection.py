@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineps_nipype.models import lookup
+from spineps_nipype.models import folders
 from spineps_nipype.workflows.cli import main
 
 from .conftest import App, only, write_dataset
@@ -30,7 +30,7 @@ def installed(
     """The tiny models as installed ones, which a run finds by itself."""
     home = tmp_path / "models"
     shutil.copytree(tiny_models, home)
-    monkeypatch.setenv(lookup.MODELS_VARIABLE, str(home))
+    monkeypatch.setenv(folders.MODELS_VARIABLE, str(home))
     app.models = None
     return home
 
@@ -101,11 +101,11 @@ def test_a_damaged_package_fails_its_own_scans_only(
 def test_log_sidecar_and_snapshot_folder_say_that_a_model_is_embedded(
     app: App, tiny_models: Path, tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedded = tmp_path / "embedded"
+    embedded = tmp_path / "data" / "embedded"
     for kind in ("semantic", "instance", "labeling"):
         shutil.copytree(tiny_models / f"tiny_{kind}", embedded / kind)
-    monkeypatch.setattr(lookup, "embedded_dir", lambda: embedded)
-    monkeypatch.delenv(lookup.MODELS_VARIABLE, raising=False)
+    monkeypatch.setattr(folders, "embedded_dir", lambda: embedded)
+    monkeypatch.delenv(folders.MODELS_VARIABLE, raising=False)
     app.models = None
     assert app(capsys, *LINEAR, "--participant-label", "a") == 0
     note = "embedded compact semantic, instance and labeling models"

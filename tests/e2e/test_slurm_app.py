@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from spineps_nipype.workflows.app.participant import run_system
 from spineps_nipype.workflows.cli import main
-from spineps_nipype.workflows.participant import run_participants
-from spineps_nipype.workflows.scan import init_scan_wf
+from spineps_nipype.workflows.systems.scan_jobs import ScanJob
+from spineps_nipype.workflows.systems.spineps import SpinepsSystem
 
 from .conftest import App, only, write_dataset
 from .slurm_programs import SlurmPrograms
@@ -67,12 +68,15 @@ def nodes_of(slurm: SlurmPrograms) -> dict[str, set[str]]:
     return found
 
 
-def with_gpu(**options: Any) -> Any:
-    """Workflow whose networks ask for a GPU, and run without it: there is none."""
-    workflow = init_scan_wf(**{**options, "device": "cpu"})
-    for name in NETWORKS:
-        workflow.get_node(f"spineps_wf.{name}").inputs.use_gpu = True
-    return workflow
+class WithGpu(SpinepsSystem):
+    """Networks ask for a GPU, and run without it: there is none."""
+
+    def workflow(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
+        assert device == "cuda"
+        workflow = super().workflow(job, device="cpu", omp_nthreads=omp_nthreads)
+        for name in NETWORKS:
+            workflow.get_node(f"spineps_wf.{name}").inputs.use_gpu = True
+        return workflow
 
 
 def test_a_cancelled_job_fails_its_scan_and_a_new_run_finishes_it(
@@ -84,7 +88,7 @@ def test_a_cancelled_job_fails_its_scan_and_a_new_run_finishes_it(
     options = app.options(
         *quick[:-2], "--sbatch-args=--time=30", "--gpu-sbatch-args=--comment=gpu"
     )
-    assert run_participants(options, with_gpu) == 3
+    assert run_system(options, lambda: WithGpu(options)).status == 3
     text = capsys.readouterr().out
     assert re.search(r"sub-b_ses-1_T2w \(UNKNOWN\): The job \d+ .* was cancelled", text)
     codes = {scan: row["code"] for scan, row in app.rows().items()}

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from spineps_nipype.workflows.engine import EXECUTION, make_plugin
-from spineps_nipype.workflows.slurm import options
-from spineps_nipype.workflows.slurm.plugins import RobustSLURMGraphPlugin
+from spineps_nipype.workflows.engine.plugins import EXECUTION, make_plugin
+from spineps_nipype.workflows.engine.slurm import options
+from spineps_nipype.workflows.engine.slurm.plugins import RobustSLURMGraphPlugin
 
 # isort: split
 from nipype.interfaces.utility import Function, IdentityInterface
 from nipype.pipeline import engine as pe
 
-from ..workflows.test_engine import add, fail, node, scan
+from ..workflows.engine.test_plugins import add, fail, node, scan
 from .slurm_cluster import SlurmCluster
 from .slurm_lab import (
     MEMORY_GB,
@@ -135,9 +135,9 @@ def test_jobs_that_die_are_failed_nodes(tmp_path: Path, slurm: SlurmPrograms, pl
     assert {"well.first", "well.node0", "well.node1"} <= set(result.kinds("done"))
     assert not {"killed.node1", "cancelled.node1"} & set(result.kinds("start"))
     assert left_in_queue() == []
-    mended = run(tmp_path, scan("killed", add, add), scan("cancelled", add, add), plugin=plugin)
-    assert mended.error is None
-    assert set(mended.kinds("cached")) == {"killed.first", "cancelled.first"}
+    corrected = run(tmp_path, scan("killed", add, add), scan("cancelled", add, add), plugin=plugin)
+    assert corrected.error is None
+    assert set(corrected.kinds("cached")) == {"killed.first", "cancelled.first"}
 
 
 @BOTH

@@ -13,8 +13,9 @@ from nipype.pipeline import engine as pe
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import OutputError
 from spineps_nipype.interfaces import PrepareDerivatives, SaveDerivatives
+from spineps_nipype.results.sidecar import Description
 
-RECORD = {"Phase": "final", "Settings": {"numerics": "mended"}}
+RECORD = {"Phase": "final", "Settings": {"numerics": "corrected"}}
 
 
 @pytest.fixture
@@ -40,8 +41,7 @@ def prepare(files: dict[str, Path]) -> list[Path]:
     interface = PrepareDerivatives(
         products=["spine", "table", "poi"],
         sources=["scan"],
-        record=RECORD,
-        metadata={"Sources": ["bids:raw:scan"]},
+        description=Description(RECORD, {"Sources": ["bids:raw:scan"]}).plain(),
     )
     interface.inputs.trait_set(
         spine=str(files["spine"]),

@@ -24,9 +24,9 @@ from spineps_nipype.interfaces import (
 )
 from spineps_nipype.interfaces.spineps.common import torch_resources
 from spineps_nipype.interfaces.spineps.masks import box_to_list, list_to_box
-from spineps_nipype.interfaces.spineps.probabilities import save_softmax
-from spineps_nipype.settings import PreprocessSettings
 from spineps_nipype.spineps.preprocess import preprocess_input
+from spineps_nipype.spineps.probabilities import save_softmax
+from spineps_nipype.spineps.settings import PreprocessSettings
 
 from ..tiny_packages import affine, coded_labels, write_packages, write_scan
 

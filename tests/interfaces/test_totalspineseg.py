@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -15,8 +14,7 @@ from spineps_nipype import interfaces
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import ModelError
 from spineps_nipype.interfaces.settings_traits import read_settings, write_settings
-from spineps_nipype.totalspineseg.labeler import label_spine
-from spineps_nipype.totalspineseg.settings import LABELER_STEP2, RuleSettings
+from spineps_nipype.totalspineseg.settings import RuleSettings
 
 from ..totalspineseg.block_spine import DISCS, found_discs, raw_spine
 from ..totalspineseg.tiny_weights import scan_of, write_weights
@@ -93,53 +91,3 @@ def test_changed_weights_are_refused(folder: Path) -> None:
     )
     with pytest.raises(ModelError, match="changed"):
         face.run()
-
-
-def result_of(face: Any) -> Any:
-    return load_mask(face.run().outputs.out_file)
-
-
-def test_single_rules_in_a_row(folder: Path) -> None:
-    raw = raw_spine(LUMBAR, (100,))
-    seg = stored(folder / "raw.nii.gz", raw)
-    step2 = {
-        f.name: list(v) if isinstance(v := getattr(LABELER_STEP2, f.name), tuple) else v
-        for f in fields(LABELER_STEP2)
-    }
-    large = result_of(interfaces.TSSLargestComponent(in_file=seg))
-    assert np.array_equal(large.get_array(), raw)
-    numbered = result_of(interfaces.TSSLabel(in_file=seg, **step2)).get_array()
-    labelled = stored(folder / "labelled.nii.gz", numbered)
-    assert np.array_equal(numbered, label_spine(raw, LABELER_STEP2))
-    filled = result_of(interfaces.TSSFillCanal(in_file=labelled))
-    assert np.array_equal(filled.get_array(), numbered)
-    marked = result_of(interfaces.TSSExtractAlternate(in_file=labelled))
-    assert np.array_equal(marked.get_array(), np.isin(numbered, LUMBAR[::2]))
-    other = result_of(interfaces.TSSExtractAlternate(in_file=labelled, prioritized=[94]))
-    assert np.array_equal(other.get_array(), np.isin(numbered, LUMBAR[1::2]))
-    levels = result_of(interfaces.TSSExtractLevels(in_file=labelled))
-    assert np.unique(levels.get_array()).tolist() == [0, 22, 23, 24, 25]
-    mapped = result_of(interfaces.TSSMapLabels(in_file=labelled, mapping={1: 9, 2: 9}))
-    assert np.array_equal(mapped.get_array() == 9, np.isin(numbered, (1, 2)))
-    kept = interfaces.TSSMapLabels(in_file=labelled, mapping={1: 9}, keep_unmapped=True)
-    assert result_of(kept).get_array().max() == 100
-
-
-def test_soft_map_and_crop(folder: Path) -> None:
-    seg = np.zeros((30, 30, 30), dtype=np.uint8)
-    seg[15, 15, 15] = 1
-    seg[15, 15, 16] = 2
-    image = np.arange(seg.size, dtype=np.float32).reshape(seg.shape)
-    labels = stored(folder / "seg.nii.gz", seg)
-    soft = interfaces.TSSExtractSoft(
-        in_file=labels,
-        probability=stored(folder / "p.nii.gz", np.full(seg.shape, 0.5, dtype=np.float32)),
-        labels=[1],
-        dilation=0,
-    )
-    assert nib.load(soft.run().outputs.out_file).get_fdata().sum() == 0.5
-    crop = interfaces.TSSCropToSeg(
-        in_file=labels, image=stored(folder / "image.nii.gz", image), margin=2
-    )
-    found = nib.load(crop.run().outputs.out_file)
-    assert np.array_equal(found.get_fdata(), image[13:18, 13:18, 13:19])

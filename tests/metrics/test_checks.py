@@ -10,7 +10,7 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.metrics.checks import OVERALL, Finding, check_masks
-from spineps_nipype.metrics.spine_metrics import look_at, measure_spine
+from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 
 from .model_spine import ModelSpine, model_spine, repaint
 
@@ -27,7 +27,7 @@ def model() -> ModelSpine:
 def findings(
     spine: NII, vert: NII, labels: Sequence[dict[str, Any]] | None = SURE
 ) -> list[Finding]:
-    scene = look_at(spine, vert)
+    scene = split_masks(spine, vert)
     return check_masks(scene, measure_spine(scene), labels)
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from spineps_nipype.core.anatomy import CORPUS_BORDER, DISC_OFFSET
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
-from spineps_nipype.metrics.spine_metrics import look_at, measure_spine
+from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 from spineps_nipype.phantom import draw_plan
+from spineps_nipype.phantom.body import draw_body, half_height
 from spineps_nipype.phantom.geometry import Canvas
 from spineps_nipype.phantom.plan import Anomalies
-from spineps_nipype.phantom.vertebra import draw_body, half_height, vertebra_region
+from spineps_nipype.phantom.vertebra import vertebra_region
 
 from .model_spine import (
     CANAL_RADII,
@@ -30,7 +31,7 @@ Rows = dict[str, dict[str, Any]]
 
 
 def rows_of(model: ModelSpine) -> Rows:
-    return {row["level"]: row for row in measure_spine(look_at(model.spine, model.vert))}
+    return {row["level"]: row for row in measure_spine(split_masks(model.spine, model.vert))}
 
 
 def close(value: float, truth: float, voxel: float) -> bool:
@@ -125,7 +126,7 @@ def test_no_cord_is_not_a_cord_of_size_zero() -> None:
 def test_an_empty_mask_has_no_levels() -> None:
     model = model_spine(zoom=(3.0, 3.0, 3.0))
     empty = model.vert.set_array(np.zeros(model.vert.shape, np.uint16), seg=True, verbose=False)
-    rows = measure_spine(look_at(empty, empty))
+    rows = measure_spine(split_masks(empty, empty))
     assert [row["level"] for row in rows] == [WHOLE]
     assert list(rows[0]) == list(COLUMNS)
 

@@ -19,11 +19,12 @@ from filelock import FileLock
 
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import ModelError
-from spineps_nipype.models import install
+from spineps_nipype.models import pins
 from spineps_nipype.models.download import CHUNK
-from spineps_nipype.models.install import PINS, _pin, fetch, import_files, installed_folder, verify
+from spineps_nipype.models.install import fetch, import_files, installed_folder, verify
+from spineps_nipype.models.pins import DOWNLOADS, PINS, pin
 from spineps_nipype.models.registry import registry
-from spineps_nipype.workflows.models_cli import main
+from spineps_nipype.workflows.commands.models import main
 
 from .file_server import FileServer, serve
 
@@ -62,8 +63,7 @@ def test_a_package_is_installed_whole_and_once(server: FileServer, models: Path)
     assert get(server, models) == (folder, False)
     assert len(server.asked) == 1
     assert verify(T2W, models) == []
-    pins = json.loads((models / PINS).read_text())
-    assert list(pins) == ["v1.0.9/t2w.zip"]
+    assert list(json.loads((models / PINS).read_text())) == ["v1.0.9/t2w.zip"]
     assert not list(models.rglob("*.zip"))
     assert not list(models.rglob("*.part"))
 
@@ -92,7 +92,7 @@ def test_a_later_run_goes_on_too_unless_the_file_has_changed(
 def test_a_killed_run_is_gone_on_with(server: FileServer, models: Path) -> None:
     """Killed in the middle of a transfer; the next run asks for the rest only."""
     server.stall_after = 3 * CHUNK
-    command = [sys.executable, "-m", "spineps_nipype.workflows.models_cli", "fetch", "t2w"]
+    command = [sys.executable, "-m", "spineps_nipype.workflows.commands.models", "fetch", "t2w"]
     running = subprocess.Popen([*command, "--mirror", server.url, "--models-dir", str(models)])
     try:
         part = models / ".downloads/t2w/t2w.zip.part"
@@ -134,8 +134,7 @@ def test_another_file_than_the_pinned_one_is_refused(server: FileServer, models:
     with pytest.raises(ModelError, match=r"not the one that was pinned.*carried\.zip"):
         import_files(T2W, models, [carried])
     carried.write_bytes(zipped(CONTENT))  # zip files carry the time: other bytes
-    pins = {"v1.0.9/t2w.zip": file_digest(carried)}
-    (models / PINS).write_text(json.dumps(pins))
+    (models / PINS).write_text(json.dumps({"v1.0.9/t2w.zip": file_digest(carried)}))
     assert import_files(T2W, models, [carried]) == folder
     with pytest.raises(ModelError, match="installed already"):
         import_files(T2W, models, [carried])
@@ -180,7 +179,7 @@ def test_archives_that_are_refused(
 def test_two_processes_at_once(server: FileServer, models: Path) -> None:
     """Both say where the package is; one of them has fetched it."""
     code = (
-        "import sys\nfrom spineps_nipype.workflows.models_cli import main\n"
+        "import sys\nfrom spineps_nipype.workflows.commands.models import main\n"
         f"sys.exit(main(['fetch', 't2w', '--mirror', {server.url!r}, "
         f"'--models-dir', {str(models)!r}]))"
     )
@@ -198,19 +197,19 @@ def test_two_processes_at_once(server: FileServer, models: Path) -> None:
 def test_packages_that_come_at_once_are_all_pinned(models: Path) -> None:
     digests = {f"v1/{number}.zip": str(number) for number in range(40)}
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: _pin(models, {name: digests[name]}), digests))
+        list(pool.map(lambda name: pin(models, {name: digests[name]}), digests))
     assert json.loads((models / PINS).read_text()) == digests
 
 
 def test_waiting_for_another_process_is_said(
     models: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(install, "PATIENCE", 0.05)
-    (models / install.DOWNLOADS).mkdir(parents=True)
-    lock = FileLock(models / install.DOWNLOADS / f"{PINS}.lock")
+    monkeypatch.setattr(pins, "PATIENCE", 0.05)
+    (models / DOWNLOADS).mkdir(parents=True)
+    lock = FileLock(models / DOWNLOADS / f"{PINS}.lock")
     lock.acquire()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(_pin, models, {"v1/a.zip": "1"})
+        waiting = pool.submit(pin, models, {"v1/a.zip": "1"})
         while not caplog.records:
             time.sleep(0.01)
         assert not waiting.done()

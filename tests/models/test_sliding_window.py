@@ -24,12 +24,12 @@ def test_tile_starts() -> None:
 
 
 def test_weights_peak_in_the_middle_and_are_never_zero() -> None:
-    for numerics, peak in (("mended", 1.0), ("spineps-2.1.3", 1000.0)):
-        weights = tile_weights((8, 16, 12), numerics)
+    for half, peak in ((False, 1.0), (True, 1000.0)):
+        weights = tile_weights((8, 16, 12), half)
         assert weights.max() == peak
         assert weights[4, 8, 6] == peak
         assert weights.min() > 0
-    assert tile_weights((8, 8, 8), "spineps-2.1.3").dtype == torch.float16
+    assert tile_weights((8, 8, 8), True).dtype == torch.float16
 
 
 @pytest.mark.parametrize("shape", [(5, 9, 7), (8, 16, 12), (11, 40, 25)])
@@ -77,7 +77,7 @@ def test_float16_sums_overflow_as_in_spineps() -> None:
 
     volume = torch.zeros(1, 8, 8, 8)
     options = {"classes": 2, "patch": (8, 8, 8), "step": 0.5}
-    old = sliding_window_logits(network, volume, numerics="spineps-2.1.3", **options)
+    old = sliding_window_logits(network, volume, half_precision=True, **options)
     new = sliding_window_logits(network, volume, **options)
     assert old[:, 4, 4, 4].argmax() == 0  # both infinite: the first class wins
     assert (new.argmax(dim=0) == 1).all()

@@ -12,8 +12,9 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.errors import EmptyResultError, ModelError
+from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.loading import load_semantic
-from spineps_nipype.models.vibeseg import WEIGHTS_URL, find_vibeseg
+from spineps_nipype.models.registry import registry
 from spineps_nipype.spineps.spine_crop import crop_to_spine
 
 
@@ -38,20 +39,24 @@ def install(home: Path, package: Path, name: str) -> Path:
 
 def test_weights_below_the_folder_of_the_variable(home: Path, semantic_folder: Path) -> None:
     folder = install(home, semantic_folder, "nnUNetTrainer__nnUNetPlans__3d_fullres")
-    package = find_vibeseg()
+    package = find_package("vibeseg", "semantic")
     assert package.folder == folder
     assert package.config.orientation == ("L", "P", "S")
     assert package.config.folds == ("0", "1")
     # Plans count axes the other way round: (4, 2, 2) mm in network axes.
     assert package.config.spacing_min == (2.0, 2.0, 4.0)
     assert not package.config.mirroring
+    weights = folder / "fold_0" / "checkpoint_final.pth"
+    weights.write_bytes(weights.read_bytes() + b"x")
+    assert find_package("vibeseg", "semantic").digest != package.digest != ""
+    weights.write_bytes(weights.read_bytes()[:-1])
     assert load_semantic(package).class_labels == (0, 1, 2)
 
 
 def test_residual_encoders_come_first(home: Path, semantic_folder: Path) -> None:
     install(home, semantic_folder, "nnUNetTrainer__nnUNetPlans__3d_fullres")
     better = install(home, semantic_folder, "nnUNetTrainer__nnUNetResEncUNetLPlans__3d_fullres")
-    assert find_vibeseg().folder == better
+    assert find_package("vibeseg", "semantic").folder == better
 
 
 def test_the_crop_runs_with_installed_weights(home: Path, semantic_folder: Path) -> None:
@@ -65,7 +70,7 @@ def test_the_crop_runs_with_installed_weights(home: Path, semantic_folder: Path)
 
 def test_absent_weights_are_told_with_place_and_address(home: Path) -> None:
     with pytest.raises(ModelError) as caught:
-        find_vibeseg()
+        find_package("vibeseg", "semantic")
     assert caught.value.file == home
-    assert WEIGHTS_URL in caught.value.remedy
+    assert registry()["vibeseg"].url in caught.value.remedy
     assert "--auto-crop-to-spine no" in caught.value.remedy

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spineps_nipype.reports.box_plots import HEIGHT, box_plot
-from spineps_nipype.reports.outliers import LEAST_VALUES, number, spreads
+from spineps_nipype.reports.outliers import MIN_VALUES, number, spreads
 
 LEVELS = ("T12", "L1", "L2")
 
@@ -37,7 +37,7 @@ def test_nearly_equal_values_are_not_far() -> None:
 
 
 def test_few_values_have_no_outliers() -> None:
-    (one,) = spreads(rows([1.0] * (LEAST_VALUES - 2) + [100.0]), "x", LEVELS)
+    (one,) = spreads(rows([1.0] * (MIN_VALUES - 2) + [100.0]), "x", LEVELS)
     assert one.outliers == []
 
 
@@ -60,10 +60,10 @@ def test_places_in_the_drawing() -> None:
     assert first.whiskers is not None
     low, middle, high = first.box
     assert HEIGHT > first.whiskers[0] >= low > middle > high >= first.whiskers[1] > 0
-    assert [(dot.scan, dot.far) for dot in first.dots] == [(5, True)]
+    assert [(dot.scan, dot.outlier) for dot in first.dots] == [(5, True)]
     assert first.dots[0].y < first.whiskers[1]
     assert second.box is None
-    assert [dot.far for dot in second.dots] == [False, False]
+    assert [dot.outlier for dot in second.dots] == [False, False]
     assert [text for _, text in plot.ticks] == ["5", "23", "42", "60"]
     assert np.all(np.diff([y for y, _ in plot.ticks]) < 0)
 

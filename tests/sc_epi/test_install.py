@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from spineps_nipype.errors import ModelError
-from spineps_nipype.sc_epi import install, lookup
-from spineps_nipype.sc_epi.install import SOURCE, install_model, model_url
-from spineps_nipype.sc_epi.lookup import find_epi_package
+from spineps_nipype.models import folders
+from spineps_nipype.models.finding import find_package
+from spineps_nipype.models.install import SOURCE
+from spineps_nipype.models.places import TOOLBOX_MODELS, TOOLBOX_VARIABLE
+from spineps_nipype.sc_epi.model import install_model, model_url
 
 from .tiny_epi import write_archive
 
@@ -66,20 +68,20 @@ def test_a_bad_archive_leaves_the_old_model(unpacked: Path, tmp_path: Path) -> N
         install_model((tmp_path / "absent.zip").as_uri(), home)
     with pytest.raises(ModelError, match="no address"):
         install_model("model.zip", home)
-    assert find_epi_package(home).package.digest == digest
+    assert find_package("sc-epi", "cord", home).digest == digest
 
 
 def test_where_the_model_is_looked_for(
     unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv(lookup.TOOLBOX_VARIABLE, raising=False)
-    monkeypatch.setattr(lookup, "embedded_system", lambda _: None)
+    monkeypatch.delenv(TOOLBOX_VARIABLE, raising=False)
+    monkeypatch.setattr(folders, "embedded_system", lambda _: None)
     with pytest.raises(ModelError, match="spineps-sc-epi -install"):
-        find_epi_package()
-    monkeypatch.setattr(lookup, "embedded_system", lambda _: unpacked)
-    assert find_epi_package().package.folder.parent == unpacked
-    monkeypatch.setenv(lookup.TOOLBOX_VARIABLE, str(tmp_path))
-    installed = install.install_model(zipped(unpacked, tmp_path / "model"))
-    assert installed.package.folder.is_relative_to(tmp_path / lookup.TOOLBOX_MODELS)
-    assert find_epi_package().package.folder == installed.package.folder
+        find_package("sc-epi", "cord")
+    monkeypatch.setattr(folders, "embedded_system", lambda _: unpacked)
+    assert find_package("sc-epi", "cord").folder.parent == unpacked
+    monkeypatch.setenv(TOOLBOX_VARIABLE, str(tmp_path))
+    installed = install_model(zipped(unpacked, tmp_path / "model"))
+    assert installed.package.folder.is_relative_to(tmp_path / TOOLBOX_MODELS)
+    assert find_package("sc-epi", "cord").folder == installed.package.folder

@@ -15,7 +15,7 @@ from TPTBox import NII
 from spineps_nipype.sc_epi.qc_mosaic import (
     draw_entry,
     entry_record,
-    even_contrast,
+    equalise_contrast,
     letter_places,
     mosaic,
     write_record,
@@ -174,8 +174,8 @@ def test_every_tile_is_a_part_of_its_slice(
 
 
 def test_contrast_keeps_the_size_and_constant_pictures() -> None:
-    assert even_contrast(np.random.default_rng(0).random((37, 50))).shape == (37, 50)
-    assert even_contrast(np.full((8, 8), 3.0)).tolist() == np.zeros((8, 8)).tolist()
+    assert equalise_contrast(np.random.default_rng(0).random((37, 50))).shape == (37, 50)
+    assert equalise_contrast(np.full((8, 8), 3.0)).tolist() == np.zeros((8, 8)).tolist()
 
 
 def test_letters() -> None:

@@ -12,11 +12,12 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.errors import EmptyResultError, InputError, ModelError
+from spineps_nipype.models.finding import package_in
 from spineps_nipype.models.protocols import SemanticPrediction
+from spineps_nipype.models.result_folders import epi_orientation
 from spineps_nipype.sc_epi.model import (
     EpiOutput,
-    load_epi_package,
-    model_orientation,
+    epi_package,
     outputs_of,
     with_mirroring,
 )
@@ -132,12 +133,12 @@ def test_files_of_a_model(labels: dict[str, Any], suffixes: list[str]) -> None:
 
 
 def test_orientation_of_a_model() -> None:
-    assert model_orientation({}, {}) == ("R", "A", "S")
-    assert model_orientation({"image_orientation": "RPI"}, {}) == ("L", "A", "S")
+    assert epi_orientation({}, {}) == ("R", "A", "S")
+    assert epi_orientation({"image_orientation": "RPI"}, {}) == ("L", "A", "S")
     lesion = {"dataset_name": "Dataset501_RegionBasedLesionSeg"}
-    assert model_orientation({}, lesion) == ("P", "S", "R")
+    assert epi_orientation({}, lesion) == ("P", "S", "R")
     with pytest.raises(ModelError, match="LLI"):
-        model_orientation({"image_orientation": "LLI"}, {})
+        epi_orientation({"image_orientation": "LLI"}, {})
 
 
 def archive(folder: Path, folds: tuple[str, ...] = ("0", "1")) -> Path:
@@ -151,33 +152,33 @@ def archive(folder: Path, folds: tuple[str, ...] = ("0", "1")) -> Path:
 
 def test_an_unpacked_archive_is_a_package(tmp_path: Path) -> None:
     home = archive(tmp_path)
-    found = load_epi_package(tmp_path)
+    found = epi_package(package_in(tmp_path, "sc-epi"))
     assert found.package.folder == home
     assert found.package.config.folds == ("0", "1")
     assert found.outputs == CORD
     assert found.orientation == ("R", "A", "S")
     assert not found.package.config.mirroring
     assert with_mirroring(found).package.config.mirroring
-    assert load_epi_package(home).package.digest == found.package.digest
+    assert epi_package(package_in(home, "sc-epi")).package.digest == found.package.digest
 
 
 def test_one_fold_of_everything(tmp_path: Path) -> None:
     archive(tmp_path, ("all",))
-    assert load_epi_package(tmp_path).package.config.folds == ("all",)
+    assert epi_package(package_in(tmp_path, "sc-epi")).package.config.folds == ("all",)
 
 
 def test_bad_packages(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not installed"):
-        load_epi_package(tmp_path / "absent")
+        epi_package(package_in(tmp_path / "absent", "sc-epi"))
     with pytest.raises(ModelError, match="found: none"):
-        load_epi_package(tmp_path)
+        epi_package(package_in(tmp_path, "sc-epi"))
     home = archive(tmp_path)
     (home / "plans.json").write_text("[")
     with pytest.raises(ModelError, match="damaged"):
-        load_epi_package(tmp_path)
+        epi_package(package_in(tmp_path, "sc-epi"))
     (tmp_path / "nnUNetTrainerOther" / "fold_0").mkdir(parents=True)
     with pytest.raises(ModelError, match="exactly one"):
-        load_epi_package(tmp_path)
+        epi_package(package_in(tmp_path, "sc-epi"))
 
 
 def series(path: Path, count: int = 3) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spineps_nipype.spine_segmentation.names import CLASS_NAMES
+from spineps_nipype.spine_segmentation.names import CLASS_NAMES, NAME_OF, ORDER
 
 BODY, DISC = 8, 4
 """Heights in voxels."""
@@ -49,3 +49,9 @@ def column(labels: NDArray[Any]) -> list[int]:
     """Labels along the middle of the spine from the top, each once."""
     line = labels[labels.shape[0] // 2, 8, ::-1].tolist()
     return [v for i, v in enumerate(line) if v and (i == 0 or line[i - 1] != v)]
+
+
+def vertebra_names(labels: NDArray[Any]) -> list[str]:
+    """Names of the vertebrae in a map of ids, from the top."""
+    present = {NAME_OF[n] for n in np.unique(labels).tolist() if n in NAME_OF}
+    return [name for name in ORDER if name in present]

@@ -6,11 +6,11 @@ import numpy as np
 from TPTBox import NII
 
 from spineps_nipype.core.anatomy import CORPUS, CORPUS_BORDER, DISC
-from spineps_nipype.models.lookup import comes_with_us
+from spineps_nipype.models.finding import find_packages
+from spineps_nipype.models.folders import is_embedded
 from spineps_nipype.phantom import FieldOfView, generate, render, to_nii
 from spineps_nipype.spine_segmentation import names
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
-from spineps_nipype.spine_segmentation.models import find_model
 
 HELD_OUT_SEED = 13
 
@@ -18,16 +18,17 @@ HELD_OUT_SEED = 13
 def test_compact_networks_find_bodies_and_discs_of_a_phantom(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SPINEPS_SEGMENTOR_MODELS", str(tmp_path))
-    files = {role: find_model(role) for role in ("semantic", "instance")}
-    assert all(comes_with_us(file.parent) for file in files.values())
+    found = find_packages("spine-segmentation", ("semantic", "instance", "form"))
+    assert all(is_embedded(package) for package in found.values())
+    assert len({package.digest for package in found.values()}) == 3
     fov = FieldOfView("T11", "sacrum", width=28.0)
     phantom = generate(HELD_OUT_SEED, spacing=(0.9, 0.9, 3.5), fov=fov)
     grey = render(phantom, contrast="T2w", seed=1, slice_thickness=3.5)
     image = NII(to_nii(phantom, grey, mask=False), False)
     nets = SegmentationInference(
         output_same_shape_as_input=True,
-        semantic_model=files["semantic"],
-        instance_model=files["instance"],
+        semantic_model=found["semantic"].file,
+        instance_model=found["instance"].file,
     )
     mask, ids, _ = segment_image(image, nets)
     guess = mask.get_array()

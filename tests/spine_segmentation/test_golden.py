@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineps_nipype.spine_segmentation.naming import name_spine, vertebra_names
+from spineps_nipype.spine_segmentation.naming import name_spine
 from spineps_nipype.spine_segmentation.slices import crop_or_pad, restore_size
 from spineps_nipype.spine_segmentation.split import split_instances
+
+from .blocks import vertebra_names
 
 CASES = ("normal", "sacralised", "lumbarised", "L2_S1", "T5_T9", "T5_T9_fragment", "three")
 SIZES = ("256x512", "301x900", "400x1000")
@@ -36,7 +38,7 @@ def test_names_like_the_original(shared_dir: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_mended_rules_find_the_same_vertebrae(shared_dir: Path, case: str) -> None:
+def test_corrected_rules_find_the_same_vertebrae(shared_dir: Path, case: str) -> None:
     golden = vector(shared_dir, f"ss_post_{case}")
     named = name_spine(golden["in_seg"], golden["in_vert_class"])
     plain = vector(shared_dir, "ss_post_T5_T9")["out"] if "fragment" in case else golden["out"]

@@ -11,10 +11,15 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.errors import ModelError, ResourceError, SpinepsError
+from spineps_nipype.models import folders
+from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.onnx_network import OnnxNetwork, batches, cuda_index
-from spineps_nipype.spine_segmentation import models
-from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
-from spineps_nipype.spine_segmentation.models import find_model
+from spineps_nipype.models.places import SLICE_FILES
+from spineps_nipype.spine_segmentation.inference import (
+    Corrected,
+    SegmentationInference,
+    segment_image,
+)
 from spineps_nipype.spine_segmentation.settings import SliceSettings, SpineSegmentationSettings
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
 
@@ -102,6 +107,58 @@ def test_two_classes_need_no_second_network_and_no_disc() -> None:
     assert np.unique(result.semantic_segmentation).tolist() == [0, 1]
 
 
+class Never(Oracle):
+    """A network that nobody needs."""
+
+    def predict(self, items: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        raise AssertionError("a network computes")
+
+
+def test_a_corrected_mask_of_two_classes_stands_for_the_first_network() -> None:
+    volume = picture()
+    plain = inference().segment(volume).semantic_segmentation
+    corrected = np.where(plain == 2, 0, plain)
+    corrected[:, :, volume[0].any(axis=0).argmax() + 60 :] = 0
+    model = inference(semantic_model=Never(3))
+    result = model.segment(volume, corrected=Corrected(semantic=corrected))
+    np.testing.assert_array_equal(result.semantic_segmentation, corrected)
+    assert result.instance_segmentation is not None
+    assert not result.instance_segmentation[corrected == 0].any()
+    two = model.segment(
+        volume, only_2class_segmentation=True, corrected=Corrected(semantic=corrected)
+    )
+    assert two.instance_segmentation is None
+
+
+@pytest.mark.parametrize("resample", [False, True])
+def test_an_unchanged_correction_changes_no_name(resample: bool) -> None:
+    slices = SliceSettings(normalise=False, resample=resample, pixel_size=0.8)
+    settings = SpineSegmentationSettings(slices=slices)
+    plain = inference(settings=settings).segment(picture(), spacing=(3, 1, 1))
+    again = inference(settings=settings, semantic_model=Never(3)).segment(
+        picture(), spacing=(3, 1, 1), corrected=Corrected(plain.semantic_segmentation)
+    )
+    np.testing.assert_array_equal(again.semantic_segmentation, plain.semantic_segmentation)
+    assert [v.name for v in again.vertebrae] == [v.name for v in plain.vertebrae]
+    assert plain.instance_segmentation is not None
+    assert again.instance_segmentation is not None
+    same = again.instance_segmentation == plain.instance_segmentation
+    assert same[plain.instance_segmentation > 0].mean() > (0.97 if resample else 0.9999)
+
+
+def test_corrected_instances_need_no_network_of_names() -> None:
+    ids = inference().segment(picture()).instance_segmentation
+    assert ids is not None
+    lower = np.where((ids > 0) & (ids % 2 == 1), ids - 2, ids)
+    result = inference(instance_model=Never(26)).segment(
+        picture(), corrected=Corrected(instances=lower)
+    )
+    assert result.instance_segmentation is not None
+    np.testing.assert_array_equal(result.instance_segmentation, lower)
+    assert result.vertebrae == []
+    assert result.id_to_label[43] == "L4"
+
+
 def test_slices_go_in_batches() -> None:
     model = Oracle(3)
     inference(semantic_model=model).segment(picture(), only_2class_segmentation=True)
@@ -116,8 +173,8 @@ def test_a_network_with_other_classes_is_refused() -> None:
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SAL"])
 def test_orientation_does_not_matter(codes: str) -> None:
-    upright = NII(nib.Nifti1Image(picture(), np.diag([3.0, 1, 1, 1])), False)
-    turned = upright.reorient(tuple(codes))
+    view_as_pir = NII(nib.Nifti1Image(picture(), np.diag([3.0, 1, 1, 1])), False)
+    turned = view_as_pir.reorient(tuple(codes))
     semantic, instances, _ = segment_image(
         turned,
         inference(
@@ -266,11 +323,12 @@ def test_weights_of_the_original_are_never_shipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ModelError, match=r"fetch https://github.com.*resnet152_896px.onnx"):
-        find_model("semantic", folder=tmp_path)
-    name = models.FILES["mitb5"]["instance"]
+        find_package("spine-segmentation", "semantic", tmp_path)
+    name = SLICE_FILES["mitb5"]["instance"]
     (tmp_path / name).write_text("x")
-    assert find_model("instance", "mitb5", tmp_path) == tmp_path / name
-    monkeypatch.setattr(models.Path, "home", lambda: tmp_path)
-    monkeypatch.setattr(models, "embedded_system", lambda _: None)
+    found = find_package("spine-segmentation", "instance", tmp_path, release="mitb5")
+    assert found.file == tmp_path / name
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(folders, "embedded_system", lambda _: None)
     with pytest.raises(ModelError, match="spine-segmentation"):
         SegmentationInference().segment(picture())

@@ -16,12 +16,19 @@ from spineps_nipype.spine_segmentation.names import (
     names_by_neighbours,
     original_names,
 )
-from spineps_nipype.spine_segmentation.naming import name_spine, vertebra_names, without_small
-from spineps_nipype.spine_segmentation.sequence import TAUGHT, class_histograms, likeliest_names
+from spineps_nipype.spine_segmentation.naming import (
+    name_spine,
+    remove_small_structures,
+)
+from spineps_nipype.spine_segmentation.sequence import (
+    TRAINING_FREQUENCY,
+    class_histograms,
+    likeliest_names,
+)
 from spineps_nipype.spine_segmentation.settings import USUAL_NAMING, NamingSettings
-from spineps_nipype.spine_segmentation.shift import shifted_ids
+from spineps_nipype.spine_segmentation.shift import ids_by_shift
 
-from .blocks import BODY, DISC, block_spine, column
+from .blocks import BODY, DISC, block_spine, column, vertebra_names
 
 USUAL = [n for n in ORDER if n not in {"T13", "L6"}]
 
@@ -241,7 +248,7 @@ def test_a_fragment_breaks_discs_under_the_original_only() -> None:
 
 def test_the_disc_above_the_sacrum_is_misnamed_under_the_original_only() -> None:
     semantic, classes = block_spine(["L3", "L4", "L5", "S1"])
-    for numerics, name in (("mended", "L5-S1"), ("original", "L5-L6")):
+    for numerics, name in (("corrected", "L5-S1"), ("original", "L5-L6")):
         result = name_spine(semantic, classes, numerics=numerics)
         assert column(result.labels) == [41, 42, 43, 44, 45, 46, 49]
         assert result.id_to_label[46] == name
@@ -252,7 +259,7 @@ def test_small_structures_vanish() -> None:
     labels[:5] = 3
     labels[5:, 0] = -2
     labels[9, 1:10] = 4
-    cleaned = without_small(labels)
+    cleaned = remove_small_structures(labels)
     assert np.unique(cleaned).tolist() == [0, 3]
 
 
@@ -260,7 +267,7 @@ def test_cost_of_a_shift_counts_distance_and_difference() -> None:
     # Two of three voxels say T5 and T6; the third says C2, far away.
     instances = np.array([1, 1, 1, 3, 3, 3])[None, None]
     classes = np.array([10, 10, 1, 11, 11, 11])[None, None]
-    ids = shifted_ids(instances, classes, instances > 0)
+    ids = ids_by_shift(instances, classes, instances > 0)
     assert ids[0, 0].tolist() == [19, 19, 19, 21, 21, 21]
 
 
@@ -285,7 +292,7 @@ def by_sequence(seen: np.ndarray) -> list[str]:
 
 def by_shift(seen: np.ndarray) -> list[str]:
     numbers = np.repeat(2 * np.arange(1, len(seen) + 1) - 1, seen.shape[1])[None, None]
-    ids = shifted_ids(numbers, seen.reshape(1, 1, -1), numbers > 0)[0, 0, :: seen.shape[1]]
+    ids = ids_by_shift(numbers, seen.reshape(1, 1, -1), numbers > 0)[0, 0, :: seen.shape[1]]
     return [next((n for n, i in ID_OF.items() if i == number), "") for number in ids]
 
 
@@ -368,7 +375,7 @@ def test_what_the_form_was_taught_is_what_phantoms_show() -> None:
     thoracic = dict(zip(plan.THORACIC_COUNTS, plan.THORACIC_ODDS, strict=True))
     lumbar = dict(zip(plan.LUMBAR_COUNTS, plan.LUMBAR_ODDS, strict=True))
     shares = {"T12": thoracic[11], "T13": thoracic[13], "L5": lumbar[4], "L6": lumbar[6]}
-    assert shares == TAUGHT
+    assert shares == TRAINING_FREQUENCY
 
 
 @pytest.mark.parametrize(

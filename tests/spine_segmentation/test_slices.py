@@ -76,8 +76,8 @@ def test_intensities_are_brought_to_one() -> None:
 
 def test_normalisation_is_off_under_the_original() -> None:
     volume = np.array([[[2.0, 4.0]], [[6.0, 10.0]]])
-    mended = prepare_slices(volume, SliceSettings()).data
-    assert mended.max() == 1
+    corrected = prepare_slices(volume, SliceSettings()).data
+    assert corrected.max() == 1
     original = prepare_slices(volume, SliceSettings(), spacing=(3, 3, 3), numerics="original").data
     assert original.shape == (2, WIDTH, HEIGHT)
     assert original[:, 159, :2].tolist() == [[2, 4], [6, 10]]

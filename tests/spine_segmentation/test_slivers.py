@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineps_nipype.spine_segmentation.slivers import unslivered
+from spineps_nipype.spine_segmentation.slivers import instances_without_slivers
 
 
 def column(*heights: int, below: int = 0, above: int = 0) -> np.ndarray:
@@ -31,13 +31,13 @@ def column(*heights: int, below: int = 0, above: int = 0) -> np.ndarray:
     ],
 )
 def test_small_pieces_at_the_border_are_left_out(heights, kept) -> None:
-    assert unslivered(column(*heights)) == kept
+    assert instances_without_slivers(column(*heights)) == kept
 
 
 def test_small_pieces_inside_the_image_stay() -> None:
-    assert unslivered(column(3, 20, 3, below=5, above=5)) == slice(0, 3)
-    assert unslivered(column(3, 20, 3, below=5)) == slice(1, 3)
+    assert instances_without_slivers(column(3, 20, 3, below=5, above=5)) == slice(0, 3)
+    assert instances_without_slivers(column(3, 20, 3, below=5)) == slice(1, 3)
 
 
 def test_nothing_is_nothing() -> None:
-    assert unslivered(np.zeros((3, 4, 5), np.uint8)) == slice(0, 0)
+    assert instances_without_slivers(np.zeros((3, 4, 5), np.uint8)) == slice(0, 0)

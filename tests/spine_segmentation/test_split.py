@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from spineps_nipype.errors import EmptyResultError, InputError
 from spineps_nipype.spine_segmentation.names import CLASS_NAMES
 from spineps_nipype.spine_segmentation.planes import below_plane, plane_normals
-from spineps_nipype.spine_segmentation.split import _slots, _slots_near, split_instances
+from spineps_nipype.spine_segmentation.split import (
+    _levels_by_all_planes,
+    _levels_by_nearest_disc,
+    split_instances,
+)
 
 from .blocks import BODY, DISC, block_spine, column
 
@@ -32,7 +36,7 @@ def test_a_disc_above_the_top_vertebra_leaves_number_one_unused_in_the_original(
 def test_small_disc_parts_mark_no_disc() -> None:
     semantic, _ = block_spine(["T5", "T6", "T7"])
     semantic[1, 15:19, 2:10] = 2
-    for numerics in ("mended", "original"):
+    for numerics in ("corrected", "original"):
         assert split_instances(semantic, numerics=numerics).discs.max() == 2
 
 
@@ -51,7 +55,9 @@ def test_a_plane_askew_cuts_no_distant_body() -> None:
     bone = np.ones((2, 20, 80), bool)
     centres = np.array([[0.5, 10.0, 60.0], [0.5, 10.0, 40.0], [0.5, 10.0, 20.0]])
     normals = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
-    near, everywhere = (f(bone, centres, normals) for f in (_slots_near, _slots))
+    near, everywhere = (
+        f(bone, centres, normals) for f in (_levels_by_nearest_disc, _levels_by_all_planes)
+    )
     assert np.unique(near[..., 60:]).tolist() == [1]
     assert np.unique(near[..., 40:60]).tolist() == [2]
     assert np.unique(everywhere[..., 60:]).tolist() == [1, 2]

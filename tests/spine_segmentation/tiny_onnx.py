@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spineps_nipype.spine_segmentation.models import FILES
+from spineps_nipype.models.places import SLICE_FILES
 
 from ..totalspineseg.block_spine import PITCH, SACRUM
 
@@ -31,7 +31,7 @@ def write_networks(folder: Path, lowest: int = 23) -> Path:
         Class of the vertebra above the sacrum; 23 is L5.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = FILES["resnet152"]
+    names = SLICE_FILES["resnet152"]
     _write(folder / names["semantic"], np.array(SEMANTIC, np.int64), None, 3)
     _write(folder / names["instance"], np.zeros(CODES, np.int64), heights(lowest), 26)
     return folder

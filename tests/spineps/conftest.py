@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.parity_cases import Case
+from benchmarks.against_spineps.cases import Case
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ WHOLE = (slice(None), slice(None), slice(None))
 MIDDLE = (6, slice(None), 4)
 
 
-def finish(spine: np.ndarray, vert: np.ndarray, numerics: str = "mended", **options: object):
+def finish(spine: np.ndarray, vert: np.ndarray, numerics: str = "corrected", **options: object):
     done = finalize_masks(as_nii(spine), as_nii(vert), WHOLE, numerics=numerics, **options)
     return tuple(mask.get_array() for mask in done)
 
@@ -29,7 +29,7 @@ def rows(spine: np.ndarray, vert: np.ndarray) -> list[tuple[int, int]]:
     return [p for i, p in enumerate(pairs) if p[0] and (i == 0 or p != pairs[i - 1])]
 
 
-@pytest.mark.parametrize("numerics", ["mended", "spineps-2.1.3"])
+@pytest.mark.parametrize("numerics", ["corrected", "spineps-2.1.3"])
 def test_an_ordinary_lumbar_spine(numerics: str) -> None:
     spine, vert = spine_of_blocks(3)
     got = finish(spine, named(vert, 22, 23, 24), numerics)
@@ -52,7 +52,7 @@ def test_an_ordinary_lumbar_spine(numerics: str) -> None:
 
 @pytest.mark.parametrize(
     ("numerics", "disc", "plate"),
-    [("mended", (100, 119), (52, 219)), ("spineps-2.1.3", (100, 126), (0, 226))],
+    [("corrected", (100, 119), (52, 219)), ("spineps-2.1.3", (100, 126), (0, 226))],
 )
 def test_what_lies_above_the_top_vertebra_while_a_sacrum_is_seen(
     numerics: str, disc: tuple[int, int], plate: tuple[int, int]
@@ -63,7 +63,7 @@ def test_what_lies_above_the_top_vertebra_while_a_sacrum_is_seen(
     assert (spine[6, FIRST - 1, 4], vert[6, FIRST - 1, 4]) == plate
 
 
-@pytest.mark.parametrize(("numerics", "kept"), [("mended", 101), ("spineps-2.1.3", 0)])
+@pytest.mark.parametrize(("numerics", "kept"), [("corrected", 101), ("spineps-2.1.3", 0)])
 def test_a_disc_above_the_first_vertebra_is_not_lost(numerics: str, kept: int) -> None:
     spine, vert = spine_of_blocks(2, sacrum=False, disc_on_top=True)
     _, got = finish(spine, vert, numerics)
@@ -73,7 +73,7 @@ def test_a_disc_above_the_first_vertebra_is_not_lost(numerics: str, kept: int) -
 @pytest.mark.parametrize("end", [0, -1])
 @pytest.mark.parametrize(
     ("numerics", "missing", "stays"),
-    [("mended", 0, True), ("mended", 1, False), ("spineps-2.1.3", 1, True)],
+    [("corrected", 0, True), ("corrected", 1, False), ("spineps-2.1.3", 1, True)],
 )
 def test_less_than_a_quarter_of_a_disc_at_the_border_is_no_disc(
     numerics: str, missing: int, stays: bool, end: int
@@ -103,8 +103,8 @@ def test_above_t13_stands_t12() -> None:
 def test_a_t13_keeps_its_endplates() -> None:
     spine, vert = spine_of_blocks(4)
     vert = named(vert, 19, 28, 20, 21)
-    mended = finish(spine, vert)
-    assert rows(*mended)[:9] == [
+    corrected = finish(spine, vert)
+    assert rows(*corrected)[:9] == [
         (49, 19),
         (53, 219),
         (100, 119),
@@ -115,8 +115,8 @@ def test_a_t13_keeps_its_endplates() -> None:
         (52, 228),
         (49, 20),
     ]
-    assert not (mended[0] == 62).any()
-    assert ((mended[0] == 52) | (mended[0] == 53)).sum() == (spine == 62).sum()
+    assert not (corrected[0] == 62).any()
+    assert ((corrected[0] == 52) | (corrected[0] == 53)).sum() == (spine == 62).sum()
     upstream = finish(spine, vert, "spineps-2.1.3")
     assert (upstream[0] > 0).sum() < (spine > 0).sum()
 

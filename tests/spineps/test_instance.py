@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from spineps_nipype.errors import EmptyResultError, ErrCode
-from spineps_nipype.settings import InstanceSettings
 from spineps_nipype.spineps.instance import finish_instances, segment_instances
+from spineps_nipype.spineps.settings import InstanceSettings
 
 from .blocks import FIRST, PERIOD, as_nii, spine_of_blocks
 from .stand_ins import RowwiseInstances

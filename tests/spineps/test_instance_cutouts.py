@@ -10,7 +10,7 @@ from spineps_nipype.spineps.instance_cutouts import (
     collect_predictions,
     map_labels,
     place_seed,
-    turn,
+    reorient_array,
     window_at,
 )
 
@@ -45,10 +45,10 @@ def test_a_window_has_its_size_everywhere(centre: tuple[int, int, int]) -> None:
 
 def test_turning_there_and_back() -> None:
     array = np.arange(24).reshape(2, 3, 4)
-    there = turn(array, ("P", "I", "R"), ("S", "L", "A"))
+    there = reorient_array(array, ("P", "I", "R"), ("S", "L", "A"))
     assert there.shape == (3, 4, 2)
     assert there[2, 3, 1] == array[0, 0, 0]
-    np.testing.assert_array_equal(turn(there, ("S", "L", "A"), ("P", "I", "R")), array)
+    np.testing.assert_array_equal(reorient_array(there, ("S", "L", "A"), ("P", "I", "R")), array)
 
 
 def test_predictions_are_kept_in_tight_boxes_of_the_volume() -> None:

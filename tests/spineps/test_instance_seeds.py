@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spineps_nipype.errors import EmptyResultError, ErrCode, NoSeedError
-from spineps_nipype.settings import InstanceSettings
 from spineps_nipype.spineps.instance_seeds import find_seeds
+from spineps_nipype.spineps.settings import InstanceSettings
 
 SETTINGS = InstanceSettings()
 PITCH, BODY, FIRST = 14, 10, 4

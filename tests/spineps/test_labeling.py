@@ -12,16 +12,16 @@ from scipy import ndimage
 from TPTBox import NII
 
 from spineps_nipype.core.vertebra_look import DEPTH, HEIGHT, PLANES
-from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.labeling import complete_names, label_vertebrae
 from spineps_nipype.spineps.labeling_patches import (
     TURNING_MARGIN,
     cut_patches,
+    cut_window,
     normalise,
     spine_angles,
-    turned,
-    window,
+    turn_patch,
 )
+from spineps_nipype.spineps.settings import LabelingSettings
 
 from .blocks import FIRST, PERIOD, as_nii, spine_of_blocks
 
@@ -64,7 +64,7 @@ def image_of(spine: np.ndarray) -> NII:
     return mask.set_array((spine + 1.0).astype(np.float32), seg=False)
 
 
-def label(spine: np.ndarray, vert: np.ndarray, oracle: Oracle, numerics="mended", c1=False):
+def label(spine: np.ndarray, vert: np.ndarray, oracle: Oracle, numerics="corrected", c1=False):
     return label_vertebrae(
         as_nii(spine),
         as_nii(vert),
@@ -94,7 +94,7 @@ def test_names_and_table() -> None:
     assert oracle.seen.dtype == np.float32
 
 
-@pytest.mark.parametrize(("numerics", "kept"), [("mended", 20), ("spineps-2.1.3", 0)])
+@pytest.mark.parametrize(("numerics", "kept"), [("corrected", 20), ("spineps-2.1.3", 0)])
 def test_a_vertebra_without_body_keeps_a_number(numerics: str, kept: int) -> None:
     """The body of the third vertebra lies outside the image; only its arch is seen."""
     spine, vert = spine_of_blocks(3, sacrum=False)
@@ -145,7 +145,7 @@ def test_a_large_dens_decides_where_c2_is() -> None:
 def test_c1_without_a_body_is_named_when_c2_is_there() -> None:
     spine, vert = spine_of_blocks(3, sacrum=False)
     spine[3:10, FIRST : FIRST + 6], vert[3:10, FIRST : FIRST + 6] = 0, 0
-    for numerics in ("mended", "spineps-2.1.3"):
+    for numerics in ("corrected", "spineps-2.1.3"):
         result = label(spine, vert, Oracle(first=1), numerics, c1=True)
         assert [row["label"] for row in result.table] == [1, 2, 3]
 
@@ -186,7 +186,7 @@ def test_patches_are_at_the_spacing_of_the_model() -> None:
 
 def test_a_window_is_padded_with_zeros() -> None:
     volume = np.arange(1, 28, dtype=np.float32).reshape(3, 3, 3)
-    got = window(volume, (0, 1, 2), (4, 2, 2))
+    got = cut_window(volume, (0, 1, 2), (4, 2, 2))
     assert got.shape == (4, 2, 2)
     np.testing.assert_array_equal(got[2:, :, :], volume[:2, :2, 1:3])
     assert not got[:2].any()
@@ -197,7 +197,7 @@ def test_turning_is_what_scipy_does(angle: float) -> None:
     rng = np.random.default_rng(0)
     patch = rng.random((80, 84, 3)).astype(np.float32)
     m = TURNING_MARGIN
-    got = turned(np.moveaxis(patch, 0, 1), angle, (1, 0))
+    got = turn_patch(np.moveaxis(patch, 0, 1), angle, (1, 0))
     expected = ndimage.rotate(patch, angle, order=3, reshape=False)[m:-m, m:-m]
     np.testing.assert_allclose(np.moveaxis(got, 0, 1), expected, atol=1e-5)
 
@@ -257,7 +257,7 @@ class FormOracle:
         return {"VERT": table}
 
 
-@pytest.mark.parametrize(("numerics", "shift"), [("mended", 3), ("spineps-2.1.3", 0)])
+@pytest.mark.parametrize(("numerics", "shift"), [("corrected", 3), ("spineps-2.1.3", 0)])
 def test_the_form_outweighs_an_unsure_image(numerics, shift) -> None:
     spine, vert = spine_of_blocks(3, sacrum=False)
     plain = label(spine, vert, Oracle(8, sure=0.3), numerics=numerics)

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spineps_nipype.errors import ModelError
-from spineps_nipype.settings import LabelingSettings
 from spineps_nipype.spineps.labeling_path import find_path
 from spineps_nipype.spineps.labeling_scores import (
     AXIS_24,
     AXIS_26,
     Scores,
-    above_sacrum,
+    favour_last_lumbar,
     score_vertebrae,
 )
+from spineps_nipype.spineps.settings import LabelingSettings
 
 FREE = LabelingSettings()
 FORCED = LabelingSettings(proc_lab_force_no_tl_anomaly=True)
@@ -31,12 +31,12 @@ def peaks(classes: list[int], size: int = 24, height: float = 0.9) -> np.ndarray
     return table
 
 
-def path(heads: dict[str, np.ndarray], c1: bool = False, options=FREE, numerics="mended"):
+def path(heads: dict[str, np.ndarray], c1: bool = False, options=FREE, numerics="corrected"):
     scores = score_vertebrae(heads, numerics=numerics)
     return find_path(scores, c1_enabled=c1, settings=options, numerics=numerics)
 
 
-@pytest.mark.parametrize("numerics", ["mended", UPSTREAM])
+@pytest.mark.parametrize("numerics", ["corrected", UPSTREAM])
 @pytest.mark.parametrize(
     ("classes", "labels"),
     [
@@ -71,7 +71,7 @@ def test_no_anomaly_means_neither_a_t13_nor_a_missing_t12() -> None:
 
 @pytest.mark.parametrize(
     ("numerics", "labels"),
-    [("mended", [17, 18, 19, 20, 21]), (UPSTREAM, [18, 19, 28, 20, 21])],
+    [("corrected", [17, 18, 19, 20, 21]), (UPSTREAM, [18, 19, 28, 20, 21])],
 )
 def test_no_anomaly_with_26_classes_does_not_make_a_t13(numerics: str, labels: list[int]) -> None:
     """Clear scores for T10, T11, T12, L1, L2."""
@@ -88,7 +88,7 @@ def test_26_classes_know_t13_and_l6() -> None:
     assert path(both).labels == [19, 28, 20]
 
 
-@pytest.mark.parametrize(("numerics", "used"), [("mended", True), (UPSTREAM, False)])
+@pytest.mark.parametrize(("numerics", "used"), [("corrected", True), (UPSTREAM, False)])
 def test_the_t13_head_is_used_under_the_name_it_is_trained_with(numerics: str, used: bool) -> None:
     unsure = peaks([17, 18, 19, 20], height=0.5)
     unsure[2] = peaks([18], height=0.45)[0]
@@ -112,7 +112,7 @@ def test_more_vertebrae_than_names(caplog: pytest.LogCaptureFixture) -> None:
     rows = peaks(classes)
     strangers = np.full((4, 24), 1 / 24)
     table = np.concatenate([rows[:5], strangers[:2], rows[5:15], strangers[2:], rows[15:]])
-    for numerics in ("mended", UPSTREAM):
+    for numerics in ("corrected", UPSTREAM):
         found = path({"VERT": table}, numerics=numerics)
         assert len(found.labels) == 27
         named = [label for label in found.labels if label is not None]
@@ -236,7 +236,7 @@ def test_an_anomaly_must_gain_what_it_costs(classes: list[int]) -> None:
 
 def test_the_last_lumbar_vertebra_stands_on_the_sacrum() -> None:
     scores = score_vertebrae({"VERT": peaks([18, 19, 20, 21, 22], height=0.3)})
-    on_sacrum = above_sacrum(scores, 2.0)
+    on_sacrum = favour_last_lumbar(scores, 2.0)
     assert find_path(scores, c1_enabled=False, settings=FREE).labels[-1] == 23
     found = find_path(on_sacrum, c1_enabled=False, settings=FREE, anomaly_cost=1.0)
     assert found.labels == [20, 21, 22, 23, 24]

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.settings import InstanceSettings, PipelineSettings
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_masks
 from spineps_nipype.spineps.instance import segment_instances
@@ -17,6 +16,7 @@ from spineps_nipype.spineps.labeling import label_vertebrae
 from spineps_nipype.spineps.postprocess import reconcile
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.semantic import segment_semantic
+from spineps_nipype.spineps.settings import InstanceSettings, PipelineSettings
 
 from .blocks import as_nii, grey, spine_of_blocks
 from .stand_ins import CodedSemantic, RowwiseInstances

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from benchmarks.parity_cases import CASES, MR_CLASSES, ORIGINAL, Case
+from benchmarks.against_spineps.cases import CASES, MR_CLASSES, ORIGINAL, Case
 from spineps_nipype.core.components import bounding_box
-from spineps_nipype.core.geometry import margin_voxels, rescale, to_input_grid
+from spineps_nipype.core.geometry import margin_voxels, rescale
 from spineps_nipype.models.loading import load_instance, load_semantic
-from spineps_nipype.settings import InstanceSettings, PreprocessSettings, SemanticSettings
 from spineps_nipype.spineps.instance import finish_instances, segment_instances
 from spineps_nipype.spineps.instance_cutouts import (
     map_labels,
@@ -25,6 +24,7 @@ from spineps_nipype.spineps.instance_cutouts import (
 )
 from spineps_nipype.spineps.instance_merge import couple_predictions, merge_couples
 from spineps_nipype.spineps.instance_seeds import find_seeds
+from spineps_nipype.spineps.postprocess import to_image_grid
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.semantic import segment_semantic
 from spineps_nipype.spineps.semantic_cleanup import (
@@ -32,6 +32,7 @@ from spineps_nipype.spineps.semantic_cleanup import (
     clean_semantic,
     clean_small_components,
 )
+from spineps_nipype.spineps.settings import InstanceSettings, PreprocessSettings, SemanticSettings
 
 SEMANTIC_PACKAGE_THERE = ("c6_net", "c6_tilt", "merged", "nosac_tta", "c6_3fold")
 INSTANCE_PACKAGE_THERE = ("c6_net", "c6_tilt", "nosac_tta")
@@ -155,8 +156,8 @@ def test_final_instances(case: Case) -> None:
 @every_case
 def test_back_to_the_input_grid(case: Case) -> None:
     image = case.image
-    spine = to_input_grid(case.nii("07_semantic_modelres"), image, ORIGINAL)
-    vert = to_input_grid(case.nii("14_instance_modelres"), image, ORIGINAL)
+    spine = to_image_grid(case.nii("07_semantic_modelres"), image, ORIGINAL)
+    vert = to_image_grid(case.nii("14_instance_modelres"), image, ORIGINAL)
     box = bounding_box(spine.get_array(), margin_voxels(1.5, image.zoom))
     vert = vert.set_array(vert.get_array() * (spine.get_array() > 0), seg=True)
     assert_same(spine.apply_crop(box), case.nii("20_post_seg_in"))

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from TPTBox import NII, POI
 
-from benchmarks.parity_cases import CASES, ORIGINAL, Case
-from spineps_nipype.settings import LabelingSettings
+from benchmarks.against_spineps.cases import CASES, ORIGINAL, Case
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_arrays, number_discs_and_endplates
 from spineps_nipype.spineps.endplates import split_endplates
@@ -26,6 +25,7 @@ from spineps_nipype.spineps.labeling import label_vertebrae
 from spineps_nipype.spineps.labeling_path import find_path
 from spineps_nipype.spineps.labeling_scores import score_vertebrae
 from spineps_nipype.spineps.missing_parts import assign_missing_parts, unify_articular_processes
+from spineps_nipype.spineps.settings import LabelingSettings
 
 LABELLED = ("c6_net", "c6_tilt", "c9_exact", "c9_lab15")
 every_case = pytest.mark.parametrize("case", CASES, indirect=True)
@@ -186,8 +186,8 @@ def test_labelling_with_the_network(case: Case, rotate: bool) -> None:
 
 
 @every_case
-def test_mended_anatomy(case: Case) -> None:
-    """What is mended: nothing is numbered by the sacrum, and every endplate has a side."""
+def test_corrected_anatomy(case: Case) -> None:
+    """What is corrected: nothing is numbered by the sacrum, and every endplate has a side."""
     vert = _numbered(case)
     spine = case.array("23_maskclean_seg")
     array = vert.get_array().astype(np.uint16)

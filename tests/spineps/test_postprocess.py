@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
+from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.errors import EmptyResultError, SpinepsError
-from spineps_nipype.settings import PostSettings
 from spineps_nipype.spineps.frames import pir_view
 from spineps_nipype.spineps.instance_order import number_from_top
 from spineps_nipype.spineps.missing_parts import assign_missing_parts, unify_articular_processes
-from spineps_nipype.spineps.postprocess import reconcile
+from spineps_nipype.spineps.postprocess import reconcile, to_image_grid
+from spineps_nipype.spineps.settings import PostSettings
 
 from .blocks import AFFINE_PIR, as_nii, grey, spine_of_blocks
 
@@ -23,7 +24,7 @@ ORIENTATIONS = [codes for axes in permutations(("PA", "IS", "RL")) for codes in 
 
 
 def run(spine: NII, vert: NII, image: NII | None = None, **options: object):
-    numerics = options.pop("numerics", "mended")
+    numerics = options.pop("numerics", "corrected")
     return reconcile(
         spine,
         vert,
@@ -57,6 +58,19 @@ def test_a_clean_spine_is_only_numbered(codes: tuple[str, ...]) -> None:
     np.testing.assert_array_equal(result.spine.reorient(("P", "I", "R")).get_array(), spine)
 
 
+@pytest.mark.parametrize("numerics", ["spineps-2.1.3", "seed"])
+def test_masks_come_back_with_smooth_borders_but_as_in_spineps_with_steps(numerics: str) -> None:
+    ball = ((np.indices((9, 9, 9)) - 4) ** 2).sum(axis=0) < 12
+    mask = NII.from_numpy(ball.astype(np.uint8) * 49, np.diag([2.0, 2.0, 2.0, 1.0]), True)
+    image = NII.from_numpy(np.zeros((17, 17, 17), np.float32), np.eye(4), False)
+    stepped = to_image_grid(mask, image, numerics).get_array()  # type: ignore[arg-type]
+    theirs = mask.resample_from_to(image, verbose=False).get_array()
+    np.testing.assert_array_equal(stepped, theirs)
+    smooth = to_image_grid(mask, image).get_array()
+    np.testing.assert_array_equal(smooth, to_input_grid(mask, image, smooth=True).get_array())
+    assert (smooth != stepped).any()
+
+
 def test_inputs_stay_as_they_are() -> None:
     spine, vert = (as_nii(a) for a in spine_of_blocks(3))
     spine[spine.get_array() == 49] = 50
@@ -76,7 +90,7 @@ def test_the_crop_box_holds_the_spine() -> None:
     assert [(s.start, s.stop) for s in result.crop] == [(2, 21), (7, 53), (1, 8)]
 
 
-@pytest.mark.parametrize(("numerics", "smeared"), [("mended", False), ("spineps-2.1.3", True)])
+@pytest.mark.parametrize(("numerics", "smeared"), [("corrected", False), ("spineps-2.1.3", True)])
 def test_masks_of_a_cropped_image_are_not_continued_beyond_it(
     numerics: str, smeared: bool
 ) -> None:
@@ -92,14 +106,14 @@ def test_masks_of_a_cropped_image_are_not_continued_beyond_it(
 
 
 @pytest.mark.parametrize("codes", [("P", "I", "R"), ("R", "A", "S"), ("L", "P", "S")])
-@pytest.mark.parametrize("numerics", ["mended", "spineps-2.1.3"])
+@pytest.mark.parametrize("numerics", ["corrected", "spineps-2.1.3"])
 def test_a_split_top_vertebra_is_joined(codes: tuple[str, ...], numerics: str) -> None:
     spine, vert = spine_of_blocks(3)
     vert[vert > 0] += 1
     vert[:, : 8 + 2][vert[:, : 8 + 2] == 2] = 1
     result = run(as_nii(spine, codes), as_nii(vert, codes), numerics=numerics)
     numbers = np.unique(result.vert.get_array())
-    joined = numerics == "mended" or codes == ("P", "I", "R")
+    joined = numerics == "corrected" or codes == ("P", "I", "R")
     assert numbers.tolist() == ([0, 2, 3, 4] if joined else [0, 2, 3, 4, 5])
 
 
@@ -162,7 +176,7 @@ def test_without_assignment_gaps_stay() -> None:
     assert vert.ravel().tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize(("numerics", "middle"), [("mended", 1), ("spineps-2.1.3", 2)])
+@pytest.mark.parametrize(("numerics", "middle"), [("corrected", 1), ("spineps-2.1.3", 2)])
 def test_the_fast_option_spreads_all_the_way(numerics: str, middle: int) -> None:
     vert = line(2, 0, 0, 0, 0, 0, 0, 0, 1)
     spine = np.full(vert.shape, 49, np.uint8)

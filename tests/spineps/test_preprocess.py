@@ -8,9 +8,9 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.errors import EmptyResultError
-from spineps_nipype.settings import PreprocessSettings
 from spineps_nipype.spineps.bias_field import correct_bias
 from spineps_nipype.spineps.preprocess import normalise_range, pad, preprocess_input
+from spineps_nipype.spineps.settings import PreprocessSettings
 
 AFFINE = np.array([[0, 0, -4.0, 10], [0.8, 0, 0, -20], [0, -0.8, 0, 30], [0, 0, 0, 1]])
 PLAIN = PreprocessSettings(proc_sem_n4_bias_correction=False)

@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spineps_nipype.core.geometry import PIR
 from spineps_nipype.errors import ModelError
-from spineps_nipype.settings import Numerics
 from spineps_nipype.spineps.discs import finalize_arrays
 from spineps_nipype.spineps.instance_cutouts import Prediction
 from spineps_nipype.spineps.instance_merge import couple_predictions
 from spineps_nipype.spineps.instance_order import join_split_top
 from spineps_nipype.spineps.instance_split import CannotSplitError, split_component
-from spineps_nipype.spineps.labeling_patches import cut_patches, swapped
+from spineps_nipype.spineps.labeling_patches import cut_patches, swap_axes
 from spineps_nipype.spineps.labeling_scores import score_vertebrae
 from spineps_nipype.spineps.semantic_cleanup import clean_far_components
+from spineps_nipype.spineps.settings import Numerics
 
 from .blocks import PERIOD, as_nii, spine_of_blocks
 from .test_instance_split import dumbbell
 from .test_labeling import Oracle, image_of
 
-OTHERS: tuple[Numerics, ...] = ("mended", "spineps-2.1.3")
-PIR = ("P", "I", "R")
+OTHERS: tuple[Numerics, ...] = ("corrected", "spineps-2.1.3")
 
 
 def spread_out() -> np.ndarray:
@@ -60,8 +60,8 @@ def test_the_plane_follows_the_grown_parts() -> None:
     """At the border of the crop a part can grow to one side only, which tilts the plane."""
     body = dumbbell(shift=6)[2:, 2:, 2:]
     lower = {n: split_component(body, n) for n in (*OTHERS, "seed")}
-    np.testing.assert_array_equal(lower["mended"], lower["spineps-2.1.3"])
-    assert (lower["seed"] != lower["mended"]).any()
+    np.testing.assert_array_equal(lower["corrected"], lower["spineps-2.1.3"])
+    assert (lower["seed"] != lower["corrected"]).any()
     assert lower["seed"][6:14, 18:22, :8].all()  # the bodies are parted all the same
     assert not lower["seed"][:8, :4, :8].any()
 
@@ -101,9 +101,9 @@ def split_top(gap: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_small_top_is_joined_whether_it_touches_or_not() -> None:
     for gap, numerics, joined in [
-        (0, "mended", True),
+        (0, "corrected", True),
         (0, "seed", True),
-        (3, "mended", False),
+        (3, "corrected", False),
         (3, "spineps-2.1.3", False),
         (3, "seed", True),
     ]:
@@ -123,7 +123,7 @@ def test_endplates_that_are_told_apart_get_no_number() -> None:
 
 
 def test_metal_is_not_painted() -> None:
-    for numerics, painted in (("mended", True), ("spineps-2.1.3", True), ("seed", False)):
+    for numerics, painted in (("corrected", True), ("spineps-2.1.3", True), ("seed", False)):
         spine, vert = spine_of_blocks(2)
         spine[0, 0, 0] = 80
         finalize_arrays(spine, vert, PIR, numerics=numerics)  # type: ignore[arg-type]
@@ -165,4 +165,4 @@ def test_a_patch_at_an_angle_of_exactly_0_has_its_axes_swapped() -> None:
 
 def test_swapping_takes_the_axes_for_i_p_l() -> None:
     patch = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    np.testing.assert_array_equal(swapped(patch, PIR), patch.transpose(1, 0, 2)[..., ::-1])
+    np.testing.assert_array_equal(swap_axes(patch, PIR), patch.transpose(1, 0, 2)[..., ::-1])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spineps_nipype.errors import EmptyResultError, ErrCode, ModelError
-from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic import normalised_entropy, segment_semantic, to_model_grid
+from spineps_nipype.spineps.settings import SemanticSettings
 
 from .blocks import as_nii, grey, spine_of_blocks
 from .stand_ins import CodedSemantic
@@ -58,7 +58,8 @@ def test_options_reach_the_network() -> None:
     )
     assert network.options["step_size"] == 0.7
     assert network.options["tta"] is False
-    assert network.options["numerics"] == "spineps-2.1.3"
+    assert network.options["half_precision"] is True
+    assert network.options["shrink_tile"] is False
     network.options["progress"](1, 2)
     assert steps == [(1, 2)]
 

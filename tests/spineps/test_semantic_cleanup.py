@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic_cleanup import (
     clean_far_components,
     clean_semantic,
     clean_small_components,
-    remove_beyond_canal,
+    cut_beyond_canal,
 )
+from spineps_nipype.spineps.settings import SemanticSettings
 
 from .blocks import AFFINE_PIR, as_nii
 
@@ -103,7 +103,7 @@ def test_beyond_the_canal_only_the_sacrum_stays() -> None:
     array[2, 100:110, 2] = 60
     array[3, :, 3] = 49
     array[4, :, 4] = 26
-    out = remove_beyond_canal(as_nii(array, ("L", "A", "S")))
+    out = cut_beyond_canal(as_nii(array, ("L", "A", "S")))
     assert out.orientation == ("L", "A", "S")
     kept = out.reorient(("P", "I", "R")).get_array()
     rows = np.flatnonzero(kept[3, :, 3])
@@ -115,7 +115,7 @@ def test_without_canal_nothing_is_beyond_it() -> None:
     array = empty()
     array[3, :, 3] = 49
     mask = as_nii(array)
-    assert remove_beyond_canal(mask) is mask
+    assert cut_beyond_canal(mask) is mask
 
 
 def test_every_step_can_be_switched_off() -> None:

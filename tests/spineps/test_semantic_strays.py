@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic_cleanup import clean_semantic
 from spineps_nipype.spineps.semantic_strays import (
     drop_false_sacrum,
     drop_far_islands,
-    return_top_of_sacrum,
+    restore_top_of_sacrum,
 )
+from spineps_nipype.spineps.settings import SemanticSettings
 
 from .blocks import as_nii
 
@@ -66,7 +66,7 @@ def test_a_low_piece_on_the_sacrum_is_sacrum(
 ) -> None:
     array = spine()
     array[10:30, 64 : 64 + height, 2:10] = 49
-    out = return_top_of_sacrum(as_nii(array, orientation))
+    out = restore_top_of_sacrum(as_nii(array, orientation))
     after = out.reorient(("P", "I", "R")).get_array()
     np.testing.assert_array_equal(after, spine() if sacral else array)
 
@@ -74,7 +74,7 @@ def test_a_low_piece_on_the_sacrum_is_sacrum(
 def test_a_low_last_vertebra_above_its_disc_stays() -> None:
     array = spine()
     array[10:30, 44:52, 2:10] = 100
-    np.testing.assert_array_equal(return_top_of_sacrum(as_nii(array)).get_array(), array)
+    np.testing.assert_array_equal(restore_top_of_sacrum(as_nii(array)).get_array(), array)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -114,9 +114,9 @@ def test_cleaning_applies_both_and_spineps_neither() -> None:
     array[30:96, 20:22, 2:3] = 41
     mask = as_nii(array)
     settings = SemanticSettings()
-    mended = clean_semantic(mask.copy(), settings).get_array()
+    corrected = clean_semantic(mask.copy(), settings).get_array()
     kept = clean_semantic(mask.copy(), settings, "spineps-2.1.3").get_array()
-    assert not mended[100:].any()
-    assert (mended[10:30, 64:70, 2:10] == 26).all()
+    assert not corrected[100:].any()
+    assert (corrected[10:30, 64:70, 2:10] == 26).all()
     assert (kept[100:] == 49).any()
     assert (kept[10:30, 64:70, 2:10] == 49).all()

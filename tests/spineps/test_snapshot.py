@@ -12,7 +12,7 @@ from TPTBox import POI
 from spineps_nipype.spineps import snapshot
 from spineps_nipype.spineps.centroids import compute_centroids
 from spineps_nipype.spineps.discs import finalize_masks
-from spineps_nipype.spineps.snapshot import _guides, draw_snapshot
+from spineps_nipype.spineps.snapshot import _guide_points, draw_snapshot
 
 from .blocks import FIRST, PERIOD, as_nii, spine_of_blocks
 
@@ -80,14 +80,14 @@ def test_few_points_are_continued_straight_to_both_ends(scan) -> None:
     image, _, vert = scan
     poi = compute_centroids(*scan[1:], points="bodies")
     two = {(v, 50): poi[v, 50] for v in (22, 23)}
-    guides = _guides(image, vert, poi.copy(two))
+    guides = _guide_points(image, vert, poi.copy(two))
     assert guides[22, 50] == poi[22, 50]
     hidden = np.array([place for _, part, place in guides.items() if part != 50])
     assert set(hidden[:, 0]) == {6.0}
     assert set(hidden[:, 2]) == {4.0}
     assert hidden[:, 1].tolist() == sorted(np.linspace(0, image.shape[1] - 1, 7), reverse=True)
     four = {(v, 50): poi[v, 50] for v in (21, 22, 23, 24)}
-    assert len(_guides(image, vert, poi.copy(four))) == 4
+    assert len(_guide_points(image, vert, poi.copy(four))) == 4
 
 
 def test_few_points_cut_through_the_bodies(scan, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_short_views_are_drawn_larger(scan, tmp_path: Path, monkeypatch) -> None
     assert scan[0].shape[1] * scan[0].zoom[1] == 70
     heights = []
     for limit in (1.0, 200.0):
-        monkeypatch.setattr(snapshot, "SMALL_VIEW_MM", limit)
+        monkeypatch.setattr(snapshot, "FULL_VIEW_MM", limit)
         draw_snapshot(*scan, None, tmp_path / "s.png", is_ct=False)
         with Image.open(tmp_path / "s.png") as picture:
             heights.append(picture.height)

@@ -10,7 +10,7 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.errors import EmptyResultError, InputError, ModelError
-from spineps_nipype.settings import CropSettings
+from spineps_nipype.spineps.settings import CropSettings
 from spineps_nipype.spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 
 from .blocks import AFFINE_PIR, as_nii, grey
@@ -96,13 +96,15 @@ def test_weights_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize(("numerics", "rows"), [("mended", (10, 50)), ("spineps-2.1.3", (20, 50))])
+@pytest.mark.parametrize(
+    ("numerics", "rows"), [("corrected", (10, 50)), ("spineps-2.1.3", (20, 50))]
+)
 def test_a_given_box_is_cut_once(numerics: str, rows: tuple[int, int]) -> None:
     """SPINEPS cuts it twice: 10:50 ends as 20:50."""
     array = np.arange(4 * 60 * 5, dtype=np.float32).reshape(4, 60, 5)
     image = NII(nib.Nifti1Image(array, AFFINE_PIR), False)
     part = crop_to_box(image, ":,10:50,1:", numerics)  # type: ignore[arg-type]
-    first = 1 if numerics == "mended" else 2
+    first = 1 if numerics == "corrected" else 2
     np.testing.assert_array_equal(part.get_array(), array[:, slice(*rows), first:])
     corner = image.affine @ [0, rows[0], first, 1]
     np.testing.assert_allclose(part.affine[:, 3], corner)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.settings import SemanticSettings
 from spineps_nipype.spineps.semantic import segment_semantic
+from spineps_nipype.spineps.settings import SemanticSettings
 from spineps_nipype.spineps.spine_region import MARGIN_MM, find_spine
 
 from .blocks import as_nii, grey, spine_of_blocks

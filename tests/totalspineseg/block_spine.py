@@ -77,3 +77,10 @@ def repainted(seg: NDArray[Any], changes: Mapping[int, int]) -> NDArray[Any]:
     for old, new in changes.items():
         out[seg == old] = new
     return out
+
+
+def level_points(levels: NDArray[Any]) -> dict[int, tuple[int, ...]]:
+    """Level to its voxel, lowest level first; there is one voxel for each."""
+    points = {int(levels[tuple(voxel)]): tuple(map(int, voxel)) for voxel in np.argwhere(levels)}
+    assert len(points) == np.count_nonzero(levels)
+    return dict(sorted(points.items()))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,14 +10,13 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 from TPTBox import NII
 
-from spineps_nipype.errors import InputError
 from spineps_nipype.totalspineseg.alternate import extract_alternate
 from spineps_nipype.totalspineseg.canal import fill_canal
 from spineps_nipype.totalspineseg.components import bridged_components, largest_component
 from spineps_nipype.totalspineseg.crop import crop_to_seg
-from spineps_nipype.totalspineseg.labels import LEVELS
-from spineps_nipype.totalspineseg.mapping import map_labels, read_mapping
-from spineps_nipype.totalspineseg.masks import grown, label_mask
+from spineps_nipype.totalspineseg.labels import LEVEL_OF_DISC
+from spineps_nipype.totalspineseg.mapping import map_labels
+from spineps_nipype.totalspineseg.masks import grow_through_faces, label_mask
 from spineps_nipype.totalspineseg.soft import extract_soft
 
 maps = hnp.arrays(
@@ -36,14 +32,14 @@ def test_grown_is_dilation_through_faces(seg: np.ndarray, voxels: int) -> None:
     mask = seg > 0
     faces = ndimage.generate_binary_structure(3, 1)
     expected = ndimage.binary_dilation(mask, faces, voxels) if voxels else mask
-    assert np.array_equal(grown(mask, voxels), expected)
+    assert np.array_equal(grow_through_faces(mask, voxels), expected)
 
 
 @settings(deadline=None)
 @given(maps, st.integers(0, 2))
 def test_components_are_numbered_by_their_first_voxel(seg: np.ndarray, dilation: int) -> None:
     mask = seg > 0
-    wide = grown(mask, dilation)
+    wide = grow_through_faces(mask, dilation)
     expected, count = ndimage.label(wide, np.ones((3, 3, 3)))
     for layout in (np.ascontiguousarray, np.asfortranarray):
         found, n = bridged_components(layout(mask), dilation)
@@ -124,12 +120,12 @@ def test_stray_cord_becomes_canal_and_stray_canal_goes() -> None:
 
 
 @settings(deadline=None)
-@given(maps, st.sampled_from(["mended", "original"]))
+@given(maps, st.sampled_from(["corrected", "original"]))
 def test_filling_changes_nothing_but_canal_and_cord(seg: np.ndarray, numerics: str) -> None:
     out = fill_canal(seg, numerics=numerics)  # type: ignore[arg-type]
     changed = out != seg
     assert set(np.unique(out[changed]).tolist()) <= {0, 2}
-    if numerics == "mended":
+    if numerics == "corrected":
         assert not np.isin(seg[changed], [7]).any()
 
 
@@ -198,21 +194,8 @@ def test_map_labels() -> None:
     assert wide.max() == 300
 
 
-def test_read_mapping(tmp_path: Path) -> None:
-    file = tmp_path / "map.json"
-    file.write_text(json.dumps({"7": 11, "8": "2"}))
-    assert read_mapping(file) == {7: 11, 8: 2}
-    assert read_mapping(["7:11", "8:2"]) == {7: 11, 8: 2}
-    for wrong in (["7"], ["a:b"], tmp_path / "none.json"):
-        with pytest.raises(InputError, match="mapping"):
-            read_mapping(wrong)
-    file.write_text("[1]")
-    with pytest.raises(InputError, match="mapping"):
-        read_mapping(file)
-
-
 def test_levels_follow_the_convention_of_the_spinal_cord_toolbox() -> None:
-    assert LEVELS[63] == 3
-    assert LEVELS[71] == 8
-    assert LEVELS[91] == 20
-    assert LEVELS[100] == 25
+    assert LEVEL_OF_DISC[63] == 3
+    assert LEVEL_OF_DISC[71] == 8
+    assert LEVEL_OF_DISC[91] == 20
+    assert LEVEL_OF_DISC[100] == 25

@@ -6,24 +6,28 @@ import numpy as np
 from TPTBox import NII
 
 from spineps_nipype.core.anatomy import DISC
-from spineps_nipype.models.lookup import comes_with_us
+from spineps_nipype.models.finding import find_package
+from spineps_nipype.models.folders import is_embedded
+from spineps_nipype.models.places import TSS_VARIABLE
 from spineps_nipype.phantom import FieldOfView, generate, render, to_nii
+from spineps_nipype.totalspineseg.inference import load_step
 from spineps_nipype.totalspineseg.labels import DISC_L5_S, LANDMARK_DISCS
 from spineps_nipype.totalspineseg.native import to_grid
 from spineps_nipype.totalspineseg.preparation import prepare_image
 from spineps_nipype.totalspineseg.settings import RuleSettings
 from spineps_nipype.totalspineseg.steps import run_step1, run_step2
-from spineps_nipype.totalspineseg.weights import DATA_VARIABLE, find_weights, load_step
 
 HELD_OUT_SEED = 12
 
 
 def test_compact_networks_find_discs_and_vertebrae_of_a_phantom(monkeypatch, tmp_path) -> None:
-    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    monkeypatch.delenv(TSS_VARIABLE, raising=False)
     monkeypatch.setenv("SPINEPS_SEGMENTOR_MODELS", str(tmp_path))
-    first, second = find_weights(1), find_weights(2)
-    assert comes_with_us(first.folder)
-    assert comes_with_us(second.folder)
+    first = find_package("totalspineseg", "step1")
+    second = find_package("totalspineseg", "step2")
+    assert is_embedded(first)
+    assert is_embedded(second)
+    assert first.id == "compact_totalspineseg_step1"
     fov = FieldOfView("L3", "sacrum", width=36.0, anterior=45.0, posterior=45.0)
     phantom = generate(HELD_OUT_SEED, spacing=(1.0, 1.0, 3.0), fov=fov)
     grey = render(phantom, contrast="T2w", seed=1, slice_thickness=3.0)

@@ -18,13 +18,14 @@ from spineps_nipype.totalspineseg.crop import crop_to_seg
 from spineps_nipype.totalspineseg.grid import sample_nearest
 from spineps_nipype.totalspineseg.labeler import label_spine
 from spineps_nipype.totalspineseg.labels import PRIORITY_SWAPPED
-from spineps_nipype.totalspineseg.levels import extract_levels, level_points
+from spineps_nipype.totalspineseg.levels import extract_levels
 from spineps_nipype.totalspineseg.mapping import map_labels
 from spineps_nipype.totalspineseg.native import to_grid
 from spineps_nipype.totalspineseg.preparation import average_4d, resample_iso
 from spineps_nipype.totalspineseg.settings import LabelerSettings
 from spineps_nipype.totalspineseg.soft import extract_soft
 
+from .block_spine import level_points
 from .golden import Vector
 
 CASES = (

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from nibabel import orientations
 from TPTBox import NII
 
-from spineps_nipype.totalspineseg.grid import sample_linear, sample_nearest, shifted, spacing
+from spineps_nipype.totalspineseg.grid import (
+    cropped_affine,
+    sample_linear,
+    sample_nearest,
+    spacing,
+)
 from spineps_nipype.totalspineseg.native import points_to_grid, to_grid
 from spineps_nipype.totalspineseg.preparation import (
     average_4d,
@@ -112,7 +117,7 @@ def test_linear_functions_survive_resampling(
 def test_edges_of_voxels() -> None:
     line = np.array([10.0, 20.0]).reshape(2, 1, 1)
     source = np.eye(4)
-    target = shifted(np.diag([0.25, 1, 1, 1.0]), [-3, 0, 0])
+    target = cropped_affine(np.diag([0.25, 1, 1, 1.0]), [-3, 0, 0])
     out = sample_linear(line, source, (11, 1, 1), target).ravel()
     # Positions -0.75 to 1.75 in steps of a quarter.
     assert out.tolist() == [0, 10, 10, 10, 12.5, 15, 17.5, 20, 20, 0, 0]
@@ -120,7 +125,7 @@ def test_edges_of_voxels() -> None:
     assert near.tolist() == [0, 10, 10, 10, 10, 20, 20, 20, 20, 0, 0]
 
 
-@pytest.mark.parametrize("numerics", ["mended", "original"])
+@pytest.mark.parametrize("numerics", ["corrected", "original"])
 def test_prepare(numerics: str) -> None:
     image = np.zeros((5, 6, 4, 2), dtype=np.int16)
     image[..., 0] = 3
@@ -128,7 +133,7 @@ def test_prepare(numerics: str) -> None:
     out, affine = prepare(image, affine_of((1, 1, 2), "PIR"), numerics=numerics)  # type: ignore[arg-type]
     assert out.shape == (8, 5, 6)
     assert orientations.aff2axcodes(affine) == ("R", "A", "S")
-    if numerics == "mended":
+    if numerics == "corrected":
         assert out.dtype == np.float32
         assert np.allclose(out, 3.5)
     else:
@@ -150,7 +155,7 @@ def test_labels_come_back_from_the_1_mm_grid(
     coarse = np.random.default_rng(seed).integers(0, 9, (4, 5, 6)).astype(np.uint8)
     fine = affine.copy()
     fine[:3, :3] /= 4
-    fine = shifted(fine, [-1.5] * 3)
+    fine = cropped_affine(fine, [-1.5] * 3)
     up = sample_nearest(coarse, affine, tuple(4 * n for n in coarse.shape), fine)
     back = to_grid(NII.from_numpy(up, fine, True), coarse.shape, affine)
     assert np.array_equal(back.get_array(), coarse)
@@ -182,7 +187,7 @@ def test_points_keep_one_voxel_each(codes: str, zooms: tuple[float, ...], tilt: 
 def test_a_point_outside_the_image_ends_at_its_border() -> None:
     points = np.zeros((5, 5, 5), dtype=np.uint8)
     points[0, 2, 2] = 7
-    target = shifted(np.eye(4), [1, 0, 0])
+    target = cropped_affine(np.eye(4), [1, 0, 0])
     out = points_to_grid(points, np.eye(4), (4, 5, 5), target)
     assert np.argwhere(out).tolist() == [[0, 2, 2]]
 

@@ -30,7 +30,7 @@ from .block_spine import (
     vertebra_slice,
 )
 
-BOTH: tuple[Numerics, ...] = ("mended", "original")
+BOTH: tuple[Numerics, ...] = ("corrected", "original")
 
 
 @pytest.mark.parametrize("numerics", BOTH)

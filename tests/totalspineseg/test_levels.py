@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.totalspineseg.labeler import label_spine
-from spineps_nipype.totalspineseg.levels import extract_levels, level_points, smooth_line
+from spineps_nipype.totalspineseg.levels import extract_levels, smooth_line
 from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import LABELER_STEP1
 
-from .block_spine import DISCS, FRONT, RIGHT, disc_slice, raw_spine, vertebra_slice
+from .block_spine import DISCS, FRONT, RIGHT, disc_slice, level_points, raw_spine, vertebra_slice
 
 POSTERIOR = PROFILES["r20251124"]
 HEIGHT = 8
@@ -48,12 +48,12 @@ def test_levels_on_the_front_of_the_canal() -> None:
 def test_level_is_that_of_its_disc_although_one_is_missing() -> None:
     seg = cervical()
     seg[seg == 65] = 0
-    mended = level_points(extract_levels(seg))
-    assert 5 not in mended
-    assert abs(mended[6][2] - middle(3)) <= 1
+    corrected = level_points(extract_levels(seg))
+    assert 5 not in corrected
+    assert abs(corrected[6][2] - middle(3)) <= 1
     original = level_points(extract_levels(seg, numerics="original"))
-    assert original[5] == mended[6]
-    assert max(original) == max(mended) - 1
+    assert original[5] == corrected[6]
+    assert max(original) == max(corrected) - 1
 
 
 @pytest.mark.parametrize("missing", [11, 50, 63])

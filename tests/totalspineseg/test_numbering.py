@@ -147,8 +147,8 @@ def test_vertebrae(text: str, labels: dict[int, int], expected: dict[int, int]) 
 
 def test_two_vertebrae_around_a_missed_disc_get_two_labels() -> None:
     labels = {1: 91, 4: 93}
-    mended = number_vertebrae(listed("vdvvdv"), labels, SPINE)
-    assert mended == {0: 32, 2: 41, 3: 42, 5: 43}
+    corrected = number_vertebrae(listed("vdvvdv"), labels, SPINE)
+    assert corrected == {0: 32, 2: 41, 3: 42, 5: 43}
     original = number_vertebrae(listed("vdvvdv"), labels, SPINE, numerics="original")
     assert original == {0: 32, 2: 41, 3: 41, 5: 43}
 

@@ -11,8 +11,8 @@ from PIL import Image
 from TPTBox import NII
 
 from spineps_nipype.totalspineseg.preview import (
-    LEFT_STEP2,
     LEVEL_TAGS,
+    STEP2_LEFT_TAGS,
     VERTEBRA_TAGS,
     draw_preview,
     label_colour,
@@ -86,7 +86,7 @@ def test_tags_stand_on_their_side() -> None:
     seg[4, 70:90, 30:80] = 50
     image = nii(np.zeros(seg.shape, dtype=np.float32), False)
     plain = draw_preview(image, nii(seg, True))
-    tagged = draw_preview(image, nii(seg, True), right=VERTEBRA_TAGS, left=LEFT_STEP2)
+    tagged = draw_preview(image, nii(seg, True), right=VERTEBRA_TAGS, left=STEP2_LEFT_TAGS)
     changed = (plain != tagged).any(axis=2)
     assert changed[30:60, 90:].any()  # the vertebra's name
     assert changed[65:75, :70].any()  # the disc's
@@ -97,10 +97,10 @@ def test_tags_stand_on_their_side() -> None:
 
 def test_tag_names() -> None:
     assert VERTEBRA_TAGS[46] == "L6"
-    assert LEFT_STEP2[50] == "Sacrum"
-    assert LEFT_STEP2[63] == "C2C3"
-    assert LEFT_STEP2[96] == "L5L6"
-    assert LEFT_STEP2[100] == "L5S"
+    assert STEP2_LEFT_TAGS[50] == "Sacrum"
+    assert STEP2_LEFT_TAGS[63] == "C2C3"
+    assert STEP2_LEFT_TAGS[96] == "L5L6"
+    assert STEP2_LEFT_TAGS[100] == "L5S"
     assert LEVEL_TAGS[25] == "25"
 
 

@@ -9,10 +9,12 @@ from scipy import ndimage
 
 from spineps_nipype.totalspineseg.alternate import extract_alternate
 from spineps_nipype.totalspineseg.labels import LOCALIZER_DISCS
-from spineps_nipype.totalspineseg.levels import extract_levels, level_points
+from spineps_nipype.totalspineseg.levels import extract_levels
 from spineps_nipype.totalspineseg.localizers import case_name, match_localizers
 from spineps_nipype.totalspineseg.mapping import map_labels
 from spineps_nipype.totalspineseg.soft import extract_soft
+
+from .block_spine import level_points
 
 QUICK = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 2**32 - 1)

@@ -28,7 +28,7 @@ def whole_spine() -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("numerics", ["mended", "original"])
+@pytest.mark.parametrize("numerics", ["corrected", "original"])
 def test_whole_spine(numerics: Numerics) -> None:
     seg = whole_spine()
     start = time.process_time()

@@ -11,12 +11,21 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.errors import EmptyResultError
-from spineps_nipype.totalspineseg.levels import level_points
+from spineps_nipype.models.finding import package_in
+from spineps_nipype.totalspineseg.crop import crop_to_grid
+from spineps_nipype.totalspineseg.inference import load_step
 from spineps_nipype.totalspineseg.settings import FOLDERS, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.steps import levels_of, run_step1, run_step2, step2_input
-from spineps_nipype.totalspineseg.weights import load_step, load_weights
 
-from .block_spine import CORD, DISCS, found_discs, found_vertebrae, raw_spine, repainted
+from .block_spine import (
+    CORD,
+    DISCS,
+    found_discs,
+    found_vertebrae,
+    level_points,
+    raw_spine,
+    repainted,
+)
 from .tiny_weights import scan_of, write_weights
 
 LUMBAR = DISCS[-6:]
@@ -28,8 +37,8 @@ DEFAULT = TotalSpineSegSettings()
 def networks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     home: Path = tmp_path_factory.mktemp("weights")
     return (
-        load_step(load_weights(write_weights(home / "one", 1))),
-        load_step(load_weights(write_weights(home / "two", 2))),
+        load_step(package_in(write_weights(home / "one", 1), "totalspineseg")),
+        load_step(package_in(write_weights(home / "two", 2), "totalspineseg")),
     )
 
 
@@ -73,7 +82,8 @@ def test_input_of_step_2_is_cropped_alike(networks: tuple[Any, Any]) -> None:
     seg[20:22, 20:22, 10:12] = 63
     seg[20:22, 20:22, 14:16] = 64
     image = NII.from_numpy(np.ones(seg.shape, dtype=np.float32), AFFINE, False)
-    cropped, channel = step2_input(image, NII.from_numpy(seg, AFFINE, True), DEFAULT)
+    channel = step2_input(NII.from_numpy(seg, AFFINE, True), DEFAULT)
+    cropped = crop_to_grid(image, channel)
     assert cropped.shape == channel.shape == (22, 22, 26)
     assert np.allclose(cropped.affine, channel.affine)
     assert np.count_nonzero(channel.get_array()) == 8

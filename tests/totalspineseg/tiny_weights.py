@@ -138,14 +138,22 @@ def write_weights(folder: Path, step: Literal[1, 2], *, best_too: bool = False) 
     return folder
 
 
+TRAINER_FOLDERS = {
+    "r20241115": "nnUNetTrainer_DASegOrd0_NoMirroring__nnUNetPlans_small__3d_fullres",
+    "r20251124": "nnUNetTrainerDAExtGPU__nnUNetPlans__3d_fullres",
+    "r20260730": "nnUNetTrainerDAExtGPU__nnUNetPlans__3d_fullres",
+}
+"""Folder with plans and folds in each release."""
+
+
 def write_release(data: Path, release: str, *, below: bool = True) -> None:
     """Both steps as an installation has them, in a data folder."""
-    from spineps_nipype.totalspineseg.profiles import DATASETS, PROFILES
+    from spineps_nipype.totalspineseg.profiles import DATASETS
 
     results = data / "nnUNet" / "results"
     home = results / release if below else results
     for step, name in zip((1, 2), DATASETS, strict=True):
-        write_weights(home / name / PROFILES[release].trainer_folder, step)  # type: ignore[arg-type]
+        write_weights(home / name / TRAINER_FOLDERS[release], step)  # type: ignore[arg-type]
 
 
 def scan_of(raw: NDArray[Any]) -> NDArray[np.float32]:

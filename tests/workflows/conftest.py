@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 
 from spineps_nipype import interfaces
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
-from spineps_nipype.workflows.reuse import ScanPlan, plan_scan
-from spineps_nipype.workflows.scan import init_scan_wf
+from spineps_nipype.results.plan import ScanPlan
+from spineps_nipype.results.scan_output import ScanOutput
+from spineps_nipype.spineps.descriptions import CONFIDENCES, ENTRIES
+from spineps_nipype.spineps.recipe import asked_for, provenance, result_files, stored_results
+from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.workflows.spineps import init_spineps_wf
+from spineps_nipype.workflows.store import init_scan_wf
 
 from ..tiny_packages import write_packages, write_scan
 from .scan_files import output_paths
+from .scan_files import plan as plan_scan
 
 # N4 takes longer than everything else on an image of this size.
 SETTINGS = PipelineSettings.from_flat({"proc_sem_n4_bias_correction": False})
@@ -66,14 +71,24 @@ class Run:
         chosen = OverrideSettings(**override)
         plan = self.plan(settings, chosen)
         if not plan.all_done:
-            workflow = init_scan_wf(
-                in_file=self.scan,
-                paths=self.paths,
-                plan=plan,
-                models=self.models,
+            without = frozenset() if self.models["labeling"] else {"labels_table"}
+            output = ScanOutput(
+                provenance(settings, self.models),
+                result_files(self.paths, self.scan),
+                kept=stored_results(settings.save) - without,
+                asked=asked_for(settings.save),
+                entries=ENTRIES,
+                confidences=CONFIDENCES,
+            )
+            compute = init_spineps_wf(
+                semantic_model=self.models["semantic"],
+                instance_model=self.models["instance"],
+                labeling_model=self.models["labeling"],
                 settings=settings,
                 override=chosen,
+                stored=plan.stored,
             )
+            workflow = init_scan_wf(compute=compute, plan=plan, output=output)
             workflow.base_dir = str(self.work)
             workflow.config["execution"] = {
                 "crashdump_dir": str(self.work),

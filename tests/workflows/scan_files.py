@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from spineps_nipype.bids import names
-from spineps_nipype.core.files import file_digest
-from spineps_nipype.settings import PipelineSettings
-from spineps_nipype.workflows.provenance import PHASES, Models, phase_record
-from spineps_nipype.workflows.reuse import OUTPUT_KEYS, RESULTS, SOURCES, sidecar_of
+from spineps_nipype.results.plan import Reuse, ScanPlan, plan_scan
+from spineps_nipype.results.record import Models
+from spineps_nipype.spineps.recipe import asked_for, provenance, result_files
+from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
+
+from ..results.stored_results import store
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,29 @@ def store_all(
     scan: Path, paths: dict[str, Path], settings: PipelineSettings, models: Models = MODELS
 ) -> None:
     """Write results with their records, as a run would leave them."""
-    for phase in PHASES:
-        for name in RESULTS[phase]:
-            path = paths[OUTPUT_KEYS[name]]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix != ".json":
-                path.write_text(f"{name} of {phase}")
-            record = phase_record(phase, settings, models)
-            record["Inputs"] = {
-                s: file_digest(scan if s == "scan" else paths[OUTPUT_KEYS[s]])
-                for s in SOURCES[phase]
-            }
-            content: object
-            if path.suffix == ".json":
-                content = [{"format": "POI", "Provenance": record}, {}]
-            else:
-                content = {"Provenance": {**record, "Sha256": file_digest(path)}}
-            sidecar_of(path).write_text(json.dumps(content))
+    files = result_files(paths, scan)
+    store(provenance(settings, models), files)
     copy = paths.get("out_snap2")
     if copy is not None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(paths["out_snap"].read_bytes())
+
+
+def plan(
+    scan: Path,
+    paths: dict[str, Path],
+    *,
+    settings: PipelineSettings,
+    models: Models,
+    override: OverrideSettings | None = None,
+    corrections: Mapping[str, str] | None = None,
+    reuse: Reuse = "same",
+) -> ScanPlan:
+    """Plan of a scan of SPINEPS."""
+    return plan_scan(
+        provenance(settings, models, corrections),
+        result_files(paths, scan),
+        overrides=[name for name, on in asdict(override or OverrideSettings()).items() if on],
+        asked=asked_for(settings.save),
+        reuse=reuse,
+    )

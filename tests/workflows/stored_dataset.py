@@ -14,10 +14,10 @@ from spineps_nipype.bids.bids_layout import bids_paths
 from spineps_nipype.bids.names import output_paths
 from spineps_nipype.core.tables import write_rows
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
-from spineps_nipype.settings import PipelineSettings
-from spineps_nipype.workflows.options import OutputLayout
-from spineps_nipype.workflows.provenance import phase_record
-from spineps_nipype.workflows.reuse import sidecar_of
+from spineps_nipype.results.sidecar import sidecar_of
+from spineps_nipype.spineps.recipe import provenance
+from spineps_nipype.spineps.settings import PipelineSettings
+from spineps_nipype.workflows.options.run_options import OutputLayout
 
 LEVELS = ("L1", "L2", "L3")
 USUAL, ODD = 10.0, 30.0
@@ -78,7 +78,8 @@ class Stored:
         write_rows(checks, paths["out_checks"])
         for key in ("out_vert", "out_spine"):
             paths[key].touch()  # no page of the group opens a mask
-        record = phase_record("final", PipelineSettings(), {})
+        models = dict.fromkeys(("semantic", "instance", "labeling"))
+        record = provenance(PipelineSettings(), models).record("final")
         for entry in record["Models"].values():
             entry["id"] = "some_model"
         sidecar = {

@@ -7,9 +7,21 @@ from pathlib import Path
 import pytest
 
 from spineps_nipype import __version__
-from spineps_nipype.settings import OverrideSettings, PipelineSettings
+from spineps_nipype.settings import flat_values
+from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.workflows.cli import build_parser, main, options_from
-from spineps_nipype.workflows.options import RunOptions
+from spineps_nipype.workflows.options.overrides import override_flags
+from spineps_nipype.workflows.options.run_options import (
+    Folders,
+    MachineRequest,
+    ModelChoice,
+    ResultPolicy,
+    RunBehaviour,
+    RunOptions,
+    ScanSelection,
+    Scheduling,
+    Task,
+)
 
 PLACES = ["/bids", "/out", "participant"]
 
@@ -20,9 +32,9 @@ def parse(*arguments: str) -> RunOptions:
 
 def test_defaults_are_those_of_the_settings() -> None:
     options = parse()
-    assert options == RunOptions(Path("/bids"), Path("/out"))
+    assert options == RunOptions(Folders(Path("/bids"), Path("/out")))
     assert options.settings == PipelineSettings()
-    assert options.override == OverrideSettings()
+    assert options.results.override == ()
 
 
 @pytest.mark.parametrize("name", sorted(PipelineSettings().flat()))
@@ -53,9 +65,9 @@ def test_every_setting_can_be_changed(name: str) -> None:
     assert changed == {**PipelineSettings().flat(), name: expected}
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(OverrideSettings)])
+@pytest.mark.parametrize("name", [name for name, _ in override_flags()])
 def test_overrides(name: str) -> None:
-    assert parse("--" + name.replace("_", "-")).override == OverrideSettings(**{name: True})
+    assert parse("--" + name.replace("_", "-")).results.override == (name,)
 
 
 def test_a_shared_option_goes_to_all_its_groups() -> None:
@@ -74,27 +86,32 @@ def test_the_other_options() -> None:
         *("--stop-on-first-crash", "--dry-run", "-vv"),
     )
     assert options == RunOptions(
-        Path("/bids"),
-        Path("/out"),
-        participant_label=("a", "sub-b"),
-        session_label=("1",),
-        modalities=("T2w", "ct"),
-        bids_filter_file=Path("/f.json"),
-        ignore_bids_filter=True,
-        work_dir=Path("/work"),
-        nprocs=4,
-        omp_nthreads=2,
-        mem_gb=7.5,
-        device="cpu",
-        plugin="Linear",
-        model_semantic="x",
-        model_labeling="none",
-        reuse="any",
-        average_4d=True,
-        stop_on_first_crash=True,
-        dry_run=True,
-        verbose=2,
+        Folders(Path("/bids"), Path("/out"), Path("/work")),
+        Task(dry_run=True),
+        ScanSelection(
+            participant_label=("a", "sub-b"),
+            session_label=("1",),
+            modalities=("T2w", "ct"),
+            bids_filter_file=Path("/f.json"),
+            ignore_bids_filter=True,
+            average_4d=True,
+        ),
+        ModelChoice(model_semantic="x", model_labeling="none"),
+        MachineRequest(device="cpu", nprocs=4, omp_nthreads=2, mem_gb=7.5),
+        Scheduling(plugin="Linear"),
+        ResultPolicy(reuse="any"),
+        RunBehaviour(stop_on_first_crash=True, verbose=2),
     )
+
+
+def test_every_option_of_a_run_has_a_name_of_its_own() -> None:
+    """Names are flat on the command line and in the files of a run, whatever the parts."""
+    options = parse()
+    parts = [getattr(options, part.name) for part in fields(options)]
+    names = [name for part in parts for name in flat_values(part)]
+    assert len(names) == len(set(names))
+    given = vars(build_parser().parse_args(PLACES))
+    assert set(names) - set(given) == {"level", "override", "output_same_shape_as_input"}
 
 
 @pytest.mark.parametrize(
@@ -106,18 +123,18 @@ def test_options_of_sbatch_look_like_options(
 ) -> None:
     taken: list[RunOptions] = []
     monkeypatch.setattr(
-        "spineps_nipype.workflows.pipelines.run_pipelines", lambda o: taken.append(o) or 0
+        "spineps_nipype.workflows.app.pipelines.run_pipelines", lambda o: taken.append(o) or 0
     )
     words = ["--sbatch-args", value] if apart else [f"--sbatch-args={value}"]
     assert main([str(tmp_path), str(tmp_path / "out"), "participant", *words]) == 0
-    assert taken[0].sbatch_args == value
+    assert taken[0].scheduling.sbatch_args == value
 
 
 def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     options = options_from(build_parser().parse_args(["bids", "out", "participant"]))
-    assert options.bids_dir == tmp_path / "bids"
-    assert options.work_folder.is_relative_to(tmp_path / "out")
+    assert options.folders.bids_dir == tmp_path / "bids"
+    assert options.folders.work_folder.is_relative_to(tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +180,6 @@ def test_stopped_before_anything_ran(
     def stop(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spineps_nipype.workflows.pipelines.run_pipelines", stop)
+    monkeypatch.setattr("spineps_nipype.workflows.app.pipelines.run_pipelines", stop)
     assert main([str(tmp_path), str(tmp_path / "out"), "participant"]) == 1
     assert capsys.readouterr().out.strip() == "Nothing was run: it was stopped."

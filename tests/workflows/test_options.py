@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from spineps_nipype.models import engine_choice
-from spineps_nipype.settings import CropSettings, PipelineSettings, SaveSettings, choices
-from spineps_nipype.workflows.provenance import differences, phase_record
+from spineps_nipype.results.record import differences
+from spineps_nipype.settings import choices
+from spineps_nipype.spineps.recipe import RECIPE, provenance
+from spineps_nipype.spineps.settings import CropSettings, PipelineSettings, SaveSettings
 from spineps_nipype.workflows.spineps import init_spineps_wf
 
 from .conftest import SETTINGS, Run
@@ -118,8 +120,10 @@ def test_records_name_engine_and_precision(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(engine_choice, "find_spec", lambda _name: None)
     settings = PipelineSettings()
     assert settings.engine.engine == "auto"
-    record = phase_record("instance", settings, {})
+    record = provenance(settings, {}).record("instance")
     assert record["Settings"]["engine"] == {"engine": "torch", "precision": "float32"}
     monkeypatch.setattr(engine_choice, "find_spec", lambda name: name)
-    differ = differences(record, phase_record("instance", settings, {}))
+    differ = differences(record, provenance(settings, {}).record("instance"), RECIPE)
     assert differ == ["engine.engine was torch, is openvino"]
+    on_gpu = provenance(settings, {}, device="cuda").record("instance")
+    assert on_gpu["Settings"]["engine"] == {"engine": "torch", "precision": "float32"}

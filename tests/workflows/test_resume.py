@@ -9,7 +9,7 @@ import pytest
 from nipype.interfaces.utility import Function
 from nipype.pipeline import engine as pe
 
-from spineps_nipype.workflows.engine import EXECUTION, NodeEvent, make_plugin
+from spineps_nipype.workflows.engine.plugins import EXECUTION, NodeEvent, make_plugin
 
 PLUGINS = ("MultiProc", "Linear")
 

@@ -19,8 +19,8 @@ from nipype.pipeline import engine as pe
 from spineps_nipype import interfaces
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import EmptyResultError
-from spineps_nipype.settings import PipelineSettings, SaveSettings
-from spineps_nipype.workflows.reuse import StoredResults
+from spineps_nipype.results.plan import StoredResults
+from spineps_nipype.spineps.settings import PipelineSettings, SaveSettings
 from spineps_nipype.workflows.spineps import init_spineps_wf
 
 from ..tiny_packages import N_VERTEBRAE, affine, coded_labels
@@ -362,6 +362,7 @@ def test_every_option_reaches_its_node(models: dict[str, object]) -> None:
     assert given("post_process", "proc_assign_missing_cc_fast") is True
     assert given("label_vertebrae", "proc_lab_force_no_tl_anomaly") is True
     assert given("centroids", "poi_points") == "bodies"
+    assert given("conform", "integer_voxels") is True
     for node in ("preprocess", "semantic", "instance", "post_process", "finalize_masks"):
         assert given(node, "numerics") == "spineps-2.1.3"
 

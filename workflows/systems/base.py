@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from spineps_nipype.bids.query import Query, Scan
 
-from ..units import Unit
+from ..engine.run_resources import Machine
+from .scan_jobs import PlannedScan, ScanJob
 
 
 class System(Protocol):
     """A segmentation system as the participant level runs it."""
 
-    name: str
+    name: ClassVar[str]
     """Word of ``--pipeline``."""
-    log_models_in: Path | None
-    """Folder that gets a file which names the models of each scan; None for none."""
+    writes_pages: ClassVar[bool]
+    """Whether the subjects of a run get a page each."""
+
+    @property
+    def log_models_in(self) -> Path | None:
+        """Folder that gets a file which names the models of each scan; None for none."""
 
     def find(self) -> Query:
         """Scans of the dataset that are for this system.
@@ -28,14 +33,20 @@ class System(Protocol):
             If the dataset cannot be read, or there is no model at all.
         """
 
-    def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
-        """What each scan needs and what is left to do; nothing is changed."""
+    def jobs(self, scans: Iterable[Scan], machine: Machine) -> list[PlannedScan]:
+        """What each scan needs and what is left to do; nothing is changed.
+
+        Raises
+        ------
+        SpinepsError
+            If something is wrong that concerns all scans.
+        """
 
     def describe(self) -> None:
         """Write the files at the root of the output folder."""
 
-    def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
+    def write_methods(self, folder: Path, scans: Sequence[PlannedScan]) -> Path:
         """Write the text for a methods section into a folder; returns it."""
 
-    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
-        """Workflow of one scan, named `unit.name`; what it makes is stored by itself."""
+    def workflow(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
+        """Workflow of one scan, named `job.name`; what it makes is stored by itself."""

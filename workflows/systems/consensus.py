@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -16,16 +16,18 @@ from spineps_nipype.bids.names import (
     parse_name,
     split_extension,
 )
-from spineps_nipype.bids.query import Query
-from spineps_nipype.core.files import file_digest
+from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.results.comparison_recipe import RECIPE, SYSTEM
+from spineps_nipype.results.recipe import Recipe
+from spineps_nipype.results.record import NO_MODEL
+from spineps_nipype.results.sidecar import read_record
 
-from ..options import RunOptions
-from ..provenance import NO_MODEL
-from ..reuse import read_record
-from ..sister_options import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
-from ..stored_files import stored_files
-from ..units import Unit
-from .sister import SisterSystem, run_anyway
+from ..options.other_systems import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
+from ..options.run_options import RunOptions
+from ..stored.result_files import stored_files
+from .common import SegmentationSystem, Target
+from .model_choice import ChosenModels
+from .scan_jobs import ScanJob
 
 COMPARED: Final = (SPINEPS, TOTALSPINESEG, SPINE_SEGMENTATION)
 """Systems that name vertebrae or discs."""
@@ -33,14 +35,13 @@ BASE_GB: Final = 0.6
 VOXEL_BYTES: Final = 80
 
 
-def comparable(options: RunOptions) -> bool:
+def comparable(root: Path) -> bool:
     """Whether two systems have results in or below the output folder."""
-    root = options.output_dir
     alone = not (root / SPINEPS).is_dir() and any(root.glob("sub-*"))
     return sum((root / name).is_dir() for name in COMPARED) + alone > 1
 
 
-class ConsensusSystem(SisterSystem):
+class ConsensusSystem(SegmentationSystem):
     """Tables of overlap and names for scans with results of two systems or more.
 
     Parameters
@@ -51,26 +52,31 @@ class ConsensusSystem(SisterSystem):
         Folder with one folder for each system.
     """
 
-    name: ClassVar[str] = "consensus"
+    name: ClassVar[str] = SYSTEM
+    generated_as: ClassVar[str] = SYSTEM
+    writes_pages: ClassVar[bool] = False
+    engine: ClassVar[str] = ""
     work_bytes: ClassVar[int] = 1
     output_bytes: ClassVar[int] = 1
+    recipe: Recipe = RECIPE
+    results: Mapping[str, str] = {
+        "summary": "summary",
+        "structures": "structures",
+        "names": "names",
+    }
+    kinds: tuple[str, ...] = ()
 
     def __init__(self, options: RunOptions, root: Path) -> None:
         super().__init__(options)
         self._root = root
 
-    @property
-    def results(self) -> Mapping[str, str]:
-        """The tables and the line."""
-        return {"summary": "summary", "structures": "structures", "names": "names"}
-
     def find(self) -> Query:
         """Scans with results of two systems."""
-        query = self._query(self.options.modalities, None)
-        scans = tuple(s for s in query.scans if len(self.files(s.path)) > 1)
+        query = self.query(self.selection.modalities, None)
+        scans = tuple(s for s in query.scans if len(self.compared(s.path)) > 1)
         return replace(query, scans=scans, skipped=())
 
-    def files(self, scan: Path) -> dict[str, dict[str, Path]]:
+    def compared(self, scan: Path) -> dict[str, dict[str, Path]]:
         """Stored label maps of a scan, by system and input of the comparison."""
         found = {
             SPINEPS: self._of_spineps(scan),
@@ -83,9 +89,49 @@ class ConsensusSystem(SisterSystem):
         """The systems have looked at the scan already."""
         return True
 
-    def paths(self, scan: Path) -> dict[str, Path]:
-        """Tables in the folders of the dataset."""
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
+        """Tables in the folders of the dataset, and the compared files."""
+        found = {}
+        for scan in scans:
+            inputs = {k: p for files in self.compared(scan).values() for k, p in files.items()}
+            found[scan] = Target({**self._tables(scan), **inputs}, {}, {"inputs": tuple(inputs)})
+        return found
+
+    def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:  # noqa: ARG002
+        """There are no networks."""
+        return ChosenModels({})
+
+    def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:  # noqa: ARG002
+        """By the number of voxels."""
+        return {"compare": BASE_GB + prod(header.shape[:3]) * VOXEL_BYTES / 1e9}
+
+    def tables(self) -> dict[str, list[tuple[int, str]]]:
+        """There are no labels."""
+        return {}
+
+    def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:  # noqa: ARG002
+        """The comparison of a scan."""
+        from ..consensus import init_consensus_wf
+
+        return init_consensus_wf(
+            overrides=self.policy.override,
+            mem_gb=job.memory_gb["compare"],
+            **job.arguments,
+        )
+
+    def lines(self, scans: Iterable[Path]) -> list[str]:
+        """What the comparisons of scans say, one line each."""
+        said = []
+        for scan in scans:
+            try:
+                content = json.loads(self._tables(scan)["summary"].read_text(encoding="utf-8"))
+                said.append(f"{split_extension(scan.name)[0]}: {content['Check']}")
+            except (OSError, ValueError, KeyError):
+                continue
+        return said
+
+    def _tables(self, scan: Path) -> dict[str, Path]:
+        folder = output_folder(scan, self.folders.bids_dir, self.folders.output_dir)
         name = parse_name(scan)
         return {
             result: folder / output_name(name, word, extension)
@@ -96,57 +142,12 @@ class ConsensusSystem(SisterSystem):
             )
         }
 
-    def settings(self, scan: Path) -> dict[str, Any]:
-        """The compared files."""
-        return {key: file_digest(path) for key, path in self._inputs(scan).items()}
-
-    def memory(self, header: ScanHeader) -> dict[str, float]:
-        """By the number of voxels."""
-        return {"compare": BASE_GB + prod(header.shape[:3]) * VOXEL_BYTES / 1e9}
-
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
-        """There are no labels."""
-        return {}
-
-    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:  # noqa: ARG002
-        """The comparison of a scan."""
-        from ..consensus import init_consensus_wf
-
-        workflow = init_consensus_wf(
-            files=self._inputs(unit.scan.path),
-            in_file=unit.scan.path,
-            paths=unit.paths,
-            description=self.description(unit),
-            mem_gb=unit.memory_gb["compare"],
-            name=unit.name,
-        )
-        if self.options.sister.override:
-            run_anyway(workflow)
-        return workflow
-
-    def lines(self, scans: Iterable[Path]) -> list[str]:
-        """What the comparisons of scans say, one line each."""
-        said = []
-        for scan in scans:
-            try:
-                content = json.loads(self.paths(scan)["summary"].read_text(encoding="utf-8"))
-                said.append(f"{split_extension(scan.name)[0]}: {content['Check']}")
-            except (OSError, ValueError, KeyError):
-                continue
-        return said
-
-    def _packages(self) -> dict[str, Any]:
-        return {}
-
-    def _inputs(self, scan: Path) -> dict[str, Path]:
-        return {k: p for files in self.files(scan).values() for k, p in files.items()}
-
     def _of_spineps(self, scan: Path) -> dict[str, Path]:
         """Both masks; only the semantic one where vertebrae were counted from the top."""
         home = self._root / SPINEPS
         if not home.is_dir():  # SPINEPS ran by itself
             home = self._root
-        found = stored_files(SPINEPS, scan, self.options.bids_dir, home)
+        found = stored_files(SPINEPS, scan, self.folders.bids_dir, home)
         if "spine" not in found:
             return {}
         files = {"spineps_spine": found["spine"]}
@@ -164,4 +165,4 @@ class ConsensusSystem(SisterSystem):
         return {key: path for key, path in found.items() if key == "spine_segmentation"}
 
     def _of_system(self, system: str, scan: Path) -> dict[str, Path]:
-        return stored_files(system, scan, self.options.bids_dir, self._root / system)
+        return stored_files(system, scan, self.folders.bids_dir, self._root / system)

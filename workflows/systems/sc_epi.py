@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, parse_name
-from spineps_nipype.bids.query import FUNCTIONAL, Query
+from spineps_nipype.bids.query import FUNCTIONAL, Query, Scan
 from spineps_nipype.errors import InputError
-from spineps_nipype.sc_epi.lookup import find_epi_package
+from spineps_nipype.models.finding import find_package
+from spineps_nipype.results.recipe import Recipe
+from spineps_nipype.sc_epi.model import epi_package
 from spineps_nipype.sc_epi.naming import QcNames, stem_of
+from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
 
-from ..options import RunOptions
-from ..sister_options import SC_EPI
-from ..units import Unit
-from .sister import SisterSystem, digest_or_none, run_anyway
+from ..options.other_systems import SC_EPI
+from ..options.run_options import RunOptions
+from .common import SegmentationSystem, Target, digest_or_none, with_notes
+from .model_choice import ChosenModels
+from .scan_jobs import ScanJob
 
 BASE_GB: Final = 0.9
 """Interpreter with torch [GB]."""
@@ -27,51 +31,60 @@ VOXEL_BYTES: Final = 100
 QC_FOLDER: Final = "qc"
 
 
-class ScEpiSystem(SisterSystem):
+class ScEpiSystem(SegmentationSystem):
     """Cord masks of functional images, and pages for quality control."""
 
     name: ClassVar[str] = SC_EPI
+    generated_as: ClassVar[str] = SC_EPI
+    work_bytes: ClassVar[int] = 60
+    output_bytes: ClassVar[int] = 8
     remedy_4d: ClassVar[str] = "Segment the mean of its volumes (--on-4d mean), or each (each)."
+    kinds: tuple[str, ...] = ("cord",)
 
     def __init__(self, options: RunOptions) -> None:
-        self._epi = find_epi_package(options.sister.epi_model, models=options.models_dir)
         super().__init__(options)
-        crop = options.sister.qc_seg
+        self._asked = asked = options.sc_epi
+        package = find_package(SC_EPI, "cord", asked.epi_model, models=self.models_dir)
+        self._epi = epi_package(package)
+        self._models = with_notes({"cord": self._epi.package})
+        crop = asked.qc_seg
         if crop is not None and not crop.is_file():
             raise InputError(
                 "The mask of --qc-seg does not exist.", file=crop, remedy="Check the path."
             )
 
     @property
+    def recipe(self) -> Recipe:
+        """One phase, with a mask for each class of the model."""
+        return recipe([output.suffix for output in self._epi.outputs])
+
+    @property
     def results(self) -> Mapping[str, str]:
         """One mask a class of the model."""
-        return {o.suffix: f"mask {o.suffix.strip('_')}" for o in self._epi.outputs}
+        suffixes = [output.suffix for output in self._epi.outputs]
+        return {result_name(suffix): f"mask {suffix.strip('_')}" for suffix in suffixes}
 
     def find(self) -> Query:
         """Functional images; others are not missed."""
-        query = self._query((FUNCTIONAL,), None)
+        query = self.query((FUNCTIONAL,), None)
         others = tuple(replace(image, expected=True) for image in query.skipped)
         return replace(query, skipped=others)
 
     def averages_4d(self) -> bool:
         """Unless series shall be refused."""
-        return self.options.sister.epi.on_4d != "error"
+        return self._asked.settings.on_4d != "error"
 
-    def paths(self, scan: Path) -> dict[str, Path]:
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
         """Names of the toolbox, in the folders of the dataset."""
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
-        return {o.suffix: folder / f"{stem_of(scan)}{o.suffix}.nii.gz" for o in self._epi.outputs}
+        asked = self._asked
+        settings = recorded_settings(asked.settings, digest_or_none(asked.qc_seg), asked.qc)
+        return {scan: Target(self._files(scan), settings) for scan in scans}
 
-    def settings(self, scan: Path) -> dict[str, Any]:  # noqa: ARG002
-        """Clean-up, treatment of series, pictures."""
-        sister = self.options.sister
-        return {
-            **asdict(sister.epi),
-            "qc_seg": digest_or_none(sister.qc_seg),
-            "report": sister.qc,
-        }
+    def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:  # noqa: ARG002
+        """The same network for every scan."""
+        return self._models
 
-    def memory(self, header: ScanHeader) -> dict[str, float]:
+    def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:  # noqa: ARG002
         """By the number of voxels."""
         data = prod(header.shape) * VOXEL_BYTES / 1e9
         return {"cord": BASE_GB + NETWORK_GB + data, "pictures": BASE_GB + data}
@@ -80,32 +93,30 @@ class ScEpiSystem(SisterSystem):
         """There is one label only."""
         return {"seg_dseg.tsv": [(1, "spinal_cord")]}
 
-    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
+    def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
         """Mask and page of an image."""
         from ..sc_epi import init_sc_epi_wf
 
-        sister, name = self.options.sister, parse_name(unit.scan.path)
-        workflow = init_sc_epi_wf(
+        asked, name = self._asked, parse_name(job.scan.path)
+        return init_sc_epi_wf(
             model=self._epi,
-            settings=sister.epi,
-            in_file=unit.scan.path,
-            paths=unit.paths,
-            description=self.description(unit),
-            qc_dir=self.options.output_dir / QC_FOLDER if sister.qc else None,
+            settings=asked.settings,
+            stored=job.plan.stored,
+            corrections=job.corrections,
+            overrides=self.policy.override,
+            qc_dir=self.folders.output_dir / QC_FOLDER if asked.qc else None,
             qc_names=QcNames(
-                sister.qc_dataset or self.options.bids_dir.name,
-                sister.qc_subject or f"sub-{name.subject}",
-                unit.scan.path.parent.name,
+                asked.qc_dataset or self.folders.bids_dir.name,
+                asked.qc_subject or f"sub-{name.subject}",
+                job.scan.path.parent.name,
             ),
-            qc_seg=sister.qc_seg,
-            mem_gb=unit.memory_gb,
+            qc_seg=asked.qc_seg,
+            mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
-            name=unit.name,
         )
-        if sister.override:
-            run_anyway(workflow)
-        return workflow
 
-    def _packages(self) -> dict[str, Any]:
-        return {"cord": self._epi.package}
+    def _files(self, scan: Path) -> dict[str, Path]:
+        folder = output_folder(scan, self.folders.bids_dir, self.folders.output_dir)
+        suffixes = [output.suffix for output in self._epi.outputs]
+        return {result_name(s): folder / f"{stem_of(scan)}{s}.nii.gz" for s in suffixes}

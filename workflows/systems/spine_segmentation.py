@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from spineps_nipype.bids.corrections import Corrections, find_corrections
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
-from spineps_nipype.bids.query import Query
-from spineps_nipype.core.files import file_digest
-from spineps_nipype.spine_segmentation.models import CLASSES, Role, find_model
+from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.models.finding import find_packages
+from spineps_nipype.models.package import Package
+from spineps_nipype.results.recipe import Recipe
+from spineps_nipype.spine_segmentation.models import CLASSES
 from spineps_nipype.spine_segmentation.names import names_by_neighbours
+from spineps_nipype.spine_segmentation.recipe import TABLES, recipe, recorded_settings
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
 
-from ..sister_options import SPINE_SEGMENTATION
-from ..units import Unit
-from .sister import Package, SisterSystem, run_anyway
+from ..options.other_systems import SPINE_SEGMENTATION
+from ..options.run_options import RunOptions
+from .common import SegmentationSystem, Target, with_notes
+from .model_choice import ChosenModels
+from .scan_jobs import ScanJob
 
 BASE_GB: Final = 0.7
 """Interpreter with onnxruntime [GB]."""
@@ -27,58 +32,75 @@ NETWORK_GB: Final = 1.5
 FEATURE_BYTES: Final = 4 * 64
 """Feature maps of the finest level for each further pixel of a batch [bytes]."""
 VOXEL_BYTES: Final = 60
-WORDS: Final[Mapping[str, str]] = {
-    "semantic": "two classes",
-    "instances": "bodies, discs",
-    "names": "names",
-    "vertebrae": "certainty",
-}
-SPEED_ONLY: Final = "slice_batch"
+WORDS: Final[Mapping[str, str]] = {"semantic": "two classes", "instances": "bodies, discs"}
+SEGMENTS: Final = {"semantic": "semantic", "instance": "instance"}
+"""Kinds of corrected masks, and the ``seg`` in their names."""
 
 
-class SpineSegmentationSystem(SisterSystem):
+class SpineSegmentationSystem(SegmentationSystem):
     """Named vertebral bodies and discs of sagittal scans."""
 
     name: ClassVar[str] = SPINE_SEGMENTATION
+    generated_as: ClassVar[str] = SPINE_SEGMENTATION
+    engine: ClassVar[str] = "onnxruntime"
+    work_bytes: ClassVar[int] = 60
+    output_bytes: ClassVar[int] = 8
+
+    def __init__(self, options: RunOptions) -> None:
+        super().__init__(options)
+        self._asked = options.spine_segmentation
+        self._settings = self._asked.settings
+        self._models = with_notes(self._packages())
+
+    @property
+    def recipe(self) -> Recipe:
+        """One phase, with or without instances and names."""
+        return recipe(self._settings)
 
     @property
     def results(self) -> Mapping[str, str]:
         """The two masks; only the first with ``--only-2class``."""
-        words = dict(list(WORDS.items())[:2])
-        if self.options.sister.slices.only_2class:
-            del words["instances"]
-        return words
+        return {name: word for name, word in WORDS.items() if name in self.recipe.wanted}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The networks in use."""
+        return tuple(self._models.packages)
 
     def find(self) -> Query:
         """Sagittal scans of the modalities that are asked for."""
-        plane = None if self.options.ignore_compatibility else "sag"
-        return self._query(self.options.modalities, plane)
+        asked = self.selection
+        return self.query(asked.modalities, None if asked.ignore_compatibility else "sag")
 
-    def paths(self, scan: Path) -> dict[str, Path]:
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
         """Names as those of SPINEPS."""
-        name = parse_name(scan)
-        folder = output_folder(scan, self.options.bids_dir, self.options.output_dir)
+        settings = recorded_settings(self._settings)
+        return {scan: Target(self._files(scan), settings) for scan in scans}
 
-        def path(seg: str, word: str, extension: str) -> Path:
-            return folder / output_name(name, word, extension, seg=seg)
+    def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:  # noqa: ARG002
+        """The same networks for every scan."""
+        return self._models
 
-        return {
-            "semantic": path("semantic", "msk", ".nii.gz"),
-            "instances": path("instance", "msk", ".nii.gz"),
-            "names": path("instance", "dseg", ".tsv"),
-            "vertebrae": path("instance", "labels", ".tsv"),
-        }
+    def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:  # noqa: ARG002
+        """Masks with the entities of the scan."""
+        kinds = {kind: SEGMENTS[kind] for kind in self.recipe.corrections}
+        return find_corrections(
+            scan.path, self.policy.derivatives, segments=kinds, system=self.name
+        )
 
-    def settings(self, scan: Path) -> dict[str, Any]:  # noqa: ARG002
-        """All options that change a result."""
-        settings = asdict(self.options.sister.slices)
-        del settings["slices"][SPEED_ONLY]
-        return settings
+    def kept(
+        self,
+        models: ChosenModels,  # noqa: ARG002
+        corrections: Corrections,
+    ) -> frozenset[str]:
+        """No certainty of names that a reader gave."""
+        given = "instance" in corrections.masks
+        return frozenset(self.recipe.results) - ({TABLES[1]} if given else set())
 
-    def memory(self, header: ScanHeader) -> dict[str, float]:
+    def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:  # noqa: ARG002
         """By the number of voxels and of slices in a batch."""
         data = prod(header.shape) * VOXEL_BYTES / 1e9
-        pixels = self.options.sister.slices.slices.slice_batch * WIDTH * HEIGHT
+        pixels = self._settings.slices.slice_batch * WIDTH * HEIGHT
         classes = max(CLASSES.values())
         batch = pixels * (FEATURE_BYTES + 4 * classes) / 1e9
         return {"light": BASE_GB + data, "slices": BASE_GB + NETWORK_GB + data + batch}
@@ -91,35 +113,46 @@ class SpineSegmentationSystem(SisterSystem):
             "seg-instance_dseg.tsv": names,
         }
 
-    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
+    def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
         """Both networks and the naming of a scan."""
         from ..spine_segmentation import init_spine_segmentation_wf
 
-        instance = self.packages.get("instance")
-        workflow = init_spine_segmentation_wf(
-            semantic_model=self.packages["semantic"].folder,
-            instance_model=None if instance is None else instance.folder,
-            settings=self.options.sister.slices,
-            in_file=unit.scan.path,
-            paths=unit.paths,
-            description=self.description(unit),
-            average_4d=self.options.average_4d,
-            mem_gb=unit.memory_gb,
+        networks = {kind: network.file for kind, network in job.models.packages.items()}
+        return init_spine_segmentation_wf(
+            semantic_model=networks["semantic"],
+            instance_model=networks.get("instance"),
+            form_model=networks.get("form"),
+            settings=self._settings,
+            stored=job.plan.stored,
+            corrections=job.corrections,
+            overrides=self.policy.override,
+            average_4d=self.selection.average_4d,
+            mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
-            name=unit.name,
         )
-        if self.options.sister.override:
-            run_anyway(workflow)
-        return workflow
 
-    def _packages(self) -> dict[str, Any]:
-        sister = self.options.sister
-        roles: tuple[Role, ...] = ("semantic", "instance")
-        found = {
-            role: find_model(
-                role, sister.family, sister.slice_models, models=self.options.models_dir
+    def _packages(self) -> Mapping[str, Package]:
+        """The networks in use, the one of forms among them where there is one."""
+        kinds = ("semantic",) if self._settings.only_2class else ("semantic", "instance", "form")
+        return find_packages(
+            SPINE_SEGMENTATION,
+            kinds,
+            self._asked.slice_models,
+            release=self._asked.family,
+            models=self.models_dir,
+        )
+
+    def _files(self, scan: Path) -> dict[str, Path]:
+        name = parse_name(scan)
+        folder = output_folder(scan, self.folders.bids_dir, self.folders.output_dir)
+        return {
+            result: folder / output_name(name, word, extension, seg=seg)
+            for result, seg, word, extension in (
+                ("semantic", "semantic", "msk", ".nii.gz"),
+                ("instances", "instance", "msk", ".nii.gz"),
+                ("names", "instance", "dseg", ".tsv"),
+                ("vertebrae", "instance", "labels", ".tsv"),
             )
-            for role in (roles[:1] if sister.slices.only_2class else roles)
+            if result in self.recipe.results
         }
-        return {role: Package(p.stem, file_digest(p), p) for role, p in found.items()}

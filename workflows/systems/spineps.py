@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Final
 
-from spineps_nipype.bids.corrections import read_fixed_names
-from spineps_nipype.bids.dataset_description import describe_dataset
-from spineps_nipype.bids.names import SNAPSHOT_FOLDER
-from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
+from spineps_nipype.bids.bids_layout import bids_paths
+from spineps_nipype.bids.compatibility import check_compatibility
+from spineps_nipype.bids.corrections import Corrections, find_corrections, read_fixed_names
+from spineps_nipype.bids.dataset_description import label_tables
+from spineps_nipype.bids.header import ScanHeader
+from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths
+from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.core.planes import image_plane
+from spineps_nipype.errors import CompatibilityError, ModelError
 from spineps_nipype.models.engine_choice import choose_engine
+from spineps_nipype.results.recipe import Recipe
+from spineps_nipype.spineps.recipe import (
+    RECIPE,
+    asked_for,
+    recorded_settings,
+    result_files,
+    stored_results,
+)
+from spineps_nipype.spineps.settings import OverrideSettings
 
-from ..model_choice import ModelChooser
-from ..options import RunOptions
-from ..query_words import say_unused_names
-from ..records import write_methods
-from ..resources import choose_device
-from ..units import Unit, make_units
+from ..engine.memory_estimates import model_voxels, scan_memory
+from ..engine.run_resources import Machine
+from ..options.other_systems import SPINEPS
+from ..options.run_options import RunOptions
+from .common import SegmentationSystem, Target
+from .model_choice import KINDS, ChosenModels, ModelChooser
+from .scan_jobs import PlannedScan, ScanJob
+from .spineps_methods import write_methods
 
-ScanWorkflow = Callable[..., Any]
+logger = logging.getLogger("spineps_nipype.run")
+
+CLASS_BYTES: Final = 8
+"""Class probabilities, for each class and voxel of the model's grid [bytes]."""
 
 
-class SpinepsSystem:
+class SpinepsSystem(SegmentationSystem):
     """The SPINEPS pipeline: see `base.System`.
 
     Parameters
     ----------
     options
         What the run is asked to do.
-    build
-        Makes the workflow of one scan; `init_scan_wf` unless given.
 
     Raises
     ------
@@ -41,80 +60,191 @@ class SpinepsSystem:
         If the table of names that a reader fixed cannot be used.
     """
 
-    name = "spineps"
+    name: ClassVar[str] = SPINEPS
+    generated_as: ClassVar[str] = ""
+    work_bytes: ClassVar[int] = 40
+    output_bytes: ClassVar[int] = 6
+    recipe: Recipe = RECIPE
+    kinds: tuple[str, ...] = KINDS
+    results: Mapping[str, str] = {
+        "spine": "spine mask",
+        "vert": "vertebra mask",
+        "poi": "centroids",
+        "snapshot": "snapshot",
+    }
 
-    def __init__(self, options: RunOptions, build: ScanWorkflow | None = None) -> None:
-        self._options, self._build = options, build
-        table = options.manual_labels
+    def __init__(self, options: RunOptions) -> None:
+        super().__init__(options)
+        self._settings = options.settings
+        table = options.results.manual_labels
         self._names = {} if table is None else read_fixed_names(table)
-        self._chooser = ModelChooser(options)
-        self.log_models_in = options.output_dir / SNAPSHOT_FOLDER
+        self._chooser = ModelChooser(options.models)
+
+    @property
+    def log_models_in(self) -> Path:
+        """The folder that gathers the snapshots."""
+        return self.folders.output_dir / SNAPSHOT_FOLDER
 
     def find(self) -> Query:
         """Scans of the modalities and planes that the models are for."""
-        options = self._options
-        filters = read_filter_file(options.bids_filter_file) if options.bids_filter_file else None
-        return find_scans(
-            options.bids_dir,
-            modalities=options.modalities,
-            plane=None if options.ignore_compatibility else self._chooser.planes() or {"sag"},
-            participant_label=options.participant_label,
-            exclude_participant_label=options.exclude_participant_label,
-            session_label=options.session_label,
-            filters=filters,
-            ignore_bids_filter=options.ignore_bids_filter,
-            database=options.bids_database_dir,
-        )
+        asked = self.selection
+        planes = self._chooser.planes() or {"sag"}
+        return self.query(asked.modalities, None if asked.ignore_compatibility else planes)
 
-    def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
-        """Models, stored results and memory of each scan.
+    def jobs(self, scans: Iterable[Scan], machine: Machine) -> list[PlannedScan]:
+        """As of every system; names that a reader fixed for no scan are told."""
+        planned = super().jobs(scans, machine)
+        unused = sorted(set(self._names) - {one.label for one in planned})
+        if unused:
+            listed = ", ".join(unused[:3]) + (" and more" if len(unused) > 3 else "")
+            logger.warning("--manual-labels: rows for scans that are not in this run: %s", listed)
+        return planned
+
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:
+        """Paths in the layout that is asked for; the engine is the one for the device.
 
         Raises
         ------
         ResourceError
             If the engine that is asked for is not installed, or the device cannot do it.
         """
-        self._options = _with_engine(self._options)
-        units = make_units(scans, self._options, self._chooser, memory_gb, self._names)
-        say_unused_names(self._names, units)
-        return units
+        asked = self._settings
+        settings = replace(asked, engine=choose_engine(asked.engine, device))
+        recorded = recorded_settings(settings)
+        return {
+            scan: Target(self._files(scan), recorded, {"settings": settings}) for scan in scans
+        }
 
-    def describe(self) -> None:
-        """Description of the derivative, label tables."""
-        options = self._options
-        describe_dataset(options.output_dir, options.bids_dir, options.derivatives)
+    def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:
+        """The models that fit a scan, and the networks that help them."""
+        from spineps_nipype.spineps.helper_networks import helper_networks
 
-    def write_methods(self, folder: Path, units: Sequence[Unit]) -> Path:
-        """Text and references."""
-        return write_methods(folder, self._options, units)
+        try:
+            models = self._chooser.choose(scan.modality, header)
+            if not self.selection.ignore_compatibility:
+                _check_fit(scan.path, header, models)
+            helpers = helper_networks(
+                self._settings,
+                models.semantic.config,
+                header.shape,
+                header.zooms,
+                header.axis_codes,
+            )
+        except (CompatibilityError, ModelError) as fault:
+            raise type(fault)(
+                fault.what, file=fault.file or scan.path, remedy=fault.remedy
+            ) from fault
+        return replace(models, packages={**models.packages, **helpers})
 
-    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
-        """All phases that are left of a scan."""
-        from ..scan import init_scan_wf
+    def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:  # noqa: ARG002
+        """Masks with the entities of the scan, and fixed names."""
+        return find_corrections(scan.path, self.policy.derivatives, self._names, system=self.name)
 
-        options = self._options
-        assert unit.models is not None
-        return (self._build or init_scan_wf)(
-            in_file=unit.scan.path,
-            paths=unit.paths,
-            plan=unit.plan,
-            models=unit.models.packages,
-            settings=options.settings,
-            override=options.override,
-            metadata=unit.metadata,
-            corrections=unit.corrections,
-            out_root=options.output_dir,
-            name=unit.name,
-            average_4d=options.average_4d,
-            device=device,
-            omp_nthreads=omp_nthreads,
-            mem_gb=unit.memory_gb,
-            note=" ".join(unit.models.notes),
+    def kept(
+        self,
+        models: ChosenModels,
+        corrections: Corrections,
+    ) -> frozenset[str]:
+        """Raw masks unless they are not wanted; a table of names where names are given."""
+        named = corrections.names or models.packages["labeling"] is not None
+        without = frozenset() if named and corrections.vert is None else {"labels_table"}
+        return stored_results(self._settings.save) - without
+
+    def asked(self) -> Collection[str]:
+        """Which additional files are kept."""
+        return asked_for(self._settings.save)
+
+    def entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """Meaning of masks and of the columns of tables."""
+        from spineps_nipype.spineps.descriptions import ENTRIES
+
+        return ENTRIES
+
+    def confidences(self) -> Mapping[str, str]:
+        """The sidecar of the vertebra mask tells the confidence of each name."""
+        from spineps_nipype.spineps.descriptions import CONFIDENCES
+
+        return CONFIDENCES
+
+    def computed_by(self, target: Target) -> str:
+        """The engine that is chosen."""
+        return str(target.settings["engine"]["engine"])
+
+    def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:
+        """By the number of voxels and the networks."""
+        return scan_memory(header, models.packages, self._settings)
+
+    def space(self, header: ScanHeader, models: ChosenModels) -> tuple[float, float]:
+        """Volumes, and probabilities where they are asked for; series are averaged."""
+        voxels, save = prod(header.shape[:3]), self._settings.save
+        config = models.semantic.config
+        classes = len(set(config.labels.values())) + 1
+        further = int(save.save_softmax_logits) + int(save.save_probseg)
+        probabilities = further * CLASS_BYTES * classes * model_voxels(header, config)
+        return (
+            (self.work_bytes * voxels + probabilities) / 1e9,
+            (self.output_bytes * voxels + probabilities) / 1e9,
         )
 
+    def tables(self) -> dict[str, list[tuple[int, str]]]:
+        """Labels of both masks."""
+        return label_tables()
 
-def _with_engine(options: RunOptions) -> RunOptions:
-    """Options that name the engine and the precision in force, as records need them."""
-    asked = options.settings.engine
-    engine = choose_engine(asked, choose_device(options.device))
-    return replace(options, settings=replace(options.settings, engine=engine))
+    def write_methods(self, folder: Path, scans: Sequence[PlannedScan]) -> Path:
+        """Text and references."""
+        return write_methods(folder, self._settings, scans)
+
+    def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
+        """All phases that are left of a scan."""
+        from ..spineps import init_spineps_wf
+
+        return init_spineps_wf(
+            semantic_model=job.models.semantic,
+            instance_model=job.models.package("instance"),
+            labeling_model=job.models.packages["labeling"],
+            override=self._override(),
+            stored=job.plan.stored,
+            corrections=job.corrections,
+            average_4d=self.selection.average_4d,
+            device=device,
+            omp_nthreads=omp_nthreads,
+            mem_gb=job.memory_gb,
+            note=" ".join(job.models.notes),
+            **job.arguments,
+        )
+
+    def _override(self) -> OverrideSettings:
+        names = {f.name for f in fields(OverrideSettings)}
+        asked = self.policy.override
+        return OverrideSettings(**{name: name in asked for name in names})
+
+    def _files(self, scan: Path) -> dict[str, Path]:
+        bids_dir, output_dir = self.folders.bids_dir, self.folders.output_dir
+        if self.policy.output_layout == "bids":
+            paths = bids_paths(scan, bids_dir, output_dir)
+        else:
+            snapshots = output_dir / SNAPSHOT_FOLDER
+            paths = output_paths(scan, bids_dir, output_dir, snapshot_folder=snapshots)
+        return result_files(paths, scan)
+
+
+def _check_fit(path: Path, header: ScanHeader, models: ChosenModels) -> None:
+    """Refuse a scan that a model is not for.
+
+    Raises
+    ------
+    CompatibilityError
+        With the reasons.
+    """
+    plane = image_plane(header.zooms, header.axis_codes)
+    for kind in ("semantic", "labeling"):
+        package = models.packages[kind]
+        if package is None:
+            continue
+        reasons = check_compatibility(path, plane, package.config)
+        if reasons:
+            raise CompatibilityError(
+                f"The scan does not fit the {kind} model {package.id}: {'; '.join(reasons)}.",
+                file=path,
+                remedy="Choose another model, or --ignore-inference-compatibility.",
+            )

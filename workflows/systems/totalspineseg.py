@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Collection, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import split_extension
-from spineps_nipype.bids.query import Scan
+from spineps_nipype.bids.query import Query, Scan
 from spineps_nipype.core.nomenclature import plain_meaning
 from spineps_nipype.errors import InputError
-from spineps_nipype.totalspineseg.folders import RESULTS, result_paths
+from spineps_nipype.models.finding import find_packages
+from spineps_nipype.results.recipe import Recipe
+from spineps_nipype.totalspineseg.folders import RESULT_FOLDERS, result_paths
 from spineps_nipype.totalspineseg.localizers import match_localizers
-from spineps_nipype.totalspineseg.profiles import PROFILES
-from spineps_nipype.totalspineseg.settings import RuleSettings
-from spineps_nipype.totalspineseg.weights import find_weights
+from spineps_nipype.totalspineseg.recipe import kept_results, recipe, recorded_settings
 
-from ..options import RunOptions
-from ..sister_options import TOTALSPINESEG
-from ..units import Unit
-from .sister import SisterSystem, digest_or_none, run_anyway
+from ..options.other_systems import TOTALSPINESEG
+from ..options.run_options import RunOptions
+from .common import SegmentationSystem, Target, digest_or_none, with_notes
+from .model_choice import ChosenModels
+from .scan_jobs import ScanJob
 
 BASE_GB: Final = 0.9
 """Interpreter with torch [GB]."""
@@ -35,17 +36,20 @@ LIGHT_BYTES: Final = 40
 """Copies that nodes without a network hold, for each voxel [bytes]."""
 
 
-class TotalSpineSegSystem(SisterSystem):
+class TotalSpineSegSystem(SegmentationSystem):
     """Numbered discs and vertebrae, cord, canal and levels of every scan."""
 
     name: ClassVar[str] = TOTALSPINESEG
+    generated_as: ClassVar[str] = TOTALSPINESEG
     work_bytes: ClassVar[int] = 400
     output_bytes: ClassVar[int] = 30
 
     def __init__(self, options: RunOptions) -> None:
         super().__init__(options)
-        self._localizers: dict[str, Path] = {}
-        loc = options.sister.loc
+        self._asked = options.totalspineseg
+        self._settings = self._asked.settings
+        self._models = with_notes(self._packages())
+        loc = self._asked.loc
         if loc is not None and not loc.exists():
             raise InputError(
                 "The localizer does not exist.",
@@ -54,42 +58,60 @@ class TotalSpineSegSystem(SisterSystem):
             )
 
     @property
+    def recipe(self) -> Recipe:
+        """Five phases and the pictures; without step 2 where nobody wants it."""
+        return recipe(self._settings)
+
+    @property
     def results(self) -> Mapping[str, str]:
         """Folders that are kept."""
-        settings = self.options.sister.totalspineseg
-        kept = settings.kept()
-        steps = ("input", "step1", "step2") if settings.runs_step2 else ("input", "step1")
-        made = {f: f for f in RESULTS if f in kept and f.startswith(steps)}
-        return made or {"preview": "preview"}
-
-    def _packages(self) -> dict[str, Any]:
-        sister = self.options.sister
-        profile = PROFILES[sister.totalspineseg.release]
-        wanted = (1, 2) if sister.totalspineseg.runs_step2 else (1,)
-        return {
-            f"step{step}": find_weights(
-                step, profile=profile, data=sister.tss_data, models=self.options.models_dir
-            )
-            for step in wanted
+        made: dict[str, str] = {
+            name: name for name in RESULT_FOLDERS if name in self.recipe.wanted
         }
+        return made or dict.fromkeys(sorted(self.recipe.wanted), "preview")
 
-    def paths(self, scan: Path) -> dict[str, Path]:
-        """The folders of the original, files under the name of the scan."""
-        case = split_extension(scan.name)[0]
-        return result_paths(self.options.output_dir, case, self._localizers.get(case))
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The networks of the steps that run."""
+        return tuple(self._models.packages)
 
-    def settings(self, scan: Path) -> dict[str, Any]:
-        """Rules, grid, and the localizer of the scan."""
-        settings = self.options.sister.totalspineseg
-        localizer = self._localizers.get(split_extension(scan.name)[0])
-        rules = {f.name: getattr(settings, f.name) for f in fields(RuleSettings)}
-        rules["iso"] = settings.iso
-        rules["localizer"] = digest_or_none(localizer)
-        if settings.numerics == "original":
-            rules["run_has_localizers"] = bool(self._localizers)
-        return rules
+    def find(self) -> Query:
+        """Scans of the modalities that are asked for."""
+        return self.query(self.selection.modalities, None)
 
-    def memory(self, header: ScanHeader) -> dict[str, float]:
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
+        """The folders of the original, files under the name of the scan, each localizer.
+
+        Raises
+        ------
+        InputError
+            If localizers are given and none of them is for a scan.
+        """
+        localizers = self._localizers(scans)
+        found = {}
+        for scan in scans:
+            case = split_extension(scan.name)[0]
+            localizer = localizers.get(case)
+            found[scan] = Target(
+                result_paths(self.folders.output_dir, case, localizer),
+                recorded_settings(self._settings, digest_or_none(localizer), bool(localizers)),
+                {"localizer": localizer, "run_has_localizers": bool(localizers)},
+            )
+        return found
+
+    def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:  # noqa: ARG002
+        """The same networks for every scan."""
+        return self._models
+
+    def kept(
+        self,
+        models: ChosenModels,  # noqa: ARG002
+        corrections: Corrections,  # noqa: ARG002
+    ) -> Collection[str]:
+        """Folders that are kept."""
+        return kept_results(self._settings)
+
+    def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:  # noqa: ARG002
         """By the number of voxels at 1 mm."""
         native = prod(header.shape[:3])
         fine = native * prod(header.zooms)
@@ -107,43 +129,45 @@ class TotalSpineSegSystem(SisterSystem):
         """Series are averaged, as the original does it."""
         return True
 
-    def units(self, scans: Iterable[Scan], memory_gb: float) -> list[Unit]:
-        """As of every system, with the localizers that are for these scans."""
-        scans, sister = list(scans), self.options.sister
-        if sister.loc is not None:
-            self._localizers = match_localizers(
-                [scan.path for scan in scans],
-                sister.loc,
-                suffixes=sister.image_suffix,
-                loc_suffix=sister.loc_suffix,
-            )
-            if not self._localizers:
-                raise InputError(
-                    "No scan has a localizer there.",
-                    file=sister.loc,
-                    remedy="Localizers are called like their scans; --loc-suffix and "
-                    "--image-suffix say how the ends of their names differ.",
-                )
-        return super().units(scans, memory_gb)
-
-    def workflow(self, unit: Unit, *, device: str, omp_nthreads: int) -> Any:
-        """Both steps of a scan."""
+    def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
+        """What is left of both steps of a scan."""
         from ..totalspineseg import init_totalspineseg_wf
 
-        workflow = init_totalspineseg_wf(
-            step1_model=self.packages["step1"],
-            step2_model=self.packages.get("step2"),
-            settings=self.options.sister.totalspineseg,
-            localizer=self._localizers.get(unit.label),
-            run_has_localizers=bool(self._localizers),
-            in_file=unit.scan.path,
-            paths=unit.paths,
-            description=self.description(unit),
-            mem_gb=unit.memory_gb,
+        return init_totalspineseg_wf(
+            step1_model=job.models.packages["step1"],
+            step2_model=job.models.packages.get("step2"),
+            settings=self._settings,
+            stored=job.plan.stored,
+            corrections=job.corrections,
+            overrides=self.policy.override,
+            mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
-            name=unit.name,
+            **job.arguments,
         )
-        if self.options.sister.override:
-            run_anyway(workflow)
-        return workflow
+
+    def _packages(self) -> dict[str, Any]:
+        return find_packages(
+            TOTALSPINESEG,
+            ("step1", "step2") if self._settings.runs_step2 else ("step1",),
+            self._asked.tss_data,
+            release=self._settings.release,
+            models=self.models_dir,
+        )
+
+    def _localizers(self, scans: Sequence[Path]) -> dict[str, Path]:
+        """Localizer of each scan that has one, by the name of the scan."""
+        asked = self._asked
+        if asked.loc is None:
+            return {}
+        found = match_localizers(
+            scans, asked.loc, suffixes=asked.image_suffix, loc_suffix=asked.loc_suffix
+        )
+        if not found:
+            raise InputError(
+                "No scan has a localizer there.",
+                file=asked.loc,
+                remedy="Localizers are called like their scans; --loc-suffix and "
+                "--image-suffix say how the ends of their names differ.",
+            )
+        return found

@@ -1,4 +1,4 @@
-"""Nipype interfaces of the SPINEPS phases, one class a phase."""
+"""Nipype interfaces of the SPINEPS phases, one class for each phase."""
 
 from .corrections import CorrectedMask, FixNames
 from .image import Conform, Preprocess, SpineCrop

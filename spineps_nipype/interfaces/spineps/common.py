@@ -1,4 +1,4 @@
-"""What the shells of the SPINEPS phases share: model traits, paths, release of memory."""
+"""Shared by the interfaces of the SPINEPS phases: traits of models, paths, release of memory."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import Any
 
 from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, Str, isdefined, traits
 
-from ...errors import ModelError
-from ...models.package import ModelPackage, load_package
+from ...core.images import load_image
+from ...core.volume import Volume
+from ...models.finding import NnunetSystem, package_in
+from ...models.package import ModelPackage, unchanged
+from ...spineps.upstream import upstream
 
 
 class ModelInputSpec(BaseInterfaceInputSpec):
-    """Model and device of an interface that runs a network."""
+    """Traits of an interface that runs a network: model and device."""
 
     model_dir = Directory(
         exists=True,
         mandatory=True,
         nohash=True,
-        desc="folder of the model package; the digest stands for it in the cache key",
+        desc="folder of the model package; its digest represents it in the cache key",
     )
     model_digest = Str(mandatory=True, desc="digest of the model package (SHA-256)")
     device = Str("cpu", usedefault=True, nohash=True, desc="device: cpu, cuda, cuda:1, mps")
@@ -31,33 +34,52 @@ class ModelInputSpec(BaseInterfaceInputSpec):
 
 
 def node_file(runtime: Any, name: str) -> Path:
-    """Path of an output inside the folder of the node."""
+    """Path of an output in the folder of the node."""
     return Path(runtime.cwd) / name
 
 
-def required_package(inputs: Any) -> ModelPackage:
+def checked_image(inputs: Any) -> Volume:
+    """The image that `Conform` has checked, with voxels of the type that the numerics ask for."""
+    integer_voxels = upstream(inputs.numerics).integer_voxels
+    return load_image(inputs.in_file, integer_voxels=integer_voxels)
+
+
+def required_package(inputs: Any, system: NnunetSystem = "spineps") -> ModelPackage:
     """Model package of an interface, checked against the digest that the cache key holds.
+
+    Parameters
+    ----------
+    inputs
+        Those of `ModelInputSpec`; ``release`` counts where there is one.
+    system
+        System that the network is of.
 
     Raises
     ------
     ModelError
-        If the files of the package are not those whose digest was given.
+        If the digest of the package differs from the one that was given.
     """
-    package = load_package(Path(inputs.model_dir))
-    if isdefined(inputs.model_digest) and package.digest != inputs.model_digest:
-        raise ModelError(
-            "The model package has changed since this workflow was built.",
-            file=package.folder,
-            remedy="Build the workflow again, so that its results name the right model.",
-        )
-    return package
+    release = getattr(inputs, "release", None)
+    package = package_in(inputs.model_dir, system, release=release)
+    return checked_package(package, inputs.model_digest)
+
+
+def checked_package(package: ModelPackage, digest: Any) -> ModelPackage:
+    """The package, if it has the digest that a workflow was built with, if any.
+
+    Raises
+    ------
+    ModelError
+        If its files have changed since.
+    """
+    return unchanged(package, digest) if isdefined(digest) else package
 
 
 @contextmanager
 def torch_resources(inputs: Any) -> Iterator[None]:
-    """Limit torch to the threads of the node and free the memory of the device afterwards.
+    """Limit torch to the threads of the node, and free the memory of the device afterwards.
 
-    Workers outlive a node, so a network left behind would stay on the device.
+    Workers outlive their nodes, so the memory of a network would stay occupied otherwise.
     """
     import torch
 

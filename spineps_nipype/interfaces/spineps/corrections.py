@@ -1,4 +1,4 @@
-"""Shells for what a reader corrected: masks and names of vertebrae."""
+"""Interfaces for corrections by a reader: masks and names of vertebrae."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from nipype.interfaces.base import (
 
 from ...core.anatomy import SACRUM
 from ...core.images import load_image, load_mask, save_nii
+from ...core.tables import write_table
 from ...errors import EmptyResultError, InputError
 from ...spineps.fixed_names import FixedName, fix_names
 from ...spineps.numbers import is_vertebra
 from .common import node_file
-from .tables import write_table
 
 SAME_PLACE_MM = 0.1
-"""Affines may differ by this much, as programs round them [mm]."""
+"""Largest difference of equal affines, since programs round them [mm]."""
 
 
 class _CorrectedInputSpec(BaseInterfaceInputSpec):
-    in_file = File(exists=True, mandatory=True, desc="mask that a reader corrected")
+    in_file = File(exists=True, mandatory=True, desc="mask corrected by a reader")
     reference = File(exists=True, mandatory=True, desc="the checked image")
     vertebrae_only = traits.Bool(
         False, usedefault=True, desc="leave out discs, endplates and the sacrum"
@@ -41,7 +41,7 @@ class _CorrectedOutputSpec(TraitedSpec):
 
 
 class CorrectedMask(SimpleInterface):
-    """Take a mask that a reader corrected, if it lies on the grid of the image."""
+    """Accept a mask corrected by a reader if it is on the grid of the image."""
 
     input_spec = _CorrectedInputSpec
     output_spec = _CorrectedOutputSpec
@@ -67,30 +67,34 @@ class CorrectedMask(SimpleInterface):
                 "The corrected mask is empty.", file=path, remedy="Correct it, or take it away."
             )
         out_file = node_file(runtime, "corrected.nii.gz")
-        save_nii(mask.set_array(array, seg=True, verbose=False), out_file)
+        save_nii(mask.set_array(array, seg=True), out_file)
         self._results["out_file"] = str(out_file)
         return runtime
 
 
 class _FixNamesInputSpec(BaseInterfaceInputSpec):
-    vert = File(exists=True, mandatory=True, desc="vertebra mask with the names found")
-    table = File(exists=True, desc="table of the names found")
-    labels = traits.List(traits.Int, mandatory=True, desc="labels that vertebrae get")
+    vert = File(exists=True, mandatory=True, desc="vertebra mask with the names that were found")
+    table = File(exists=True, desc="table of the names that were found")
+    labels = traits.List(traits.Int, mandatory=True, desc="new labels of vertebrae")
     found = traits.List(
-        traits.Int, mandatory=True, desc="for each, the label it has so far; 0 where a point says"
+        traits.Int,
+        mandatory=True,
+        desc="for each, the label it was found with; 0 if there is a point",
     )
     points = traits.List(
-        traits.List(traits.Float), mandatory=True, desc="for each, a point in it [mm, RAS] or none"
+        traits.List(traits.Float),
+        mandatory=True,
+        desc="for each, a point in it [mm, RAS], or an empty list",
     )
 
 
 class _FixNamesOutputSpec(TraitedSpec):
-    vert = File(exists=True, desc="vertebra mask with the names of the reader")
-    table = File(exists=True, desc="one row a vertebra; 'found' is the name before")
+    vert = File(exists=True, desc="vertebra mask with the names set by the reader")
+    table = File(exists=True, desc="one row for each vertebra; 'found' is its former name")
 
 
 class FixNames(SimpleInterface):
-    """Give vertebrae the names that a reader fixed, and count the others from them."""
+    """Give vertebrae the names set by a reader, and count the others from them."""
 
     input_spec = _FixNamesInputSpec
     output_spec = _FixNamesOutputSpec
@@ -104,7 +108,7 @@ class FixNames(SimpleInterface):
             for row in rows:
                 row["label"] = int(float(row["label"]))
         fixed = [
-            FixedName(label, found or None, tuple(point) or None)  # type: ignore[arg-type]
+            FixedName(label, found or None, tuple(point) or None)
             for label, found, point in zip(inputs.labels, inputs.found, inputs.points, strict=True)
         ]
         result = fix_names(load_mask(inputs.vert), rows, fixed)

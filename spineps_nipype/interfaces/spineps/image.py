@@ -1,4 +1,4 @@
-"""Shells of the phases that prepare the image: conform, spine crop, pre-processing."""
+"""Interfaces of the phases that prepare the image: conform, spine crop, pre-processing."""
 
 from __future__ import annotations
 
@@ -9,27 +9,41 @@ from nipype.interfaces.base import (
     BaseInterfaceInputSpec,
     File,
     SimpleInterface,
+    Str,
     TraitedSpec,
     isdefined,
     traits,
 )
 
 from ...core.images import background_value, load_image, save_nii
-from ...settings import CropSettings, PreprocessSettings
+from ...models.loading import load_semantic
+from ...spineps.helper_networks import installed_vibeseg
 from ...spineps.preprocess import preprocess_input
+from ...spineps.settings import CropSettings, PreprocessSettings
 from ...spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import ModelInputSpec, node_file, required_package, torch_resources
+from .common import (
+    ModelInputSpec,
+    checked_image,
+    checked_package,
+    node_file,
+    required_package,
+    torch_resources,
+)
 
 
 class _ConformInputSpec(BaseInterfaceInputSpec):
-    # Not exists=True: a missing scan shall be reported like any other unusable scan.
-    in_file = File(mandatory=True, desc="the scan as it lies in the dataset")
+    # Without exists=True, so that a missing scan is reported like any other unusable scan.
+    in_file = File(mandatory=True, desc="the scan as stored in the dataset")
     average_4d = traits.Bool(
         False, usedefault=True, desc="average the volumes of a 4-D image instead of refusing it"
     )
     max_gib = traits.Float(desc="refuse images whose estimated memory exceeds this [GiB]")
-    numerics = numerics_trait()
+    integer_voxels = traits.Bool(
+        False,
+        usedefault=True,
+        desc="keep the stored integer type, which cuts fractions off, as the originals do",
+    )
 
 
 class _ConformOutputSpec(TraitedSpec):
@@ -38,7 +52,7 @@ class _ConformOutputSpec(TraitedSpec):
 
 
 class Conform(SimpleInterface):
-    """Check a scan and store it as a finite 3-D image, on its own grid and orientation."""
+    """Check a scan and store it as a finite 3-D image in its own grid and orientation."""
 
     input_spec = _ConformInputSpec
     output_spec = _ConformOutputSpec
@@ -50,7 +64,7 @@ class Conform(SimpleInterface):
             scan,
             average_4d=self.inputs.average_4d,
             max_gib=limit,
-            numerics=self.inputs.numerics,
+            integer_voxels=self.inputs.integer_voxels,
         )
         out_file = node_file(runtime, "conformed.nii.gz")
         save_nii(image, out_file)
@@ -61,16 +75,17 @@ class Conform(SimpleInterface):
 
 class _SpineCropInputSpec(ModelInputSpec, settings_spec(CropSettings)):  # type: ignore[misc]
     in_file = File(exists=True, mandatory=True, desc="the checked image")
+    vibeseg_digest = Str(desc="digest of VIBESeg (SHA-256), where it is installed")
     numerics = numerics_trait()
 
 
 class _SpineCropOutputSpec(TraitedSpec):
-    out_file = File(exists=True, desc="the image, limited to the spine where that was wanted")
-    cropped = traits.Bool(desc="whether the image was limited")
+    out_file = File(exists=True, desc="the image, cropped if that was asked for")
+    cropped = traits.Bool(desc="whether the image was cropped")
 
 
 class SpineCrop(SimpleInterface):
-    """Limit an image to a given box, and a large, fine one to the spine that VIBESeg finds."""
+    """Crop an image to a given box, and a large one with fine voxels to the spine (VIBESeg)."""
 
     input_spec = _SpineCropInputSpec
     output_spec = _SpineCropOutputSpec
@@ -78,12 +93,14 @@ class SpineCrop(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         settings = read_settings(self.inputs, CropSettings)
         config = required_package(self.inputs).config
-        image = whole = load_image(self.inputs.in_file, numerics=self.inputs.numerics)
+        image = whole = checked_image(self.inputs)
         if settings.crop_box is not None:
             image = crop_to_box(image, settings.crop_box, self.inputs.numerics)
         if wants_crop(image, settings, config):
+            package = checked_package(installed_vibeseg(), self.inputs.vibeseg_digest)
             with torch_resources(self.inputs):
-                image = crop_to_spine(image, device=self.inputs.device)
+                network = load_semantic(package, self.inputs.device)
+                image = crop_to_spine(image, network=network)
         self._results["cropped"] = image is not whole
         self._results["out_file"] = self.inputs.in_file
         if image is not whole:
@@ -114,7 +131,7 @@ class Preprocess(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         image = preprocess_input(
-            load_image(self.inputs.in_file, numerics=self.inputs.numerics),
+            checked_image(self.inputs),
             read_settings(self.inputs, PreprocessSettings),
             is_ct=self.inputs.is_ct,
             background=self.inputs.background,

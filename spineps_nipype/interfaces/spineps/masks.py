@@ -1,4 +1,4 @@
-"""Shells of the phases between raw and final masks: clean-up, vertebra names, discs."""
+"""Interfaces of the phases from raw to final masks: clean-up, names of vertebrae, discs."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ...core.images import load_image, load_mask, save_nii
-from ...settings import EngineSettings, LabelingSettings, PostSettings
+from ...core.images import load_mask, save_nii
+from ...core.tables import write_table
+from ...settings import EngineSettings
 from ...spineps.discs import finalize_masks
 from ...spineps.labeling import label_vertebrae
 from ...spineps.postprocess import reconcile
+from ...spineps.settings import LabelingSettings, PostSettings
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import ModelInputSpec, node_file, required_package, torch_resources
-from .tables import write_table
+from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
 
 Box = tuple[slice, slice, slice]
 
 
 def box_to_list(box: Sequence[slice]) -> list[list[int]]:
-    """Box of slices as start and stop of each axis, which travel between nodes."""
+    """Convert a box of slices to start and stop of each axis, which nodes can pass on."""
     return [[int(side.start), int(side.stop)] for side in box]
 
 
 def list_to_box(sides: Sequence[Sequence[int]]) -> Box:
-    """Start and stop of each axis as a box of slices."""
+    """Convert start and stop of each axis to a box of slices."""
     first, second, third = (slice(start, stop) for start, stop in sides)
     return first, second, third
 
@@ -43,7 +44,7 @@ def _box_trait(**metadata: Any) -> Any:
 
 
 class _PostProcessInputSpec(settings_spec(PostSettings)):  # type: ignore[misc]
-    in_file = File(exists=True, mandatory=True, desc="the checked image, whose grid is wanted")
+    in_file = File(exists=True, mandatory=True, desc="the checked image, which defines the grid")
     spine_raw = File(exists=True, mandatory=True, desc="raw semantic mask")
     vert_raw = File(exists=True, mandatory=True, desc="raw vertebra mask")
     has_c1 = traits.Bool(False, usedefault=True, desc="the semantic model knows C1 and the dens")
@@ -58,7 +59,7 @@ class _PostProcessOutputSpec(TraitedSpec):
 
 
 class PostProcess(SimpleInterface):
-    """Bring both masks to the grid of the image and make them agree with each other."""
+    """Bring both masks to the grid of the image and make them consistent."""
 
     input_spec = _PostProcessInputSpec
     output_spec = _PostProcessOutputSpec
@@ -68,7 +69,7 @@ class PostProcess(SimpleInterface):
         result = reconcile(
             load_mask(inputs.spine_raw),
             load_mask(inputs.vert_raw),
-            load_image(inputs.in_file, numerics=inputs.numerics),
+            checked_image(inputs),
             read_settings(inputs, PostSettings),
             has_c1=inputs.has_c1,
             is_ct=inputs.is_ct,
@@ -82,8 +83,9 @@ class PostProcess(SimpleInterface):
         return runtime
 
 
-class _LabelInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(LabelingSettings, EngineSettings)
+class _LabelInputSpec(
+    ModelInputSpec,
+    settings_spec(LabelingSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="the checked image")
     spine = File(exists=True, mandatory=True, desc="semantic mask on the grid of the image")
@@ -95,11 +97,11 @@ class _LabelInputSpec(  # type: ignore[misc]
 
 class _LabelOutputSpec(TraitedSpec):
     vert = File(exists=True, desc="vertebra mask with anatomical labels")
-    table = File(exists=True, desc="one row a vertebra: number, label, name, confidence")
+    table = File(exists=True, desc="one row for each vertebra: number, label, name, confidence")
 
 
 class LabelVertebrae(SimpleInterface):
-    """Name the vertebrae: a network judges each, and the likeliest sequence wins."""
+    """Name the vertebrae: a network judges each one, and the likeliest sequence wins."""
 
     input_spec = _LabelInputSpec
     output_spec = _LabelOutputSpec
@@ -112,7 +114,7 @@ class LabelVertebrae(SimpleInterface):
             result = label_vertebrae(
                 load_mask(inputs.spine),
                 load_mask(inputs.vert),
-                load_image(inputs.in_file, numerics=inputs.numerics),
+                checked_image(inputs),
                 list_to_box(inputs.crop),
                 load_labeling(
                     required_package(inputs),

@@ -1,29 +1,52 @@
-"""Shells of the phases that run a network on the whole spine: semantic and instance masks."""
+"""Interfaces of the phases that run a network on the whole spine: semantic and instance masks."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from nipype.interfaces.base import File, OutputMultiObject, SimpleInterface, TraitedSpec, traits
+from nipype.interfaces.base import (
+    Directory,
+    File,
+    OutputMultiObject,
+    SimpleInterface,
+    Str,
+    TraitedSpec,
+    isdefined,
+    traits,
+)
 
-from ...core.images import load_image, load_mask, save_nii
-from ...models.lookup import find_package
-from ...settings import EngineSettings, InstanceSettings, SemanticSettings
+from ...core.images import load_mask, save_nii
+from ...models.finding import find_package
+from ...models.package import ModelPackage, load_package
+from ...models.systems import SPINEPS
+from ...settings import EngineSettings
+from ...spineps.helper_networks import SCOUT_ID
 from ...spineps.instance import segment_instances
+from ...spineps.probabilities import save_probability_image, save_softmax
 from ...spineps.semantic import segment_semantic
+from ...spineps.settings import InstanceSettings, SemanticSettings
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import ModelInputSpec, node_file, required_package, torch_resources
+from .common import (
+    ModelInputSpec,
+    checked_image,
+    checked_package,
+    node_file,
+    required_package,
+    torch_resources,
+)
 from .debug import save_steps
-from .probabilities import save_probability_image, save_softmax
-
-SCOUT = "compact_semantic"
-"""Package whose network finds the spine for ``tiles = spine``."""
 
 
-class _SemanticInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(SemanticSettings, EngineSettings)
+class _SemanticInputSpec(
+    ModelInputSpec,
+    settings_spec(SemanticSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="the pre-processed image")
+    scout_dir = Directory(
+        exists=True, nohash=True, desc="package whose network finds the spine for `tiles = spine`"
+    )
+    scout_digest = Str(desc="digest of that package (SHA-256)")
     numerics = numerics_trait()
     save_softmax = traits.Bool(False, usedefault=True, desc="write class probabilities (npz)")
     save_probseg = traits.Bool(False, usedefault=True, desc="write class probabilities (NIfTI)")
@@ -38,7 +61,7 @@ class _SemanticOutputSpec(TraitedSpec):
 
 
 class SemanticSegmentation(SimpleInterface):
-    """Name the tissue of every voxel with the semantic network and clean the mask up."""
+    """Label the tissue of every voxel with the semantic network, and clean up the mask."""
 
     input_spec = _SemanticInputSpec
     output_spec = _SemanticOutputSpec
@@ -52,10 +75,10 @@ class SemanticSegmentation(SimpleInterface):
         scout = None
         with torch_resources(inputs):
             if settings.tiles == "spine":
-                package = find_package(SCOUT, "semantic")
+                package = checked_package(_scout(inputs), inputs.scout_digest)
                 scout = load_semantic(package, device=inputs.device, engine=engine)
             result = segment_semantic(
-                load_image(inputs.in_file, numerics=inputs.numerics),
+                checked_image(inputs),
                 load_semantic(
                     required_package(inputs),
                     device=inputs.device,
@@ -72,22 +95,33 @@ class SemanticSegmentation(SimpleInterface):
         save_nii(result.mask, out_file)
         self._results["out_file"] = str(out_file)
         if inputs.save_softmax:
+            assert result.probabilities is not None
             path = node_file(runtime, "softmax.npz")
             save_softmax(result.probabilities, result.class_labels, path)
             self._results["softmax"] = str(path)
         if inputs.save_probseg:
+            assert result.probabilities is not None
             path = node_file(runtime, "probseg.nii.gz")
             save_probability_image(result.probabilities, result.mask, path)
             self._results["probseg"] = str(path)
         if inputs.save_uncertainty:
+            assert result.uncertainty is not None
             path = node_file(runtime, "uncertainty.nii.gz")
             save_nii(result.uncertainty, path)
             self._results["uncertainty"] = str(path)
         return runtime
 
 
-class _InstanceInputSpec(  # type: ignore[misc]
-    ModelInputSpec, settings_spec(InstanceSettings, EngineSettings)
+def _scout(inputs: Any) -> ModelPackage:
+    """Package of the network that chooses tiles: the given one, else the usual one."""
+    if isdefined(inputs.scout_dir):
+        return load_package(Path(inputs.scout_dir))
+    return find_package(SPINEPS, "semantic", SCOUT_ID)
+
+
+class _InstanceInputSpec(
+    ModelInputSpec,
+    settings_spec(InstanceSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="raw semantic mask")
     numerics = numerics_trait()
@@ -96,11 +130,11 @@ class _InstanceInputSpec(  # type: ignore[misc]
 
 class _InstanceOutputSpec(TraitedSpec):
     out_file = File(exists=True, desc="raw vertebra mask, numbered in no particular order")
-    debug = OutputMultiObject(File(exists=True), desc="intermediate masks, one file a step")
+    debug = OutputMultiObject(File(exists=True), desc="intermediate masks, one file for each step")
 
 
 class InstanceSegmentation(SimpleInterface):
-    """Tell the vertebrae apart: a network sees each body with its two neighbours."""
+    """Separate the vertebrae with a network that sees each body with its two neighbours."""
 
     input_spec = _InstanceInputSpec
     output_spec = _InstanceOutputSpec

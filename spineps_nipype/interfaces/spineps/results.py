@@ -1,4 +1,4 @@
-"""Shells of the phases that describe the final masks: centroids and snapshot."""
+"""Interfaces of the phases that describe the final masks: centroids and snapshot."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_image, load_mask
-from ...settings import CentroidSettings
 from ...spineps.centroids import compute_centroids, save_poi
+from ...spineps.settings import CentroidSettings
 from ...spineps.snapshot import draw_snapshot
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import node_file
@@ -33,7 +33,7 @@ class _CentroidsOutputSpec(TraitedSpec):
 
 
 class Centroids(SimpleInterface):
-    """Put a point into the middle of each vertebra, disc and endplate."""
+    """Compute the centroid of each vertebra, disc and endplate."""
 
     input_spec = _CentroidsInputSpec
     output_spec = _CentroidsOutputSpec

@@ -12,11 +12,12 @@ from nipype.interfaces.base import (
     TraitedSpec,
     traits,
 )
-from TPTBox import NII
 
 from ...core.images import load_image, load_mask, save_nii
+from ...core.volume import Volume
 from ...totalspineseg.native import to_grid
 from ...totalspineseg.preparation import prepare_image
+from ...totalspineseg.upstream import upstream
 from ..spineps.common import node_file
 from .common import numerics_trait
 
@@ -37,10 +38,11 @@ class TSSPrepare(SimpleInterface):
     output_spec = _PrepareOutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
-        rules = "spineps-2.1.3" if self.inputs.numerics == "original" else "mended"
-        image = load_image(self.inputs.in_file, numerics=rules)
+        numerics = self.inputs.numerics
+        whole = upstream(numerics).integer_voxels
+        image = load_image(self.inputs.in_file, integer_voxels=whole)
         out_file = node_file(runtime, "prepared.nii.gz")
-        save_nii(prepare_image(image, numerics=self.inputs.numerics), out_file)
+        save_nii(prepare_image(image, numerics=numerics), out_file)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -80,6 +82,9 @@ class TSSToNative(SimpleInterface):
         return runtime
 
 
-def load_soft(path: str) -> NII:
+def load_soft(path: str) -> Volume:
     """Load a soft map, which unlike a scan may be 0 everywhere."""
-    return NII(nib.load(path), False)
+    from TPTBox import NII
+
+    soft: Volume = NII(nib.load(path), False)
+    return soft

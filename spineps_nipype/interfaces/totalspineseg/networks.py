@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from nipype.interfaces.base import File, SimpleInterface, TraitedSpec
+from nipype.interfaces.base import (
+    File,
+    SimpleInterface,
+    Str,
+    TraitedSpec,
+    isdefined,
+)
 
+from ...core.files import copy_whole, file_digest
 from ...core.images import load_image, load_mask, save_nii
-from ...totalspineseg.inference import segment_step1, segment_step2
+from ...models.systems import TOTALSPINESEG
+from ...totalspineseg.crop import crop_to_grid
+from ...totalspineseg.inference import load_step, segment_step1, segment_step2
 from ...totalspineseg.profiles import PROFILES
-from ...totalspineseg.weights import load_step
-from ..spineps.common import ModelInputSpec, node_file, torch_resources
-from .common import release_trait, required_weights
+from ...totalspineseg.settings import RuleSettings
+from ..settings_traits import option_trait
+from ..spineps.common import ModelInputSpec, node_file, required_package, torch_resources
+from .common import release_trait
+
+logger = logging.getLogger(__name__)
 
 
 class _Network1InputSpec(ModelInputSpec):
     in_file = File(exists=True, mandatory=True, desc="the prepared image")
     release = release_trait()
+    soft_dilation = option_trait(RuleSettings, "soft_dilation")
 
 
 class _Network1OutputSpec(TraitedSpec):
     out_file = File(exists=True, desc="raw classes of step 1")
-    canal = File(exists=True, desc="probability of the canal")
-    cord = File(exists=True, desc="probability of the cord")
+    canal = File(exists=True, desc="probability of the canal, near canal and cord")
+    cord = File(exists=True, desc="probability of the cord, near canal and cord")
 
 
 class TSSNetwork1(SimpleInterface):
@@ -36,9 +50,12 @@ class TSSNetwork1(SimpleInterface):
         image = load_image(inputs.in_file)
         with torch_resources(inputs):
             network = load_step(
-                required_weights(inputs), profile=PROFILES[inputs.release], device=inputs.device
+                required_package(inputs, TOTALSPINESEG),
+                profile=PROFILES[inputs.release],
+                device=inputs.device,
             )
             raw = segment_step1(image, network)
+        raw = raw.near_canal(inputs.soft_dilation)
         results = {
             "out_file": raw.labels,
             "canal": image.set_array(raw.canal),
@@ -52,9 +69,12 @@ class TSSNetwork1(SimpleInterface):
 
 
 class _Network2InputSpec(ModelInputSpec):
-    in_file = File(exists=True, mandatory=True, desc="the prepared image around step 1")
-    channel = File(exists=True, mandatory=True, desc="every second disc, on the same grid")
+    in_file = File(exists=True, mandatory=True, desc="the prepared image")
+    channel = File(exists=True, mandatory=True, desc="every second disc, around step 1")
     release = release_trait()
+    kept_file = File(exists=True, nohash=True, desc="stored result of a known image and channel")
+    kept_image = Str(nohash=True, desc="digest of the image that it was made from (SHA-256)")
+    kept_channel = Str(nohash=True, desc="digest of the channel that it was made from (SHA-256)")
 
 
 class _Network2OutputSpec(TraitedSpec):
@@ -62,20 +82,36 @@ class _Network2OutputSpec(TraitedSpec):
 
 
 class TSSNetwork2(SimpleInterface):
-    """Tell odd and even vertebrae apart with the network of step 2."""
+    """Tell odd and even vertebrae apart with the network of step 2.
+
+    A stored result stands for the network if it was made from the same image and channel: other
+    numbers of the discs of step 1 change nothing for it.
+    """
 
     input_spec = _Network2InputSpec
     output_spec = _Network2OutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
+        out_file = node_file(runtime, "raw.nii.gz")
+        self._results["out_file"] = str(out_file)
+        if (
+            isdefined(inputs.kept_file)
+            and file_digest(inputs.in_file) == inputs.kept_image
+            and file_digest(inputs.channel) == inputs.kept_channel
+        ):
+            logger.info(
+                "step 2: image and channel are those of %s, which is kept", inputs.kept_file
+            )
+            copy_whole(inputs.kept_file, out_file)
+            return runtime
+        channel = load_mask(inputs.channel)
+        image = crop_to_grid(load_image(inputs.in_file), channel)
         with torch_resources(inputs):
             network = load_step(
-                required_weights(inputs), profile=PROFILES[inputs.release], device=inputs.device
+                required_package(inputs, TOTALSPINESEG),
+                profile=PROFILES[inputs.release],
+                device=inputs.device,
             )
-            image = load_image(inputs.in_file)
-            labels = segment_step2(image, load_mask(inputs.channel), network)
-        out_file = node_file(runtime, "raw.nii.gz")
-        save_nii(labels, out_file)
-        self._results["out_file"] = str(out_file)
+            save_nii(segment_step2(image, channel, network), out_file)
         return runtime

@@ -16,8 +16,8 @@ from nipype.interfaces.base import (
 from ...core.images import load_image, load_mask
 from ...totalspineseg.preview import (
     DISC_TAGS,
-    LEFT_STEP2,
     LEVEL_TAGS,
+    STEP2_LEFT_TAGS,
     VERTEBRA_TAGS,
     draw_preview,
     save_preview,
@@ -27,7 +27,7 @@ from ..spineps.common import node_file
 TAGS: Final[dict[str, dict[str, Any]]] = {
     "none": {},
     "step1": {"left": DISC_TAGS},
-    "step2": {"right": VERTEBRA_TAGS, "left": LEFT_STEP2},
+    "step2": {"right": VERTEBRA_TAGS, "left": STEP2_LEFT_TAGS},
     "levels": {"right": LEVEL_TAGS, "projected": True},
 }
 """What is written on which side of the structures."""

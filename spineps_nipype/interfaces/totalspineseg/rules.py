@@ -44,6 +44,9 @@ class _Rules1InputSpec(_RulesInputSpec):
     in_file = File(exists=True, mandatory=True, desc="raw classes of step 1")
     canal = File(exists=True, mandatory=True, desc="probability of the canal")
     cord = File(exists=True, mandatory=True, desc="probability of the cord")
+    corrected = File(
+        exists=True, desc="numbered label map of a reader, on the grid of the raw classes"
+    )
 
 
 class _Rules1OutputSpec(TraitedSpec):
@@ -66,7 +69,8 @@ class TSSRules1(SimpleInterface):
             load_soft(inputs.canal).get_array(),
             load_soft(inputs.cord).get_array(),
         )
-        found = finish_step1(raw, **_rules(inputs))
+        corrected = load_mask(inputs.corrected) if isdefined(inputs.corrected) else None
+        found = finish_step1(raw, **_rules(inputs), corrected=corrected)
         levels = found.levels
         if levels is None:
             levels = found.output.set_array(np.zeros(found.output.shape, dtype=np.uint8))
@@ -84,32 +88,25 @@ class TSSRules1(SimpleInterface):
 
 
 class _Input2InputSpec(settings_spec(RuleSettings)):  # type: ignore[misc]
-    in_file = File(exists=True, mandatory=True, desc="the prepared image")
     step1_output = File(exists=True, mandatory=True, desc="numbered label map of step 1")
 
 
 class _Input2OutputSpec(TraitedSpec):
-    out_file = File(exists=True, desc="the image around the result of step 1")
-    channel = File(exists=True, desc="every second disc, on the same grid")
+    channel = File(exists=True, desc="every second disc, on the grid around step 1")
 
 
 class TSSInput2(SimpleInterface):
-    """Crop the image to the result of step 1 and mark every second disc."""
+    """Mark every second disc of step 1, on the grid around its result."""
 
     input_spec = _Input2InputSpec
     output_spec = _Input2OutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
-        cropped, channel = step2_input(
-            load_image(inputs.in_file),
-            load_mask(inputs.step1_output),
-            read_settings(inputs, RuleSettings),
-        )
-        for name, result in (("out_file", cropped), ("channel", channel)):
-            path = node_file(runtime, f"{name}.nii.gz")
-            save_nii(result, path)
-            self._results[name] = str(path)
+        channel = step2_input(load_mask(inputs.step1_output), read_settings(inputs, RuleSettings))
+        path = node_file(runtime, "channel.nii.gz")
+        save_nii(channel, path)
+        self._results["channel"] = str(path)
         return runtime
 
 

@@ -6,11 +6,9 @@ are the reversed axes of the image: (P, I, R) becomes (R, I, P).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,61 +16,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spineps_nipype.core.components import bounding_box
-from spineps_nipype.core.upstream import upstream
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import load_strictly
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
-from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.package import ModelPackage, read_package_json
 from spineps_nipype.models.protocols import Progress, SemanticPrediction
 from spineps_nipype.models.safe_load import load_checkpoint
-from spineps_nipype.settings import EngineSettings, Numerics
+from spineps_nipype.settings import EngineSettings
 
+from ...core.volume import Volume
 from .engines import Engine, Runner, make_engine
+from .nnunet_plan import Plan, plan_of
 from .normalization import normalize
-from .sliding_window import Shape, fitting_patch, sliding_window_logits
-
-if TYPE_CHECKING:
-    from TPTBox import NII
+from .resampling import resample_input, resample_logits
+from .sliding_window import fitting_patch, sliding_window_logits
 
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
 CERTAIN = 20.0
 """Logit of a class that is certain."""
-SAME_SPACING = 1e-3
-"""Relative tolerance under which the grid counts as that of the plans."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `plans.json` and `dataset.json` say about one configuration.
-
-    Parameters
-    ----------
-    configuration
-        Entry of the plans, by the name in the checkpoint.
-    forward, backward
-        Axis permutations to and from the network.
-    properties
-        Intensity statistics by channel.
-    regions
-        Classes in the order in which regions overwrite each other, None for softmax training.
-    channels, classes
-        Input and output channels.
-    """
-
-    configuration: Mapping[str, Any]
-    forward: tuple[int, ...]
-    backward: tuple[int, ...]
-    properties: Mapping[str, Mapping[str, Any]]
-    regions: tuple[int, ...] | None
-    channels: int
-    classes: int
-
-    @property
-    def patch(self) -> Shape:
-        """Tile size in voxels."""
-        size = [int(v) for v in self.configuration["patch_size"]]
-        return size[0], size[1], size[2]
 
 
 class SemanticNetwork:
@@ -105,13 +67,14 @@ class SemanticNetwork:
 
     def predict(
         self,
-        image: NII | Sequence[NII],
+        image: Volume | Sequence[Volume],
         *,
         step_size: float | None = None,
         tta: bool | None = None,
         probabilities: bool = False,
-        region: NII | None = None,
-        numerics: Numerics = "mended",
+        region: Volume | None = None,
+        half_precision: bool = False,
+        shrink_tile: bool = True,
         progress: Progress | None = None,
     ) -> SemanticPrediction:
         """Label an image that lies on the model grid.
@@ -129,6 +92,10 @@ class SemanticNetwork:
         region
             Mask on the grid of the image; only tiles near it are computed, and what none of them
             reaches is background.
+        half_precision
+            Input, weights and sums of tiles are float16 instead of float32, as nnU-Net has them.
+        shrink_tile
+            Whether tiles are cut to small images where the package asks for that.
 
         Returns
         -------
@@ -136,11 +103,11 @@ class SemanticNetwork:
             On the grid of the image.
         """
         images = list(image) if isinstance(image, Sequence) else [image]
-        volume, box, full, resampled = self._network_input(images, numerics)
+        volume, box, full, resampled = self._network_input(images, half_precision)
         mirror = self._mirror_axes if (self.config.mirroring if tta is None else tta) else ()
         patch = self.plan.patch
-        if self.config.shrink_tile and not upstream(numerics).own_keys_ignored:
-            patch = fitting_patch(patch, volume.shape[1:], self._strides())
+        if self.config.shrink_tile and shrink_tile:
+            patch = fitting_patch(patch, volume.shape[1:], self.plan.strides)
         near = None if region is None else self._to_network(region, box, volume.shape[1:])
         logits, mean = None, None
         for fold in range(len(self._folds)):
@@ -153,7 +120,7 @@ class SemanticNetwork:
                 mirror_axes=mirror,
                 region=near,
                 outside=self._background(),
-                numerics=numerics,
+                half_precision=half_precision,
                 progress=_shifted(progress, fold, len(self._folds)),
             )
             if probabilities:
@@ -163,8 +130,8 @@ class SemanticNetwork:
         assert logits is not None
         logits = logits / len(self._folds)
         if resampled is not None:
-            logits = _resample_logits(logits, resampled)
-            mean = None if mean is None else _resample_logits(mean, resampled)
+            logits = resample_logits(logits, resampled)
+            mean = None if mean is None else resample_logits(mean, resampled)
         labels = self._to_grid(self._decide(logits)[None], box, full)[0]
         soft_map = None
         if mean is not None:
@@ -175,12 +142,11 @@ class SemanticNetwork:
         return SemanticPrediction(result, soft_map, self.class_labels)
 
     def _network_input(
-        self, images: Sequence[NII], numerics: Numerics
+        self, images: Sequence[Volume], half_precision: bool
     ) -> tuple[Tensor, tuple[slice, ...], tuple[int, ...], tuple[int, ...] | None]:
         """Normalised channels in network axes, their crop box, and the shape before resampling."""
-        half = upstream(numerics).half_precision
         channels = np.stack([np.asarray(i.get_array(), dtype=np.float32).T for i in images])
-        if half:
+        if half_precision:
             channels = channels.astype(np.float16).astype(np.float32)
         channels = channels.transpose((0, *(axis + 1 for axis in self.plan.forward)))
         spacing = np.array(images[0].zoom[::-1])[list(self.plan.forward)]
@@ -208,13 +174,13 @@ class SemanticNetwork:
             )
         ]
         data = np.stack(normal)
-        if half:
+        if half_precision:
             data = data.astype(np.float16)
         before = data.shape[1:]
-        data, changed = _resample_input(data, spacing, self.plan.configuration)
+        data, changed = resample_input(data, spacing, self.plan.configuration)
         return torch.from_numpy(np.ascontiguousarray(data)), box, full, before if changed else None
 
-    def _to_network(self, mask: NII, box: tuple[slice, ...], shape: Sequence[int]) -> Tensor:
+    def _to_network(self, mask: Volume, box: tuple[slice, ...], shape: Sequence[int]) -> Tensor:
         """Mask in the axes, the crop and the spacing of the network input."""
         array = (mask.get_array().T > 0).transpose(self.plan.forward)[box]
         grid = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
@@ -232,16 +198,10 @@ class SemanticNetwork:
     def _use_fold(self, fold: int) -> Runner:
         if self._loaded is None or self._loaded[0] != fold:
             load_strictly(self._network, self._folds[fold], self._source)
-            small = (self.plan.channels, *(2 * s for s in self._strides()))
+            small = (self.plan.channels, *(2 * s for s in self.plan.strides))
             runner = self._engine.prepare(self._network, f"fold{fold}", (1, *small))
             self._loaded = fold, runner
         return self._loaded[1]
-
-    def _strides(self) -> tuple[int, ...]:
-        """Total down-sampling of the network along each axis."""
-        arch = self.plan.configuration.get("architecture", {}).get("arch_kwargs", {})
-        strides = arch.get("strides", self.plan.configuration.get("pool_op_kernel_sizes"))
-        return tuple(int(v) for v in np.prod(np.array(strides), axis=0))
 
     def _activate(self, logits: Tensor) -> Tensor:
         """Class probabilities; for region training, those of the regions behind a class 0."""
@@ -299,12 +259,15 @@ def load_semantic(
     if num_threads:
         torch.set_num_threads(num_threads)
     plans_file = package.folder / "plans.json"
-    plans, dataset = _read_json(plans_file), _read_json(package.folder / "dataset.json")
+    plans, dataset = (
+        read_package_json(plans_file),
+        read_package_json(package.folder / "dataset.json"),
+    )
     loaded = [load_checkpoint(path) for path in _fold_files(package, checkpoints)]
     first = loaded[0]
     try:
         name = first["init_args"]["configuration"]
-        plan = _plan(plans, dataset, name)
+        plan = plan_of(plans, dataset, name)
         weights = [c["network_weights"] for c in loaded]
     except (KeyError, TypeError) as err:
         raise ModelError(
@@ -349,81 +312,6 @@ def _fold_files(package: ModelPackage, checkpoints: Sequence[str]) -> list[Path]
         file=folder,
         remedy="Each fold folder needs checkpoint_final.pth; install the package again.",
     )
-
-
-def _plan(plans: Mapping[str, Any], dataset: Mapping[str, Any], name: str) -> Plan:
-    labels = dict(dataset["labels"])
-    labels.pop("ignore", None)
-    by_region = any(isinstance(v, list | tuple) and len(v) > 1 for v in labels.values())
-    regions = None
-    classes = len(labels)
-    if by_region:
-        regions = tuple(int(v) for v in dataset["regions_class_order"])
-        classes = len(regions)
-    configuration = _inherited(plans["configurations"], name)
-    return Plan(
-        configuration,
-        tuple(plans["transpose_forward"]),
-        tuple(plans["transpose_backward"]),
-        plans.get("foreground_intensity_properties_per_channel", {}),
-        regions,
-        len(dataset["channel_names"]),
-        classes,
-    )
-
-
-def _inherited(configurations: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A configuration with what it inherits from others."""
-    entry = dict(configurations[name])
-    parent = entry.pop("inherits_from", None)
-    return entry if parent is None else {**_inherited(configurations, parent), **entry}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as err:
-        raise ModelError(
-            f"A file of the semantic package is missing or damaged: {err}.",
-            file=path,
-            remedy="Install the package again.",
-        ) from err
-    if not isinstance(content, dict):
-        raise ModelError(
-            "A file of the semantic package is not a JSON object.",
-            file=path,
-            remedy="Install the package again.",
-        )
-    return content
-
-
-def _resample_input(
-    data: NDArray[Any], spacing: NDArray[np.float64], configuration: Mapping[str, Any]
-) -> tuple[NDArray[Any], bool]:
-    """Bring channels to the spacing of the plans, if it differs."""
-    target = np.array(configuration["spacing"], dtype=float)
-    shape = [
-        round(n * old / new) for n, old, new in zip(data.shape[1:], spacing, target, strict=True)
-    ]
-    same = np.allclose(spacing, target, rtol=SAME_SPACING)
-    if same or tuple(shape) == data.shape[1:]:
-        return data, False
-    from nnunetv2.preprocessing.resampling.default_resampling import (
-        resample_data_or_seg_to_shape,
-    )
-
-    arguments = dict(configuration.get("resampling_fn_data_kwargs", {}))
-    out = resample_data_or_seg_to_shape(
-        data.astype(np.float32), shape, list(spacing), list(target), **arguments
-    )
-    return np.asarray(out, dtype=data.dtype), True
-
-
-def _resample_logits(logits: Tensor, shape: Sequence[int]) -> Tensor:
-    """Logits back on the grid before `_resample_input`, linearly."""
-    return torch.nn.functional.interpolate(
-        logits[None].float(), size=tuple(shape), mode="trilinear", align_corners=False
-    )[0]
 
 
 def _shifted(progress: Progress | None, fold: int, folds: int) -> Progress | None:

@@ -16,9 +16,6 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
-from spineps_nipype.core.upstream import upstream
-from spineps_nipype.settings import Numerics
-
 from .memory import reused_memory
 
 SIGMA_FRACTION = 1 / 8
@@ -38,13 +35,13 @@ def tile_starts(size: int, patch: int, step: float) -> list[int]:
     return [round(i * (size - patch) / (steps - 1)) for i in range(steps)]
 
 
-def tile_weights(patch: Shape, numerics: Numerics) -> Tensor:
-    """Gaussian weights of the voxels of a tile, never zero."""
+def tile_weights(patch: Shape, half_precision: bool = False) -> Tensor:
+    """Gaussian weights of the voxels of a tile, never zero; see `sliding_window_logits`."""
     peak = np.zeros(patch, dtype=np.float64)
     peak[tuple(p // 2 for p in patch)] = 1
     smooth = gaussian_filter(peak, [p * SIGMA_FRACTION for p in patch], mode="constant")
     weights = torch.from_numpy(smooth)
-    if upstream(numerics).half_precision:
+    if half_precision:
         weights = weights.half()
         weights = (weights / weights.max()) * WEIGHT_PEAK
     else:
@@ -69,7 +66,7 @@ def sliding_window_logits(
     mirror_axes: Sequence[int] = (),
     region: Tensor | None = None,
     outside: Tensor | None = None,
-    numerics: Numerics = "mended",
+    half_precision: bool = False,
     progress: Progress | None = None,
 ) -> Tensor:
     """Weighted mean of the logits of all tiles.
@@ -91,6 +88,8 @@ def sliding_window_logits(
         all, none is.
     outside
         Logits (classes) where no tile was computed.
+    half_precision
+        Weights and sums are float16 instead of float32, as nnU-Net has them.
     progress
         Called with the number of finished and of all tiles.
 
@@ -104,8 +103,8 @@ def sliding_window_logits(
     upper = [max(p - n, 0) - low for n, p, low in zip(shape, patch, lower, strict=True)]
     pads = [pad for axis in (2, 1, 0) for pad in (lower[axis], upper[axis])]
     padded = functional.pad(volume, pads)
-    dtype = torch.float16 if upstream(numerics).half_precision else torch.float32
-    weights = tile_weights(patch, numerics)
+    dtype = torch.float16 if half_precision else torch.float32
+    weights = tile_weights(patch, half_precision)
     total = torch.zeros((classes, *padded.shape[1:]), dtype=dtype)
     norm = torch.zeros(padded.shape[1:], dtype=dtype)
     tiles = list(

@@ -86,7 +86,7 @@ class FormNet(nn.Module):
     heads
         Head name to number of classes.
     measures
-        Dimensions that it estimates, see `training.plan_measures`.
+        Dimensions that it estimates, see `training.forms.plan_measures`.
     width
         Units of most layers.
     """

@@ -1,0 +1,31 @@
+"""Names of the drop-in and where they come from; `lazy_loader` and type checkers read this."""
+
+from .api import SpinepsPipeline as SpinepsPipeline
+from .api import SpinepsResult as SpinepsResult
+from .api import segment as segment
+from .compatibility import add_ignore_text as add_ignore_text
+from .compatibility import check_input_model_compatibility as check_input_model_compatibility
+from .compatibility import check_model_modality_acquisition as check_model_modality_acquisition
+from .compatibility import find_best_matching_model as find_best_matching_model
+from .config import InstanceConfig as InstanceConfig
+from .config import LabelingConfig as LabelingConfig
+from .config import PostConfig as PostConfig
+from .config import SemanticConfig as SemanticConfig
+from .dataset import process_dataset as process_dataset
+from .enums import Acquisition as Acquisition
+from .enums import ErrCode as ErrCode
+from .enums import Modality as Modality
+from .models import Segmentation_Model as Segmentation_Model
+from .models import SegmentationModel as SegmentationModel
+from .models import VertLabelingClassifier as VertLabelingClassifier
+from .models import get_actual_model as get_actual_model
+from .models import get_instance_model as get_instance_model
+from .models import get_labeling_model as get_labeling_model
+from .models import get_semantic_model as get_semantic_model
+from .paths import output_paths_from_input as output_paths_from_input
+from .points import pipeline_revision as pipeline_revision
+from .points import pipeline_version as pipeline_version
+from .points import predict_centroids_from_both as predict_centroids_from_both
+from .run import process_img_nii as process_img_nii
+from .run import save_nparray as save_nparray
+from .run import segment_image as segment_image

@@ -1,0 +1,83 @@
+"""To the spacing of an nnU-Net network, and back.
+
+Images go there by the function of nnU-Net that the plans name. Logits come back linearly by torch,
+in a seventh of the CPU of nnU-Net's function and equal to 1e-4, except that nnU-Net takes the
+nearest slice across slices that are more than three times as thick as their pixels are wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spineps_nipype.errors import ModelError
+
+SAME_SPACING: Final = 1e-3
+"""Relative tolerance under which the grid counts as that of the plans."""
+DEFAULT: Final = "resample_data_or_seg_to_shape"
+RESAMPLERS: Final[Mapping[str, str]] = {
+    DEFAULT: "nnunetv2.preprocessing.resampling.default_resampling",
+    "resample_torch_fornnunet": "nnunetv2.preprocessing.resampling.resample_torch",
+}
+"""Functions that plans may name, and their modules: a plans file must not call anything else."""
+
+
+def resample_input(
+    data: NDArray[Any], spacing: NDArray[np.float64], configuration: Mapping[str, Any]
+) -> tuple[NDArray[Any], bool]:
+    """Bring channels to the spacing of the plans, if it differs.
+
+    Parameters
+    ----------
+    data
+        Array (channels, z, y, x) in the axes of the network.
+    spacing
+        Its voxel spacing along the last three axes [mm].
+    configuration
+        Entry of the plans.
+
+    Returns
+    -------
+    tuple
+        The channels, and whether their grid has changed.
+
+    Raises
+    ------
+    ModelError
+        If the plans name a function that is not known.
+    """
+    target = np.array(configuration["spacing"], dtype=float)
+    shape = [
+        round(n * old / new) for n, old, new in zip(data.shape[1:], spacing, target, strict=True)
+    ]
+    same = np.allclose(spacing, target, rtol=SAME_SPACING)
+    if same or tuple(shape) == data.shape[1:]:
+        return data, False
+    resample = _function(str(configuration.get("resampling_fn_data", DEFAULT)))
+    arguments = dict(configuration.get("resampling_fn_data_kwargs", {}))
+    out = resample(data.astype(np.float32), shape, list(spacing), list(target), **arguments)
+    return np.asarray(out, dtype=data.dtype), True
+
+
+def resample_logits(logits: Tensor, shape: Sequence[int]) -> Tensor:
+    """Logits (classes, z, y, x) back on the grid before `resample_input`, linearly."""
+    return torch.nn.functional.interpolate(
+        logits[None].float(), size=tuple(shape), mode="trilinear", align_corners=False
+    )[0]
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """A resampling function of nnU-Net; it is imported when it is first needed."""
+    if name not in RESAMPLERS:
+        raise ModelError(
+            f"The plans resample images with {name!r}; known are {', '.join(RESAMPLERS)}.",
+            remedy="Use a package with one of these.",
+        )
+    function: Callable[..., Any] = getattr(import_module(RESAMPLERS[name]), name)
+    return function

@@ -1,0 +1,37 @@
+"""Files of class probabilities: a numpy archive and a 4-D image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..core.volume import Volume
+
+
+def save_softmax(probabilities: np.ndarray, class_labels: Sequence[int], path: Path) -> None:
+    """Write ``probabilities`` (class, P, I, R) in float32, and ``labels``, one for each class."""
+    np.savez_compressed(
+        path,
+        probabilities=probabilities.astype(np.float32),
+        labels=np.asarray(class_labels, dtype=np.uint16),
+    )
+
+
+def save_probability_image(probabilities: np.ndarray, grid: Volume, path: Path) -> None:
+    """Write probabilities of shape (class, P, I, R) as a 4-D image with the class last.
+
+    Parameters
+    ----------
+    probabilities
+        Class probabilities on the grid of the semantic mask.
+    grid
+        The semantic mask, which provides affine and shape.
+    path
+        File to write (``.nii.gz``).
+    """
+    import nibabel as nib
+
+    data = np.moveaxis(probabilities.astype(np.float32), 0, -1)
+    nib.save(nib.Nifti1Image(data, grid.affine), path)

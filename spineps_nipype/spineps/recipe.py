@@ -1,0 +1,163 @@
+"""What SPINEPS makes, from what, with which settings and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from ..models.engine_choice import choose_engine
+from ..results.recipe import SCAN, Phase, Recipe
+from ..results.record import Models, Provenance
+from ..settings import deciding_values
+from .settings import OverrideSettings, PipelineSettings, SaveSettings
+
+VIBESEG: Final = "vibeseg"
+"""Network that crops large images to the spine."""
+SCOUT: Final = "scout"
+"""Network that chooses the tiles of a larger one."""
+PHASES: Final = (
+    Phase(
+        name="semantic",
+        makes=("spine_raw",),
+        reads=(SCAN,),
+        settings=("crop", "preprocess", "semantic", "engine", "numerics"),
+        models=("semantic", VIBESEG, SCOUT),
+        algorithm=2,
+        extras={
+            "softmax": "save_softmax_logits",
+            "probseg": "save_probseg",
+            "uncertainty": "save_uncertainty",
+            "modelres": "save_modelres_mask",
+        },
+        nodes=("semantic",),
+        override="override_semantic",
+        replaced_by="spine",
+    ),
+    Phase(
+        name="instance",
+        makes=("vert_raw",),
+        reads=(SCAN, "spine_raw"),
+        settings=("instance", "engine", "numerics"),
+        models=("instance",),
+        algorithm=2,
+        extras={"debug": "save_debug_data"},
+        undescribed=frozenset({"debug"}),
+        nodes=("instance",),
+        override="override_instance",
+        replaced_by="vert",
+    ),
+    Phase(
+        name="final",
+        makes=("spine", "vert"),
+        reads=(SCAN, "spine_raw", "vert_raw"),
+        settings=("post", "labeling", "engine", "numerics"),
+        models=("labeling",),
+        algorithm=2,
+        sometimes=("labels_table",),
+        nodes=("post_process", "label_vertebrae", "finalize_masks"),
+        override="override_postpair",
+        takes=("names",),
+    ),
+    Phase(
+        name="poi",
+        makes=("poi",),
+        reads=(SCAN, "spine", "vert"),
+        settings=("centroid", "numerics"),
+        nodes=("centroids",),
+        override="override_ctd",
+    ),
+    Phase(
+        name="snapshot",
+        makes=("snapshot",),
+        reads=(SCAN, "spine", "vert", "poi"),
+        algorithm=2,
+        extras={"snapshot_copy": ""},
+        undescribed=frozenset({"snapshot_copy"}),
+    ),
+    Phase(
+        name="metrics",
+        makes=("metrics", "checks"),
+        reads=(SCAN, "spine", "vert"),
+        algorithm=2,
+    ),
+)
+RAW: Final = frozenset({"spine_raw", "vert_raw"})
+"""Results that are needed to make others only, and that a run may be told not to keep."""
+RECIPE: Final = Recipe(
+    system="spineps",
+    phases=PHASES,
+    finished=frozenset(result for phase in PHASES for result in phase.makes) - RAW,
+    copies={"modelres": "spine_raw", "snapshot_copy": "snapshot"},
+    overrides={o.name: str(o.metadata["help"]) for o in fields(OverrideSettings)},
+    corrections={
+        "spine": "corrected seg-spine",
+        "vert": "corrected seg-vert",
+        "names": "table of vertebra names",
+    },
+    words={
+        SCAN: "image",
+        "spine_raw": "raw semantic mask",
+        "vert_raw": "raw vertebra mask",
+        "spine": "semantic mask",
+        "vert": "vertebra mask",
+        "poi": "centroid file",
+    },
+)
+OUTPUT_KEYS: Final[Mapping[str, str]] = {
+    **{result: f"out_{result}" for result in RECIPE.results},
+    "poi": "out_ctd",
+    "snapshot": "out_snap",
+    "snapshot_copy": "out_snap2",
+    "labels_table": "out_labels",
+    "softmax": "out_logits",
+    "uncertainty": "out_unc",
+}
+"""Key that SPINEPS gives the output path of each result."""
+
+
+def provenance(
+    settings: PipelineSettings,
+    models: Models,
+    corrections: Mapping[str, str] | None = None,
+    *,
+    device: str = "cpu",
+) -> Provenance:
+    """How results are made under some settings, on a device that computes the networks.
+
+    Parameters
+    ----------
+    settings
+        Where they leave the engine open, it is chosen for the device.
+    models
+        Networks by kind: semantic, instance, labeling (None: names are not given), and what
+        `helper_networks` adds.
+    corrections
+        Digests of what a reader corrected, by kind.
+    device
+        Where networks run.
+    """
+    chosen = replace(settings, engine=choose_engine(settings.engine, device))
+    return Provenance(RECIPE, recorded_settings(chosen), models, corrections or {})
+
+
+def recorded_settings(settings: PipelineSettings) -> dict[str, Any]:
+    """Settings as records keep them: groups, without options that change the speed only."""
+    return deciding_values(settings)
+
+
+def result_files(paths: Mapping[str, Path], scan: str | Path) -> dict[str, Path]:
+    """The scan and its results by name, from output paths by the keys of SPINEPS."""
+    found = {name: paths[key] for name, key in OUTPUT_KEYS.items() if key in paths}
+    return {SCAN: Path(scan), **found}
+
+
+def asked_for(save: SaveSettings) -> frozenset[str]:
+    """Settings that are on and ask for further results."""
+    return frozenset(name for name, on in asdict(save).items() if on)
+
+
+def stored_results(save: SaveSettings) -> frozenset[str]:
+    """Results that a run keeps."""
+    return frozenset(RECIPE.results) - (frozenset() if save.save_raw else RAW)

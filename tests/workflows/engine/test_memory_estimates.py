@@ -1,0 +1,57 @@
+"""Memory estimates that the scheduler gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from spineps_nipype.bids.header import read_header
+from spineps_nipype.spineps.settings import InstanceSettings, PipelineSettings
+from spineps_nipype.workflows.engine.memory_estimates import (
+    BYTES_PER_VOXEL,
+    node_memory,
+    scan_memory,
+)
+
+from ...tiny_packages import CUTOUT
+
+SETTINGS = PipelineSettings()
+
+
+def test_every_node_has_an_estimate_for_its_scan(scan: Path, models: dict[str, object]) -> None:
+    estimates = scan_memory(read_header(scan), models, SETTINGS)
+    assert set(estimates) == set(BYTES_PER_VOXEL)
+    assert all(0.5 < gb < 2 for gb in estimates.values())  # a tiny scan needs the programs only
+
+
+def test_the_grid_of_the_model_decides_over_the_class_maps(
+    tmp_path: Path, models: dict[str, object]
+) -> None:
+    path = tmp_path / "fine.nii"
+    voxels = 200 * 300 * 100
+    data = np.zeros((200, 300, 100), np.uint8)
+    nib.save(nib.Nifti1Image(data, np.diag([0.5, 0.5, 1, 1])), path)
+    model_voxels = voxels * 0.25 / 16  # 2 x 2 x 4 mm
+    tile = 16 * 56 * 48 * 9 * 4
+    expected = 0.9 + (60 * voxels + 12 * 15 * model_voxels + tile) / 1e9
+    assert scan_memory(read_header(path), models, SETTINGS)["semantic"] == pytest.approx(
+        expected, abs=0.01
+    )
+    assert node_memory("semantic", voxels=10**8) > node_memory("semantic", voxels=10**7) + 1
+
+
+def test_the_batch_decides_over_the_instance_network(
+    scan: Path, models: dict[str, object]
+) -> None:
+    def estimate(batch: int) -> float:
+        instance = InstanceSettings(proc_inst_batch_size=batch)
+        return scan_memory(read_header(scan), models, replace(SETTINGS, instance=instance))[
+            "instance"
+        ]
+
+    maps = np.prod(CUTOUT) * 16 * 9 * 4 / 1e9
+    assert estimate(400) - estimate(200) == pytest.approx(200 * maps, abs=0.02)

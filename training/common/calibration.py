@@ -1,0 +1,42 @@
+"""Corrections of scores that a weighted loss has made too high or too low.
+
+A constant is added to the score of a label before the network is written. It becomes part of the
+bias of the last layer, so that packages need no rule of their own.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def with_shifts(
+    network: nn.Module, layer: nn.Module, names: Sequence[str], shifts: Mapping[str, float]
+) -> nn.Module:
+    """Copy of a network with constants added to some of its scores.
+
+    Parameters
+    ----------
+    layer
+        Last layer of `network`, with one output for each name.
+    shifts
+        What is added to the score of an output, by its name.
+
+    Raises
+    ------
+    ValueError
+        If a name is not among the outputs.
+    """
+    unknown = sorted(set(shifts) - set(names))
+    if unknown or not isinstance(layer.bias, Tensor) or len(layer.bias) != len(names):
+        raise ValueError(f"the last layer does not have the outputs {unknown or list(names)}")
+    shifted, last = copy.deepcopy((network, layer))  # together: `last` stays part of `shifted`
+    values = torch.tensor([shifts.get(name, 0.0) for name in names])
+    bias = last.bias
+    assert isinstance(bias, Tensor)
+    with torch.no_grad():
+        bias += values.to(bias)
+    return shifted

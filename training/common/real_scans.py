@@ -1,0 +1,89 @@
+"""Real scans with masks, on the grid of a model.
+
+A BIDS folder holds the images, its `derivatives/manual` their masks (`*_dseg.nii.gz`). Scans are
+pre-processed as in the pipeline and kept in a cache folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from spineps_nipype.core.geometry import PIR, rescale
+from spineps_nipype.core.images import load_image, load_mask
+from spineps_nipype.spineps.preprocess import preprocess_input
+from spineps_nipype.spineps.settings import PreprocessSettings
+
+HELD_OUT: Final = Path(__file__).parents[1] / "heldout_spider.txt"
+
+
+@dataclass(frozen=True)
+class RealScan:
+    """Image (normalised, float32) and values of its mask, both (P, I, R) on a model grid."""
+
+    subject: str
+    image: np.ndarray
+    mask: np.ndarray
+
+
+def held_out_subjects() -> frozenset[str]:
+    """Subjects that are for evaluation only."""
+    lines = HELD_OUT.read_text().splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def scan_pairs(root: Path) -> list[tuple[str, Path, Path]]:
+    """Subject, image and mask of every scan in a BIDS folder that has a mask."""
+    pairs = []
+    for image in sorted(root.glob("sub-*/**/*_T*w.nii.gz")):
+        relative = image.relative_to(root)
+        stem = image.name.rpartition("_")[0]
+        mask = root / "derivatives" / "manual" / relative.parent / f"{stem}_dseg.nii.gz"
+        if mask.is_file():
+            pairs.append((relative.parts[0], image, mask))
+    return pairs
+
+
+def training_scans(root: Path, spacing: tuple[float, float, float], cache: Path) -> list[RealScan]:
+    """All scans whose subject is not held out.
+
+    Parameters
+    ----------
+    root
+        BIDS folder with masks.
+    spacing
+        Grid of the model: P, I, R in mm.
+    cache
+        Folder for the prepared scans.
+    """
+    held_out = held_out_subjects()
+    return [
+        load_scan(subject, image, mask, spacing, cache)
+        for subject, image, mask in scan_pairs(root)
+        if subject not in held_out
+    ]
+
+
+def load_scan(
+    subject: str, image: Path, mask: Path, spacing: tuple[float, float, float], cache: Path
+) -> RealScan:
+    """One scan on the grid of a model, prepared once and then read from the cache."""
+    stored = cache / f"{image.name.removesuffix('.nii.gz')}.npz"
+    if not stored.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        settings = PreprocessSettings(proc_pad_size=0)
+        grey = preprocess_input(load_image(image), settings, is_ct=False).reorient(PIR)
+        labels = load_mask(mask).reorient(PIR)
+        partial = stored.with_suffix(".part.npz")
+        np.savez(
+            partial,
+            image=rescale(grey, spacing).get_array().astype(np.float16),
+            mask=rescale(labels, spacing).get_array().astype(np.uint8),
+        )
+        partial.replace(stored)
+    with np.load(stored) as content:
+        grey, labels = content["image"].astype(np.float32), content["mask"]
+    return RealScan(subject, (grey - grey.mean()) / grey.std(), labels)

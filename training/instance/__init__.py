@@ -1,0 +1,1 @@
+"""Compact instance network of SPINEPS: ``python -m training.instance``, then ``.evaluate``."""

@@ -1,0 +1,1 @@
+"""Compact labelling network of SPINEPS: ``python -m training.labeling``, then ``.evaluate``."""

@@ -1,0 +1,1 @@
+"""Compact cord network for EPI (EPISeg): ``python -m training.sc_epi``, then ``.evaluate``."""

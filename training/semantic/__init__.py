@@ -1,0 +1,1 @@
+"""Compact semantic network of SPINEPS: ``python -m training.semantic``, then ``.evaluate``."""

@@ -1,0 +1,221 @@
+"""Samples for the semantic network: patches of phantoms and of real scans.
+
+Patches are (P, I, R) on the grid of the model until the end, when the axes are reversed for the
+network. Every sample is a function of its seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import affine_transform, map_coordinates
+
+from spineps_nipype.core.anatomy import CANAL
+from spineps_nipype.phantom import Phantom
+from spineps_nipype.phantom.render import render_tissue
+from spineps_nipype.phantom.slices import common_slices, take_slices
+from spineps_nipype.phantom.tissues import label_table, mirror_table
+from training.common import spider_masks
+from training.common.loop import Batch
+from training.common.patch_images import finish_patch, normalise_phantom
+from training.common.patches import (
+    FINEST,
+    NEAR_A_PHANTOM_SPINE,
+    NEAR_A_REAL_SPINE,
+    draw_phantom,
+    patch_centre,
+    patch_grid,
+    with_slice_distance,
+)
+from training.common.phantom_seeds import phantom_seed
+from training.common.real_scans import RealScan
+from training.semantic.marginal_loss import CLASS_OF, CLASSES, SPIDER_SETS
+
+SPACING: Final = (1.0, 1.0, 2.0)
+"""Coarsest grid of the model, mm in P, I, R: slices thinner than 2 mm keep their thickness."""
+FINEST_SHARE: Final = 0.4
+"""Share of samples on the finest grid; the others lie anywhere between the bounds."""
+PATCH: Final = (96, 128, 24)
+"""Voxels in P, I, R."""
+SAMPLES: Final = 10
+"""Samples made from one phantom, and from one round of real scans."""
+CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
+CONTRAST_SHARES: Final = (0.60, 0.12, 0.14, 0.14)
+OUTSIDE: Final = 255
+"""Mask value of voxels that a scan does not show."""
+CAUDA: Final = 4
+"""Mask value of the canal where no cord can be, see `with_cauda`."""
+SPIDER_CODE: Final = {
+    **{value: CLASSES + i for i, value in enumerate(SPIDER_SETS)},
+    CAUDA: CLASS_OF[CANAL],
+}
+CODES: Final = np.array([CLASS_OF.get(value, 0) for value in range(256)])
+"""Code of every SPINEPS label."""
+CAUDA_DISC: Final = 4
+"""Disc from below, L2 to L3, under which there are nerve roots and no cord."""
+WIDEST_REAL, WIDEST_PHANTOM = 1.35, 1.15
+"""Largest factors by which slices of patches are moved together or apart."""
+THICK_SHARE: Final = 0.4
+"""Share of phantom patches in slices thicker than the grid of the model, as scanners make them."""
+THICK: Final = (2.2, 4.8)
+"""Their thickness in mm; each is the mean of `JOINED` thin ones."""
+JOINED: Final = 3
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class SemanticSamples:
+    """Maker of groups of samples.
+
+    Parameters
+    ----------
+    real
+        Real scans on the finest grid; without them all groups are phantoms.
+    phantom_share
+        Fraction of groups that are phantoms.
+    patch
+        Size of a sample in voxels (P, I, R).
+    """
+
+    real: Sequence[RealScan] = ()
+    phantom_share: float = 0.5
+    patch: tuple[int, int, int] = PATCH
+
+    def __call__(self, seed: int, group: int) -> list[Batch]:
+        """Samples of one group."""
+        rng = np.random.default_rng((seed, 2, group))
+        if self.real and rng.random() >= self.phantom_share:
+            return [self._real(rng) for _ in range(SAMPLES)]
+        phantom = draw_phantom(phantom_seed(seed, group), rng)
+        return [self._phantom(phantom, rng) for _ in range(SAMPLES)]
+
+    def _real(self, rng: np.random.Generator) -> Batch:
+        scan = self.real[int(rng.integers(len(self.real)))]
+        centre = patch_centre(scan.mask, self.patch, rng, NEAR_A_REAL_SPINE)
+        grid = patch_grid(self.patch, centre, rng, WIDEST_REAL)
+        grid = with_slice_distance(grid, centre, draw_slice_distance(rng))
+        image = map_coordinates(scan.image, grid, order=1, cval=-1e3)
+        values = map_coordinates(scan.mask, grid, order=0, cval=OUTSIDE)
+        # at the border the image is interpolated with what is outside, far below any grey value
+        outside = (values == OUTSIDE) | (image < -1e2)
+        codes = np.zeros(values.shape, np.int64)
+        for value, code in SPIDER_CODE.items():
+            codes[values == value] = code
+        image[outside] = scan.image.min()
+        if rng.random() < 0.5:
+            image, codes, outside = image[..., ::-1], codes[..., ::-1], outside[..., ::-1]
+        return finish_patch(image.copy(), codes.copy(), outside.copy(), rng)
+
+    def _phantom(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
+        centre = patch_centre(phantom.spine, self.patch, rng, NEAR_A_PHANTOM_SPINE)
+        contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
+        make = thick_patch if rng.random() < THICK_SHARE else thin_patch
+        image, labels, outside = make(phantom, centre, self.patch, contrast, rng)
+        codes = CODES[labels]
+        return finish_patch(normalise_phantom(image, codes == 0, rng), codes, outside, rng)
+
+
+def thin_patch(
+    phantom: Phantom,
+    centre: Sequence[float],
+    patch: tuple[int, int, int],
+    contrast: str,
+    rng: np.random.Generator,
+) -> tuple[Array, Array, Array]:
+    """Patch of a phantom on any grid of the model.
+
+    Parameters
+    ----------
+    centre
+        Voxel of the phantom (P, I, R).
+    patch
+        Size in voxels.
+
+    Returns
+    -------
+    image, labels, outside
+        Grey values, SPINEPS labels, and what lies outside the phantom.
+    """
+    distance = draw_slice_distance(rng)
+    tissue, outside = _tissue_patch(phantom, centre, patch, distance, rng)
+    blurred = float(rng.uniform(2.5, 5.0)) if rng.random() < 0.5 else None
+    image = render_tissue(
+        tissue, (*FINEST[:2], distance), rng, contrast=contrast, slice_thickness=blurred
+    )
+    return image, label_table()[tissue], outside
+
+
+def thick_patch(
+    phantom: Phantom,
+    centre: Sequence[float],
+    patch: tuple[int, int, int],
+    contrast: str,
+    rng: np.random.Generator,
+) -> tuple[Array, Array, Array]:
+    """Patch of a phantom scanned in thick slices, resampled to the coarsest grid of the model.
+
+    The pipeline resamples such scans in the same way. Parameters and result are those of
+    `thin_patch`.
+    """
+    thick = float(rng.uniform(*THICK))
+    step = SPACING[2] / thick
+    count = int(np.ceil(patch[2] * step)) + 1
+    size = (*patch[:2], count * JOINED)
+    tissue, outside = _tissue_patch(phantom, centre, size, thick / JOINED, rng)
+    image = render_tissue(
+        tissue, (*FINEST[:2], thick / JOINED), rng, contrast=contrast, joined=JOINED
+    )
+    labels = label_table()[tissue]
+    chosen = common_slices(labels, JOINED)
+    first = float(rng.uniform(0, count - 1 - (patch[2] - 1) * step))
+
+    def resampled(array: Array, order: int) -> Array:
+        return np.asarray(affine_transform(array, (1, 1, step), (0, 0, first), patch, order=order))
+
+    return (
+        resampled(image, 3),
+        resampled(take_slices(labels, chosen, JOINED), 0),
+        resampled(take_slices(outside, chosen, JOINED), 0),
+    )
+
+
+def _tissue_patch(
+    phantom: Phantom,
+    centre: Sequence[float],
+    patch: tuple[int, int, int],
+    distance: float,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Tissue of a moved patch, mirrored half the time, and what lies outside the phantom."""
+    grid = patch_grid(patch, centre, rng, WIDEST_PHANTOM)
+    grid = with_slice_distance(grid, centre, distance)
+    tissue = map_coordinates(phantom.tissue, grid, order=0, cval=0)
+    ones = np.ones(phantom.tissue.shape, np.uint8)
+    outside = map_coordinates(ones, grid, order=0, cval=0) == 0
+    if rng.random() < 0.5:
+        tissue, outside = mirror_table()[tissue][..., ::-1], outside[..., ::-1]
+    return tissue, outside.copy()
+
+
+def draw_slice_distance(rng: np.random.Generator) -> float:
+    """Distance of slices (mm) between the bounds of the grid of the model."""
+    return FINEST[2] if rng.random() < FINEST_SHARE else float(rng.uniform(FINEST[2], SPACING[2]))
+
+
+def with_cauda(scan: RealScan) -> RealScan:
+    """The scan with `CAUDA` for what its mask calls canal below the disc of L2 and L3.
+
+    SPIDER's masks join cord and canal, and nerve roots look like a cord; the lowest disc of these
+    masks is that between L5 and S1.
+    """
+    _, _, rows = spider_masks.large_discs(scan.mask == spider_masks.DISC, FINEST)
+    if len(rows) <= CAUDA_DISC:
+        return scan
+    mask = scan.mask.copy()
+    low = mask[:, round(np.sort(rows)[-CAUDA_DISC]) :]
+    low[low == spider_masks.CANAL] = CAUDA
+    return replace(scan, mask=mask)

@@ -1,0 +1,1 @@
+"""Compact nets of spine-segmentation: ``python -m training.spine_segmentation``, ``.evaluate``."""

@@ -1,0 +1,1 @@
+"""Compact networks of TotalSpineSeg: ``python -m training.totalspineseg``, then ``.evaluate``."""

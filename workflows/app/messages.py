@@ -1,0 +1,54 @@
+"""What a run says about the scans that it found, and those that it did not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from spineps_nipype.bids.query import Query
+from spineps_nipype.bids.validation import validate_dataset
+from spineps_nipype.errors import InputError
+
+from ..options.run_options import ScanSelection
+
+NAMED_FAULTS: Final = 5
+"""Faults of a dataset that are told one by one."""
+
+
+def say_what_is_not_bids(bids_dir: Path, selection: ScanSelection, query: Query) -> None:
+    """Name what is not BIDS in the dataset; the scans run all the same."""
+    if selection.skip_bids_validation or selection.ignore_bids_filter:
+        return
+    subjects = {label.removeprefix("sub-") for label in selection.participant_label}
+    faults = validate_dataset(bids_dir, [s.path for s in query.scans], subjects)
+    for fault in faults[:NAMED_FAULTS]:
+        print(f"not BIDS: {fault}", file=sys.stderr)
+    if faults:
+        more = len(faults) - NAMED_FAULTS
+        rest = f"and {more} more; " if more > 0 else ""
+        print(f"{rest}the scans run all the same (--skip-bids-validation)", file=sys.stderr)
+
+
+def say_what_is_left_out(query: Query) -> None:
+    """Name images that somebody might miss, each kind of reason once."""
+    reasons: dict[str, list[str]] = {}
+    for image in query.skipped:
+        if not image.expected:
+            reasons.setdefault(image.why, []).append(image.path.name)
+    for why, names in reasons.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        print(f"not taken: {', '.join(names[:3])}{more}: {why}", file=sys.stderr)
+
+
+def no_scans(bids_dir: Path, selection: ScanSelection, query: Query) -> InputError:
+    """Error of a run that finds no scan, with what would change that."""
+    found = f"{len(query.skipped)} images are there, none of them fits" if query.skipped else ""
+    first = f"; the first: {query.skipped[0].path.name}: {query.skipped[0].why}" if found else ""
+    return InputError(
+        f"There is no {' or '.join(selection.modalities)} scan to segment"
+        + (f" ({found}{first})." if found else "."),
+        file=bids_dir,
+        remedy="Scans are called like sub-01/anat/sub-01_T2w.nii.gz; "
+        "--modalities and --ignore-bids-filter widen the search.",
+    )

@@ -1,0 +1,155 @@
+"""How much memory the nodes of a scan need.
+
+The factors were measured on one processor with the networks of SPINEPS' shapes; they are upper
+bounds for the scheduler, not limits.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from spineps_nipype.bids.header import ScanHeader
+from spineps_nipype.models.config import ModelConfig
+from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.spineps.settings import PipelineSettings
+
+BASE_GB: Final = 0.6
+"""Interpreter with nipype, TPTBox and scipy [GB]."""
+TORCH_GB: Final = 0.9
+"""The same with torch loaded [GB]."""
+BYTES_PER_VOXEL: Final[Mapping[str, float]] = {
+    "conform": 24,
+    "spine_crop": 24,
+    "preprocess": 60,
+    "semantic": 60,
+    "instance": 40,
+    "post_process": 60,
+    "label_vertebrae": 60,
+    "finalize_masks": 60,
+    "centroids": 40,
+    "corrected_spine_raw": 24,
+    "corrected_spine": 24,
+    "corrected_vert_raw": 24,
+    "corrected_vert": 24,
+    "fix_names": 40,
+    "snapshot": 60,
+    "measure": 40,
+}
+"""Copies of the volume that a phase holds at once [bytes a voxel]."""
+OTHER_BYTES: Final = 40
+"""The same of a node that was not measured [bytes a voxel]."""
+CLASS_BYTES: Final = 12
+"""Logits, their sum and a softmax in float32, for each class and voxel [bytes]."""
+NETWORKS: Final = frozenset({"spine_crop", "semantic", "instance", "label_vertebrae"})
+LIVE_MAPS: Final = 9
+"""Feature maps of the finest level that are alive at once, measured for both U-Nets."""
+MAP_BYTES: Final = 4
+INSTANCE_WIDTH: Final = 16
+"""Channels of the finest level of the widest instance network."""
+USUAL_VOXELS: Final = 20_000_000
+"""Size of a large sagittal scan, where the image is not known [voxels]."""
+USUAL_CLASSES: Final = 15
+USUAL_NETWORK_GB: Final[Mapping[str, float]] = {
+    "semantic": 2.0,
+    "instance": 4.0,
+    "label_vertebrae": 1.0,
+}
+"""Feature maps where the network is not known [GB]."""
+GB: Final = 1e9
+
+
+def node_memory(
+    node: str,
+    *,
+    voxels: int = USUAL_VOXELS,
+    model_voxels: int | None = None,
+    classes: int = USUAL_CLASSES,
+    network_gb: float | None = None,
+) -> float:
+    """Estimated peak memory of a node in GB.
+
+    Parameters
+    ----------
+    node
+        Name of the node in the workflow of one scan.
+    voxels
+        Voxels of the scan.
+    model_voxels
+        Voxels on the grid of the semantic model, if that is known.
+    classes
+        Classes of the semantic model.
+    network_gb
+        Feature maps of the network, if they are known.
+    """
+    held = BYTES_PER_VOXEL.get(node, OTHER_BYTES) * voxels
+    if node == "semantic":
+        held += CLASS_BYTES * classes * (voxels if model_voxels is None else model_voxels)
+    if node not in NETWORKS:
+        return round(BASE_GB + held / GB, 2)
+    maps = USUAL_NETWORK_GB.get(node, 0.0) if network_gb is None else network_gb
+    return round(TORCH_GB + maps + held / GB, 2)
+
+
+def scan_memory(
+    header: ScanHeader, models: Mapping[str, ModelPackage | None], settings: PipelineSettings
+) -> dict[str, float]:
+    """Estimated peak memory of every node for a scan, in GB.
+
+    Parameters
+    ----------
+    header
+        Grid of the scan.
+    models
+        Packages by kind.
+    settings
+        Options of the phases; the batch of the instance network counts.
+    """
+    semantic, instance = models["semantic"], models["instance"]
+    on_model: int | None = None
+    maps: dict[str, float | None] = {}
+    classes = USUAL_CLASSES
+    if semantic is not None:
+        on_model = model_voxels(header, semantic.config)
+        classes = max([USUAL_CLASSES, *(c + 1 for c in semantic.config.labels)])
+        maps["semantic"] = _tile_gb(semantic)
+    if instance is not None:
+        batch = settings.instance.proc_inst_batch_size
+        cutout = math.prod(instance.config.cutout_size)
+        maps["instance"] = batch * cutout * INSTANCE_WIDTH * LIVE_MAPS * MAP_BYTES / GB
+    return {
+        node: node_memory(
+            node,
+            voxels=math.prod(header.shape[:3]),
+            model_voxels=on_model,
+            classes=classes,
+            network_gb=maps.get(node),
+        )
+        for node in BYTES_PER_VOXEL
+    }
+
+
+def model_voxels(header: ScanHeader, config: ModelConfig) -> int:
+    """Voxels of a scan on the grid of a model."""
+    zoom = {_AXIS[c]: z for c, z in zip(header.axis_codes, header.zooms, strict=True)}
+    target = config.target_spacing([zoom[_AXIS[c]] for c in config.orientation])
+    return math.ceil(math.prod(header.shape[:3]) * math.prod(header.zooms) / math.prod(target))
+
+
+_AXIS: Final[Mapping[str, str]] = {"A": "P", "P": "P", "S": "I", "I": "I", "L": "R", "R": "R"}
+
+
+def _tile_gb(package: ModelPackage) -> float | None:
+    """Feature maps of one tile of an nnU-Net package, None if its plans cannot be read."""
+    try:
+        plans = json.loads((package.folder / "plans.json").read_text(encoding="utf-8"))
+        sizes = []
+        for one in plans["configurations"].values():
+            described = one.get("architecture", {}).get("arch_kwargs", {})
+            width = described.get("features_per_stage", [one.get("UNet_base_num_features", 32)])[0]
+            sizes.append(math.prod(one["patch_size"]) * width)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return max(sizes, default=0) * LIVE_MAPS * MAP_BYTES / GB or None

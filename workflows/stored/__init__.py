@@ -1,0 +1,1 @@
+"""What finished runs left behind: results, pages, tables, history."""

@@ -1,0 +1,169 @@
+"""Scans of which an output folder knows something, whichever run it was that took them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from spineps_nipype.bids.names import parse_name, split_extension
+from spineps_nipype.bids.sidecars import RAW_LINK
+from spineps_nipype.core.files import read_json
+from spineps_nipype.results.sidecar import sidecar_of
+
+from ..options.other_systems import PIPELINES, SPINEPS
+from ..options.run_options import ScanSelection
+from .result_files import MARKERS, stored_files
+from .run_history import GOOD, PastOutcome, below, read_history
+
+LOGS: Final = "logs"
+CONSENSUS: Final = "consensus"
+MAIN: Final = ("vert", "spine", "totalspineseg", "totalspineseg_step1")
+MAIN_RESULTS: Final = (*MAIN, "spine_segmentation", "two_classes", "cord")
+"""Results whose sidecar tells how a scan was made, the best first."""
+_TITLE: Final = re.compile(r"Segmentations of the spine \((.+)\)")
+_ODD: Final = re.compile(r"[^A-Za-z0-9+-]")
+
+
+@dataclass(frozen=True)
+class StoredScan:
+    """A scan with what is stored of it.
+
+    Parameters
+    ----------
+    system
+        Word of ``--pipeline``.
+    root
+        Output folder of the system.
+    scan
+        The image; it may be gone.
+    source
+        Its path below the dataset.
+    files
+        Results that are there, by a word for each.
+    outcome
+        How it ended in the last run that took it; None if no log tells.
+    times
+        Duration of each node [s].
+    """
+
+    system: str
+    root: Path
+    scan: Path
+    source: str
+    files: Mapping[str, Path]
+    outcome: PastOutcome | None = None
+    times: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What runs call it: its file name without the extension."""
+        return split_extension(self.scan.name)[0]
+
+    @property
+    def subject(self) -> str:
+        """Label of the subject, with ``sub-``."""
+        return subject_of(self.scan)
+
+    @property
+    def main(self) -> Path | None:
+        """The mask whose sidecar tells how the scan was made."""
+        return next((self.files[key] for key in MAIN_RESULTS if key in self.files), None)
+
+    @property
+    def error(self) -> str:
+        """Why there is no result, or not the one that was asked for last; empty if all is well."""
+        if self.outcome is not None and self.outcome.code not in GOOD:
+            return f"{self.outcome.code}: {self.outcome.reason}"
+        return "" if self.main else "The results are no longer in the output folder."
+
+    def sidecar(self) -> dict[str, Any]:
+        """Content of the sidecar of the main mask; empty if there is none."""
+        return read_json(sidecar_of(self.main)) if self.main else {}
+
+
+def subject_of(scan: Path) -> str:
+    """Label of a scan's subject as pages and folders carry it, with ``sub-``."""
+    return "sub-" + _ODD.sub("", parse_name(scan).subject)
+
+
+def stored_scans(
+    root: Path, bids_dir: Path, scans: Collection[Path] | None = None
+) -> list[StoredScan]:
+    """Scans of one output folder, from its logs and its sidecars, in the order of their paths.
+
+    Parameters
+    ----------
+    root
+        Output folder of one system.
+    bids_dir
+        The dataset that it was made from.
+    scans
+        Only the subjects of these, with all their scans that have results; None for all.
+    """
+    system = system_of(root)
+    subjects = None if scans is None else {subject_of(scan) for scan in scans}
+    sources = _marked(root, system, subjects)
+    if scans is not None:
+        sources |= {below(scan, bids_dir) for scan in scans}
+    history = read_history(root / LOGS, bids_dir, None if scans is None else sources)
+    known = [s for s in history.outcomes if subjects is None or subject_of(Path(s)) in subjects]
+    found = []
+    for source in sorted(sources.union(known)):
+        scan = bids_dir / source
+        stored = StoredScan(
+            system,
+            root,
+            scan,
+            source,
+            stored_files(system, scan, bids_dir, root),
+            history.outcomes.get(source),
+            history.times.get(split_extension(scan.name)[0], {}),
+        )
+        if stored.files or stored.outcome:
+            found.append(stored)
+    return found
+
+
+def system_of(root: Path) -> str:
+    """System that an output folder belongs to, as its description says."""
+    title = _TITLE.fullmatch(str(read_json(root / "dataset_description.json").get("Name", "")))
+    return title[1] if title and title[1] in PIPELINES else SPINEPS
+
+
+def roots_of(output_dir: Path) -> list[Path]:
+    """Output folders with results or logs: the folder itself, and those of systems in it."""
+    below = [output_dir / name for name in PIPELINES]
+    return [
+        folder
+        for folder in (output_dir, *below)
+        if folder.is_dir() and (any(folder.glob(f"{LOGS}/*/")) or any(folder.glob("sub-*/")))
+    ]
+
+
+def wanted(scan: StoredScan, asked: ScanSelection) -> bool:
+    """Whether the flags that choose subjects and sessions want a scan."""
+    name = parse_name(scan.scan)
+
+    def among(label: str, prefix: str, labels: tuple[str, ...]) -> bool:
+        return label in {text.removeprefix(prefix) for text in labels}
+
+    if asked.participant_label and not among(name.subject, "sub-", asked.participant_label):
+        return False
+    if asked.session_label and not among(name.session, "ses-", asked.session_label):
+        return False
+    return not among(name.subject, "sub-", asked.exclude_participant_label)
+
+
+def _marked(root: Path, system: str, subjects: Collection[str] | None) -> set[str]:
+    """Paths of scans that sidecars name as their source."""
+    link = f"bids:{RAW_LINK}:"
+    found: set[str] = set()
+    for pattern in MARKERS[system]:
+        for subject in sorted(subjects) if subjects is not None else ["sub-*"]:
+            for path in root.glob(pattern.format(sub=subject)):
+                sources = read_json(path).get("Sources", [])
+                found.update(s.removeprefix(link) for s in sources if s.startswith(link))
+    return found

@@ -1,0 +1,107 @@
+"""Pages of subjects, from what is stored in the output folder of a system."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from spineps_nipype.bids.names import output_folder, output_name, parse_name
+from spineps_nipype.core.files import read_json
+from spineps_nipype.core.tables import read_rows
+from spineps_nipype.errors import SpinepsError
+from spineps_nipype.metrics.columns import COLUMNS
+from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
+
+from ..engine.node_words import PHASE_NAMES
+from .methods_text import stored_methods
+from .pictures import draw_pictures, pictures_of
+from .scans import CONSENSUS, StoredScan, stored_scans
+
+logger = logging.getLogger("spineps_nipype.reports")
+
+CONSENSUS_CHECK: Final = "other systems"
+
+
+def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = None) -> list[Path]:
+    """Write the page of each subject; a page that fails is logged and stops nothing.
+
+    Parameters
+    ----------
+    root
+        Output folder of a system.
+    bids_dir
+        The dataset that it was made from; images that are gone are not drawn again.
+    scans
+        Only the subjects of these; None for all.
+
+    Returns
+    -------
+    list of Path
+        The pages, in the order of the subjects.
+    """
+    groups: dict[str, list[StoredScan]] = {}
+    for scan in stored_scans(root, bids_dir, scans):
+        groups.setdefault(scan.subject, []).append(scan)
+    pages = []
+    for subject, stored in groups.items():
+        try:
+            entries = [_entry(scan, bids_dir) for scan in stored]
+            methods = stored_methods(stored)
+            pages.append(write_subject_page(root, subject, entries, methods, COLUMNS))
+        except Exception:  # a page is not worth a result
+            logger.exception("the page of %s could not be written", subject)
+    return pages
+
+
+def checks_of(scan: StoredScan, bids_dir: Path) -> list[dict[str, Any]]:
+    """Rows of the checks of a scan; what other systems say of it stands at the end."""
+    rows: list[dict[str, Any]] = [*_rows(scan, "checks")]
+    said = consensus_of(scan, bids_dir)
+    if said:
+        agrees = not said.get("Disagreements") and said.get("SharedStructures", 1) > 0
+        verdict, reason = ("pass" if agrees else "look"), said.get("Check", "")
+        row = {"check": CONSENSUS_CHECK, "verdict": verdict, "level": None, "reason": reason}
+        rows.append(row)
+    return rows
+
+
+def consensus_of(scan: StoredScan, bids_dir: Path) -> dict[str, Any]:
+    """Comparison of the systems on a scan; empty if there is none."""
+    for home in (scan.root, scan.root.parent):
+        folder = output_folder(scan.scan, bids_dir, home / CONSENSUS)
+        said = read_json(folder / output_name(parse_name(scan.scan), CONSENSUS, ".json"))
+        if said:
+            return said
+    return {}
+
+
+def metrics_of(scan: StoredScan) -> Sequence[dict[str, Any]]:
+    """Rows of the metrics of a scan."""
+    return _rows(scan, "metrics")
+
+
+def _rows(scan: StoredScan, key: str) -> list[dict[str, str | None]]:
+    return read_rows(scan.files[key]) if key in scan.files else []
+
+
+def _entry(scan: StoredScan, bids_dir: Path) -> ScanEntry:
+    try:
+        draw_pictures(scan)
+    except (SpinepsError, OSError) as fault:  # the rest of the page is worth having
+        logger.warning("%s is not drawn: %s", scan.label, fault)
+    pictures = pictures_of(scan)
+    mosaic, volumes = (
+        path.relative_to(scan.root).as_posix() if path.is_file() else ""
+        for path in (pictures.mosaic, pictures.volumes)
+    )
+    return ScanEntry(
+        scan.label,
+        error=scan.error,
+        mosaic=mosaic,
+        volumes=volumes,
+        metrics=metrics_of(scan),
+        checks=checks_of(scan, bids_dir),
+        times=[(word, scan.times[n]) for n, word in PHASE_NAMES.items() if n in scan.times],
+    )

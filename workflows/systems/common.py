@@ -1,0 +1,342 @@
+"""What all systems share: which scans, from a scan to its job, from a job to its workflow."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from spineps_nipype import __version__
+from spineps_nipype.bids.corrections import Corrections, find_corrections
+from spineps_nipype.bids.dataset_description import SOURCES, describe_dataset
+from spineps_nipype.bids.header import ScanHeader, read_header
+from spineps_nipype.bids.names import split_extension
+from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
+from spineps_nipype.bids.sidecars import scan_metadata
+from spineps_nipype.core.files import file_digest, whole_file
+from spineps_nipype.core.image_checks import check_shape, volume_shape
+from spineps_nipype.errors import InputError, SpinepsError
+from spineps_nipype.models.folders import is_embedded
+from spineps_nipype.reports.boilerplate import system_text
+from spineps_nipype.results.plan import plan_scan
+from spineps_nipype.results.recipe import SCAN, Recipe
+from spineps_nipype.results.record import NO_FILE, Provenance
+from spineps_nipype.results.scan_output import ScanOutput
+from spineps_nipype.results.sidecar import generated_by
+
+from ..engine.run_resources import Machine
+from ..options.run_options import RunOptions
+from .model_choice import ChosenModels
+from .scan_jobs import (
+    NamedScan,
+    PlannedScan,
+    ScanJob,
+    check_free,
+    check_memory,
+    jobs_of,
+    look_at_each,
+    refused,
+    workflow_name,
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the results of one scan go, and what they are made with beside networks.
+
+    Parameters
+    ----------
+    files
+        Output paths by the name of the result.
+    settings
+        Settings as the recipe names them.
+    arguments
+        Further arguments of the workflow for this scan.
+    """
+
+    files: Mapping[str, Path]
+    settings: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SegmentationSystem(ABC):
+    """Base of all systems, see `base.System`; the recipe says what there is to do."""
+
+    name: ClassVar[str]
+    generated_as: ClassVar[str] = ""
+    """What sidecars call the system, where the name of this package says too little."""
+    writes_pages: ClassVar[bool] = True
+    engine: ClassVar[str] = "torch"
+    """What computes its networks; empty where there are none."""
+    remedy_4d: ClassVar[str] = ""
+    """What to do about a series that is refused, where the usual remedy does not help."""
+    work_bytes: ClassVar[int]
+    """Files in the work folder for each voxel of a scan [bytes]."""
+    output_bytes: ClassVar[int]
+    """Files in the output folder for each voxel of a scan [bytes]."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self.folders, self.selection = options.folders, options.selection
+        self.policy, self.models_dir = options.results, options.models.models_dir
+
+    @property
+    def log_models_in(self) -> Path | None:
+        """Folder for the file that names the models of each scan."""
+        return None
+
+    @property
+    @abstractmethod
+    def recipe(self) -> Recipe:
+        """Phases of the system under the options of the run."""
+
+    @property
+    @abstractmethod
+    def results(self) -> Mapping[str, str]:
+        """Results that a finished scan has, with words for them."""
+
+    @property
+    @abstractmethod
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of models that the table of a run names."""
+
+    @abstractmethod
+    def find(self) -> Query:
+        """Scans of the dataset that are for this system."""
+
+    @abstractmethod
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:
+        """Where the results of the scans of a run go, and what decides about them."""
+
+    @abstractmethod
+    def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:
+        """Networks that segment a scan.
+
+        Raises
+        ------
+        ModelError, CompatibilityError
+            If there are none, or the scan does not fit them.
+        """
+
+    @abstractmethod
+    def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:
+        """Memory of the nodes by name [GB]."""
+
+    @abstractmethod
+    def tables(self) -> dict[str, list[tuple[int, str]]]:
+        """Label tables by file name: number and name."""
+
+    @abstractmethod
+    def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
+        """Workflow that makes what is left of a scan, without storing it."""
+
+    def averages_4d(self) -> bool:
+        """Whether 4-D images are welcome."""
+        return self.selection.average_4d
+
+    def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:
+        """What a reader corrected: masks that lie where the system would put its own."""
+        root = self.folders.output_dir
+        kinds = [kind for kind in self.recipe.corrections if kind in files]
+        return find_corrections(
+            scan.path,
+            self.policy.derivatives,
+            segments={},
+            files={kind: files[kind].relative_to(root) for kind in kinds},
+            system=self.name,
+        )
+
+    def kept(
+        self,
+        models: ChosenModels,  # noqa: ARG002
+        corrections: Corrections,  # noqa: ARG002
+    ) -> Collection[str]:
+        """Results that the run keeps of a scan, as far as they are made."""
+        return self.recipe.results
+
+    def asked(self) -> Collection[str]:
+        """Settings that are on and ask for further results."""
+        return ()
+
+    def entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """Further entries of the sidecars of single results."""
+        return {}
+
+    def confidences(self) -> Mapping[str, str]:
+        """Results whose sidecars tell confidences, and the tables that have them."""
+        return {}
+
+    def computed_by(self, target: Target) -> str:  # noqa: ARG002
+        """What computes the networks of a scan."""
+        return self.engine
+
+    def space(self, header: ScanHeader, models: ChosenModels) -> tuple[float, float]:  # noqa: ARG002
+        """Files of a scan in the work folder and in the output folder [GB]."""
+        voxels = prod(header.shape)
+        return self.work_bytes * voxels / 1e9, self.output_bytes * voxels / 1e9
+
+    def jobs(self, scans: Iterable[Scan], machine: Machine) -> list[PlannedScan]:
+        """Networks, stored results and memory of each scan."""
+        scans = list(scans)
+        targets = self.targets([scan.path for scan in scans], machine.device)
+        names: set[str] = set()
+        named = [
+            NamedScan(
+                scan,
+                split_extension(scan.path.name)[0],
+                workflow_name(scan.path, self.folders.bids_dir, names),
+                {SCAN: scan.path, **targets[scan.path].files},
+                self.results,
+                self.kinds,
+            )
+            for scan in scans
+        ]
+        return look_at_each(named, lambda one: self._look(one, targets[one.scan.path], machine))
+
+    def describe(self) -> None:
+        """Description of the derivative, label tables."""
+        describe_dataset(
+            self.folders.output_dir,
+            self.folders.bids_dir,
+            self.policy.derivatives,
+            system=self.name,
+            tables=self.tables(),
+        )
+
+    def write_methods(self, folder: Path, scans: Sequence[PlannedScan]) -> Path:
+        """Text with the networks, rules and the source of the system."""
+        used = jobs_of(scans)
+        networks = {k: p.id for job in used for k, p in job.models.packages.items() if p}
+        text = system_text(self.name, __version__, len(used), networks, SOURCES[self.name])
+        with whole_file(folder / "CITATION.md") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return folder / "CITATION.md"
+
+    def workflow(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
+        """Everything that is left of a scan; results are stored as soon as they are there."""
+        from ..store import init_scan_wf
+
+        compute = self.compute(job, device=device, omp_nthreads=omp_nthreads)
+        return init_scan_wf(compute=compute, plan=job.plan, output=job.output, name=job.name)
+
+    def query(self, modalities: Iterable[str], plane: str | Collection[str] | None) -> Query:
+        """Scans of some modalities and planes that the options want."""
+        asked, file = self.selection, self.selection.bids_filter_file
+        return find_scans(
+            self.folders.bids_dir,
+            modalities=tuple(modalities),
+            plane=plane,
+            participant_label=asked.participant_label,
+            exclude_participant_label=asked.exclude_participant_label,
+            session_label=asked.session_label,
+            filters=read_filter_file(file) if file else None,
+            ignore_bids_filter=asked.ignore_bids_filter,
+            database=asked.bids_database_dir,
+        )
+
+    def _look(self, named: NamedScan, target: Target, machine: Machine) -> PlannedScan:
+        """Job of a scan, or why there is none and what was known of the scan by then."""
+        header: ScanHeader | None = None
+        models: ChosenModels | None = None
+        try:
+            header = self._header(named.scan.path)
+            models = self.choose(named.scan, header)
+            return self._job(named, target, header, models, machine)
+        except SpinepsError as fault:
+            return refused(named, fault, header, models)
+
+    def _header(self, path: Path) -> ScanHeader:
+        header = read_header(path)
+        shape = volume_shape(header.shape)
+        try:
+            check_shape(shape, path, self.averages_4d())
+        except InputError as fault:
+            if len(shape) == 4 and self.remedy_4d:
+                raise InputError(fault.what, file=path, remedy=self.remedy_4d) from fault
+            raise
+        return header
+
+    def _job(
+        self,
+        named: NamedScan,
+        target: Target,
+        header: ScanHeader,
+        models: ChosenModels,
+        machine: Machine,
+    ) -> ScanJob:
+        corrections = self.corrections(named.scan, target.files)
+        provenance = Provenance(
+            self.recipe, target.settings, models.packages, corrections.digests()
+        )
+        plan = plan_scan(
+            provenance,
+            named.files,
+            overrides=self.policy.override,
+            asked=self.asked(),
+            reuse=self.policy.reuse,
+        )
+        output = ScanOutput(
+            provenance,
+            named.files,
+            kept=self.kept(models, corrections),
+            asked=self.asked(),
+            metadata=self._metadata(named.scan.path, target, models, corrections, machine),
+            entries=self.entries(),
+            confidences=self.confidences(),
+            root=self.folders.output_dir,
+        )
+        memory_gb: Mapping[str, float] = {}
+        if not plan.all_done:
+            memory_gb = self.memory(header, models)
+            check_memory(named.scan.path, header, machine.memory_gb)
+            self._check_space(named.scan.path, header, models)
+        return ScanJob(
+            **vars(named),
+            header=header,
+            models=models,
+            plan=plan,
+            output=output,
+            memory_gb=memory_gb,
+            corrections=corrections,
+            arguments=target.arguments,
+        )
+
+    def _metadata(
+        self,
+        path: Path,
+        target: Target,
+        models: ChosenModels,
+        corrections: Corrections,
+        machine: Machine,
+    ) -> dict[str, Any]:
+        """Entries of all sidecars of a scan."""
+        made = {
+            **generated_by(self.generated_as),
+            **scan_metadata(path, self.folders.bids_dir, notes=models.notes),
+        }
+        made["Sources"] = [*made["Sources"], *corrections.sources]
+        engine = self.computed_by(target)
+        return {**made, "Device": machine.device, "Engine": engine} if engine else made
+
+    def _check_space(self, path: Path, header: ScanHeader, models: ChosenModels) -> None:
+        work_gb, output_gb = self.space(header, models)
+        check_free(path, self.folders.work_folder, work_gb)
+        check_free(path, self.folders.output_dir, output_gb)
+
+
+def with_notes(packages: Mapping[str, Any]) -> ChosenModels:
+    """Networks of a scan; results of compact ones say so."""
+    own = sorted({p.id for p in packages.values() if is_embedded(p)})
+    notes = (
+        (f"Made with compact networks ({', '.join(own)}), not with released weights.",)
+        if own
+        else ()
+    )
+    return ChosenModels(dict(packages), notes)
+
+
+def digest_or_none(path: Path | None) -> str:
+    """Digest of a file that may be absent, as settings record it."""
+    return NO_FILE if path is None else file_digest(path)
