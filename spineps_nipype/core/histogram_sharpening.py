@@ -45,7 +45,7 @@ def sharpen(values: FloatArray) -> FloatArray:
     """
     low, rising = _lowest(values)
     slope = (values.max() - low) / np.float32(BINS - 1)
-    if slope == 0:
+    if not slope > 0:  # equal values, or values that only rise: an empty histogram
         return np.zeros_like(values)
     place = (values - low) / slope
     bins = place.astype(np.intp)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ NEARLY_CONVERGED: Final = 1e-6
 
 
 def estimate_bias(
-    image: NDArray[np.floating],
+    image: NDArray[Any],
     axes: Sequence[GridAxis],
     *,
     iterations: Sequence[int] = ITERATIONS,
@@ -115,10 +115,11 @@ def _is_converged(change: FloatArray, limit: float) -> bool:
     """
     if change.std(dtype=np.float64) > NEARLY_CONVERGED:
         return False
-    return not _running_spread(np.exp(change.astype(np.float64)).astype(np.float32)) > limit
+    factors = np.exp(change.astype(np.float64)).astype(np.float32)
+    return not _running_spread(factors) > np.float32(limit)
 
 
-def _running_spread(factors: FloatArray) -> float:
+def _running_spread(factors: FloatArray) -> np.float32:
     """Coefficient of variation by a running mean in single precision, as in ITK.
 
     The mean moves by whole last digits only, so that it soon stands still beside the true mean:
@@ -138,4 +139,4 @@ def _running_spread(factors: FloatArray) -> float:
         squares += float(((deviation * deviation) * weight).sum())
         mean, done = following[used - 1], done + int(used)
     with np.errstate(invalid="ignore"):  # one value has no spread
-        return float(np.float32(np.sqrt(squares / np.float64(factors.size - 1))) / mean)
+        return np.float32(np.sqrt(squares / np.float64(factors.size - 1))) / mean
