@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.intp]
@@ -79,8 +80,8 @@ class GridAxis:
     def fit_basis(self) -> tuple[IntArray, NDArray[np.float64]]:
         """Basis at the positions in mm that samples have in a fit, see `_basis`."""
         place = (np.arange(self.start, self.stop) * self.spacing).astype(np.float32)
-        scaled = place.astype(np.float64) * np.float64(self._scale())
-        return self._basis(scaled.astype(np.float32))
+        scale = np.float64(self._scale())
+        return self._basis((place.astype(np.float64) * scale).astype(np.float32))
 
     def field_basis(self) -> tuple[IntArray, NDArray[np.float64]]:
         """Basis at the positions in samples that a field is evaluated at, see `_basis`."""
@@ -105,8 +106,8 @@ class GridAxis:
         first = position.astype(np.intp)
         points = (first[:, None] + np.arange(SUPPORT)).astype(np.float32)
         # The spline of a control point is centred on the knot one span after its number.
-        distance = (position[:, None] - points).astype(np.float64) + 1.0
-        return first, _cubic(distance.astype(np.float32).astype(np.float64))
+        distance = ((position[:, None] - points).astype(np.float64) + 1.0).astype(np.float32)
+        return first, _cubic(distance.astype(np.float64))
 
 
 def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -201,27 +202,26 @@ def refine(lattice: FloatArray) -> FloatArray:
 
 
 def evaluate(lattice: FloatArray, axes: Sequence[GridAxis]) -> FloatArray:
-    """Field at the samples of a grid.
-
-    Parameters
-    ----------
-    lattice
-        Control points.
-    axes
-        Grid, slowest axis first. With fewer axes than the lattice has, the others stay as they
-        are, to be sampled by `sample_axis`.
-    """
+    """Field at the samples of a grid, for axes from the slowest on."""
     for number, axis in enumerate(axes):
-        lattice = sample_axis(lattice, number, axis)
+        lattice = _sample_axis(lattice, number, axis)
     return lattice
 
 
-def sample_axis(values: NDArray[Any], number: int, axis: GridAxis) -> FloatArray:
+def _sample_axis(values: FloatArray, number: int, axis: GridAxis) -> FloatArray:
     """Replace control points along one axis of an array by samples."""
+    rows = np.ascontiguousarray(values.swapaxes(0, number))
+    sampled = _field_matrix(axis) @ rows.reshape(len(rows), -1)
+    return sampled.reshape(-1, *rows.shape[1:]).swapaxes(0, number)
+
+
+@lru_cache(maxsize=64)
+def _field_matrix(axis: GridAxis) -> csr_array:
+    """Matrix that makes samples of control points; its products add up in their order."""
     first, weights = axis.field_basis()
-    rows = np.ascontiguousarray(np.moveaxis(values, number, 0))
-    shares = np.float32(weights).reshape(len(first), SUPPORT, *(1,) * (rows.ndim - 1))
-    out = rows[first] * shares[:, 0]
-    for step in range(1, SUPPORT):
-        out += rows[first + step] * shares[:, step]
-    return np.moveaxis(out, 0, number)
+    places = first[:, None] + np.arange(SUPPORT)
+    ends = np.arange(0, places.size + 1, SUPPORT)
+    return csr_array(
+        (weights.astype(np.float32).ravel(), places.ravel(), ends),
+        shape=(len(first), axis.control_points),
+    )

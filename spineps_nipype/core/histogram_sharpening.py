@@ -45,13 +45,13 @@ def sharpen(values: FloatArray) -> FloatArray:
     """
     low, rising = _lowest(values)
     slope = (values.max() - low) / np.float32(BINS - 1)
-    if slope == 0:
+    if not slope > 0:  # equal values, or values that only rise: an empty histogram
         return np.zeros_like(values)
     place = (values - low) / slope
     bins = place.astype(np.intp)
     share = place - bins.astype(np.float32)
-    dropped = (bins >= BINS - 1) & (share > 0)
-    dropped[:rising] |= place[:rising] < 0
+    top = np.flatnonzero(bins >= BINS - 1)
+    dropped = np.concatenate([top[share[top] > 0], np.flatnonzero(place[:rising] < 0)])
     bins[dropped], share[dropped] = BINS, 0
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         sharp = _expected(_histogram(bins, share), low, slope)
@@ -63,9 +63,10 @@ def sharpen(values: FloatArray) -> FloatArray:
 def _lowest(values: FloatArray) -> tuple[np.float32, int]:
     """Lowest value after the start, as long as values rise there, and the length of that start."""
     stays = values[1:] <= values[:-1]
-    rising = int(stays.argmax()) + 1 if stays.any() else len(values)
-    rest = values[rising:]
-    return (rest.min() if rest.size else np.finfo(np.float32).max), rising
+    rising = int(stays.argmax()) + 1 if stays.size else 1
+    if not stays[rising - 1 : rising].any():
+        return np.finfo(np.float32).max, len(values)  # ITK's start of the search
+    return values[rising:].min(), rising
 
 
 def _histogram(bins: NDArray[np.intp], share: FloatArray) -> FloatArray:
@@ -75,8 +76,11 @@ def _histogram(bins: NDArray[np.intp], share: FloatArray) -> FloatArray:
     double precision in the first bin only: elsewhere it has few digits.
     """
     counts = np.zeros(BINS + 2, dtype=np.float32)
-    where = np.stack([bins, bins + 1], axis=1).ravel()
-    np.add.at(counts, where, np.stack([1 - share, share], axis=1).ravel())
+    where, shares = np.empty((bins.size, 2), dtype=np.intp), np.empty((bins.size, 2), np.float32)
+    where[:, 0], shares[:, 1] = bins, share
+    np.add(bins, 1, out=where[:, 1])
+    np.subtract(1, share, out=shares[:, 0])
+    np.add.at(counts, where.ravel(), shares.ravel())
     lowest = share[bins == 0]
     counts[0] = 0
     np.add.at(counts, np.zeros(lowest.size, dtype=np.intp), 1.0 - lowest.astype(np.float64))

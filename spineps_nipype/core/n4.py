@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ NEARLY_CONVERGED: Final = 1e-6
 
 
 def estimate_bias(
-    image: NDArray[np.floating],
+    image: NDArray[Any],
     axes: Sequence[GridAxis],
     *,
     iterations: Sequence[int] = ITERATIONS,
@@ -98,27 +98,28 @@ def _fit_level(
         corrected = observed - field
         lattice = lattice + fit(corrected - sharpen(corrected))
         before, field = field, evaluate(lattice, axes).ravel()
-        if not _spread(before - field) > np.float32(converged):
+        if _is_converged(before - field, converged):
             break
     return lattice, field
 
 
-def _spread(change: FloatArray) -> float:
-    """Coefficient of variation of the factors by which a field changes.
+def _is_converged(change: FloatArray, limit: float) -> bool:
+    """Whether the factors by which a field changes have nearly no spread.
 
     Parameters
     ----------
     change
         Of the log field, shape (n,).
+    limit
+        For the coefficient of variation of the factors.
     """
-    if change.size == 1:
-        return np.nan
-    factors = np.exp(change.astype(np.float64))
-    spread = float(factors.std(ddof=1) / factors.mean())
-    return spread if spread > NEARLY_CONVERGED else _running_spread(factors.astype(np.float32))
+    if change.std(dtype=np.float64) > NEARLY_CONVERGED:
+        return False
+    factors = np.exp(change.astype(np.float64)).astype(np.float32)
+    return not _running_spread(factors) > np.float32(limit)
 
 
-def _running_spread(factors: FloatArray) -> float:
+def _running_spread(factors: FloatArray) -> np.float32:
     """Coefficient of variation by a running mean in single precision, as in ITK.
 
     The mean moves by whole last digits only, so that it soon stands still beside the true mean:
@@ -137,4 +138,5 @@ def _running_spread(factors: FloatArray) -> float:
         weight = (number[:used] - 1.0) / number[:used]
         squares += float(((deviation * deviation) * weight).sum())
         mean, done = following[used - 1], done + int(used)
-    return float(np.float32(np.sqrt(squares / (factors.size - 1.0))) / mean)
+    with np.errstate(invalid="ignore"):  # one value has no spread
+        return np.float32(np.sqrt(squares / np.float64(factors.size - 1))) / mean

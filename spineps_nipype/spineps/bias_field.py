@@ -110,10 +110,7 @@ def correct_bias(
         If no voxel reaches 60 under the numerics of SPINEPS.
     """
     switches = upstream(numerics)
-    everywhere: Box = tuple(slice(0, n) for n in array.shape)  # type: ignore[assignment]
-    bright = array >= N4_THRESHOLD
-    needed = switches.bias_needs_bright_voxels or bright.any()
-    inside = bounding_box(bright) if needed else everywhere
+    inside = _bright_box(array, required=switches.bias_needs_bright_voxels)
     axes = [_PaddedAxis.cover(n, float(z)) for n, z in zip(array.shape, zoom, strict=True)]
     if switches.bias_samples_by_position and affine is not None:
         first = _first_by_position(
@@ -123,17 +120,29 @@ def correct_bias(
         first = [_first_sample(a.padded, a.factor) for a in axes]
     shrunken = [a.shrunken(f, part) for a, f, part in zip(axes, first, inside, strict=True)]
     samples, grid = zip(*shrunken, strict=True)
-    corrected = array.astype(np.float32)
     if any(axis.start == axis.stop for axis in grid):
-        return corrected
-    lattice = estimate_bias(corrected[samples], grid)
-    region = inside if switches.bias_stays_outside_box else everywhere
+        return array.astype(np.float32)
+    lattice = estimate_bias(array[samples], grid)
+    region = inside if switches.bias_stays_outside_box else _everywhere(array)
     whole = [
         a.whole(points - ORDER, part)
         for a, points, part in zip(axes, lattice.shape, region, strict=True)
     ]
+    corrected = array.astype(np.float32)  # not earlier: the fit needs memory, too
     _divide_by_field(corrected[region], lattice, whole)
     return corrected
+
+
+def _bright_box(array: NDArray[Any], *, required: bool) -> Box:
+    """Box of the bright voxels, all of the image if there are none and none are required."""
+    bright = array >= N4_THRESHOLD
+    return bounding_box(bright) if required or bright.any() else _everywhere(array)
+
+
+def _everywhere(array: NDArray[Any]) -> Box:
+    """Box of all voxels."""
+    slow, middle, fast = array.shape
+    return slice(0, slow), slice(0, middle), slice(0, fast)
 
 
 def _divide_by_field(
