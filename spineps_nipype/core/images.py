@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..errors import EmptyResultError, InputError
 from .files import whole_file
 from .image_checks import check_geometry, check_memory, check_shape, volume_shape
+from .marks import mark_image
 from .volume import Volume, make_volume
 
 logger = logging.getLogger(__name__)
@@ -176,16 +177,18 @@ def save_nii(nii: Volume, path: str | Path) -> Path:
     image.header.set_xyzt_units("mm")
     image.set_sform(nii.affine, code=1)
     image.set_qform(nii.affine, code=1)
-    with whole_file(path) as temporary:
+    return write_image(image, path)
+
+
+def write_image(image: nib.Nifti1Image, path: Path) -> Path:
+    """Write a NIfTI image with the mark of this program, whole; equal images give equal bytes."""
+    mark_image(image)
+    with whole_file(path) as temporary, temporary.open("wb") as raw:
         if path.name.endswith(".gz"):
-            with (
-                temporary.open("wb") as raw,
-                gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as stream,
-            ):
+            with gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as stream:
                 image.to_stream(stream)
         else:
-            with temporary.open("wb") as raw:
-                image.to_stream(raw)
+            image.to_stream(raw)
     return path
 
 

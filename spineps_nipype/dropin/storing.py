@@ -5,14 +5,13 @@ Files, records and sidecars are those of ``spineps-wf``, so that either finds wh
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..bids.sidecars import scan_metadata
-from ..core.files import copy_whole, whole_file
+from ..core.files import copy_whole
 from ..core.images import save_nii
 from ..core.tables import write_rows, write_table
 from ..metrics.tables import measured_tables
@@ -20,6 +19,7 @@ from ..results.recipe import Phase
 from ..results.record import Provenance
 from ..results.scan_output import ScanOutput
 from ..results.sidecar import describe, generated_by, with_sidecars
+from ..results.storing import store_results
 from ..spineps.centroids import save_poi
 from ..spineps.descriptions import CONFIDENCES, ENTRIES
 from ..spineps.probabilities import save_softmax
@@ -152,6 +152,4 @@ class Store:
         targets = with_sidecars(self._output.files[result] for result in described)
         pairs = list(zip(files, targets, strict=True))
         pairs += [(made[n], self._output.files[n]) for n in kept if n not in described]
-        for source, target in pairs:
-            with whole_file(target) as temporary:
-                shutil.copyfile(source, temporary)
+        store_results(pairs)

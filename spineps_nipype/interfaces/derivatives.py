@@ -23,8 +23,8 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ..core.files import copy_whole
 from ..results.sidecar import Description, describe
+from ..results.storing import store_results
 
 
 class _PrepareInputSpec(DynamicTraitedSpec):
@@ -104,8 +104,7 @@ class SaveDerivatives(SimpleInterface):
             targets = [Path(inputs.out_dir) / name for name in names]
         else:
             targets = [Path(path) for path in inputs.out_paths]
-        for source, target in zip(inputs.in_files, targets, strict=True):
-            copy_whole(source, target)
+        store_results(zip(map(Path, inputs.in_files), targets, strict=True))
         self._results["out_files"] = [str(target) for target in targets]
         return runtime
 

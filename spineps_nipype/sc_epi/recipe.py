@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..results.recipe import SCAN, Phase, Recipe
+from ..results.recipe import SCAN, Correctable, Phase, Recipe
 from ..settings import deciding_values
 from .settings import EpiSegSettings
 
@@ -36,6 +36,7 @@ def recipe(suffixes: Sequence[str]) -> Recipe:
                 models=("cord",),
                 nodes=("cord", "pictures"),
                 replaced_by="".join(correctable),
+                correctable=dict.fromkeys(correctable, Correctable()),
             ),
         ),
         overrides=OVERRIDES,

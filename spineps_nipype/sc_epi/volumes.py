@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -10,8 +9,7 @@ from typing import Final
 import nibabel as nib
 import numpy as np
 
-from ..core.files import whole_file
-from ..core.images import GZIP_LEVEL, load_image, load_volumes, save_nii
+from ..core.images import load_image, load_volumes, save_nii, write_image
 from ..core.volume import Volume, make_volume
 from ..errors import InputError
 from .settings import Numerics, On4D
@@ -70,10 +68,4 @@ def save_series(volumes: Sequence[Volume], path: str | Path) -> Path:
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
-    with whole_file(path) as temporary, temporary.open("wb") as raw:
-        if path.name.endswith(".gz"):
-            with gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as stream:
-                image.to_stream(stream)
-        else:
-            image.to_stream(raw)
-    return path
+    return write_image(image, path)

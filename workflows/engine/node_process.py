@@ -22,6 +22,7 @@ from traceback import format_exception
 from typing import Any, Final
 
 from .faults import dead_process_error, failed_answer, fault_of_node, note_faults
+from .node_results import seal
 
 PRELOAD: Final = (
     "torch",
@@ -148,6 +149,7 @@ def answer_of(node: Any, updatehash: bool) -> dict[str, Any]:
     noted = note_faults(node.interface)
     try:
         answer["result"] = node.run(updatehash=updatehash)
+        seal(node)
     except BaseException as raised:
         answer["traceback"] = format_exception(raised)
         answer["fault"] = fault_of_node(raised, noted)

@@ -25,7 +25,6 @@ from .node_events import (
     ObservedPlugin,
     Observer,
     ignore_event,
-    is_remembered,
     write_crash_file,
 )
 from .node_process import (
@@ -35,6 +34,7 @@ from .node_process import (
     reset_peak_memory,
     start_server,
 )
+from .node_results import is_remembered, seal
 
 logger = logging.getLogger("spineps_nipype.engine")
 
@@ -201,6 +201,8 @@ class RobustLinearPlugin(PluginBase):
                 self._observe(NodeEvent(name, "start"))
             reset_peak_memory()
             node.run(updatehash=updatehash)
+            if not remembered:
+                seal(node)
         except Exception as raised:
             lines = format_exception(raised)
             crash_file = write_crash_file(node, lines)
