@@ -152,11 +152,11 @@ def init_store_wf(
             inside |= {n: prepare for n in described if output.files[n].suffix == JSON}
         for result in (n for n in output.products(phase) if n not in described):
             source = recipe.copies.get(result, result)
-            _save_plain(workflow, inputnode, source, output.files[result], f"save_{result}")
+            _save_plain(workflow, inputnode, source, result, output)
     if copies:
         pairs = list(zip(*copies, strict=True))
         sources, targets = ([str(path) for path in side] for side in pairs)
-        save = SaveDerivatives(in_files=sources, out_paths=targets)
+        save = SaveDerivatives(in_files=sources, out_paths=targets, **_within(output))
         workflow.add_nodes([light_node(save, "save_copies")])
     return workflow
 
@@ -184,7 +184,8 @@ def _prepare(
     )
     targets = with_sidecars(output.files[product] for product in products)
     save = light_node(
-        SaveDerivatives(out_paths=[str(path) for path in targets]), f"save_{phase.name}"
+        SaveDerivatives(out_paths=[str(path) for path in targets], **_within(output)),
+        f"save_{phase.name}",
     )
     for product in products:
         source = output.provenance.recipe.copies.get(product, product)
@@ -199,12 +200,19 @@ def _prepare(
 
 
 def _save_plain(
-    workflow: pe.Workflow, inputnode: pe.Node, result: str, target: Path, name: str
+    workflow: pe.Workflow, inputnode: pe.Node, source: str, result: str, output: ScanOutput
 ) -> None:
     """Store files that need no sidecar: a file, or several in a folder of their own."""
+    target, within = output.files[result], _within(output)
     if target.suffix:
-        save = SaveDerivatives(out_paths=[str(target)])
+        save = SaveDerivatives(out_paths=[str(target)], **within)
     else:
         word = target.name.partition("_")[2]
-        save = SaveDerivatives(out_dir=str(target), name_suffix=f"_{word}" if word else "")
-    workflow.connect(inputnode, result, light_node(save, name), "in_files")
+        suffix = f"_{word}" if word else ""
+        save = SaveDerivatives(out_dir=str(target), name_suffix=suffix, **within)
+    workflow.connect(inputnode, source, light_node(save, f"save_{result}"), "in_files")
+
+
+def _within(output: ScanOutput) -> dict[str, str]:
+    """The output folder, where it is known, as the folder that nothing is stored outside of."""
+    return {} if output.root is None else {"root": str(output.root)}

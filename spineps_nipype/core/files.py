@@ -41,6 +41,14 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; not if its name is too long to be one, or its folder is closed."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 @contextmanager
 def only_below(*roots: str | Path) -> Iterator[None]:
     """Let this process write below some folders only, until the end of the block.

@@ -6,6 +6,7 @@ Describing is cached; storing always runs, compares first, and writes whole file
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from nipype.interfaces.base import (
     traits,
 )
 
+from ..core.files import only_below
 from ..results.sidecar import Description, describe
 from ..results.storing import store_results
 
@@ -83,6 +85,7 @@ class _SaveInputSpec(BaseInterfaceInputSpec):
     in_files = InputMultiObject(File(exists=True), mandatory=True, desc="files to store")
     out_paths = traits.List(Str, desc="where each of them goes")
     out_dir = Str(desc="or the folder into which all go under their own names")
+    root = Str(desc="folder that nothing is stored outside of")
     name_suffix = Str("", usedefault=True, desc="added to the names of files in `out_dir`")
 
 
@@ -104,7 +107,9 @@ class SaveDerivatives(SimpleInterface):
             targets = [Path(inputs.out_dir) / name for name in names]
         else:
             targets = [Path(path) for path in inputs.out_paths]
-        store_results(zip(map(Path, inputs.in_files), targets, strict=True))
+        within = only_below(inputs.root) if isdefined(inputs.root) else nullcontext()
+        with within:
+            store_results(zip(map(Path, inputs.in_files), targets, strict=True))
         self._results["out_files"] = [str(target) for target in targets]
         return runtime
 

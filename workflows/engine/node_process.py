@@ -21,6 +21,8 @@ from pathlib import Path
 from traceback import format_exception
 from typing import Any, Final
 
+from spineps_nipype.core.files import set_writing_roots
+
 from .faults import dead_process_error, failed_answer, fault_of_node, note_faults
 from .node_results import seal
 
@@ -53,11 +55,14 @@ class WorkerSetup:
         File that gets everything the process prints; None leaves its output alone.
     log_level
         Level of the loggers of nipype and of this package.
+    roots
+        Folders below which it may write; None for anywhere.
     """
 
     folder: str
     log_file: str | None = None
     log_level: int = logging.WARNING
+    roots: tuple[Path, ...] | None = None
 
 
 def start_server(preload: Sequence[str] = PRELOAD, method: str = "forkserver") -> Any:
@@ -185,6 +190,7 @@ def peak_memory_gb() -> float:
 
 def _prepare(setup: WorkerSetup) -> None:
     os.chdir(setup.folder)
+    set_writing_roots(setup.roots)
     os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
     if setup.log_file is not None:
         with suppress(OSError):

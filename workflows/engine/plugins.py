@@ -18,6 +18,8 @@ from typing import Any, Final
 from nipype.pipeline.plugins.base import PluginBase, report_nodes_not_run, str2bool
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
 
+from spineps_nipype.core.files import writing_roots
+
 from .faults import fault_of_node, note_faults
 from .node_events import (
     EventKind,
@@ -116,7 +118,10 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
         args = self.plugin_args
         self._context = start_server(method=args.get("mp_context") or "forkserver")
         self._setup = WorkerSetup(
-            self._cwd, args.get("worker_log"), args.get("log_level", logging.WARNING)
+            self._cwd,
+            args.get("worker_log"),
+            args.get("log_level", logging.WARNING),
+            writing_roots(),
         )
         self._tasks: dict[int, NodeProcess] = {}
 

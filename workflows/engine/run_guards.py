@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.core.files import check_target
 from spineps_nipype.errors import OutputError, ResourceError
 
 BACKEND_VARIABLE: Final = "MPLBACKEND"
@@ -27,6 +28,7 @@ THREAD_VARIABLES: Final = (
 def make_folder(folder: Path) -> None:
     """Make a folder, and try whether it takes files."""
     probe = folder / f".probe-{os.getpid()}"
+    check_target(probe)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
@@ -48,6 +50,7 @@ def clean_work(work: Path) -> None:
         If it cannot be deleted.
     """
     for folder in work.glob(WORK_PATTERN):
+        check_target(folder)
         try:
             shutil.rmtree(folder)
         except OSError as fault:

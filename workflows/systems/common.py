@@ -15,7 +15,7 @@ from spineps_nipype.bids.header import ScanHeader, read_header
 from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from spineps_nipype.bids.sidecars import scan_metadata
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.files import write_text
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.reports.boilerplate import system_text
@@ -28,6 +28,7 @@ from spineps_nipype.results.sidecar import generated_by
 from ..engine.run_resources import Machine
 from ..options.run_options import RunOptions
 from .model_choice import ChosenModels
+from .output_checks import check_foreign, check_names
 from .scan_jobs import (
     NamedScan,
     PlannedScan,
@@ -190,8 +191,7 @@ class SegmentationSystem(ABC):
         used = jobs_of(scans)
         networks = {k: p.id for job in used for k, p in job.models.packages.items() if p}
         text = system_text(self.name, __version__, len(used), networks, SOURCES[self.name])
-        with whole_file(folder / "CITATION.md") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(folder / "CITATION.md", text)
         return folder / "CITATION.md"
 
     def workflow(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
@@ -246,6 +246,7 @@ class SegmentationSystem(ABC):
         models: ChosenModels,
         machine: Machine,
     ) -> ScanJob:
+        check_names(named, self.recipe, self.folders)
         corrections = self.corrections(named.scan, target.files)
         provenance = Provenance(
             self.recipe, target.settings, models.packages, corrections.digests()
@@ -269,6 +270,7 @@ class SegmentationSystem(ABC):
         )
         memory_gb: Mapping[str, float] = {}
         if not plan.all_done:
+            check_foreign(plan, output)
             memory_gb = self.memory(header, models)
             check_memory(named.scan.path, header, machine.memory_gb)
             self._check_space(named.scan.path, header, models)
