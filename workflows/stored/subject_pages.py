@@ -10,6 +10,7 @@ from typing import Any, Final
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
 from spineps_nipype.core.files import is_file
 from spineps_nipype.core.own_readers import read_comparison
+from spineps_nipype.errors import OutputError
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
@@ -49,6 +50,8 @@ def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = Non
             entries = [_entry(scan, bids_dir) for scan in stored]
             methods = stored_methods(stored)
             pages.append(write_subject_page(root, subject, entries, methods, COLUMNS))
+        except OutputError as fault:
+            logger.warning("the page of %s is not written: %s", subject, fault)
         except Exception:  # a page is not worth a result
             logger.exception("the page of %s could not be written", subject)
     return pages
