@@ -62,6 +62,7 @@ IGNORED: Final = (
     "*_uncertainty.*",
     "*_logits.*",
     "*_rating.json",
+    "*.replaced*",
 )
 """Results of SPINEPS, names of its own among them, that BIDS has no name for."""
 EVERYTHING: Final = ("*",)
