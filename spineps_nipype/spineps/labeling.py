@@ -108,7 +108,7 @@ def label_vertebrae(
         return Labelled(vert, [])
     rules = upstream(numerics)
     spine_box, vert_box = spine.get_array()[crop], vert_array[crop]
-    instances = [int(n) for n in np.flatnonzero(np.bincount(vert_array.ravel())) if n]
+    instances = np.unique(vert_array[vert_array > 0]).tolist()
     bodies = np.where(np.isin(spine_box, BODY_PARTS), vert_box, 0)
     numbers, patches = _body_patches(image, crop, bodies, network, numerics)
     if not numbers:
@@ -125,16 +125,15 @@ def label_vertebrae(
         forced={numbers.index(n): label - C1 for n, label in by_dens.items()},
         numerics=numerics,
     )
-    judged, anomaly_cost = scores, 0.0
-    if not rules.own_keys_ignored:
-        anomaly_cost = network.config.anomaly_cost
-        if np.count_nonzero(spine_box == SACRUM) * math.prod(image.zoom) > SACRUM_MM3:
-            judged = favour_last_lumbar(scores, network.config.sacrum_cost)
+    judged = scores
+    sacrum_mm3 = np.count_nonzero(spine_box == SACRUM) * math.prod(image.zoom)
+    if not rules.own_keys_ignored and sacrum_mm3 > SACRUM_MM3:
+        judged = favour_last_lumbar(scores, network.config.sacrum_cost)
     path = find_path(
         judged,
         c1_enabled=c1_enabled,
         settings=settings,
-        anomaly_cost=anomaly_cost,
+        anomaly_cost=0.0 if rules.own_keys_ignored else network.config.anomaly_cost,
         numerics=numerics,
     )
     names = _names_of_instances(

@@ -14,7 +14,7 @@ from typing import Final, TextIO
 from .failures import Failure, describe_failure
 from .faults import fault_in_text
 from .node_events import NodeEvent
-from .node_words import PHASE_NAMES, weight
+from .phase_names import PHASE_NAMES, weight
 from .status_line import StatusLine
 
 MIN_ELAPSED: Final = 5.0
