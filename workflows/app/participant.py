@@ -14,7 +14,14 @@ from spineps_nipype.bids.query import Query
 from spineps_nipype.errors import ModelError, OutputError, ResourceError, SpinepsError
 
 from ..engine.plugin_choice import OURS, PluginChoice, choose_plugin, make_foreign_plugin
-from ..engine.run_guards import clean_work, library_environment, make_folder, only_run, terminable
+from ..engine.run_guards import (
+    clean_work,
+    inside,
+    library_environment,
+    make_folder,
+    only_run,
+    terminable,
+)
 from ..engine.run_log import run_log
 from ..engine.run_resources import Machine, choose_machine
 from ..engine.usage_monitor import resource_monitor
@@ -107,6 +114,7 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         only_run(folders.work_folder),
         run_log(logs / "run.log", behaviour.verbose),
         terminable(),
+        nullcontext() if plugin.on_cluster else inside(folders.work_folder),
         library_environment(machine.threads),
         resource_monitor(logs) if behaviour.resource_monitor else nullcontext(),
     ):
