@@ -17,6 +17,7 @@ from ..engine.plugin_choice import OURS, PluginChoice, choose_plugin, make_forei
 from ..engine.run_guards import (
     child_environment,
     clean_work,
+    inside,
     interrupt_on_sigterm,
     lock_work_folder,
     make_folder,
@@ -113,6 +114,7 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         lock_work_folder(folders.work_folder),
         run_log(logs / "run.log", behaviour.verbose),
         interrupt_on_sigterm(),
+        nullcontext() if plugin.on_cluster else inside(folders.work_folder),
         child_environment(machine.threads),
         resource_monitor(logs) if behaviour.resource_monitor else nullcontext(),
     ):
