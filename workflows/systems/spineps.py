@@ -16,6 +16,7 @@ from spineps_nipype.bids.dataset_description import label_tables
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths
 from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.core.labels import Label
 from spineps_nipype.core.planes import image_plane
 from spineps_nipype.errors import CompatibilityError, ModelError
 from spineps_nipype.models.engine_choice import choose_engine
@@ -187,7 +188,7 @@ class SpinepsSystem(SegmentationSystem):
             (self.output_bytes * voxels + probabilities) / 1e9,
         )
 
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
+    def tables(self) -> dict[str, list[Label]]:
         """Labels of both masks."""
         return label_tables()
 
