@@ -21,7 +21,7 @@ from .settings import LabelingSettings
 
 TEMPERATURE: Final = 0.3
 """Cost of a sequence that is e times less likely."""
-ANOMALY_COST: Final = 0.5
+ANOMALY_COST: Final = 0.3
 """Price of a T13, of an L6 and of a missing T12. It is lower than that of the search, which keeps
 names right; this one says how often they are wrong."""
 
