@@ -29,6 +29,8 @@ SUFFIXES: Final = (".nii.gz", ".nii")
 CT_BACKGROUND: Final = -1024.0
 """Value of empty space in CT images [HU]."""
 GZIP_LEVEL: Final = 4
+LABEL_NOISE: Final = 0.01
+"""Distance from a whole number that a label may have: programs scale labels, or store floats."""
 STORED_TYPES: Final = tuple(np.dtype(t) for t in ("f4", "u1", "i1", "u2", "i2", "u4", "i4"))
 """Voxel types of grey images that are written unchanged; others become float32."""
 
@@ -127,6 +129,8 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volu
 def load_mask(path: str | Path) -> Volume:
     """Load a label map in the smallest sufficient unsigned type.
 
+    Labels may be stored as floats that are whole numbers but for noise.
+
     Raises
     ------
     InputError
@@ -144,7 +148,8 @@ def load_mask(path: str | Path) -> Volume:
         )
     data = _read(image, path).reshape(shape)
     labels = np.rint(data)
-    if not np.isfinite(data).all() or (labels != data).any() or labels.min() < 0:
+    noisy = np.abs(labels - data) > LABEL_NOISE
+    if not np.isfinite(data).all() or noisy.any() or labels.min() < 0:
         raise InputError(
             "The label map holds fractional, negative or non-finite values.",
             file=path,
