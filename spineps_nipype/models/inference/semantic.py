@@ -20,7 +20,9 @@ from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import load_strictly
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
-from spineps_nipype.models.package import ModelPackage, read_package_json
+from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.package_files import read_package_json
+from spineps_nipype.models.plans import blamed_on
 from spineps_nipype.models.protocols import Progress, SemanticPrediction
 from spineps_nipype.models.safe_load import load_checkpoint
 from spineps_nipype.settings import EngineSettings
@@ -267,7 +269,8 @@ def load_semantic(
     first = loaded[0]
     try:
         name = first["init_args"]["configuration"]
-        plan = plan_of(plans, dataset, name)
+        with blamed_on(plans_file):
+            plan = plan_of(plans, dataset, name)
         weights = [c["network_weights"] for c in loaded]
     except (KeyError, TypeError) as err:
         raise ModelError(
