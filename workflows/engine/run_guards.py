@@ -60,7 +60,7 @@ def clean_work(work: Path) -> None:
 
 
 @contextmanager
-def only_run(work: Path) -> Iterator[None]:
+def lock_work_folder(work: Path) -> Iterator[None]:
     """Keep other runs out of a work folder; the lock of a killed run is free."""
     lock = work / ".run.lock"
     with ExitStack() as stack:
@@ -91,7 +91,7 @@ def inside(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def library_environment(threads: int) -> Iterator[None]:
+def child_environment(threads: int) -> Iterator[None]:
     """Tell libraries in processes to come how many threads to use, and to seek no screen."""
     wanted = {**dict.fromkeys(THREAD_VARIABLES, str(threads)), BACKEND_VARIABLE: "Agg"}
     before = {name: os.environ.get(name) for name in wanted}
@@ -107,7 +107,7 @@ def library_environment(threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
+def interrupt_on_sigterm() -> Iterator[None]:
     """Treat SIGTERM (a cluster's time limit) like Ctrl-C: stop, and say what is finished."""
 
     def stop(number: int, frame: Any) -> None:  # noqa: ARG001

@@ -11,7 +11,7 @@ import pytest
 
 from spineps_nipype.errors import ResourceError
 from spineps_nipype.workflows.engine.node_process import LONGEST_TEMPORARY
-from spineps_nipype.workflows.engine.run_guards import inside, only_run
+from spineps_nipype.workflows.engine.run_guards import inside, lock_work_folder
 
 START = """
 import sys
@@ -98,10 +98,10 @@ def test_the_current_folder_may_vanish_while_a_run_lasts(tmp_path: Path) -> None
 
 def test_two_runs_in_one_work_folder(tmp_path: Path) -> None:
     with (
-        only_run(tmp_path),
+        lock_work_folder(tmp_path),
         pytest.raises(ResourceError, match=r"Another run .* of its own \(-w\)\.$"),
-        only_run(tmp_path),
+        lock_work_folder(tmp_path),
     ):
         pass
-    with only_run(tmp_path):
+    with lock_work_folder(tmp_path):
         pass
