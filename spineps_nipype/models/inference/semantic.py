@@ -24,7 +24,8 @@ from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.package_files import read_package_json
 from spineps_nipype.models.plans import blamed_on
 from spineps_nipype.models.protocols import Progress, SemanticPrediction
-from spineps_nipype.models.safe_load import load_checkpoint
+from spineps_nipype.models.safe_load import load_checkpoint, weights_in
+from spineps_nipype.models.values import listed, whole
 from spineps_nipype.settings import EngineSettings
 
 from ...core.volume import Volume
@@ -271,7 +272,7 @@ def load_semantic(
         name = first["init_args"]["configuration"]
         with blamed_on(plans_file):
             plan = plan_of(plans, dataset, name)
-        weights = [c["network_weights"] for c in loaded]
+        weights = [weights_in(c, "network_weights", package.folder) for c in loaded]
     except (KeyError, TypeError) as err:
         raise ModelError(
             f"The semantic package is incomplete: {err} is missing.",
@@ -284,12 +285,19 @@ def load_semantic(
         plan,
         network,
         weights,
-        first.get("inference_allowed_mirroring_axes") or (),
+        _mirror_axes(first, plans_file),
         make_engine(engine, device, package.digest),
         str(package.folder),
     )
     model._use_fold(0)
     return model
+
+
+def _mirror_axes(checkpoint: Mapping[str, Any], source: Path) -> tuple[int, ...]:
+    """Axes that may be mirrored, as the checkpoint says."""
+    key = "inference_allowed_mirroring_axes"
+    with blamed_on(source):
+        return listed(checkpoint.get(key) or (), key, lambda v, name: whole(v, name, 0, 2))
 
 
 def _fold_files(package: ModelPackage, checkpoints: Sequence[str]) -> list[Path]:
