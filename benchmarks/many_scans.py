@@ -137,9 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seconds = run(dataset, out, options.folder / f"work-{number}", *words)
             measured[name].append(seconds)
             print(f"{name}, {number} scans: {seconds:.1f} CPU s", flush=True)
-    for name, seconds in measured.items():
-        cells = " | ".join(f"{value:.1f}" for value in seconds)
-        rows.append(f"| {name} | {cells} | {further(numbers, seconds)} |")
+    for name, figures in measured.items():
+        cells = " | ".join(f"{value:.1f}" for value in figures)
+        rows.append(f"| {name} | {cells} | {further(numbers, figures)} |")
     print(*rows, sep="\n")
     if options.write:
         options.write.write_text("\n".join(rows) + "\n", encoding="utf-8")
