@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from ..errors import EmptyResultError, InputError
 from .files import whole_file
-from .image_checks import check_geometry, check_memory, check_shape, volume_shape
+from .image_checks import (
+    check_geometry,
+    check_memory,
+    check_shape,
+    check_voxel_type,
+    volume_shape,
+)
 from .volume import Volume, make_volume
 
 logger = logging.getLogger(__name__)
@@ -28,6 +34,8 @@ logger = logging.getLogger(__name__)
 SUFFIXES: Final = (".nii.gz", ".nii")
 CT_BACKGROUND: Final = -1024.0
 """Value of empty space in CT images [HU]."""
+NEARLY_WHOLE: Final = 0.01
+"""How far from a whole number a label may be: interpolation and slopes leave such traces."""
 GZIP_LEVEL: Final = 4
 PASSING_GZIP_LEVEL: Final = 1
 """For files that only go from one step to the next: a third of the time."""
@@ -76,6 +84,7 @@ def load_image(
     path = Path(path)
     image = _open(path)
     check_geometry(image, path)
+    check_voxel_type(image.get_data_dtype(), path)
     shape = volume_shape(image.shape)
     check_shape(shape, path, average_4d)
     check_memory(shape, path, max_gib)
@@ -110,6 +119,7 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volu
     if len(shape) == 3:
         return [load_image(path, max_gib=max_gib)]
     check_geometry(image, path)
+    check_voxel_type(image.get_data_dtype(), path)
     check_shape(shape, path, True)
     check_memory(shape[:3], path, max_gib)
     data = _finite(_single_precision(_read(image, path).reshape(shape)), path)
@@ -137,6 +147,7 @@ def load_mask(path: str | Path) -> Volume:
     path = Path(path)
     image = _open(path)
     check_geometry(image, path)
+    check_voxel_type(image.get_data_dtype(), path)
     shape = volume_shape(image.shape)
     if len(shape) != 3:
         raise InputError(
@@ -151,17 +162,21 @@ def load_mask(path: str | Path) -> Volume:
             file=path,
             remedy="Give a map of whole numbers, one a structure.",
         )
+    if not np.issubdtype(data.dtype, np.integer):
+        data = np.rint(data)
     return make_volume(shrink_labels(data), image.affine, seg=True)
 
 
 def _holds_labels(data: NDArray[Any]) -> bool:
-    """Whether all values are whole numbers from 0 on."""
+    """Whether all values are whole numbers from 0 on, as nearly as programs round them."""
     if np.issubdtype(data.dtype, np.unsignedinteger):
         return True
     if np.issubdtype(data.dtype, np.integer):
         return bool(data.min(initial=0) >= 0)
-    # Neither NaN nor infinity equals its own rounding and lies in the range of integers.
-    return bool(((np.rint(data) == data) & (data >= 0) & np.isfinite(data)).all())
+    if not np.isfinite(data).all():
+        return False
+    whole = np.rint(data)
+    return bool(((np.abs(whole - data) <= NEARLY_WHOLE) & (whole >= 0) & (whole < 2**32)).all())
 
 
 def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
@@ -240,12 +255,6 @@ def _read(image: Any, path: Path) -> NDArray[Any]:
             file=path,
             remedy="Crop or downsample it, or run on a machine with more memory.",
         ) from err
-    if np.iscomplexobj(data) or data.dtype.fields is not None:
-        raise InputError(
-            f"The voxels are of type {data.dtype}, not numbers of one channel.",
-            file=path,
-            remedy="Store the magnitude image or one channel.",
-        )
     return data
 
 
