@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Self, TextIO
 from .failures import Failure, describe_failure
 from .faults import fault_in_text
 from .node_events import NodeEvent
-from .node_words import PHASE_NAMES, weight
+from .phase_names import PHASE_NAMES, weight
 from .status_line import StatusLine
 
 MIN_ELAPSED: Final = 5.0
@@ -50,7 +50,9 @@ class Tally(NamedTuple):
 
     def changed(self, before: Self, after: Self) -> Self:
         """Sum in which the share of one scan is another one now."""
-        return self._make(s - b + a for s, b, a in zip(self, before, after, strict=True))
+        sums = (s - b + a for s, b, a in zip(self, before, after, strict=True))
+        credited, computed, seconds, *counts = sums
+        return type(self)(credited, computed, seconds, *map(int, counts))
 
 
 @dataclass
