@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo validate test check docs format container-test clean
+.PHONY: demo validate test check docs format bench container-test clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,10 @@ docs: $(STAMP)  ## the documentation site, in docs/_build/html; a warning is an 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## small benchmarks with their ratios: minutes, no network
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/n4_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/many_scans.py build/many-scans
 
 container-test:  ## build the container without a registry, run the demo in it
 	.ci/container test
