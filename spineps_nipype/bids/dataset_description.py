@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
-
 from spineps_nipype import __version__
 from spineps_nipype.core.files import read_json, whole_file
 from spineps_nipype.core.labels import Label, spine_labels, vertebra_labels
+from spineps_nipype.core.locks import held
 from spineps_nipype.core.lookup_tables import table_files
 
 from .sidecars import RAW_LINK
@@ -104,7 +103,7 @@ def describe_dataset(
     out_root, bids_root = Path(out_root), Path(bids_root)
     logs = out_root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    with FileLock(logs / LOCK_NAME):
+    with held(logs / LOCK_NAME):
         path = out_root / "dataset_description.json"
         described = dataset_description(bids_root, links, system=system)
         merged = merge_description(read_json(path), described)

@@ -55,7 +55,7 @@ PHASES: Final = (
         reads=(SCAN, "spine_raw", "vert_raw"),
         settings=("post", "labeling", "engine", "numerics"),
         models=("labeling",),
-        algorithm=2,
+        algorithm=3,
         sometimes=("labels_table",),
         nodes=("post_process", "label_vertebrae", "finalize_masks"),
         override="override_postpair",
@@ -81,7 +81,7 @@ PHASES: Final = (
         name="metrics",
         makes=("metrics", "checks"),
         reads=(SCAN, "spine", "vert"),
-        algorithm=2,
+        algorithm=3,
     ),
 )
 ON_REQUEST: Final = (

@@ -17,6 +17,7 @@ from ..engine.plugin_choice import OURS, PluginChoice, choose_plugin, make_forei
 from ..engine.run_guards import (
     child_environment,
     clean_work,
+    inside,
     interrupt_on_sigterm,
     lock_work_folder,
     make_folder,
@@ -113,12 +114,15 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         lock_work_folder(folders.work_folder),
         run_log(logs / "run.log", behaviour.verbose),
         interrupt_on_sigterm(),
+        nullcontext() if plugin.on_cluster else inside(folders.work_folder),
         child_environment(machine.threads),
         resource_monitor(logs) if behaviour.resource_monitor else nullcontext(),
     ):
         if behaviour.clean_workdir:
             clean_work(folders.work_folder)
         scans = system.jobs(query.scans, machine)
+        if plugin.name == "MultiProc" and any(job.runs for job in jobs_of(scans)):
+            _warm_up()  # libraries load in the background while the graph is built
         system.describe()
         write_records(logs, options, scans, machine)
         system.write_methods(logs, scans)
@@ -165,8 +169,6 @@ def _execute(
     todo = [job for job in jobs_of(scans) if job.runs]
     if not todo:
         return outcomes(scans)
-    if choice.name == "MultiProc":
-        _warm_up()  # libraries load in the background while the graph is built
     from nipype.pipeline import engine as pe
 
     from ..engine.plugins import EXECUTION, make_plugin
