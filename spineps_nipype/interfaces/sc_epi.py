@@ -19,7 +19,7 @@ from nipype.interfaces.base import (
 )
 
 from .. import __version__
-from ..core.images import load_image, load_mask, save_nii
+from ..core.images import load_image, load_map, load_mask, save_nii
 from ..models.systems import SC_EPI
 from ..sc_epi.model import epi_package, with_mirroring
 from ..sc_epi.naming import QcNames
@@ -28,7 +28,7 @@ from ..sc_epi.qc_report import add_entry
 from ..sc_epi.qc_views import view_of
 from ..sc_epi.segment import segment_epi
 from ..sc_epi.settings import CleanUpSettings, EpiSegSettings, QcSettings
-from ..sc_epi.volumes import first_volume, load_epi, save_series
+from ..sc_epi.volumes import load_epi, save_series
 from .settings_traits import option_trait, read_settings, settings_spec
 from .spineps.common import ModelInputSpec, node_file, required_package, torch_resources
 
@@ -73,9 +73,15 @@ class EPISeg(SimpleInterface):
         paths = []
         for output in package.outputs:
             path = node_file(runtime, f"epi{output.suffix}.nii.gz")
-            paths.append(str(save_series([masks[output.suffix] for masks in found], path)))
+            paths.append(
+                str(
+                    save_series(
+                        [masks[output.suffix] for masks in found], path, like=inputs.in_file
+                    )
+                )
+            )
         reference = node_file(runtime, "reference.nii.gz")
-        save_nii(volumes[0], reference)
+        save_nii(volumes[0], reference, like=inputs.in_file)
         self._results.update(
             out_file=paths[0],
             out_files=paths,
@@ -104,7 +110,8 @@ class EPIReference(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         out_file = node_file(runtime, "reference.nii.gz")
-        save_nii(load_epi(inputs.in_file, inputs.on_4d, numerics=inputs.numerics)[0], out_file)
+        volumes = load_epi(inputs.in_file, inputs.on_4d, numerics=inputs.numerics)
+        save_nii(volumes[0], out_file, like=inputs.in_file)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -136,7 +143,7 @@ class EPISegQC(SimpleInterface):
         settings = read_settings(inputs, QcSettings)
         view = view_of(
             load_image(inputs.in_file),
-            first_volume(inputs.seg_file),
+            load_map(inputs.seg_file),
             settings.qc_plane,
             crop=load_mask(inputs.crop_file) if isdefined(inputs.crop_file) else None,
             resolution=settings.qc_resolution,

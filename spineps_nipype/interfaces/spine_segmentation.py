@@ -72,10 +72,10 @@ class SpineSegmentation(SimpleInterface):
             load_image(inputs.in_file), inference, semantic=masks[0], instances=masks[1]
         )
         path = node_file(runtime, "semantic.nii.gz")
-        self._results["semantic"] = str(save_nii(semantic, path))
+        self._results["semantic"] = str(save_nii(semantic, path, like=inputs.in_file))
         if instances is not None:
             path = node_file(runtime, "instances.nii.gz")
-            self._results["instances"] = str(save_nii(instances, path))
+            self._results["instances"] = str(save_nii(instances, path, like=inputs.in_file))
             names = [{"index": n, "name": name} for n, name in result.id_to_label.items()]
             path = node_file(runtime, "names.tsv")
             write_table(names, path)

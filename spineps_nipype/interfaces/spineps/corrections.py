@@ -67,7 +67,7 @@ class CorrectedMask(SimpleInterface):
                 "The corrected mask is empty.", file=path, remedy="Correct it, or take it away."
             )
         out_file = node_file(runtime, "corrected.nii.gz")
-        save_nii(mask.set_array(array, seg=True), out_file)
+        save_nii(mask.set_array(array, seg=True), out_file, like=self.inputs.reference)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -113,7 +113,7 @@ class FixNames(SimpleInterface):
         ]
         result = fix_names(load_mask(inputs.vert), rows, fixed)
         vert, table = node_file(runtime, "vert.nii.gz"), node_file(runtime, "labels.tsv")
-        save_nii(result.vert, vert)
+        save_nii(result.vert, vert, like=inputs.vert)
         write_table(result.table, table)
         self._results.update(vert=str(vert), table=str(table))
         return runtime
