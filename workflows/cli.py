@@ -35,6 +35,7 @@ MUST_EXIST: Final = {
     "manual_labels": "--manual-labels",
     "nipype_plugin_file": "--nipype-plugin-file",
 }
+LEVELS: Final = ("participant", "group")
 TAKE_OPTIONS: Final = ("--sbatch-args", "--gpu-sbatch-args")
 """Options whose values look like options."""
 
@@ -42,7 +43,8 @@ TAKE_OPTIONS: Final = ("--sbatch-args", "--gpu-sbatch-args")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = build_parser()
-    arguments = parse_with_config(parser, _with_hyphens(sys.argv[1:] if argv is None else argv))
+    given = _with_hyphens(sys.argv[1:] if argv is None else argv)
+    arguments = parse_with_config(parser, _places_first(given))
     try:
         options = options_from(arguments)
     except ValueError as fault:  # a setting whose form argparse does not know
@@ -71,7 +73,7 @@ def build_parser() -> Parser:
     parser.add_argument("output_dir", type=Path, help="folder for the results")
     parser.add_argument(
         "analysis_level",
-        choices=["participant", "group"],
+        choices=LEVELS,
         help="participant: segment scans; group: one table and one page of all that are stored",
     )
     parser.add_argument("--version", action="version", version=f"spineps-wf {__version__}")
@@ -131,6 +133,11 @@ def _run(options: RunOptions) -> int:
 def _check_paths(parser: Parser, options: RunOptions) -> None:
     """Refuse paths that are not there, by the name of their option."""
     dataset, values = options.folders.bids_dir, flat_values(options)
+    if dataset.is_file():
+        parser.error(
+            f"argument BIDS_DIR: {dataset} is a file; give the folder that holds it as "
+            "sub-01/anat/sub-01_T2w.nii.gz"
+        )
     if not dataset.is_dir():
         parser.error(f"argument BIDS_DIR: the folder {dataset} does not exist")
     for name, flag in MUST_EXIST.items():
@@ -177,6 +184,20 @@ def _with_hyphens(argv: Sequence[str]) -> list[str]:
         name, equals, value = argument.partition("=")
         spelled.append(name.replace("_", "-") + equals + value if name[:2] == "--" else argument)
     return spelled
+
+
+def _places_first(argv: Sequence[str]) -> list[str]:
+    """Arguments with BIDS_DIR, OUTPUT_DIR and the level before all options.
+
+    An option that takes several values would take these three as well.
+    """
+    if not argv or not argv[0].startswith("-"):
+        return list(argv)
+    for last in range(len(argv) - 1, 1, -1):
+        three = argv[last - 2 : last + 1]
+        if three[-1] in LEVELS and not any(word.startswith("-") for word in three):
+            return [*three, *argv[: last - 2], *argv[last + 1 :]]
+    return list(argv)
 
 
 if __name__ == "__main__":

@@ -213,7 +213,6 @@ class SegmentationSystem(ABC):
             session_label=asked.session_label,
             filters=read_filter_file(file) if file else None,
             ignore_bids_filter=asked.ignore_bids_filter,
-            database=asked.bids_database_dir,
         )
 
     def _look(self, named: NamedScan, target: Target, machine: Machine) -> PlannedScan:
