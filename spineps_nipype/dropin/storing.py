@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..bids.sidecars import scan_metadata
 from ..core.files import copy_whole, whole_file
 from ..core.images import save_nii
+from ..core.pictures import draw_or_say
 from ..core.stored_space import read_space
 from ..core.tables import write_rows, write_table
 from ..metrics.tables import measured_tables
@@ -124,8 +126,8 @@ class Store:
         semantic = scan.models["semantic"]
         is_ct = semantic is not None and semantic.inference_config.is_ct
         with TemporaryDirectory() as folder:
-            drawn = Path(folder) / "drawn.png"
-            draw_snapshot(scan.image, spine, vert, points, drawn, is_ct=is_ct)
+            draw = partial(draw_snapshot, scan.image, spine, vert, points, is_ct=is_ct)
+            drawn = draw_or_say(draw, Path(folder) / "drawn.png")
             self._store("snapshot", {"snapshot": drawn, "snapshot_copy": drawn}, Path(folder))
 
     def measures(self, spine: NII, vert: NII) -> None:

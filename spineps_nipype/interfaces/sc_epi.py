@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..core.images import load_image, load_map, load_mask, save_nii
 from ..models.systems import SC_EPI
 from ..sc_epi.model import epi_package, with_mirroring
 from ..sc_epi.naming import QcNames
-from ..sc_epi.qc_mosaic import draw_entry
+from ..sc_epi.qc_mosaic import draw_or_say_entry
 from ..sc_epi.qc_report import add_entry
 from ..sc_epi.qc_views import view_of
 from ..sc_epi.segment import segment_epi
@@ -141,7 +142,8 @@ class EPISegQC(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         settings = read_settings(inputs, QcSettings)
-        view = view_of(
+        view = partial(
+            view_of,
             load_image(inputs.in_file),
             load_map(inputs.seg_file),
             settings.qc_plane,
@@ -149,7 +151,7 @@ class EPISegQC(SimpleInterface):
             resolution=settings.qc_resolution,
             numerics=inputs.numerics,
         )
-        background, overlay = draw_entry(view, runtime.cwd, numerics=inputs.numerics)
+        background, overlay = draw_or_say_entry(view, runtime.cwd, numerics=inputs.numerics)
         self._results.update(background=str(background), overlay=str(overlay))
         return runtime
 

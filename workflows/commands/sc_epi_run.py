@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from spineps_nipype.results.record import NO_FILE, Provenance
 from spineps_nipype.results.sidecar import Description, sidecar, write_json
 from spineps_nipype.sc_epi.model import EpiPackage, epi_package, model_url, with_mirroring
 from spineps_nipype.sc_epi.naming import output_paths, qc_names, stem_of
-from spineps_nipype.sc_epi.qc_mosaic import draw_entry
+from spineps_nipype.sc_epi.qc_mosaic import draw_or_say_entry
 from spineps_nipype.sc_epi.qc_report import add_entry
 from spineps_nipype.sc_epi.qc_views import view_of
 from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
@@ -190,7 +191,8 @@ def _add_page(
     temporary: Path,
 ) -> None:
     crop: NII | None = load_mask(arguments.qc_seg) if arguments.qc_seg else None
-    view = view_of(
+    view = partial(
+        view_of,
         load_map(temporary / "reference.nii.gz"),
         load_map(mask),
         settings.qc.qc_plane,
@@ -198,7 +200,7 @@ def _add_page(
         resolution=settings.qc.qc_resolution,
         numerics=settings.numerics,
     )
-    background, overlay = draw_entry(view, temporary, numerics=settings.numerics)
+    background, overlay = draw_or_say_entry(view, temporary, numerics=settings.numerics)
     page = add_entry(
         arguments.qc,
         background,
