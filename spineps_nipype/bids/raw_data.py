@@ -56,8 +56,10 @@ class Skipped:
 
     @property
     def shown(self) -> str:
-        """Its name for messages; what cannot be printed is escaped."""
-        return printable(self.path.name)
+        """Its name for messages, of folders with that of the one above."""
+        image = self.path.name.endswith(EXTENSIONS)
+        name = self.path.name if image else f"{self.path.parent.name}/{self.path.name}"
+        return printable(name)
 
 
 @dataclass(frozen=True)

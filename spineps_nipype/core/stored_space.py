@@ -154,8 +154,14 @@ def space_of(header: Any, path: Path) -> StoredSpace:
         )
     other = None
     if sform is not None and qform is not None and affine is sform:
-        other, said = _compared(sform, qform, shape, path)
-        warnings += said
+        mirrored = np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0
+        if mirrored and not _tells_qfac(header):
+            warnings.append(
+                "The qform of the header lacks its sign (pixdim[0]); the sform counts."
+            )
+        else:
+            other, said = _compared(sform, qform, shape, path)
+            warnings += said
     odd = name_contradicts_content(path) if path.is_file() else ""
     if odd:
         warnings.append(f"{odd}; it is read by its content.")
@@ -279,11 +285,19 @@ def _check_distance(
 
 def _qform(header: Any) -> Affine | None:
     """The qform, None if its numbers are no rotation."""
+    if not _tells_qfac(header):
+        header = header.copy()
+        header["pixdim"][0] = 1.0  # what the definition of NIfTI-1 says of any other number
     try:
         with np.errstate(all="ignore"):
             return np.asarray(header.get_qform(coded=False), dtype=float)
     except (ValueError, ArithmeticError, HeaderDataError):
         return np.full((4, 4), np.nan)
+
+
+def _tells_qfac(header: Any) -> bool:
+    """Whether the header says on which side the third axis of the qform lies."""
+    return float(header["pixdim"][0]) in (1.0, -1.0)
 
 
 def _quaternion(header: Any) -> dict[str, Any]:
