@@ -154,8 +154,7 @@ def space_of(header: Any, path: Path) -> StoredSpace:
         )
     other = None
     if sform is not None and qform is not None and affine is sform:
-        mirrored = np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0
-        if mirrored and not _tells_qfac(header):
+        if not _tells_qfac(header) and _mirrored(sform, qform):
             warnings.append(
                 "The qform of the header lacks its sign (pixdim[0]); the sform counts."
             )
@@ -222,6 +221,13 @@ def _compared(
         f"The header contradicts itself: sform and qform are up to {apart:.3g} mm and "
         f"{_angle(sform, qform):.1f} degrees apart; the sform counts."
     ]
+
+
+def _mirrored(one: Affine, other: Affine) -> bool:
+    """Whether what is left in one grid is right in the other."""
+    if not (_is_grid(one) and _is_grid(other)):
+        return False
+    return bool(np.linalg.det(one[:3, :3]) * np.linalg.det(other[:3, :3]) < 0)
 
 
 def _angle(one: Affine, other: Affine) -> float:
