@@ -23,8 +23,10 @@ from .options.overrides import override_flags
 from .options.run_flags import add_models, add_reports, add_resources, add_reuse, add_selection
 from .options.run_options import Folders, RunOptions, Task
 from .options.setting_flags import add_phases, check_values, flag_of, stated
+from .options.start_up import output_is_lost, run_command
 from .options.value_types import Parser, blamed_on
 
+PROGRAM: Final = "spineps-wf"
 EPILOG: Final = """\
 Exit status: 0 all scans are done; 1 nothing could run; 2 wrong usage; 3 some scans failed.
 The last line says which scans failed and why; OUTPUT_DIR/logs holds a table of every run.
@@ -42,6 +44,10 @@ TAKE_OPTIONS: Final = ("--sbatch-args", "--gpu-sbatch-args")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    return run_command(PROGRAM, lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     given = _with_hyphens(sys.argv[1:] if argv is None else argv)
     arguments = parse_with_config(parser, _places_first(given))
@@ -61,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> Parser:
     """Parser of the command line, without side effects."""
     parser = Parser(
-        prog="spineps-wf",
+        prog=PROGRAM,
         usage="%(prog)s BIDS_DIR OUTPUT_DIR {participant,group} [options]",
         description="Segment the spine in the scans of a BIDS dataset: masks of structures and "
         "vertebrae, centroids, and a snapshot of each scan.",
@@ -127,7 +133,10 @@ def _run(options: RunOptions) -> int:
         return run_reports(options.folders, options.selection)
     from .app.pipelines import run_pipelines
 
-    return run_pipelines(options)
+    status = run_pipelines(options)
+    if task.dry_run and status == 0 and output_is_lost():  # its words were all it was to make
+        return 1
+    return status
 
 
 def _check_paths(parser: Parser, options: RunOptions) -> None:

@@ -154,11 +154,15 @@ def init_store_wf(
             source = recipe.copies.get(result, result)
             _save_plain(workflow, inputnode, source, output.files[result], f"save_{result}")
     if copies:
-        pairs = list(zip(*copies, strict=True))
-        sources, targets = ([str(path) for path in side] for side in pairs)
-        save = SaveDerivatives(in_files=sources, out_paths=targets)
-        workflow.add_nodes([light_node(save, "save_copies")])
+        workflow.add_nodes([_copying_node(copies)])
     return workflow
+
+
+def _copying_node(copies: Sequence[tuple[Path, Path]]) -> pe.Node:
+    """Node that copies stored files to their other places."""
+    sources = [str(source) for source, _ in copies]
+    targets = [str(target) for _, target in copies]
+    return light_node(SaveDerivatives(in_files=sources, out_paths=targets), "save_copies")
 
 
 def _prepare(

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
-
 from spineps_nipype import __version__
 from spineps_nipype.core.anatomy import (
     ANATOMICAL_ORDER,
@@ -20,6 +18,7 @@ from spineps_nipype.core.anatomy import (
     VERTEBRA_NAMES,
 )
 from spineps_nipype.core.files import read_json, whole_file
+from spineps_nipype.core.locks import held
 
 from .sidecars import RAW_LINK
 
@@ -101,7 +100,7 @@ def describe_dataset(
     out_root, bids_root = Path(out_root), Path(bids_root)
     logs = out_root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    with FileLock(logs / LOCK_NAME):
+    with held(logs / LOCK_NAME):
         path = out_root / "dataset_description.json"
         described = dataset_description(bids_root, links, system=system)
         merged = merge_description(read_json(path), described)

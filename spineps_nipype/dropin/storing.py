@@ -32,7 +32,7 @@ from ..spineps.settings import SaveSettings
 if TYPE_CHECKING:
     from TPTBox import NII, POI
 
-    from .pipeline import Scan
+    from .pipeline import RunningScan
 
 
 class Store:
@@ -79,7 +79,7 @@ class Store:
             root=output_dir,
         )
 
-    def semantic(self, scan: Scan, mask: NII) -> None:
+    def semantic(self, scan: RunningScan, mask: NII) -> None:
         """Keep the raw semantic mask and what the settings ask for beside it."""
         found = scan.semantic
         with TemporaryDirectory() as folder:
@@ -91,7 +91,7 @@ class Store:
                 save_softmax(found.probabilities, found.class_labels, made["softmax"])
             self._store("semantic", made, Path(folder))
 
-    def instances(self, scan: Scan, mask: NII) -> None:
+    def instances(self, scan: RunningScan, mask: NII) -> None:
         """Keep the raw vertebra mask, and intermediate ones where they are asked for."""
         with TemporaryDirectory() as folder:
             made = {"vert_raw": self._saved(mask, Path(folder) / "vert_raw.nii.gz")}
@@ -101,7 +101,7 @@ class Store:
         for name, image in scan.debug.items():
             self._saved(image.reorient(scan.image.orientation), place / f"{name}_{word}.nii.gz")
 
-    def masks(self, scan: Scan, spine: NII, vert: NII) -> None:
+    def masks(self, scan: RunningScan, spine: NII, vert: NII) -> None:
         """Keep the final masks and the table of the names."""
         with TemporaryDirectory() as folder:
             made = {
@@ -119,7 +119,7 @@ class Store:
             made = save_poi(points, Path(folder) / "points.json", dict(points.info))
             self._store("poi", {"poi": made}, Path(folder))
 
-    def snapshot(self, scan: Scan, spine: NII, vert: NII, points: POI) -> None:
+    def snapshot(self, scan: RunningScan, spine: NII, vert: NII, points: POI) -> None:
         """Draw the picture, and copy it if a copy is asked for."""
         from ..spineps.snapshot import draw_snapshot
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.core.files import file_digest, whole_file
+from spineps_nipype.core.locks import held
 from spineps_nipype.errors import ModelError, OutputError
 
 from .registry import Release
@@ -22,8 +23,8 @@ RECORD: Final = ".installed.json"
 """File of a package with the digests of its files."""
 DOWNLOADS: Final = ".downloads"
 """Folder in the models folder for unfinished downloads, and for locks."""
-PATIENCE: Final = 2.0
-"""Time after which the log says that another process is being waited for [s]."""
+LONGEST_DOWNLOAD: Final = 3600.0
+"""Longest wait for another process that installs the same package [s]."""
 
 
 def write_record(folder: Path, release: Release) -> None:
@@ -83,27 +84,20 @@ def locked(models: Path, name: str) -> Iterator[None]:
     ------
     OutputError
         If the folder cannot be written.
+    LockBusyError
+        If another process has not finished within `LONGEST_DOWNLOAD`.
     """
-    from filelock import FileLock, Timeout
-
+    folder = models / DOWNLOADS
     try:
-        (models / DOWNLOADS).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(models / DOWNLOADS / f"{name}.lock")
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout:
-            logger.warning("another process installs %s in %s: waiting for it", name, models)
-            lock.acquire()
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise OutputError(
             f"The models folder cannot be written: {fault.strerror or fault}.",
             file=models,
             remedy="Choose another folder (--models-dir).",
         ) from fault
-    try:
+    with held(folder / f"{name}.lock", limit=LONGEST_DOWNLOAD):
         yield
-    finally:
-        lock.release()
 
 
 def _digests(folder: Path) -> dict[str, str]:

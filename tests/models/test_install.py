@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from spineps_nipype.core import locks
 from spineps_nipype.core.files import file_digest
+from spineps_nipype.core.locks import LockBusyError, held
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models import pins
 from spineps_nipype.models.download import CHUNK
@@ -204,18 +205,28 @@ def test_packages_that_come_at_once_are_all_pinned(models: Path) -> None:
 def test_waiting_for_another_process_is_said(
     models: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pins, "PATIENCE", 0.05)
+    monkeypatch.setattr(locks, "PATIENCE", 0.05)
     (models / DOWNLOADS).mkdir(parents=True)
-    lock = FileLock(models / DOWNLOADS / f"{PINS}.lock")
-    lock.acquire()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(pin, models, {"v1/a.zip": "1"})
-        while not caplog.records:
-            time.sleep(0.01)
-        assert not waiting.done()
-        lock.release()
+        with held(models / DOWNLOADS / f"{PINS}.lock"):
+            waiting = pool.submit(pin, models, {"v1/a.zip": "1"})
+            while not caplog.records:
+                time.sleep(0.01)
+            assert not waiting.done()
         waiting.result(timeout=60)
-    assert "waiting for it" in caplog.text
+    assert "waiting for another process" in caplog.text
+
+
+def test_waiting_for_another_process_has_an_end(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pins, "LONGEST_DOWNLOAD", 0.1)
+    (models / DOWNLOADS).mkdir(parents=True)
+    with (
+        held(models / DOWNLOADS / f"{PINS}.lock"),
+        pytest.raises(LockBusyError, match="Wait until it has ended"),
+    ):
+        pin(models, {"v1/a.zip": "1"})
 
 
 def test_verify_names_what_is_wrong(server: FileServer, models: Path) -> None:

@@ -38,7 +38,7 @@ class Outcome:
     crash_file: str = ""
 
     @property
-    def good(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether all results of the scan are there."""
         return self.code in (ErrCode.OK, ErrCode.ALL_DONE)
 
@@ -74,7 +74,7 @@ def exit_status(results: Sequence[Outcome]) -> int:
     """Exit status of a run that got as far as looking at its scans."""
     if not results:
         return NOTHING_RAN
-    return ALL_DONE if all(result.good for result in results) else SOME_FAILED
+    return ALL_DONE if all(result.succeeded for result in results) else SOME_FAILED
 
 
 def write_table(results: Sequence[Outcome], path: Path) -> None:
@@ -119,13 +119,13 @@ def write_table(results: Sequence[Outcome], path: Path) -> None:
         temporary.write_text(text.getvalue(), encoding="utf-8")
 
 
-def last_words(results: Sequence[Outcome], table: Path | None) -> str:
+def closing_lines(results: Sequence[Outcome], table: Path | None) -> str:
     """Results of each scan by name, then one line that says how the run ended, and why."""
     lines: list[str] = []
     for result in results:
         time = f", {result.seconds:.0f} s" if result.seconds else ""
         lines.append(f"{result.scan.label}: {result.code.name}{time}")
-        if result.good:
+        if result.succeeded:
             lines += [
                 f"  {word:<14}{result.scan.files[key]}"
                 for key, word in result.scan.results.items()
@@ -136,13 +136,13 @@ def last_words(results: Sequence[Outcome], table: Path | None) -> str:
                 lines.append(f"  traceback     {result.crash_file}")
     if table is not None:
         lines.append(f"Table of this run: {table}")
-    lines.append(last_line(results))
+    lines.append(closing_line(results))
     return "\n".join(lines)
 
 
-def last_line(results: Sequence[Outcome]) -> str:
+def closing_line(results: Sequence[Outcome]) -> str:
     """How the run ended, and why."""
-    failed = [result for result in results if not result.good]
+    failed = [result for result in results if not result.succeeded]
     before = sum(result.code == ErrCode.ALL_DONE for result in results)
     earlier = f" ({before} of them before)" if before else ""
     if not failed:

@@ -14,7 +14,14 @@ from spineps_nipype.bids.query import Query
 from spineps_nipype.errors import ModelError, OutputError, ResourceError, SpinepsError
 
 from ..engine.plugin_choice import OURS, PluginChoice, choose_plugin, make_foreign_plugin
-from ..engine.run_guards import clean_work, library_environment, make_folder, only_run, terminable
+from ..engine.run_guards import (
+    child_environment,
+    clean_work,
+    inside,
+    interrupt_on_sigterm,
+    lock_work_folder,
+    make_folder,
+)
 from ..engine.run_log import run_log
 from ..engine.run_resources import Machine, choose_machine
 from ..engine.usage_monitor import resource_monitor
@@ -24,16 +31,16 @@ from ..systems.scan_jobs import PlannedScan, ScanJob, check_folders, jobs_of
 from ..systems.spineps import SpinepsSystem
 from .dry_run import dry_run
 from .graph_picture import write_graph
-from .messages import no_scans, say_what_is_left_out, say_what_is_not_bids
+from .messages import no_scan_error, report_bids_faults, report_skipped_images
 from .outcomes import (
     ALL_DONE,
     INTERRUPTED,
     NOTHING_RAN,
     WRONG_USAGE,
     Outcome,
+    closing_lines,
     exit_status,
     fault_line,
-    last_words,
     outcomes,
     write_table,
 )
@@ -79,11 +86,11 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     except SpinepsError as fault:
         print(fault_line(fault))
         return RunEnd(NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE)
-    say_what_is_left_out(query)
-    say_what_is_not_bids(folders.bids_dir, selection, query)
+    report_skipped_images(query)
+    report_bids_faults(folders.bids_dir, selection, query)
     try:
         if not query.scans:
-            raise no_scans(folders.bids_dir, selection, query)
+            raise no_scan_error(folders.bids_dir, selection, query)
         if task.dry_run or task.boilerplate_only:
             machine = choose_machine(options.machine, plugin, len(query.scans))
             scans = system.jobs(query.scans, machine)
@@ -104,10 +111,11 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     make_folder(logs)
     make_folder(folders.work_folder)
     with (
-        only_run(folders.work_folder),
+        lock_work_folder(folders.work_folder),
         run_log(logs / "run.log", behaviour.verbose),
-        terminable(),
-        library_environment(machine.threads),
+        interrupt_on_sigterm(),
+        nullcontext() if plugin.on_cluster else inside(folders.work_folder),
+        child_environment(machine.threads),
         resource_monitor(logs) if behaviour.resource_monitor else nullcontext(),
     ):
         if behaviour.clean_workdir:
@@ -130,7 +138,7 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         print("The pages of the subjects are left out; --reports-only writes them.")
     elif system.writes_pages:
         _write_pages(folders, [one.scan.path for one in scans])
-    print(last_words(results, table))
+    print(closing_lines(results, table))
     return RunEnd(exit_status(results), interrupted)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from spineps_nipype import __version__
 from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.locks import held
 from spineps_nipype.settings import flat_values
 
 from ..engine.run_guards import make_folder
@@ -65,10 +66,8 @@ def log_models(scans: Sequence[PlannedScan], folder: Path | None) -> None:
 
 def _note_models(path: Path, lines: Sequence[str]) -> None:
     """Add a line a scan to the note; runs for other scans may do so at the same time."""
-    from filelock import FileLock
-
     make_folder(path.parent)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with held(path.with_name(f".{path.name}.lock")):
         known = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         merged = {line.partition(": ")[0]: line for line in (*known, *lines)}
         _write(path, "\n".join(merged[scan] for scan in sorted(merged)) + "\n")

@@ -12,6 +12,8 @@ from typing import Any, Final
 from spineps_nipype import __version__
 from spineps_nipype.errors import InputError, SpinepsError
 
+from ..options.start_up import run_command
+
 PROGRAM: Final = "spineps-wf-convert"
 SYSTEMS: Final = (
     "spineps",
@@ -33,6 +35,10 @@ usage.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    return run_command(PROGRAM, lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         _convert(arguments)

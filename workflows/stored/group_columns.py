@@ -9,7 +9,7 @@ from spineps_nipype.core.verdicts import VERDICTS
 from spineps_nipype.metrics.checks import HEADER_CHECK
 from spineps_nipype.metrics.columns import COLUMNS
 
-from ..engine.node_words import PHASE_NAMES
+from ..engine.phase_names import PHASE_NAMES
 from .subject_pages import CONSENSUS_CHECK
 
 CURVES: Final = ("lumbar_lordosis", "thoracic_kyphosis")

@@ -16,7 +16,7 @@ from spineps_nipype.metrics.checks import HEADER_CHECK
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
-from ..engine.node_words import PHASE_NAMES
+from ..engine.phase_names import PHASE_NAMES
 from .methods_text import stored_methods
 from .pictures import draw_pictures, pictures_of
 from .scans import CONSENSUS, StoredScan, stored_scans

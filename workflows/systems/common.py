@@ -35,7 +35,7 @@ from .scan_jobs import (
     check_free,
     check_memory,
     jobs_of,
-    look_at_each,
+    plan_each,
     refused,
     workflow_name,
 )
@@ -173,7 +173,7 @@ class SegmentationSystem(ABC):
             )
             for scan in scans
         ]
-        return look_at_each(named, lambda one: self._look(one, targets[one.scan.path], machine))
+        return plan_each(named, lambda one: self._look(one, targets[one.scan.path], machine))
 
     def describe(self) -> None:
         """Description of the derivative, label tables."""

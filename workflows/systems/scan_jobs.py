@@ -119,7 +119,7 @@ def jobs_of(scans: Iterable[PlannedScan]) -> list[ScanJob]:
     return [scan for scan in scans if isinstance(scan, ScanJob)]
 
 
-def look_at_each(
+def plan_each(
     scans: Iterable[NamedScan], look: Callable[[NamedScan], PlannedScan]
 ) -> list[PlannedScan]:
     """Look at each scan; what is wrong with one stops no other.

@@ -67,7 +67,7 @@ class Conform(SimpleInterface):
             integer_voxels=self.inputs.integer_voxels,
         )
         out_file = node_file(runtime, "conformed.nii.gz")
-        save_nii(image, out_file, like=scan)
+        save_nii(image, out_file, like=scan, passing=True)
         self._results["out_file"] = str(out_file)
         self._results["background"] = float(background_value(scan))
         return runtime
@@ -105,7 +105,7 @@ class SpineCrop(SimpleInterface):
         self._results["out_file"] = self.inputs.in_file
         if image is not whole:
             out_file = node_file(runtime, "cropped.nii.gz")
-            save_nii(image, out_file, like=self.inputs.in_file)
+            save_nii(image, out_file, like=self.inputs.in_file, passing=True)
             self._results["out_file"] = str(out_file)
         return runtime
 
@@ -138,6 +138,6 @@ class Preprocess(SimpleInterface):
             numerics=self.inputs.numerics,
         )
         out_file = node_file(runtime, "preprocessed.nii.gz")
-        save_nii(image, out_file, like=self.inputs.in_file)
+        save_nii(image, out_file, like=self.inputs.in_file, passing=True)
         self._results["out_file"] = str(out_file)
         return runtime

@@ -11,16 +11,16 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 
-from spineps_nipype.errors import ResourceError
+from spineps_nipype.core.locks import LockBusyError, held
+from spineps_nipype.errors import OutputError, ResourceError
 from spineps_nipype.models.engine_choice import INSTALL
 from spineps_nipype.models.networks.fast_norm import spell_out
 
@@ -30,6 +30,8 @@ CACHE_VARIABLE: Final = "SPINEPS_NIPYPE_CACHE"
 """Environment variable with the folder of translated networks."""
 FORMAT: Final = 2
 """Increased when a network of this package changes but its weights do not."""
+LONGEST_TRANSLATION: Final = 120.0
+"""Longest wait for another process that translates the same network [s]."""
 PRECISIONS: Final = {"float32": "f32", "bfloat16": "bf16"}
 
 
@@ -85,18 +87,27 @@ class OpenVinoEngine:
         path = self._path(part)
         if path is None:
             return translate(network, example)
-        with FileLock(path.with_suffix(".lock")):
-            if path.is_file():
-                try:
-                    return self._core.read_model(path)
-                except RuntimeError as err:
-                    logger.warning("%s is damaged and made again: %s", path, err)
-            model = translate(network, example)
+        with ExitStack() as stack:
             try:
-                _store(model, path)
-            except (OSError, RuntimeError) as err:
-                logger.warning("the translated network could not be kept: %s", err)
-            return model
+                stack.enter_context(held(path.with_suffix(".lock"), limit=LONGEST_TRANSLATION))
+            except (LockBusyError, OutputError) as err:
+                logger.warning("the translated network is not kept: %s", err)
+                return translate(network, example)
+            return self._kept(path, network, example)
+
+    def _kept(self, path: Path, network: nn.Module, example: Sequence[int]) -> Any:
+        """The network from a file, or translated and stored there; the lock is held."""
+        if path.is_file():
+            try:
+                return self._core.read_model(path)
+            except RuntimeError as err:
+                logger.warning("%s is damaged and made again: %s", path, err)
+        model = translate(network, example)
+        try:
+            _store(model, path)
+        except (OSError, RuntimeError) as err:
+            logger.warning("the translated network could not be kept: %s", err)
+        return model
 
     def _path(self, part: str) -> Path | None:
         """File of a network, None where nothing can be kept."""

@@ -1,4 +1,4 @@
-"""Words for the nodes of a scan that are worth one, and how much of its time they take."""
+"""Names of the phases for people, and how much of the time of a scan each takes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PHASE_NAMES: Final[Mapping[str, str]] = {
     "compare": "comparison",
     "measure": "metrics and checks",
 }
-"""Nodes that are worth a word, and the word."""
+"""Name shown for a node; other nodes are not shown."""
 WEIGHTS: Final[Mapping[str, float]] = {
     "conform": 1,
     "spine_crop": 1,
