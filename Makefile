@@ -14,9 +14,7 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 	touch $@
 
 demo: $(STAMP)  ## segment one real and one synthetic scan with the embedded models
-	$(BIN)/python -m spineps_nipype.phantom.demo demo/bids
-	$(BIN)/spineps-wf demo/bids demo/out participant -w demo/work
-	$(BIN)/spineps-wf demo/bids demo/out group
+	$(BIN)/spineps-wf-demo demo
 
 validate: demo  ## the demo's results in both layouts, by the official BIDS validator
 	$(BIN)/bids-validator-deno demo/out

@@ -19,6 +19,7 @@ from spineps_nipype.spineps.settings import PipelineSettings
 
 from .options.config_file import parse_with_config
 from .options.other_systems import OTHER_SYSTEMS, add_system_flags
+from .options.other_words import understood
 from .options.overrides import override_flags
 from .options.run_flags import add_models, add_reports, add_resources, add_reuse, add_selection
 from .options.run_options import Folders, RunOptions, Task
@@ -37,9 +38,6 @@ MUST_EXIST: Final = {
     "manual_labels": "--manual-labels",
     "nipype_plugin_file": "--nipype-plugin-file",
 }
-LEVELS: Final = ("participant", "group")
-TAKE_OPTIONS: Final = ("--sbatch-args", "--gpu-sbatch-args")
-"""Options whose values look like options."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     parser = build_parser()
-    given = _with_hyphens(sys.argv[1:] if argv is None else argv)
-    arguments = parse_with_config(parser, _places_first(given))
+    words = understood(parser, sys.argv[1:] if argv is None else argv)
+    arguments = parse_with_config(parser, words)
     try:
         options = options_from(arguments)
     except ValueError as fault:  # a setting whose form argparse does not know
@@ -79,7 +77,7 @@ def build_parser() -> Parser:
     parser.add_argument("output_dir", type=Path, help="folder for the results")
     parser.add_argument(
         "analysis_level",
-        choices=LEVELS,
+        choices=["participant", "group"],
         help="participant: segment scans; group: one table and one page of all that are stored",
     )
     parser.add_argument("--version", action="version", version=f"spineps-wf {__version__}")
@@ -181,32 +179,6 @@ def _check_task(parser: Parser, task: Task) -> None:
     ):
         if asked:
             parser.error(f"argument {flag}: not with {place}")
-
-
-def _with_hyphens(argv: Sequence[str]) -> list[str]:
-    """Arguments with ``--participant_label`` spelled ``--participant-label``."""
-    spelled: list[str] = []
-    for argument in argv:
-        if spelled and spelled[-1] in TAKE_OPTIONS:  # argparse would read an option of our own
-            spelled[-1] += f"={argument}"
-            continue
-        name, equals, value = argument.partition("=")
-        spelled.append(name.replace("_", "-") + equals + value if name[:2] == "--" else argument)
-    return spelled
-
-
-def _places_first(argv: Sequence[str]) -> list[str]:
-    """Arguments with BIDS_DIR, OUTPUT_DIR and the level before all options.
-
-    An option that takes several values would take these three as well.
-    """
-    if not argv or not argv[0].startswith("-"):
-        return list(argv)
-    for last in range(len(argv) - 1, 1, -1):
-        three = argv[last - 2 : last + 1]
-        if three[-1] in LEVELS and not any(word.startswith("-") for word in three):
-            return [*three, *argv[: last - 2], *argv[last + 1 :]]
-    return list(argv)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ from spineps_nipype.interfaces import (
     FixNames,
     InstanceSegmentation,
     LabelVertebrae,
+    Markups,
     MeasureSpine,
     PostProcess,
     Preprocess,
     SemanticSegmentation,
     Snapshot,
     SpineCrop,
+    Surfaces,
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.engine_choice import choose_engine
@@ -34,14 +36,14 @@ from spineps_nipype.models.systems import SPINEPS
 from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.spineps.helper_networks import possible_networks
 from spineps_nipype.spineps.poi_header import poi_header
-from spineps_nipype.spineps.recipe import RECIPE, SCOUT, VIBESEG
+from spineps_nipype.spineps.recipe import ALL_RESULTS, RECIPE, SCOUT, VIBESEG
 from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 
 from .engine.memory_estimates import node_memory
 from .nodes import Graph, force, network_node, node
 
-OUTPUTS: Final = tuple(name for name in RECIPE.results if name != "snapshot_copy")
+OUTPUTS: Final = tuple(name for name in ALL_RESULTS if name != "snapshot_copy")
 
 Model = ModelPackage | str | Path
 
@@ -125,6 +127,9 @@ def init_spineps_wf(
         Measures of bodies, discs, canal and curves, and what looks odd (TSV).
     softmax, probseg, uncertainty, modelres, debug
         Additional files where the settings ask for them.
+    markups, surfaces, surfaces_stl, surfaces_gifti
+        Points for 3D Slicer (JSON), and surfaces of the vertebrae with a table of their sizes
+        (TSV), where the settings ask for them.
     """
     settings = settings or PipelineSettings()
     settings = replace(settings, engine=choose_engine(settings.engine, device))
@@ -146,6 +151,8 @@ def init_spineps_wf(
     builder.add_centroids(poi_header(settings, semantic, instance, labeling, __version__))
     builder.add_snapshot(semantic, note)
     builder.add_metrics(header_warnings)
+    builder.add_markups()
+    builder.add_surfaces()
     asked = asdict(override or OverrideSettings())
     force(builder.workflow, RECIPE, [option for option, on in asked.items() if on])
     return builder.workflow
@@ -373,3 +380,23 @@ class _Builder:
             self.graph.feed(measure, labels_table="labels_table")
         self.graph.gives("metrics", measure, "metrics")
         self.graph.gives("checks", measure, "checks")
+
+    def add_markups(self) -> None:
+        """Write the points for 3D Slicer, where that is asked for."""
+        if not self.settings.save.save_markups or self.graph.take_stored("markups"):
+            return
+        markups = self._node(Markups(), "markups")
+        self.graph.feed(markups, poi="poi")
+        self.graph.gives("markups", markups, "out_file")
+
+    def add_surfaces(self) -> None:
+        """Wrap the vertebrae in surfaces, where that is asked for."""
+        save = self.settings.save
+        kinds = {"stl": save.save_surfaces_stl, "gifti": save.save_surfaces_gifti}
+        if not any(kinds.values()) or self.graph.take_stored("surfaces"):
+            return
+        surfaces = self._node(Surfaces(**kinds), "surfaces")
+        self.graph.feed(surfaces, vert="vert")
+        self.graph.gives("surfaces", surfaces, "table")
+        for kind in (kind for kind, asked in kinds.items() if asked):
+            self.graph.gives(f"surfaces_{kind}", surfaces, kind)

@@ -110,7 +110,7 @@ def find_corrections(
         roots = [root, *([root / system] if system else [])]
         by_name = {kind: _named(roots, scan, label) for kind, label in segments.items()}
         by_place = {
-            kind: [home / file for home in roots if (home / file).is_file()]
+            kind: [path for home in roots for path in _at(home / file)]
             for kind, file in files.items()
         }
         for kind, masks in {**by_name, **by_place}.items():
@@ -123,6 +123,13 @@ def find_corrections(
             sources.append(f"bids:{dataset}:{masks[0].relative_to(root).as_posix()}")
     fixed = tuple((names or {}).get(split_extension(scan.name)[0], ()))
     return Corrections(found, fixed, tuple(sources))
+
+
+def _at(place: Path) -> list[Path]:
+    """Masks at a place, compressed or not."""
+    stem = place.with_name(split_extension(place.name)[0])
+    paths = (stem.with_name(stem.name + extension) for extension in EXTENSIONS)
+    return [path for path in paths if path.is_file()]
 
 
 def _several(words: str, dataset: str, root: Path, masks: Sequence[Path]) -> InputError:

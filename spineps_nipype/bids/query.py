@@ -6,9 +6,10 @@ scans to segment: no masks, of Dixon images only the in-phase ones, no other pla
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,6 +111,8 @@ def find_scans(
         modalities=frozenset(canonical_modality(word) for word in modalities),
         planes={plane} if isinstance(plane, str) else plane,
         any_name=ignore_bids_filter,
+        # The root is searched for every scan, and holds a folder for every subject.
+        sidecars=cache(sidecars_in),
     )
     listed = list_images(root, asked.subjects, any_name=asked.any_name)
     images = listed.images
@@ -135,6 +138,7 @@ class _Asked:
     modalities: frozenset[str]
     planes: Collection[str] | None
     any_name: bool
+    sidecars: Callable[[Path, str], Sequence[Path]]
 
 
 def _bare(labels: Iterable[str], prefix: str) -> list[str]:
@@ -227,7 +231,7 @@ def _left_out(
         )
     if modality not in asked.modalities:
         return _other_contrast(path, name, modality)
-    why = not_in_phase(path, root, name)
+    why = not_in_phase(path, root, name, asked.sidecars)
     if why:
         return Skipped(path, why, expected=True)
     named = plane_of_label(name.entities.get("acq", ""))
@@ -248,7 +252,17 @@ def _other_contrast(path: Path, name: ScanName, modality: str | None) -> Skipped
     return Skipped(path, f"{name.suffix} is none of {', '.join(MODALITIES)}", expected=True)
 
 
-def not_in_phase(path: Path, root: Path, name: ScanName) -> str:
+def sidecars_in(folder: Path, suffix: str) -> list[Path]:
+    """JSON files in a folder whose names end with a suffix; the longest are nearest to a scan."""
+    return sorted(folder.glob(f"*{suffix}.json"), key=lambda path: -len(path.name))
+
+
+def not_in_phase(
+    path: Path,
+    root: Path,
+    name: ScanName,
+    sidecars: Callable[[Path, str], Sequence[Path]] = sidecars_in,
+) -> str:
     """Why an image is a Dixon image other than in-phase; empty if it is not."""
     for key in ("rec", "acq"):
         if name.entities.get(key, "").upper() in NOT_IN_PHASE:
@@ -256,18 +270,19 @@ def not_in_phase(path: Path, root: Path, name: ScanName) -> str:
     part = name.entities.get("part")
     if part is not None and part not in IN_PHASE_PARTS:
         return f"part-{part} is not the in-phase image"
-    kinds = NOT_IN_PHASE_TYPE.intersection(map(str, image_type(path, root)))
+    kinds = NOT_IN_PHASE_TYPE.intersection(map(str, image_type(path, root, sidecars)))
     if kinds:
         return f"ImageType {', '.join(sorted(kinds))} is not the in-phase image"
     return ""
 
 
-def image_type(path: Path, root: Path) -> list[Any]:
+def image_type(
+    path: Path, root: Path, sidecars: Callable[[Path, str], Sequence[Path]] = sidecars_in
+) -> list[Any]:
     """``ImageType`` of a scan, from its sidecar or the nearest one that it inherits from."""
     name = parse_name(path)
     for folder in (path.parent, *path.parent.parents):
-        # Longer names have more entities, so they are closer to the scan.
-        for sidecar in sorted(folder.glob(f"*{name.suffix}.json"), key=lambda p: -len(p.name)):
+        for sidecar in sidecars(folder, name.suffix):
             # Inherited sidecars need no subject in their name: acq-sag_dixon.json.
             *pairs, suffix = sidecar.stem.split("_")
             entities = {tuple(pair.partition("-")[::2]) for pair in pairs}

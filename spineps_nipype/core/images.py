@@ -30,6 +30,8 @@ CT_BACKGROUND: Final = -1024.0
 GZIP_LEVEL: Final = 4
 PASSING_GZIP_LEVEL: Final = 1
 """For files that only go from one step to the next: a third of the time."""
+LABEL_NOISE: Final = 0.01
+"""Distance from a whole number that a label may have: programs scale labels, or store floats."""
 STORED_TYPES: Final = tuple(np.dtype(t) for t in ("f4", "u1", "i1", "u2", "i2", "u4", "i4"))
 """Voxel types of grey images that are written unchanged; others become float32."""
 
@@ -180,6 +182,8 @@ def load_map(path: str | Path) -> Volume:
 def load_mask(path: str | Path) -> Volume:
     """Load a label map in the smallest sufficient unsigned type.
 
+    Labels may be stored as floats that are whole numbers but for noise.
+
     Raises
     ------
     InputError
@@ -196,23 +200,26 @@ def load_mask(path: str | Path) -> Volume:
             remedy="Give a 3-D label map.",
         )
     data = _numbers(path).reshape(shape)
-    if not _holds_labels(data):
+    labels = _whole(data)
+    if labels is None:
         raise InputError(
             "The label map holds fractional, negative or non-finite values.",
             file=path,
             remedy="Give a map of whole numbers, one a structure.",
         )
-    return make_volume(shrink_labels(data), space.affine, seg=True)
+    return make_volume(shrink_labels(labels), space.affine, seg=True)
 
 
-def _holds_labels(data: NDArray[Any]) -> bool:
-    """Whether all values are whole numbers from 0 on."""
-    if np.issubdtype(data.dtype, np.unsignedinteger):
-        return True
-    if np.issubdtype(data.dtype, np.integer):
-        return bool(data.min(initial=0) >= 0)
-    # Neither NaN nor infinity equals its own rounding and lies in the range of integers.
-    return bool(((np.rint(data) == data) & (data >= 0) & np.isfinite(data)).all())
+def _whole(data: NDArray[Any]) -> NDArray[Any] | None:
+    """Labels of a map, rounded where they are floats; None if a value is no label."""
+    if not np.issubdtype(data.dtype, np.integer):
+        labels = np.rint(data)
+        with np.errstate(invalid="ignore"):  # neither NaN nor infinity lies near its own rounding
+            near = np.abs(labels - data) <= LABEL_NOISE
+        if not near.all():
+            return None
+        data = labels
+    return data if data.min(initial=0) >= 0 else None
 
 
 def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -65,4 +66,10 @@ def embedded_system(system: str) -> Path | None:
 
 def is_embedded(package: Package) -> bool:
     """Whether a package is one of those that come with this installation."""
-    return package.folder.resolve().is_relative_to(embedded_dir().parent.resolve())
+    return _resolved(package.folder).is_relative_to(_resolved(embedded_dir().parent))
+
+
+@cache
+def _resolved(folder: Path) -> Path:
+    """A folder without links; it is asked for a dozen times a scan, and costs a call a part."""
+    return folder.resolve()

@@ -95,6 +95,11 @@ def test_masks_of_other_systems(tmp_path: Path) -> None:
         assert found.masks == {"labels": mask}
         assert found.sources == (f"bids:mine:{below}/sub-a.nii.gz",)
         assert found.digests() == {"labels": file_digest(mask)}
+        plain = mask.rename(mask.with_suffix(""))  # saved without compression
+        assert plain.name == "sub-a.nii"
+        found = find_corrections(SCAN, [("mine", root)], segments={}, files=files, system="tss")
+        assert found.masks == {"labels": plain}
+        plain.rename(mask)
     (root / "labels").mkdir()
     (root / "labels" / "sub-a.nii.gz").write_text("y")
     with pytest.raises(InputError, match=r"several corrected labels/sub-a.nii.gz .* tss/labels"):

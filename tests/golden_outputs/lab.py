@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from spineps_nipype import interfaces
-from spineps_nipype.models.package import digest_folder
+from spineps_nipype.models.package_files import digest_folder
 from spineps_nipype.workflows.cli import main
 
 from .normalise import Normaliser

@@ -177,6 +177,34 @@ def test_archives_that_are_refused(
     assert not list(models.parent.rglob("out.txt"))
 
 
+def test_nothing_is_left_of_a_damaged_download(server: FileServer, models: Path) -> None:
+    """The damaged file would be taken for the whole one next time."""
+    whole = zipped(CONTENT)
+    server["t2w.zip"] = whole[:-100]
+    with pytest.raises(ModelError, match="damaged"):
+        get(server, models)
+    assert [p.name for p in models.rglob("*") if p.is_file()] == ["t2w.lock"]
+    server["t2w.zip"] = whole
+    assert get(server, models)[1]
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "b"), ("a", "a/inner"), ("T2w_semantic_v1.0.9", "other"), (".", "a")]
+)
+def test_two_packages_in_one_archive(
+    server: FileServer, models: Path, names: tuple[str, str]
+) -> None:
+    server["t2w.zip"] = zipped({f"{name}/inference_config.json": b"{}" for name in names})
+    with pytest.raises(ModelError, match=r"holds 2 packages \(.*\), not one"):
+        get(server, models)
+    assert [p.name for p in models.rglob("*") if p.is_file()] == ["t2w.lock"]
+
+
+def test_what_a_mac_adds_is_no_package(server: FileServer, models: Path) -> None:
+    server["t2w.zip"] = zipped({"__MACOSX/a/inference_config.json": b"x", **CONTENT})
+    assert (get(server, models)[0] / "fold_0/weights.pth").is_file()
+
+
 def test_two_processes_at_once(server: FileServer, models: Path) -> None:
     """Both say where the package is; one of them has fetched it."""
     code = (

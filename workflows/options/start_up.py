@@ -113,7 +113,7 @@ def _lenient_streams() -> Iterator[tuple[LenientStream, LenientStream]]:
     """Put `LenientStream` in place of the standard streams."""
     before = sys.stdout, sys.stderr
     output, messages = map(LenientStream, before)
-    sys.stdout, sys.stderr = output, messages  # type: ignore[assignment]
+    sys.stdout, sys.stderr = output, messages
     try:
         yield output, messages
     finally:

@@ -17,6 +17,7 @@ from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from spineps_nipype.bids.sidecars import scan_metadata
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.core.image_checks import check_shape, volume_shape
+from spineps_nipype.core.labels import Label
 from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.reports.boilerplate import system_text
 from spineps_nipype.results.plan import plan_scan
@@ -105,8 +106,8 @@ class SegmentationSystem(ABC):
         """Memory of the nodes by name [GB]."""
 
     @abstractmethod
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
-        """Label tables by file name: number and name."""
+    def tables(self) -> dict[str, list[Label]]:
+        """Labels by the file name of their table."""
 
     @abstractmethod
     def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:

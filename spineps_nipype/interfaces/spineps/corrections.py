@@ -41,14 +41,18 @@ class _CorrectedOutputSpec(TraitedSpec):
 
 
 class CorrectedMask(SimpleInterface):
-    """Accept a mask corrected by a reader if it is on the grid of the image."""
+    """Accept a mask corrected by a reader if it is on the grid of the image.
+
+    Its axes may have another order or direction, as programs that save it like to have them.
+    """
 
     input_spec = _CorrectedInputSpec
     output_spec = _CorrectedOutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
         path = Path(self.inputs.in_file)
-        mask, image = load_mask(path), load_image(self.inputs.reference)
+        image = load_image(self.inputs.reference)
+        mask = load_mask(path).reorient(image.orientation)
         same = mask.shape == image.shape and np.allclose(
             mask.affine, image.affine, atol=SAME_PLACE_MM
         )
@@ -67,7 +71,8 @@ class CorrectedMask(SimpleInterface):
                 "The corrected mask is empty.", file=path, remedy="Correct it, or take it away."
             )
         out_file = node_file(runtime, "corrected.nii.gz")
-        save_nii(mask.set_array(array, seg=True), out_file, like=self.inputs.reference)
+        # On the grid of the image to the last digit.
+        save_nii(image.set_array(array, seg=True), out_file, like=self.inputs.reference)
         self._results["out_file"] = str(out_file)
         return runtime
 
