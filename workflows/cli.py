@@ -140,6 +140,11 @@ def _run(options: RunOptions) -> int:
 def _check_paths(parser: Parser, options: RunOptions) -> None:
     """Refuse paths that are not there, by the name of their option."""
     dataset, values = options.folders.bids_dir, flat_values(options)
+    if dataset.is_file():
+        parser.error(
+            f"argument BIDS_DIR: {dataset} is a file; give the folder that holds it as "
+            "sub-01/anat/sub-01_T2w.nii.gz"
+        )
     if not dataset.is_dir():
         parser.error(f"argument BIDS_DIR: the folder {dataset} does not exist")
     for name, flag in MUST_EXIST.items():

@@ -79,7 +79,7 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     """
     folders, selection, task = options.folders, options.selection, options.task
     try:
-        check_folders(folders, selection.bids_database_dir)
+        check_folders(folders)
         plugin = choose_plugin(options.scheduling)
         system = make()
         query = system.find()

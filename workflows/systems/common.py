@@ -228,7 +228,6 @@ class SegmentationSystem(ABC):
             session_label=asked.session_label,
             filters=read_filter_file(file) if file else None,
             ignore_bids_filter=asked.ignore_bids_filter,
-            database=asked.bids_database_dir,
         )
 
     def _look(self, named: NamedScan, target: Target, machine: Machine) -> PlannedScan:
@@ -277,7 +276,7 @@ class SegmentationSystem(ABC):
             named.files,
             kept=self.kept(models, corrections),
             asked=self.asked(),
-            metadata=self._metadata(named.scan.path, target, models, corrections, machine),
+            metadata=self._metadata(named.scan.path, header, target, models, corrections, machine),
             entries=self.entries(),
             confidences=self.confidences(),
             root=self.folders.output_dir,
@@ -304,6 +303,7 @@ class SegmentationSystem(ABC):
     def _metadata(
         self,
         path: Path,
+        header: ScanHeader,
         target: Target,
         models: ChosenModels,
         corrections: Corrections,
@@ -312,7 +312,9 @@ class SegmentationSystem(ABC):
         """Entries of all sidecars of a scan."""
         made = {
             **generated_by(self.generated_as),
-            **scan_metadata(path, self.folders.bids_dir, notes=models.notes),
+            **scan_metadata(
+                path, self.folders.bids_dir, notes=models.notes, warnings=header.warnings
+            ),
         }
         made["Sources"] = [*made["Sources"], *corrections.sources]
         engine = self.computed_by(target)

@@ -228,6 +228,7 @@ class SpinepsSystem(SegmentationSystem):
             omp_nthreads=omp_nthreads,
             mem_gb=job.memory_gb,
             note=" ".join(job.models.notes),
+            header_warnings=job.header.warnings,
             **job.arguments,
         )
 
