@@ -4,9 +4,8 @@
 
 Held-out phantoms are named with their true masks, whole and in views of 5, 8, 10 and 15
 vertebrae, in T2w, T1w and CT. Three eighths of them are made with a T13, an L6 or 11 thoracic
-vertebrae.
-The confidence of a view is the least of its vertebrae, as the check `names` takes it. Ten seconds a
-phantom.
+vertebrae. The confidence of a view is the least of its vertebrae, as the check `names` takes it.
+Ten seconds a phantom.
 """
 
 from __future__ import annotations
