@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from spineps_nipype.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,12 @@ def read_header(path: str | Path) -> ScanHeader:
     Raises
     ------
     InputError
-        If there is no file, or it is not NIfTI.
+        If there is no file, it is not NIfTI, or its voxels or their grid cannot be used.
     """
     import nibabel as nib
     import numpy as np
+
+    from ..core.image_checks import check_geometry, check_voxel_type
 
     path = Path(path)
     if not path.exists():
@@ -57,11 +63,24 @@ def read_header(path: str | Path) -> ScanHeader:
             file=path,
             remedy="Copy or export the scan again.",
         ) from fault
+    check_voxel_type(image.get_data_dtype(), path)
     if not np.isfinite(lengths).all() or (lengths <= 0).any() or None in codes:
         raise InputError(
             "The header describes no grid in space.",
             file=path,
             remedy="Export the scan again, or repair its header.",
         )
+    check_geometry(image, path)
     zooms = (float(lengths[0]), float(lengths[1]), float(lengths[2]))
     return ScanHeader(shape, zooms, (str(codes[0]), str(codes[1]), str(codes[2])))
+
+
+def grid_of(path: Path) -> tuple[tuple[int, ...], NDArray[Any]]:
+    """Voxels along the three axes in space, and voxel indices to world coordinates (RAS+, mm).
+
+    The file is one that `read_header` has read.
+    """
+    import nibabel as nib
+
+    image = nib.load(path)
+    return tuple(int(n) for n in image.shape[:3]), image.affine

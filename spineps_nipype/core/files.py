@@ -24,7 +24,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
     """Content of a JSON file; empty if it cannot be read or is not an object."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

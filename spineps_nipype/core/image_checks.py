@@ -43,6 +43,22 @@ def check_memory(shape: tuple[int, ...], path: Path, max_gib: float | None) -> N
         )
 
 
+def check_voxel_type(dtype: np.dtype[Any], path: Path) -> None:
+    """Refuse images whose voxels are not numbers of one channel.
+
+    Raises
+    ------
+    InputError
+        If they are complex, or colours.
+    """
+    if dtype.kind not in "biuf":
+        raise InputError(
+            f"The voxels are of type {dtype}, not numbers of one channel.",
+            file=path,
+            remedy="Store the magnitude image or one channel.",
+        )
+
+
 def volume_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape without trailing axes of length 1 beyond the third."""
     while len(shape) > 3 and shape[-1] == 1:

@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from ..errors import EmptyResultError, InputError
 from .files import whole_file
-from .image_checks import check_geometry, check_memory, check_shape, volume_shape
+from .image_checks import (
+    check_geometry,
+    check_memory,
+    check_shape,
+    check_voxel_type,
+    volume_shape,
+)
 from .volume import Volume, make_volume
 
 logger = logging.getLogger(__name__)
@@ -78,6 +84,7 @@ def load_image(
     path = Path(path)
     image = _open(path)
     check_geometry(image, path)
+    check_voxel_type(image.get_data_dtype(), path)
     shape = volume_shape(image.shape)
     check_shape(shape, path, average_4d)
     check_memory(shape, path, max_gib)
@@ -112,6 +119,7 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volu
     if len(shape) == 3:
         return [load_image(path, max_gib=max_gib)]
     check_geometry(image, path)
+    check_voxel_type(image.get_data_dtype(), path)
     check_shape(shape, path, True)
     check_memory(shape[:3], path, max_gib)
     data = _finite(_single_precision(_read(image, path).reshape(shape)), path)
@@ -141,6 +149,7 @@ def load_mask(path: str | Path) -> Volume:
     path = Path(path)
     image = _open(path)
     check_geometry(image, path)
+    check_voxel_type(image.get_data_dtype(), path)
     shape = volume_shape(image.shape)
     if len(shape) != 3:
         raise InputError(
@@ -161,14 +170,13 @@ def load_mask(path: str | Path) -> Volume:
 
 def _whole(data: NDArray[Any]) -> NDArray[Any] | None:
     """Labels of a map, rounded where they are floats; None if a value is no label."""
-    if not np.issubdtype(data.dtype, np.integer):
-        labels = np.rint(data)
-        with np.errstate(invalid="ignore"):  # neither NaN nor infinity lies near its own rounding
-            near = np.abs(labels - data) <= LABEL_NOISE
-        if not near.all():
-            return None
-        data = labels
-    return data if data.min(initial=0) >= 0 else None
+    if np.issubdtype(data.dtype, np.integer):
+        return data if data.min(initial=0) >= 0 else None
+    if not np.isfinite(data).all():
+        return None
+    labels = np.rint(data)
+    near = np.abs(labels - data) <= LABEL_NOISE
+    return labels if (near & (labels >= 0) & (labels < 2**32)).all() else None
 
 
 def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
@@ -247,12 +255,6 @@ def _read(image: Any, path: Path) -> NDArray[Any]:
             file=path,
             remedy="Crop or downsample it, or run on a machine with more memory.",
         ) from err
-    if np.iscomplexobj(data) or data.dtype.fields is not None:
-        raise InputError(
-            f"The voxels are of type {data.dtype}, not numbers of one channel.",
-            file=path,
-            remedy="Store the magnitude image or one channel.",
-        )
     return data
 
 
