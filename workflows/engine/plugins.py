@@ -57,6 +57,8 @@ EXECUTION: Final = {
 """Options of nipype that a run depends on."""
 LOOK_AGAIN: Final = 0.2
 """Time after which the state of a run is shown again although no node has ended [s]."""
+SETTLED_NODES: Final = 64
+"""Nodes that end before what is in memory is left out of the collections of garbage once more."""
 MOST_READY: Final = 256
 """Nodes that are looked at for what can start now: those of the next scans, not of all."""
 
@@ -172,6 +174,10 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
     def _task_finished_cb(self, jobid: int, cached: bool = False) -> None:
         self._ended += 1
         super()._task_finished_cb(jobid, cached=cached)
+        if self._ended % SETTLED_NODES == 0:
+            # nipype collects after every node; results of a thousand scans would slow that down.
+            gc.collect()
+            gc.freeze()
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self._taskid += 1
