@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Final
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
@@ -18,6 +19,8 @@ from spineps_nipype.results.sidecar import JSON, with_sidecars
 from .nodes import light_node
 
 logger = logging.getLogger(__name__)
+DEBUG: Final = "debug_"
+"""Begin of the name of the folder with intermediate masks."""
 
 
 def log_plan(scan: str | Path, plan: ScanPlan) -> None:
@@ -152,7 +155,10 @@ def init_store_wf(
             inside |= {n: prepare for n in described if output.files[n].suffix == JSON}
         for result in (n for n in output.products(phase) if n not in described):
             source = recipe.copies.get(result, result)
-            _save_plain(workflow, inputnode, source, output.files[result], f"save_{result}")
+            target = output.files[result]
+            save = _saving(target, folder=result in phase.folders)
+            node = light_node(save, f"save_{result}")
+            workflow.connect(inputnode, source, node, "in_files")
     if copies:
         workflow.add_nodes([_copying_node(copies)])
     return workflow
@@ -202,13 +208,11 @@ def _prepare(
     return prepare
 
 
-def _save_plain(
-    workflow: pe.Workflow, inputnode: pe.Node, result: str, target: Path, name: str
-) -> None:
-    """Store files that need no sidecar: a file, or several in a folder of their own."""
-    if target.suffix:
-        save = SaveDerivatives(out_paths=[str(target)])
-    else:
-        word = target.name.partition("_")[2]
-        save = SaveDerivatives(out_dir=str(target), name_suffix=f"_{word}" if word else "")
-    workflow.connect(inputnode, result, light_node(save, name), "in_files")
+def _saving(target: Path, *, folder: bool) -> SaveDerivatives:
+    """Interface that stores results without a sidecar: a file, or several in their folder."""
+    if not folder:
+        return SaveDerivatives(out_paths=[str(target)])
+    if target.name.startswith(DEBUG):  # SPINEPS repeats the last word of the folder in the names
+        word = target.name.removeprefix(DEBUG)
+        return SaveDerivatives(out_dir=str(target), name_suffix=f"_{word}")
+    return SaveDerivatives(out_dir=str(target), exact=True)

@@ -9,16 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
-from spineps_nipype.core.anatomy import (
-    ANATOMICAL_ORDER,
-    DISC_OFFSET,
-    ENDPLATE_OFFSET,
-    SACRUM,
-    SPINE_NAMES,
-    VERTEBRA_NAMES,
-)
 from spineps_nipype.core.files import read_json, whole_file
+from spineps_nipype.core.labels import Label, spine_labels, vertebra_labels
 from spineps_nipype.core.locks import held
+from spineps_nipype.core.lookup_tables import table_files
 
 from .sidecars import RAW_LINK
 
@@ -57,12 +51,19 @@ IGNORED: Final = (
     "**/debug_*",
     "*_mod-*",
     "*_poi.json",
+    "*.mrk.json",
+    "*_surfaces.*",
+    "**/*_stl",
+    "**/*_gifti",
     "*_labels.*",
     "*_metrics.*",
     "*_checks.*",
     "*_uncertainty.*",
     "*_logits.*",
     "*_rating.json",
+    "*_itksnap.txt",
+    "*_slicer.ctbl",
+    "*_freesurfer.txt",
 )
 """Results of SPINEPS, names of its own among them, that BIDS has no name for."""
 EVERYTHING: Final = ("*",)
@@ -75,9 +76,11 @@ def describe_dataset(
     links: Iterable[tuple[str, Path]] = (),
     *,
     system: str = SPINEPS,
-    tables: Mapping[str, Sequence[tuple[int, str]]] | None = None,
+    tables: Mapping[str, Sequence[Label]] | None = None,
 ) -> None:
     """Write `dataset_description.json`, the label tables and `.bidsignore`, each whole.
+
+    Lookup tables for ITK-SNAP, 3D Slicer and FreeSurfer lie beside the label tables.
 
     Several runs may do so at the same time; entries of other programs are kept.
 
@@ -90,7 +93,7 @@ def describe_dataset(
     system
         Name of the system.
     tables
-        Number and name of each label, by file name; those of SPINEPS unless given.
+        Labels by the file name of their table; those of SPINEPS unless given.
 
     Raises
     ------
@@ -105,8 +108,9 @@ def describe_dataset(
         described = dataset_description(bids_root, links, system=system)
         merged = merge_description(read_json(path), described)
         _write(path, json.dumps(merged, indent=2) + "\n")
-        for name, rows in (label_tables() if tables is None else tables).items():
-            _write(out_root / name, _table(rows))
+        for name, labels in (label_tables() if tables is None else tables).items():
+            for file, text in table_files(name, labels).items():
+                _write(out_root / file, text)
         ignored = IGNORED if system == SPINEPS else EVERYTHING
         _write(out_root / ".bidsignore", "\n".join(ignored) + "\n")
 
@@ -166,21 +170,12 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def label_tables() -> dict[str, list[tuple[int, str]]]:
-    """Number and name of each label of both masks of SPINEPS, by the name of their table."""
-    vertebrae = [(number, VERTEBRA_NAMES[number]) for number in ANATOMICAL_ORDER]
-    with_discs = [(n, name) for n, name in vertebrae if n < SACRUM or name == "T13"]
-    parts = [(DISC_OFFSET + n, f"Disc_{name}") for n, name in with_discs]
-    plates = [(ENDPLATE_OFFSET + n, f"Endplate_{name}") for n, name in with_discs]
+def label_tables() -> dict[str, list[Label]]:
+    """Labels of both masks of SPINEPS, by the name of their table."""
     return {
-        "seg-spine_dseg.tsv": sorted(SPINE_NAMES.items()),
-        "seg-vert_dseg.tsv": vertebrae + parts + plates,
+        "seg-spine_dseg.tsv": spine_labels(),
+        "seg-vert_dseg.tsv": vertebra_labels(),
     }
-
-
-def _table(rows: Sequence[tuple[int, str]]) -> str:
-    """A BIDS label table: index and name."""
-    return "".join(f"{a}\t{b}\n" for a, b in [("index", "name"), *rows])
 
 
 def _write(path: Path, text: str) -> None:

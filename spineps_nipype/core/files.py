@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
+from .text_files import parse_json
 
 
 def file_digest(path: str | Path) -> str:
@@ -23,8 +23,8 @@ def file_digest(path: str | Path) -> str:
 def read_json(path: str | Path) -> dict[str, Any]:
     """Content of a JSON file; empty if it cannot be read or is not an object."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(path)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -118,7 +118,7 @@ def _heaviest(
         step = np.array(corner)[:, None]
         corners.append(source[tuple(np.minimum(low + step, size - 1))])
         weights.append(np.where(step, part, 1 - part).prod(axis=0))
-    chosen = corners[0].copy()
+    chosen: NDArray[Any] = corners[0].copy()
     (mixed,) = np.nonzero(np.any([corner != chosen for corner in corners[1:]], axis=0))
     if mixed.size:
         chosen[mixed] = _heaviest_of(

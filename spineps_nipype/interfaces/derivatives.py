@@ -84,6 +84,9 @@ class _SaveInputSpec(BaseInterfaceInputSpec):
     out_paths = traits.List(Str, desc="where each of them goes")
     out_dir = Str(desc="or the folder into which all go under their own names")
     name_suffix = Str("", usedefault=True, desc="added to the names of files in `out_dir`")
+    exact = traits.Bool(
+        False, usedefault=True, desc="delete from `out_dir` other files of the same kind"
+    )
 
 
 class _SaveOutputSpec(TraitedSpec):
@@ -106,8 +109,18 @@ class SaveDerivatives(SimpleInterface):
             targets = [Path(path) for path in inputs.out_paths]
         for source, target in zip(inputs.in_files, targets, strict=True):
             copy_whole(source, target)
+        if inputs.exact:
+            _delete_others(targets)
         self._results["out_files"] = [str(target) for target in targets]
         return runtime
+
+
+def _delete_others(kept: Sequence[Path]) -> None:
+    """Delete what a former run left beside files that replace it: files with their extension."""
+    for folder, extension in {(path.parent, path.suffix) for path in kept}:
+        for path in folder.glob(f"*{extension}"):
+            if path not in kept:
+                path.unlink()
 
 
 def _with_suffix(name: str, suffix: str) -> str:

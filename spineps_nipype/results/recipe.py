@@ -39,6 +39,8 @@ class Phase:
         Further results, and the setting that asks for each.
     undescribed
         Results without a sidecar.
+    folders
+        Results that are several files in a folder of their own.
     nodes
         Nodes that an override runs although the work folder remembers what they made.
     override
@@ -61,6 +63,7 @@ class Phase:
     sometimes: tuple[str, ...] = ()
     extras: Mapping[str, str] = field(default_factory=dict)
     undescribed: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
     nodes: tuple[str, ...] = ()
     override: str = ""
     replaced_by: str = ""
@@ -135,6 +138,7 @@ class Recipe:
                 phase.name, "is overridden by", filter(None, [phase.override]), self.overrides
             )
             self._unknown(phase.name, "does not describe", phase.undescribed, phase.results)
+            self._unknown(phase.name, "describes a folder", phase.folders, phase.undescribed)
         self._unknown("a finished scan", "has", self.finished or (), known)
         self._unknown("the copies", "name", (*self.copies, *self.copies.values()), known)
         object.__setattr__(self, "_makers", MappingProxyType(makers))

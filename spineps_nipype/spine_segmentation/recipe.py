@@ -44,7 +44,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic", "instances"),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=2,
+        algorithm=3,
         models=("semantic", "instance", "form"),
         sometimes=TABLES,
         nodes=("conform", "slices"),

@@ -36,8 +36,7 @@ SACRUM_MM3: Final = 2000.0
 ALTERNATIVES: Final = 2
 """Next likely names that the table gives for each vertebra."""
 SEQUENCES: Final = 2
-LEAST_PROBABILITY: Final = 0.01
-"""Sequences of names that the table tells, and the least probability of each."""
+"""Sequences of names that the table tells: that of the mask, and the likeliest other one."""
 LABEL_COLUMNS: Final[dict[str, dict[str, str]]] = {
     "number": {"Description": "Number of the vertebra counted from the top, before naming."},
     "label": {"Description": "Number in the vertebra mask."},
@@ -51,8 +50,8 @@ LABEL_COLUMNS: Final[dict[str, dict[str, str]]] = {
     "alternative_2": {"Description": "Name likely after that."},
     "alternative_2_confidence": {"Description": "Its probability."},
     "sequences": {
-        "Description": "The likeliest names of all vertebrae together, with their probabilities; "
-        "the same in each row."
+        "Description": "The names of all vertebrae together with their probability, and the "
+        "likeliest others; the same in each row."
     },
     "score": {"Description": "Score of the name by the networks alone, 0 to 1, as in SPINEPS."},
     "visible": {"Description": "Weight of the vertebra by how much of it is visible."},
@@ -160,9 +159,7 @@ def label_vertebrae(
         anomaly_cost=anomaly_cost,
         numerics=numerics,
     )
-    posterior = name_posterior(
-        judged, c1_enabled=c1_enabled, settings=settings, anomaly_cost=anomaly_cost
-    )
+    posterior = name_posterior(judged, c1_enabled=c1_enabled, settings=settings)
     names = _names_of_instances(
         instances, numbers, path, c1_enabled=c1_enabled, complete=not rules.bodyless_deleted
     )
@@ -264,17 +261,17 @@ def complete_names(named: Mapping[int, int], instances: Sequence[int]) -> dict[i
     return out
 
 
-def _confidences(posterior: NamePosterior, place: int, label: int) -> dict[str, Any]:
+def _confidences(posterior: NamePosterior, path: LabelPath, place: int) -> dict[str, Any]:
     """Columns of a named vertebra that tell how probable its names are."""
+    label = path.labels[place]
     others = [(other, p) for other, p in posterior.of_row(place) if other != label]
-    columns: dict[str, Any] = {"confidence": posterior.of_label(place, label)}
+    columns: dict[str, Any] = {"confidence": posterior.of_label(place, label or 0)}
     for i, (other, probability) in enumerate(others[:ALTERNATIVES], start=1):
         columns[f"alternative_{i}"] = vertebra_name(other)
         columns[f"alternative_{i}_confidence"] = probability
     columns["sequences"] = "; ".join(
         f"{vertebra_name(labels[0])} to {vertebra_name(labels[-1])} ({probability:.2f})"
-        for labels, probability in posterior.sequences[:SEQUENCES]
-        if probability >= LEAST_PROBABILITY
+        for labels, probability in posterior.beside(path.labels)[:SEQUENCES]
     )
     return columns
 
@@ -309,7 +306,7 @@ def _rows(
             continue
         row = _plain_row(number, label, "dens" if number in judgement.by_dens else "network")
         if judgement.posterior is not None:
-            row |= _confidences(judgement.posterior, place, label)
+            row |= _confidences(judgement.posterior, path, place)
         row["score"] = min(float(scores.total[place, cls]), 1.0)
         row["visible"] = float(scores.visible[place])
         row["probabilities"] = {

@@ -8,7 +8,7 @@ and the price of an anomaly. A sequence of cost c has the weight exp(-c / `TEMPE
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,10 @@ from .labeling_scores import Scores
 from .settings import LabelingSettings
 
 TEMPERATURE: Final = 0.3
+"""Cost of a sequence that is e times less likely."""
+ANOMALY_COST: Final = 0.3
+"""Price of a T13, of an L6 and of a missing T12. It is lower than that of the search, which keeps
+names right; this one says how often they are wrong."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class NamePosterior:
         """Probability that a vertebra has a label."""
         return float(sum(p for labels, p in self.sequences if labels[row] == label))
 
+    def beside(self, names: Sequence[int | None]) -> list[tuple[tuple[int, ...], float]]:
+        """The sequence of the stated names, then the others, the most probable first."""
+        return sorted(self.sequences, key=lambda item: item[0] != tuple(names))
+
     def of_row(self, row: int) -> list[tuple[int, float]]:
         """Labels that a vertebra may have, with their probabilities, the most probable first."""
         out: dict[int, float] = {}
@@ -48,7 +56,11 @@ class NamePosterior:
 
 
 def name_posterior(
-    scores: Scores, *, c1_enabled: bool, settings: LabelingSettings, anomaly_cost: float = 0.0
+    scores: Scores,
+    *,
+    c1_enabled: bool,
+    settings: LabelingSettings,
+    anomaly_cost: float = ANOMALY_COST,
 ) -> NamePosterior | None:
     """Probabilities of the names of one scan; the parameters are those of `find_path`.
 

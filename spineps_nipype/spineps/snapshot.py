@@ -24,6 +24,8 @@ NOTE_MARGIN: Final = 6
 """Pixels around the note."""
 SMALL_RANGE: Final = 1000.0
 """Largest value to which images with a smaller one are scaled: panels hold whole numbers."""
+LARGE_RANGE: Final = 1e6
+"""Images with larger values are scaled to the same, as colours are counted in few bytes."""
 SMALLEST_RANGE: Final = 1e-6
 FULL_VIEW_MM: Final = 200.0
 """Shorter scans are drawn larger, so that names do not overlap."""
@@ -162,10 +164,10 @@ def _straight_ends(
 
 
 def _stretched(image: Volume) -> Volume:
-    """The image in whole numbers, as the panels need them; small ranges are scaled up."""
+    """The image in whole numbers, as the panels need them; odd ranges are scaled."""
     array = image.get_array()
     top = float(np.abs(array).max(initial=0))
-    if top < SMALL_RANGE:
+    if not SMALL_RANGE <= top <= LARGE_RANGE:
         array = array * (SMALL_RANGE / max(top, SMALLEST_RANGE))
     return image.set_array(np.rint(array).astype(np.float32))
 

@@ -12,6 +12,7 @@ from spineps_nipype.bids.dataset_description import (
     describe_dataset,
     label_tables,
 )
+from spineps_nipype.core.labels import system_labels
 
 
 def read(folder: Path) -> dict[str, object]:
@@ -92,8 +93,22 @@ def test_many_at_once(tmp_path: Path) -> None:
 def test_label_tables(tmp_path: Path, table: str, number: int, name: str) -> None:
     describe_dataset(tmp_path, tmp_path / "bids")
     lines = (tmp_path / table).read_text().splitlines()
-    assert lines[0] == "index\tname"
-    assert f"{number}\t{name}" in lines
+    assert lines[0] == "index\tname\tabbreviation\tcolor\tmapping"
+    assert sum(line.startswith(f"{number}\t{name}\t") for line in lines) == 1
     numbers = [line.split("\t")[0] for line in lines[1:]]
     assert len(set(numbers)) == len(numbers)
     assert set(label_tables()) == {"seg-spine_dseg.tsv", "seg-vert_dseg.tsv"}
+
+
+def test_lookup_tables_lie_beside_the_label_tables(tmp_path: Path) -> None:
+    """The validator is told to leave them alone; a system has those of its own masks."""
+    describe_dataset(tmp_path, tmp_path / "bids")
+    viewers = ("itksnap.txt", "slicer.ctbl", "freesurfer.txt")
+    for name in ("spine", "vert"):
+        assert all((tmp_path / f"seg-{name}_{viewer}").is_file() for viewer in viewers)
+    ignored = (tmp_path / ".bidsignore").read_text().splitlines()
+    assert {f"*_{viewer}" for viewer in viewers} <= set(ignored)
+    tables = {"step2_output_dseg.tsv": system_labels("totalspineseg")}
+    describe_dataset(tmp_path / "tss", tmp_path / "bids", system="totalspineseg", tables=tables)
+    assert "43 vertebra_L3 " in (tmp_path / "tss/step2_output_slicer.ctbl").read_text()
+    assert not list((tmp_path / "tss").glob("seg-*"))

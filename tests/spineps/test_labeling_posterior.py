@@ -91,3 +91,12 @@ def test_witnesses_that_contradict_each_other_leave_a_doubt() -> None:
 def test_more_vertebrae_than_names_have_no_probability() -> None:
     assert name_posterior(scores(0, 30), c1_enabled=False, settings=FREE) is None
     assert name_posterior(scores(0, 0), c1_enabled=False, settings=FREE) is None
+
+
+def test_the_names_of_the_mask_come_first() -> None:
+    posterior = name_posterior(scores(5, 4), c1_enabled=False, settings=FREE)
+    assert posterior is not None
+    chosen, _ = posterior.sequences[2]
+    first, second, *_ = posterior.beside(chosen)
+    assert first == posterior.sequences[2]
+    assert second == posterior.sequences[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +47,7 @@ def run_group(folders: Folders, selection: ScanSelection, *, pages_first: bool) 
     No mask is opened, unless the pages of the subjects are to be written first.
     """
     try:
-        check_folders(folders, selection.bids_database_dir)
+        check_folders(folders)
     except OutputError as fault:
         print(fault_line(fault))
         return WRONG_USAGE
@@ -138,6 +139,8 @@ def _write(folder: Path, scans: Sequence[GroupScan]) -> list[Path]:
     if levels:
         where: dict[str, Mapping[str, Any]] = {k: columns[k] for k in WHERE if k in columns}
         written += _table(folder / f"{LEVELS}.tsv", levels, {**where, **COLUMNS})
+    else:
+        _remove_table(folder / f"{LEVELS}.tsv")
     entries = [
         _entry(folder, scan, row, outliers.get(i, ()))
         for i, (scan, row) in enumerate(zip(scans, rows, strict=True))
@@ -153,12 +156,24 @@ def _write(folder: Path, scans: Sequence[GroupScan]) -> list[Path]:
 def _table(
     path: Path, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Mapping[str, Any]]
 ) -> list[Path]:
-    with whole_file(path) as temporary:
-        write_rows(rows, temporary, list(columns))
     told = path.with_suffix(".json")
-    with whole_file(told) as temporary:
-        temporary.write_text(json.dumps(columns, indent=4) + "\n", encoding="utf-8")
+    try:
+        with whole_file(path) as temporary:
+            write_rows(rows, temporary, list(columns))
+        with whole_file(told) as temporary:
+            temporary.write_text(json.dumps(columns, indent=4) + "\n", encoding="utf-8")
+    except OutputError:
+        _remove_table(path)
+        raise
     return [path, told]
+
+
+def _remove_table(path: Path) -> None:
+    """Remove the table of an earlier run, which nobody should take for that of this one."""
+    for old in (path, path.with_suffix(".json")):
+        with suppress(OSError):
+            old.unlink()
+            logger.warning("%s was removed: it was of an earlier run", old)
 
 
 def _entry(

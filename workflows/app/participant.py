@@ -79,7 +79,7 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     """
     folders, selection, task = options.folders, options.selection, options.task
     try:
-        check_folders(folders, selection.bids_database_dir)
+        check_folders(folders)
         plugin = choose_plugin(options.scheduling)
         system = make()
         query = system.find()
@@ -121,6 +121,8 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         if behaviour.clean_workdir:
             clean_work(folders.work_folder)
         scans = system.jobs(query.scans, machine)
+        if plugin.name == "MultiProc" and any(job.runs for job in jobs_of(scans)):
+            _warm_up()  # libraries load in the background while the graph is built
         system.describe()
         write_records(logs, options, scans, machine)
         system.write_methods(logs, scans)
@@ -167,8 +169,6 @@ def _execute(
     todo = [job for job in jobs_of(scans) if job.runs]
     if not todo:
         return outcomes(scans)
-    if choice.name == "MultiProc":
-        _warm_up()  # libraries load in the background while the graph is built
     from nipype.pipeline import engine as pe
 
     from ..engine.plugins import EXECUTION, make_plugin

@@ -105,9 +105,10 @@ def _convert(arguments: argparse.Namespace) -> None:
             f"{arguments.target} has no semantic mask for --out-spine.",
             remedy="Leave that option out.",
         )
-    save_nii(grid.set_array(found.labels, seg=True), arguments.output)
+    like = arguments.input if vert is not None else arguments.spine
+    save_nii(grid.set_array(found.labels, seg=True), arguments.output, like=like)
     if arguments.out_spine is not None:
-        save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine)
+        save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine, like=like)
     _report_losses(found, arguments.losses)
 
 

@@ -26,17 +26,8 @@ from spineps_nipype.errors import ResourceError
 
 from .faults import dead_process_error, failed_answer, fault_of_node, note_faults
 
-PRELOAD: Final = (
-    "torch",
-    "nipype.pipeline.engine",
-    "spineps_nipype.interfaces",
-    "spineps_nipype.models.inference.semantic",
-    "spineps_nipype.models.inference.instance",
-    "spineps_nipype.models.inference.labeling",
-    "dynamic_network_architectures.architectures.unet",
-    "TPTBox.spine.snapshot2D.snapshot_modular",
-)
-"""Loaded once in the server; every process starts with them."""
+PRELOAD: Final = ("spineps_nipype.workflows.engine.preloaded",)
+"""Imported once in the server; every process starts with what it imports."""
 PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2): the signal sent to this process when its parent ends."""
 LONGEST_TEMPORARY: Final = 70
@@ -120,6 +111,11 @@ class NodeProcess:
     def pid(self) -> int | None:
         """Process id."""
         return self._process.pid  # type: ignore[no-any-return]
+
+    @property
+    def handles(self) -> tuple[Any, Any]:
+        """What `multiprocessing.connection.wait` takes: ready when there is a result, or none."""
+        return self._receiver, self._process.sentinel
 
     def result(self) -> dict[str, Any] | None:
         """Result of the node, None while it runs.

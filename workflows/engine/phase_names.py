@@ -26,6 +26,8 @@ PHASE_NAMES: Final[Mapping[str, str]] = {
     "slices": "bodies and discs",
     "compare": "comparison",
     "measure": "metrics and checks",
+    "markups": "markups",
+    "surfaces": "surfaces",
 }
 """Name shown for a node; other nodes are not shown."""
 WEIGHTS: Final[Mapping[str, float]] = {
@@ -49,6 +51,8 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "slices": 30,
     "compare": 10,
     "measure": 3,
+    "markups": 0.1,
+    "surfaces": 2,
 }
 """Share of each node in the time of a scan, for the percentage and the remaining time."""
 OTHER_WEIGHT: Final = 0.05

@@ -50,7 +50,9 @@ class Tally(NamedTuple):
 
     def changed(self, before: Self, after: Self) -> Self:
         """Sum in which the share of one scan is another one now."""
-        return self._make(s - b + a for s, b, a in zip(self, before, after, strict=True))
+        sums = (s - b + a for s, b, a in zip(self, before, after, strict=True))
+        credited, computed, seconds, *counts = sums
+        return type(self)(credited, computed, seconds, *map(int, counts))
 
 
 @dataclass

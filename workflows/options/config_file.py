@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
+from spineps_nipype.core.text_files import read_text
 from spineps_nipype.settings import flat_values
 
 from .overrides import override_flags
@@ -67,7 +68,7 @@ def parse_with_config(parser: Parser, argv: Sequence[str]) -> argparse.Namespace
 def _words(parser: Parser, path: Path) -> Iterator[str]:
     """Arguments that say what a file says; paths in it are relative to its folder."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except (OSError, ValueError) as fault:
         parser.error(f"the file cannot be read: {fault}")
     actions: dict[str, argparse.Action] = {}

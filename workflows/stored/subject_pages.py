@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
+from spineps_nipype.bids.sidecars import INPUT_WARNINGS
 from spineps_nipype.core.files import read_json
 from spineps_nipype.core.tables import read_rows
 from spineps_nipype.errors import SpinepsError
+from spineps_nipype.metrics.checks import HEADER_CHECK
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
@@ -56,8 +58,17 @@ def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = Non
 
 
 def checks_of(scan: StoredScan, bids_dir: Path) -> list[dict[str, Any]]:
-    """Rows of the checks of a scan; what other systems say of it stands at the end."""
+    """Rows of the checks of a scan; what other systems say of it stands at the end.
+
+    Systems without checks of their own say at least what is odd about the scan.
+    """
     rows: list[dict[str, Any]] = [*_rows(scan, "checks")]
+    if not rows:
+        warnings = scan.sidecar().get(INPUT_WARNINGS, ())
+        rows = [
+            {"check": HEADER_CHECK, "verdict": "look", "level": None, "reason": str(warning)}
+            for warning in warnings
+        ]
     said = consensus_of(scan, bids_dir)
     if said:
         agrees = not said.get("Disagreements") and said.get("SharedStructures", 1) > 0

@@ -18,6 +18,7 @@ from spineps_nipype.bids.sidecars import scan_metadata
 from spineps_nipype.core.corrected_masks import corrected_mask
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.core.image_checks import check_shape, volume_shape
+from spineps_nipype.core.labels import Label
 from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.reports.boilerplate import system_text
 from spineps_nipype.results.plan import plan_scan
@@ -107,8 +108,8 @@ class SegmentationSystem(ABC):
         """Memory of the nodes by name [GB]."""
 
     @abstractmethod
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
-        """Label tables by file name: number and name."""
+    def tables(self) -> dict[str, list[Label]]:
+        """Labels by the file name of their table."""
 
     @abstractmethod
     def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
@@ -227,7 +228,6 @@ class SegmentationSystem(ABC):
             session_label=asked.session_label,
             filters=read_filter_file(file) if file else None,
             ignore_bids_filter=asked.ignore_bids_filter,
-            database=asked.bids_database_dir,
         )
 
     def _look(self, named: NamedScan, target: Target, machine: Machine) -> PlannedScan:
@@ -276,7 +276,7 @@ class SegmentationSystem(ABC):
             named.files,
             kept=self.kept(models, corrections),
             asked=self.asked(),
-            metadata=self._metadata(named.scan.path, target, models, corrections, machine),
+            metadata=self._metadata(named.scan.path, header, target, models, corrections, machine),
             entries=self.entries(),
             confidences=self.confidences(),
             root=self.folders.output_dir,
@@ -303,6 +303,7 @@ class SegmentationSystem(ABC):
     def _metadata(
         self,
         path: Path,
+        header: ScanHeader,
         target: Target,
         models: ChosenModels,
         corrections: Corrections,
@@ -311,7 +312,9 @@ class SegmentationSystem(ABC):
         """Entries of all sidecars of a scan."""
         made = {
             **generated_by(self.generated_as),
-            **scan_metadata(path, self.folders.bids_dir, notes=models.notes),
+            **scan_metadata(
+                path, self.folders.bids_dir, notes=models.notes, warnings=header.warnings
+            ),
         }
         made["Sources"] = [*made["Sources"], *corrections.sources]
         engine = self.computed_by(target)

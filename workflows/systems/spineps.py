@@ -18,13 +18,14 @@ from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths
 from spineps_nipype.bids.query import Query, Scan
 from spineps_nipype.core.corrected_masks import refuse_empty
 from spineps_nipype.core.images import load_mask
+from spineps_nipype.core.labels import Label
 from spineps_nipype.core.planes import image_plane
 from spineps_nipype.errors import CompatibilityError, InputError, ModelError
 from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.spineps.recipe import (
-    RECIPE,
     asked_for,
+    recipe,
     recorded_settings,
     result_files,
     stored_results,
@@ -67,7 +68,6 @@ class SpinepsSystem(SegmentationSystem):
     generated_as: ClassVar[str] = ""
     work_bytes: ClassVar[int] = 40
     output_bytes: ClassVar[int] = 6
-    recipe: Recipe = RECIPE
     kinds: tuple[str, ...] = KINDS
     results: Mapping[str, str] = {
         "spine": "spine mask",
@@ -82,6 +82,11 @@ class SpinepsSystem(SegmentationSystem):
         table = options.results.manual_labels
         self._names = {} if table is None else read_fixed_names(table)
         self._chooser = ModelChooser(options.models)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The phases of every run, and those that the options ask for."""
+        return recipe(self._settings.save)
 
     @property
     def log_models_in(self) -> Path:
@@ -199,7 +204,7 @@ class SpinepsSystem(SegmentationSystem):
             (self.output_bytes * voxels + probabilities) / 1e9,
         )
 
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
+    def tables(self) -> dict[str, list[Label]]:
         """Labels of both masks."""
         return label_tables()
 
@@ -223,6 +228,7 @@ class SpinepsSystem(SegmentationSystem):
             omp_nthreads=omp_nthreads,
             mem_gb=job.memory_gb,
             note=" ".join(job.models.notes),
+            header_warnings=job.header.warnings,
             **job.arguments,
         )
 

@@ -13,7 +13,7 @@ from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan
 from spineps_nipype.core.corrected_masks import refuse_empty
 from spineps_nipype.core.images import load_mask
-from spineps_nipype.core.nomenclature import plain_meaning
+from spineps_nipype.core.labels import Label, system_labels
 from spineps_nipype.errors import InputError
 from spineps_nipype.models.finding import find_packages
 from spineps_nipype.results.recipe import Recipe
@@ -132,9 +132,9 @@ class TotalSpineSegSystem(SegmentationSystem):
             "light": BASE_GB + (fine + native) * LIGHT_BYTES / 1e9,
         }
 
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
+    def tables(self) -> dict[str, list[Label]]:
         """Names of the numbers."""
-        return {"step2_output_dseg.tsv": sorted(plain_meaning("totalspineseg").items())}
+        return {"step2_output_dseg.tsv": system_labels("totalspineseg")}
 
     def averages_4d(self) -> bool:
         """Series are averaged, as the original does it."""

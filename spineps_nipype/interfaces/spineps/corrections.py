@@ -36,7 +36,10 @@ class _CorrectedOutputSpec(TraitedSpec):
 
 
 class CorrectedMask(SimpleInterface):
-    """Accept a mask corrected by a reader if it is on the grid of the image."""
+    """Accept a mask corrected by a reader if it is on the grid of the image.
+
+    Its axes may have another order or direction, as programs that save it like to have them.
+    """
 
     input_spec = _CorrectedInputSpec
     output_spec = _CorrectedOutputSpec
@@ -50,7 +53,8 @@ class CorrectedMask(SimpleInterface):
             array = vertebrae_alone(array)
             refuse_empty(array, path)
         out_file = node_file(runtime, "corrected.nii.gz")
-        save_nii(mask.set_array(array, seg=True), out_file)
+        # On the grid of the image to the last digit.
+        save_nii(image.set_array(array, seg=True), out_file, like=self.inputs.reference)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -96,7 +100,7 @@ class FixNames(SimpleInterface):
         ]
         result = fix_names(load_mask(inputs.vert), rows, fixed)
         vert, table = node_file(runtime, "vert.nii.gz"), node_file(runtime, "labels.tsv")
-        save_nii(result.vert, vert)
+        save_nii(result.vert, vert, like=inputs.vert)
         write_table(result.table, table)
         self._results.update(vert=str(vert), table=str(table))
         return runtime

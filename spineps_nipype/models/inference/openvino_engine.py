@@ -1,14 +1,15 @@
 """Networks computed by OpenVINO, which is an optional extra.
 
 A network is translated once and then kept on disk; compiling it for the shape at hand takes less
-than a second. The translation uses the frontend of OpenVINO directly, because its converter
-reports its use to the maker over the network.
+than a second. OpenVINO reports over the network to its maker that it is imported, and that its
+converter is used: the import leaves the reports out, and the translation uses the frontend.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -44,6 +45,26 @@ def cache_folder() -> Path:
     return Path(base) / "spineps-nipype" / "openvino"
 
 
+def import_openvino() -> Any:
+    """OpenVINO, imported without the thread and the process that report it to its maker.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
+    reporting = "openvino_telemetry"
+    leave_out = not {"openvino", reporting} & set(sys.modules)
+    if leave_out:
+        sys.modules[reporting] = None  # type: ignore[assignment]  # then it is not to be found
+    try:
+        import openvino
+    finally:
+        if leave_out:
+            del sys.modules[reporting]
+    return openvino
+
+
 class OpenVinoEngine:
     """Networks computed by OpenVINO on the processor, with as many threads as torch has.
 
@@ -64,7 +85,7 @@ class OpenVinoEngine:
 
     def __init__(self, precision: str, digest: str) -> None:
         try:
-            import openvino
+            openvino = import_openvino()
         except ImportError as err:
             raise ResourceError(f"OpenVINO cannot be loaded ({err}).", remedy=INSTALL) from err
         self._core = openvino.Core()
