@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MIN_SLICES: Final = 2
 BYTES_PER_VOXEL: Final = 100
@@ -33,6 +36,22 @@ def check_memory(shape: tuple[int, ...], path: Path, max_gib: float | None) -> N
             f"{max_gib:.1f} GiB are allowed.",
             file=path,
             remedy="Crop or downsample the image, or give the run more memory (--mem-gb).",
+        )
+
+
+def check_voxel_type(dtype: np.dtype[Any], path: Path) -> None:
+    """Refuse images whose voxels are not numbers of one channel.
+
+    Raises
+    ------
+    InputError
+        If they are complex, or colours.
+    """
+    if dtype.kind not in "biuf":
+        raise InputError(
+            f"The voxels are of type {dtype}, not numbers of one channel.",
+            file=path,
+            remedy="Store the magnitude image or one channel.",
         )
 
 

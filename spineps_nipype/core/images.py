@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import EmptyResultError, InputError
 from .files import whole_file
-from .image_checks import check_memory, check_shape, volume_shape
+from .image_checks import check_memory, check_shape, check_voxel_type, volume_shape
 from .intensities import usable_intensities
 from .nifti_files import read_stored_header, read_voxels
 from .stored_space import read_space, space_of
@@ -212,14 +212,13 @@ def load_mask(path: str | Path) -> Volume:
 
 def _whole(data: NDArray[Any]) -> NDArray[Any] | None:
     """Labels of a map, rounded where they are floats; None if a value is no label."""
-    if not np.issubdtype(data.dtype, np.integer):
-        labels = np.rint(data)
-        with np.errstate(invalid="ignore"):  # neither NaN nor infinity lies near its own rounding
-            near = np.abs(labels - data) <= LABEL_NOISE
-        if not near.all():
-            return None
-        data = labels
-    return data if data.min(initial=0) >= 0 else None
+    if np.issubdtype(data.dtype, np.integer):
+        return data if data.min(initial=0) >= 0 else None
+    if not np.isfinite(data).all():
+        return None
+    labels = np.rint(data)
+    near = np.abs(labels - data) <= LABEL_NOISE
+    return labels if (near & (labels >= 0) & (labels < 2**32)).all() else None
 
 
 def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
@@ -287,12 +286,7 @@ def save_array(
 def _numbers(path: Path) -> NDArray[Any]:
     """Voxels of one channel."""
     _, data = read_voxels(path)
-    if np.iscomplexobj(data) or data.dtype.fields is not None:
-        raise InputError(
-            f"The voxels are of type {data.dtype}, not numbers of one channel.",
-            file=path,
-            remedy="Store the magnitude image or one channel.",
-        )
+    check_voxel_type(data.dtype, path)
     return data
 
 

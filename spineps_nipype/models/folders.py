@@ -47,6 +47,7 @@ def models_dir(stated: Path | None = None) -> Path | None:
     return default if default.is_dir() else None
 
 
+@cache
 def embedded_dir() -> Path:
     """Folder of the SPINEPS packages that come with this installation."""
     return Path(str(files("spineps_nipype") / "data" / "models" / "compact"))

@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 from spineps_nipype import __version__
 from spineps_nipype.bids.corrections import Corrections, find_corrections
 from spineps_nipype.bids.dataset_description import SOURCES, describe_dataset
-from spineps_nipype.bids.header import ScanHeader, read_header
+from spineps_nipype.bids.header import ScanHeader, grid_of, read_header
 from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from spineps_nipype.bids.sidecars import scan_metadata
+from spineps_nipype.core.corrected_masks import corrected_mask
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.core.labels import Label
@@ -26,6 +27,7 @@ from spineps_nipype.results.record import Provenance
 from spineps_nipype.results.scan_output import ScanOutput
 from spineps_nipype.results.sidecar import generated_by
 
+from ..engine.memory_estimates import check_tiles
 from ..engine.run_resources import Machine
 from ..options.run_options import RunOptions
 from .model_choice import ChosenModels
@@ -128,6 +130,18 @@ class SegmentationSystem(ABC):
             files={kind: files[kind].relative_to(root) for kind in kinds},
             system=self.name,
         )
+
+    def check_corrections(self, scan: Path, corrections: Corrections) -> None:
+        """Refuse corrected masks that are not labels on the grid of their scan, as nodes would.
+
+        Raises
+        ------
+        InputError, EmptyResultError
+            With the mask, and what is wrong with it.
+        """
+        shape, affine = grid_of(scan)
+        for path in corrections.masks.values():
+            corrected_mask(path, shape, affine)
 
     def kept(
         self,
@@ -269,8 +283,11 @@ class SegmentationSystem(ABC):
         )
         memory_gb: Mapping[str, float] = {}
         if not plan.all_done:
+            if corrections.masks:
+                self.check_corrections(named.scan.path, corrections)
             memory_gb = self.memory(header, models)
             check_memory(named.scan.path, header, machine.memory_gb)
+            check_tiles(models.packages, machine.memory_gb)
             self._check_space(named.scan.path, header, models)
         return ScanJob(
             **vars(named),
