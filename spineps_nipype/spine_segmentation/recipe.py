@@ -34,7 +34,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic",),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=2,
+        algorithm=3,
         models=("semantic",),
         nodes=("conform", "slices"),
         replaced_by="semantic",

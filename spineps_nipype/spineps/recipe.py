@@ -24,7 +24,7 @@ PHASES: Final = (
         reads=(SCAN,),
         settings=("crop", "preprocess", "semantic", "engine", "numerics"),
         models=("semantic", VIBESEG, SCOUT),
-        algorithm=2,
+        algorithm=3,
         extras={
             "softmax": "save_softmax_logits",
             "probseg": "save_probseg",
