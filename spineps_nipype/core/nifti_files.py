@@ -20,6 +20,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from ..errors import InputError
@@ -44,6 +45,7 @@ HEADERS: Final = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 BROKEN: Final = (
     ImageFileError,
     HeaderDataError,
+    WrapStructError,
     OSError,
     EOFError,
     ValueError,
@@ -198,6 +200,10 @@ def _sniffed(stream: BinaryIO) -> tuple[Any, Any]:
     header = kind.header_class.from_fileobj(stream, check=False)
     if bytes(header["magic"].item())[:2] != b"n+":
         raise ValueError("it is not a NIfTI file with its voxels inside")
+    try:
+        header.get_data_dtype()
+    except (KeyError, HeaderDataError) as fault:
+        raise ValueError(f"its voxels are of an unknown type ({header['datatype']})") from fault
     return kind, header
 
 

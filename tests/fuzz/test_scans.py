@@ -28,7 +28,7 @@ from spineps_nipype.workflows.engine.plugin_choice import read_plugin_file
 from spineps_nipype.workflows.options.config_file import parse_with_config
 from spineps_nipype.workflows.systems.scan_jobs import workflow_name
 
-from .harness import ODD_TEXT, Content, fuzz, json_files, promised, read, spoiled
+from .harness import ODD_TEXT, Content, changed, fuzz, json_files, promised, read, spoiled
 
 SHAPE = (5, 6, 4)
 AFFINE = np.array([[0, 0, 3.3, -6], [0.9, 0, 0, -3], [0, -0.9, 0, 2], [0, 0, 0, 1]])
@@ -143,7 +143,7 @@ def test_names(name: str) -> None:
 @fuzz
 @given(
     st.lists(st.tuples(NAMES, st.booleans()), max_size=4),
-    json_files({"ImageType": ["ORIGINAL", "WATER"], "Sources": ["bids:raw:x"]}),
+    json_files({"ImageType": ["ORIGINAL", "PRIMARY"], "Sources": ["bids:raw:x"]}),
     json_files({"Name": "x", "BIDSVersion": "1.9.0"}),
 )
 def test_dataset(names: list[tuple[str, bool]], sidecar: bytes, description: bytes) -> None:
@@ -254,7 +254,9 @@ def test_configuration_file(data: bytes) -> None:
 @fuzz
 @given(
     spoiled(b"plugin: SLURM\nplugin_args:\n  sbatch_args: -p main\n  n_procs: 2\n")
-    | json_files({"plugin": "MultiProc", "plugin_args": {"n_procs": 2}})
+    | changed({"plugin": "MultiProc", "plugin_args": {"n_procs": 2}}).map(
+        lambda document: json.dumps(document).encode()
+    )
     | st.sampled_from(
         [b"!!python/object/apply:os.system [touch evil]", b"a: &a [*a]", b"plugin: _Base"]
     )
