@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.errors import ErrCode, SpinepsError
 
-from ..engine.progress import Progress, ScanProgress
 from ..systems.scan_jobs import PlannedScan, RefusedScan
+
+if TYPE_CHECKING:  # a dry run has no use for nipype
+    from ..engine.progress import Progress, ScanProgress
 
 ALL_DONE, NOTHING_RAN, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses."""
