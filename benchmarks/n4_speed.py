@@ -1,6 +1,6 @@
 """Bias correction (N4) beside that of ITK: CPU seconds, memory, and how far results differ.
 
-    python benchmarks/n4_speed.py [IMAGE...] [--phantom 512 512 24] [--write table.md]
+    python benchmarks/n4_speed.py [IMAGE...] [--phantom 512 512 24] [--alone]
 
 Without images, the MR sample of TPTBox and a phantom of 256 x 320 x 20 voxels. Both programs
 correct the same image one after the other in this process; ITK (through SimpleITK) with one
@@ -23,16 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 from TPTBox import NII
 
 from spineps_nipype.core.components import bounding_box
-from spineps_nipype.spineps.bias_field import (
-    N4_SHRINK,
-    N4_THRESHOLD,
-    _first_sample,
-    _spline_padding,
-    correct_bias,
-)
+from spineps_nipype.spineps.bias_field import N4_THRESHOLD, PaddedAxis, correct_bias
 from spineps_nipype.spineps.preprocess import normalise_range
 
 PHANTOM: Final = (256, 320, 20)
@@ -90,7 +85,8 @@ def itk_log_field(
     with one_thread():
         n4.Execute(*grids)
         whole = sitk.Image([int(n) for n in reversed(size or image.shape)], sitk.sitkFloat32)
-        return sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(whole))
+        field: NDArray[np.float32] = sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(whole))
+        return field
 
 
 def itk_bias(
@@ -106,19 +102,22 @@ def itk_bias(
     bright = array >= N4_THRESHOLD
     mask = np.zeros(array.shape, np.uint8)
     mask[bounding_box(bright) if bright.any() else ...] = 1
-    before, after, spans = zip(*map(_spline_padding, array.shape, zoom), strict=True)
-    size = [n + b + a for n, b, a in zip(array.shape, before, after, strict=True)]
-    shrink = [min(N4_SHRINK, n) for n in size]
-    first = first or [_first_sample(n, k) for n, k in zip(size, shrink, strict=True)]
+    axes = [PaddedAxis.cover(n, float(z)) for n, z in zip(array.shape, zoom, strict=True)]
+    first = first or [axis.first_sample for axis in axes]
     samples = tuple(
-        slice(start, start + n // k * k, k)
-        for start, n, k in zip(first, size, shrink, strict=True)
+        slice(start, start + axis.padded // axis.factor * axis.factor, axis.factor)
+        for start, axis in zip(first, axes, strict=True)
     )
-    around = list(zip(before, after, strict=True))
+    around = [(axis.before, axis.padded - axis.size - axis.before) for axis in axes]
     image, where = (np.ascontiguousarray(np.pad(a, around)[samples]) for a in (array, mask))
-    spacing = [float(z) * k for z, k in zip(zoom, shrink, strict=True)]
-    field = itk_log_field(image, where, spacing, spans, size)
-    return field[tuple(slice(b, b + n) for b, n in zip(before, array.shape, strict=True))]
+    field = itk_log_field(
+        image,
+        where,
+        [axis.spacing * axis.factor for axis in axes],
+        [axis.spans for axis in axes],
+        [axis.padded for axis in axes],
+    )
+    return field[tuple(slice(axis.before, axis.before + axis.size) for axis in axes)]
 
 
 def phantom(shape: Sequence[int]) -> np.ndarray:
@@ -128,7 +127,7 @@ def phantom(shape: Sequence[int]) -> np.ndarray:
     tissue = np.array([120, 300, 500, 900])[(place // 7).sum(axis=0).astype(int) * 5 % 4]
     along = [p / (n - 1) - 0.5 for p, n in zip(place, shape, strict=True)]
     field = np.exp(0.6 * along[0] - 0.4 * along[1] ** 2 + 0.2 * along[2])
-    image = tissue * field * random.normal(1, 0.05, shape)
+    image: NDArray[np.float64] = tissue * field * random.normal(1, 0.05, shape)
     image[:6] = image[-6:] = 0
     return np.round(image).astype(np.uint16)
 
@@ -156,18 +155,21 @@ def peak_memory(array: np.ndarray, zoom: Sequence[float]) -> float:
     return peak / (4 * array.size)
 
 
-def compare(name: str, array: np.ndarray, zoom: Sequence[float]) -> str:
-    """Row of the table."""
+def measure(name: str, array: np.ndarray, zoom: Sequence[float], *, alone: bool = False) -> str:
+    """Row of the table; `alone` leaves the columns of ITK empty."""
     correct_bias(array[:32, :32, :32], zoom)  # what is imported and prepared once
     ours, seconds = timed(correct_bias, array, zoom)
+    memory, size = peak_memory(array, zoom), " × ".join(map(str, array.shape))
+    if alone:
+        return f"| {name} | {size} | – | {seconds:.2f} | – | {memory:.1f} | – | – | – |"
     theirs, itk_seconds = timed(itk_bias, array, zoom)
     expected = array.astype(np.float32) / np.exp(theirs)
     grey = ours.astype(array.dtype) != expected.astype(array.dtype)
     lit = array > 0
     difference = np.log(ours[lit] / expected[lit], dtype=np.float64)
     return (
-        f"| {name} | {' × '.join(map(str, array.shape))} | {itk_seconds:.1f} | {seconds:.2f} "
-        f"| {itk_seconds / seconds:.0f} × | {peak_memory(array, zoom):.1f} "
+        f"| {name} | {size} | {itk_seconds:.1f} | {seconds:.2f} "
+        f"| {itk_seconds / seconds:.0f} × | {memory:.1f} "
         f"| {np.sqrt((difference**2).mean()):.0e} | {np.abs(difference).max():.0e} "
         f"| {int(grey.sum())} |"
     )
@@ -180,6 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("images", nargs="*", type=Path, help="images that NIfTI holds")
     parser.add_argument("--phantom", nargs=3, type=int, help="voxels of a phantom, 0.9 mm each")
+    parser.add_argument("--alone", action="store_true", help="leave ITK out")
     parser.add_argument("--write", type=Path, help="file for the table")
     options = parser.parse_args(argv)
     cases = [(path.name.split(".")[0], *load(path)) for path in options.images]
@@ -191,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = [HEADER, "|---" * (HEADER.count("|") - 1) + "|"]
     print(*rows, sep="\n", flush=True)
     for case in cases:
-        rows.append(compare(*case))
+        rows.append(measure(*case, alone=options.alone))
         print(rows[-1], flush=True)
     if options.write:
         options.write.write_text("\n".join(rows) + "\n", encoding="utf-8")

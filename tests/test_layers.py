@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ ALLOWED = {
     "interfaces": BASE | SYSTEMS | {"models", "results", "metrics", "interfaces"},
     "workflows": BASE
     | SYSTEMS
-    | {"models", "results", "bids", "metrics", "reports", "interfaces", "workflows"},
+    | {"models", "results", "bids", "metrics", "reports", "interfaces", "workflows", "phantom"},
 }
 ALLOWED["dropin"] = BASE | {"models", "results", "spineps", "bids", "metrics", "dropin"}
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
@@ -105,10 +105,40 @@ def test_help_is_quick_and_light() -> None:
         "heavy = {'torch', 'nipype', 'nibabel', 'scipy', 'TPTBox', 'bids', 'numpy'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    print(f"{time.perf_counter() - start:.2f} s")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seconds"),
+    [
+        (["-m", "spineps_nipype.workflows.cli", "--help"], 0.5),
+        (["-m", "spineps_nipype.workflows.cli", "--version"], 0.5),
+        (["-c", "import spineps_nipype"], 0.1),
+    ],
+    ids=["help", "version", "import"],
+)
+def test_programs_start_at_once(arguments: list[str], seconds: float) -> None:
+    """In time of the processor, above that of Python itself, whatever else the machine does."""
+    assert _start(arguments) - _start(["-c", ""]) < seconds
+
+
+def test_a_dry_run_does_without_nipype() -> None:
+    """It plans with the recipes alone; nipype is a quarter of what could be imported."""
+    code = "import sys, spineps_nipype.workflows.app.pipelines; print('nipype' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def _start(arguments: list[str]) -> float:
+    """Less processor time of two runs [s]."""
+    times = []
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(times)
 
 
 # Rooms of workflows/, from the lowest floor up: a module imports from its own room and from below.

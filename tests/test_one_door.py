@@ -23,6 +23,7 @@ OWN_FOLDERS = {
     "spineps_nipype/models/install.py": "installs into the folder of models",
     "spineps_nipype/models/pins.py": "records in the folder of models",
     "spineps_nipype/models/inference/openvino_engine.py": "asks the door first",
+    "spineps_nipype/core/locks.py": "the mark of a lock, beside it",
     "spineps_nipype/dropin/dataset.py": "log of the drop-in, beside its results",
     "spineps_nipype/dropin/run.py": "a function of SPINEPS that writes where it is told",
     "spineps_nipype/reports/subject_page.py": "parts of a page in a temporary folder",
@@ -34,6 +35,7 @@ OWN_FOLDERS = {
     "workflows/engine/usage_monitor.py": "two files with fixed names in the log folder",
     "workflows/engine/slurm/job.py": "asks the door, and hands a node over in the work folder",
     "workflows/engine/slurm/queue.py": "removes folders of jobs that it has made",
+    "workflows/options/start_up.py": "standard output and error",
     "workflows/commands/sc_epi_run.py": "a temporary folder",
 }
 """Modules that write otherwise, and why that cannot leave their folder."""

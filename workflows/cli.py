@@ -22,12 +22,15 @@ from spineps_nipype.spineps.settings import PipelineSettings
 
 from .options.config_file import parse_with_config
 from .options.other_systems import OTHER_SYSTEMS, add_system_flags
+from .options.other_words import understood
 from .options.overrides import override_flags
 from .options.run_flags import add_models, add_reports, add_resources, add_reuse, add_selection
 from .options.run_options import Folders, RunOptions, Task
 from .options.setting_flags import add_phases, check_values, flag_of, stated
+from .options.start_up import output_is_lost, run_command
 from .options.value_types import Parser, blamed_on
 
+PROGRAM: Final = "spineps-wf"
 EPILOG: Final = """\
 Exit status: 0 all scans are done; 1 nothing could run; 2 wrong usage; 3 some scans failed.
 The last line says which scans failed and why; OUTPUT_DIR/logs holds a table of every run.
@@ -38,14 +41,17 @@ MUST_EXIST: Final = {
     "manual_labels": "--manual-labels",
     "nipype_plugin_file": "--nipype-plugin-file",
 }
-TAKE_OPTIONS: Final = ("--sbatch-args", "--gpu-sbatch-args")
-"""Options whose values look like options."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    return run_command(PROGRAM, lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = build_parser()
-    arguments = parse_with_config(parser, _with_hyphens(sys.argv[1:] if argv is None else argv))
+    words = understood(parser, sys.argv[1:] if argv is None else argv)
+    arguments = parse_with_config(parser, words)
     try:
         options = options_from(arguments)
     except ValueError as fault:  # a setting whose form argparse does not know
@@ -63,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> Parser:
     """Parser of the command line, without side effects."""
     parser = Parser(
-        prog="spineps-wf",
+        prog=PROGRAM,
         usage="%(prog)s BIDS_DIR OUTPUT_DIR {participant,group} [options]",
         description="Segment the spine in the scans of a BIDS dataset: masks of structures and "
         "vertebrae, centroids, and a snapshot of each scan.",
@@ -136,12 +142,20 @@ def _run(options: RunOptions) -> int:
         return run_reports(options.folders, options.selection)
     from .app.pipelines import run_pipelines
 
-    return run_pipelines(options)
+    status = run_pipelines(options)
+    if task.dry_run and status == 0 and output_is_lost():  # its words were all it was to make
+        return 1
+    return status
 
 
 def _check_paths(parser: Parser, options: RunOptions) -> None:
     """Refuse paths that are not there, by the name of their option."""
     dataset, values = options.folders.bids_dir, flat_values(options)
+    if dataset.is_file():
+        parser.error(
+            f"argument BIDS_DIR: {dataset} is a file; give the folder that holds it as "
+            "sub-01/anat/sub-01_T2w.nii.gz"
+        )
     if not dataset.is_dir():
         parser.error(f"argument BIDS_DIR: the folder {dataset} does not exist")
     for name, flag in MUST_EXIST.items():
@@ -176,18 +190,6 @@ def _check_task(parser: Parser, task: Task) -> None:
     ):
         if asked:
             parser.error(f"argument {flag}: not with {place}")
-
-
-def _with_hyphens(argv: Sequence[str]) -> list[str]:
-    """Arguments with ``--participant_label`` spelled ``--participant-label``."""
-    spelled: list[str] = []
-    for argument in argv:
-        if spelled and spelled[-1] in TAKE_OPTIONS:  # argparse would read an option of our own
-            spelled[-1] += f"={argument}"
-            continue
-        name, equals, value = argument.partition("=")
-        spelled.append(name.replace("_", "-") + equals + value if name[:2] == "--" else argument)
-    return spelled
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,12 +19,14 @@ from spineps_nipype.interfaces import (
     FixNames,
     InstanceSegmentation,
     LabelVertebrae,
+    Markups,
     MeasureSpine,
     PostProcess,
     Preprocess,
     SemanticSegmentation,
     Snapshot,
     SpineCrop,
+    Surfaces,
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.engine_choice import choose_engine
@@ -34,14 +36,14 @@ from spineps_nipype.models.systems import SPINEPS
 from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.spineps.helper_networks import possible_networks
 from spineps_nipype.spineps.poi_header import poi_header
-from spineps_nipype.spineps.recipe import RECIPE, SCOUT, VIBESEG
+from spineps_nipype.spineps.recipe import ALL_RESULTS, RECIPE, SCOUT, VIBESEG
 from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 
 from .engine.memory_estimates import node_memory
 from .nodes import Graph, force, network_node, node
 
-OUTPUTS: Final = tuple(name for name in RECIPE.results if name != "snapshot_copy")
+OUTPUTS: Final = tuple(name for name in ALL_RESULTS if name != "snapshot_copy")
 
 Model = ModelPackage | str | Path
 
@@ -61,6 +63,7 @@ def init_spineps_wf(
     omp_nthreads: int = 1,
     mem_gb: Mapping[str, float] | None = None,
     note: str = "",
+    header_warnings: Sequence[str] = (),
     name: str = "spineps_wf",
 ) -> pe.Workflow:
     """Segment the spine of one scan, name its vertebrae and draw the result.
@@ -100,6 +103,8 @@ def init_spineps_wf(
         Memory by node name, for nodes where the usual estimate does not fit.
     note
         A line below the snapshot.
+    header_warnings
+        What is odd about the header of the scan, for the table of checks.
     name
         Name of the workflow.
 
@@ -122,6 +127,9 @@ def init_spineps_wf(
         Measures of bodies, discs, canal and curves, and what looks odd (TSV).
     softmax, probseg, uncertainty, modelres, debug
         Additional files where the settings ask for them.
+    markups, surfaces, surfaces_stl, surfaces_gifti
+        Points for 3D Slicer (JSON), and surfaces of the vertebrae with a table of their sizes
+        (TSV), where the settings ask for them.
     """
     settings = settings or PipelineSettings()
     settings = replace(settings, engine=choose_engine(settings.engine, device))
@@ -142,7 +150,9 @@ def init_spineps_wf(
     builder.add_final(semantic, labeling)
     builder.add_centroids(poi_header(settings, semantic, instance, labeling, __version__))
     builder.add_snapshot(semantic, note)
-    builder.add_metrics()
+    builder.add_metrics(header_warnings)
+    builder.add_markups()
+    builder.add_surfaces()
     asked = asdict(override or OverrideSettings())
     force(builder.workflow, RECIPE, [option for option, on in asked.items() if on])
     return builder.workflow
@@ -360,13 +370,33 @@ class _Builder:
         self.graph.feed(snapshot, in_file="image", spine="spine", vert="vert", poi="poi")
         self.graph.gives("snapshot", snapshot, "out_file")
 
-    def add_metrics(self) -> None:
+    def add_metrics(self, header_warnings: Sequence[str]) -> None:
         """Measure the final masks and check them."""
         if self.graph.take_stored("metrics", "checks"):
             return
-        measure = self._node(MeasureSpine(), "measure")
+        measure = self._node(MeasureSpine(header_warnings=list(header_warnings)), "measure")
         self.graph.feed(measure, spine="spine", vert="vert")
         if "labels_table" in self.graph.sources:
             self.graph.feed(measure, labels_table="labels_table")
         self.graph.gives("metrics", measure, "metrics")
         self.graph.gives("checks", measure, "checks")
+
+    def add_markups(self) -> None:
+        """Write the points for 3D Slicer, where that is asked for."""
+        if not self.settings.save.save_markups or self.graph.take_stored("markups"):
+            return
+        markups = self._node(Markups(), "markups")
+        self.graph.feed(markups, poi="poi")
+        self.graph.gives("markups", markups, "out_file")
+
+    def add_surfaces(self) -> None:
+        """Wrap the vertebrae in surfaces, where that is asked for."""
+        save = self.settings.save
+        kinds = {"stl": save.save_surfaces_stl, "gifti": save.save_surfaces_gifti}
+        if not any(kinds.values()) or self.graph.take_stored("surfaces"):
+            return
+        surfaces = self._node(Surfaces(**kinds), "surfaces")
+        self.graph.feed(surfaces, vert="vert")
+        self.graph.gives("surfaces", surfaces, "table")
+        for kind in (kind for kind, asked in kinds.items() if asked):
+            self.graph.gives(f"surfaces_{kind}", surfaces, kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Final
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
@@ -18,6 +19,8 @@ from spineps_nipype.results.sidecar import JSON, with_sidecars
 from .nodes import light_node
 
 logger = logging.getLogger(__name__)
+DEBUG: Final = "debug_"
+"""Begin of the name of the folder with intermediate masks."""
 
 
 def log_plan(scan: str | Path, plan: ScanPlan) -> None:
@@ -152,13 +155,21 @@ def init_store_wf(
             inside |= {n: prepare for n in described if output.files[n].suffix == JSON}
         for result in (n for n in output.products(phase) if n not in described):
             source = recipe.copies.get(result, result)
-            _save_plain(workflow, inputnode, source, result, output)
+            target = output.files[result]
+            save = _saving(target, output, folder=result in phase.folders)
+            node = light_node(save, f"save_{result}")
+            workflow.connect(inputnode, source, node, "in_files")
     if copies:
-        pairs = list(zip(*copies, strict=True))
-        sources, targets = ([str(path) for path in side] for side in pairs)
-        save = SaveDerivatives(in_files=sources, out_paths=targets, **_within(output))
-        workflow.add_nodes([light_node(save, "save_copies")])
+        workflow.add_nodes([_copying_node(copies, output)])
     return workflow
+
+
+def _copying_node(copies: Sequence[tuple[Path, Path]], output: ScanOutput) -> pe.Node:
+    """Node that copies stored files to their other places."""
+    sources = [str(source) for source, _ in copies]
+    targets = [str(target) for _, target in copies]
+    save = SaveDerivatives(in_files=sources, out_paths=targets, **_within(output))
+    return light_node(save, "save_copies")
 
 
 def _prepare(
@@ -199,18 +210,15 @@ def _prepare(
     return prepare
 
 
-def _save_plain(
-    workflow: pe.Workflow, inputnode: pe.Node, source: str, result: str, output: ScanOutput
-) -> None:
-    """Store files that need no sidecar: a file, or several in a folder of their own."""
-    target, within = output.files[result], _within(output)
-    if target.suffix:
-        save = SaveDerivatives(out_paths=[str(target)], **within)
-    else:
-        word = target.name.partition("_")[2]
-        suffix = f"_{word}" if word else ""
-        save = SaveDerivatives(out_dir=str(target), name_suffix=suffix, **within)
-    workflow.connect(inputnode, source, light_node(save, f"save_{result}"), "in_files")
+def _saving(target: Path, output: ScanOutput, *, folder: bool) -> SaveDerivatives:
+    """Interface that stores results without a sidecar: a file, or several in their folder."""
+    within = _within(output)
+    if not folder:
+        return SaveDerivatives(out_paths=[str(target)], **within)
+    if target.name.startswith(DEBUG):  # SPINEPS repeats the last word of the folder in the names
+        word = target.name.removeprefix(DEBUG)
+        return SaveDerivatives(out_dir=str(target), name_suffix=f"_{word}", **within)
+    return SaveDerivatives(out_dir=str(target), exact=True, **within)
 
 
 def _within(output: ScanOutput) -> dict[str, str]:

@@ -105,28 +105,31 @@ def pair_masks(
     found: dict[Path, list[Path]] = {}
     left: list[tuple[Path, str]] = []
     for mask in masks:
-        entities = mask_entities(mask)
-        wanted = {k: v for k, v in entities.items() if k not in MASK_ENTITIES}
-        fitting = [
-            scan
-            for scan in scans
-            if wanted.items() <= scan.name.entities.items()
-            and scan.name.subject == wanted.get("sub")
-            and entities.get("mod", scan.name.suffix) == scan.name.suffix
-        ]
-        fewest = min((len(scan.name.entities) for scan in fitting), default=0)
-        fitting = [scan for scan in fitting if len(scan.name.entities) == fewest]
-        if len(fitting) > 1:
-            fitting = [scan for scan in fitting if _on_grid(mask, scan.path)]
-            if not fitting:
-                left.append((mask, "several scans fit its name and none has its grid"))
-                continue
-        elif not fitting:
+        named = _scans_by_name(mask, scans)
+        fitting = named if len(named) < 2 else [s for s in named if _on_grid(mask, s.path)]
+        if not named:
             left.append((mask, "no scan that is segmented fits its name"))
+        elif not fitting:
+            left.append((mask, "several scans fit its name and none has its grid"))
         for scan in fitting:
             found.setdefault(scan.path, []).append(mask)
     pairs = [Pair(scan, tuple(found[scan.path])) for scan in scans if scan.path in found]
     return pairs, left
+
+
+def _scans_by_name(mask: Path, scans: Sequence[Scan]) -> list[Scan]:
+    """Scans that have all entities of a mask and the fewest others."""
+    entities = mask_entities(mask)
+    wanted = {k: v for k, v in entities.items() if k not in MASK_ENTITIES}
+    fitting = [
+        scan
+        for scan in scans
+        if wanted.items() <= scan.name.entities.items()
+        and scan.name.subject == wanted.get("sub")
+        and entities.get("mod", scan.name.suffix) == scan.name.suffix
+    ]
+    fewest = min((len(scan.name.entities) for scan in fitting), default=0)
+    return [scan for scan in fitting if len(scan.name.entities) == fewest]
 
 
 def _on_grid(mask: Path, scan: Path) -> bool:

@@ -8,6 +8,7 @@ from math import nan, prod
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
@@ -169,13 +170,9 @@ def match_instances(truth: Instances, result: Instances) -> Matching:
     found = _pair(2 * common / (true_sizes[:, None] + sizes[None]), true_numbers, numbers)
     partners = {match.truth for match in found}, {match.result for match in found}
     # pieces of true instances that need not be found are no mistakes
-    pieces = {
-        number
-        for k, number in enumerate(numbers)
-        for i, owner in enumerate(true_numbers)
-        if owner in truth.optional and 2 * common[i, k] > sizes[k]
-    }
-    harmless = partners[1] | pieces | result.optional
+    optional = np.isin(true_numbers, sorted(truth.optional))
+    pieces = np.logical_or.reduce(2 * common[optional] > sizes)
+    harmless = partners[1] | set(_chosen(numbers, pieces)) | result.optional
     alone = [n for n in numbers if n not in harmless]
     above = _above(result.labels, alone, truth.labels)
     held = common / true_sizes[:, None] if len(numbers) else common
@@ -186,11 +183,14 @@ def match_instances(truth: Instances, result: Instances) -> Matching:
         tuple(n for n in truth.expected if n not in partners[0]),
         tuple(n for n in alone if n not in above),
         above,
-        tuple(n for n, bad in zip(numbers, merged, strict=True) if bad),
-        tuple(
-            n for n, bad in zip(true_numbers, split, strict=True) if bad and n in truth.expected
-        ),
+        _chosen(numbers, merged),
+        tuple(n for n in _chosen(true_numbers, split) if n in truth.expected),
     )
+
+
+def _chosen(numbers: Sequence[int], which: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Numbers of the instances that a mask over them marks."""
+    return tuple(number for number, yes in zip(numbers, which, strict=True) if yes)
 
 
 def _pair(dice: Array, true_numbers: Sequence[int], numbers: Sequence[int]) -> tuple[Match, ...]:

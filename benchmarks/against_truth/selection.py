@@ -17,7 +17,7 @@ from benchmarks.against_truth.mask_files import (
 )
 from benchmarks.against_truth.report import ScanReport
 from spineps_nipype.bids.names import split_extension
-from spineps_nipype.bids.query import find_scans, read_filter_file
+from spineps_nipype.bids.query import Query, find_scans, read_filter_file
 from spineps_nipype.errors import InputError
 from spineps_nipype.workflows.options.run_options import RunOptions
 
@@ -66,25 +66,12 @@ def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list
         filters=filters,
         ignore_bids_filter=asked.ignore_bids_filter,
     )
+    masks = find_masks(options.folders.bids_dir, derivative)
     wanted = {label.removeprefix("sub-") for label in asked.participant_label}
-    masks = [
-        path
-        for path in find_masks(options.folders.bids_dir, derivative)
-        if not wanted or mask_entities(path).get("sub") in wanted
-    ]
+    if wanted:
+        masks = [path for path in masks if mask_entities(path).get("sub") in wanted]
     pairs, left = pair_masks(query.scans, masks)
-    with_mask = {pair.scan.path for pair in pairs}
-    skipped = [
-        _skipped(scan.path, "it has no truth mask", scan.modality)
-        for scan in query.scans
-        if scan.path not in with_mask
-    ]
-    skipped += [_skipped(path, why) for path, why in left]
-    skipped += [
-        _skipped(image.path, f"not segmented: {image.why}")
-        for image in query.skipped
-        if left and not image.path.is_relative_to(options.folders.bids_dir / "derivatives")
-    ]
+    skipped = _without_partner(query, pairs, left, options.folders.bids_dir / "derivatives")
     for report in skipped[:SHOWN]:
         print(f"not measured: {report.scan}: {report.reason}", file=sys.stderr)
     if len(skipped) > SHOWN:
@@ -98,6 +85,23 @@ def choose_scans(options: RunOptions, derivative: str) -> tuple[list[Pair], list
             "sub-01_acq-sag_dseg.nii.gz or sub-01_acq-sag_mod-T2w_seg-vert_msk.nii.gz.",
         )
     return pairs, skipped
+
+
+def _without_partner(
+    query: Query, pairs: Sequence[Pair], left: Sequence[tuple[Path, str]], derivatives: Path
+) -> list[ScanReport]:
+    """Scans without a mask, masks without a scan, and the images that those may belong to."""
+    with_mask = {pair.scan.path for pair in pairs}
+    reports = [
+        _skipped(scan.path, "it has no truth mask", scan.modality)
+        for scan in query.scans
+        if scan.path not in with_mask
+    ]
+    reports += [_skipped(path, why) for path, why in left]
+    if left:
+        images = [i for i in query.skipped if not i.path.is_relative_to(derivatives)]
+        reports += [_skipped(image.path, f"not segmented: {image.why}") for image in images]
+    return reports
 
 
 def single_scan_counts(root: Path, pairs: Sequence[Pair]) -> Mapping[str, Mapping[str, int]]:

@@ -16,9 +16,10 @@ from spineps_nipype import interfaces
 from spineps_nipype.core.switches import CORRECTED
 from spineps_nipype.models.registry import registry
 from spineps_nipype.workflows.engine import failures
+from spineps_nipype.workflows.options.other_words import ANSWERS, SYNONYMS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COMMANDS = ("cli", "commands.models", "commands.sc_epi", "commands.convert")
+COMMANDS = ("cli", "commands.demo", "commands.models", "commands.sc_epi", "commands.convert")
 """Modules of the commands; each has a function `build_parser`."""
 CODES: Final = {
     "COMPATIBILITY": "The image does not fit the model: modality, plane, or what it is for.",
@@ -85,6 +86,15 @@ def _usage() -> Iterator[str]:
     for name in COMMANDS:
         module = importlib.import_module(f"spineps_nipype.workflows.{name}")
         yield from _parser(module.build_parser(), level=2)
+    yield "## Words of other programs\n"
+    yield "`spineps-wf` takes these for its own, and says so:\n"
+    yield "| word | of | is read as |\n|---|---|---|"
+    for word, synonym in SYNONYMS.items():
+        yield f"| `{word}` | {synonym.source} | `{' '.join(synonym.ours)}` |"
+    yield "\nThese mean nothing here; it answers:\n"
+    yield "| word | answer |\n|---|---|"
+    yield from (f"| `{word}` | {_cell(answer)} |" for word, answer in ANSWERS.items())
+    yield ""
 
 
 def _parser(parser: argparse.ArgumentParser, level: int) -> Iterator[str]:

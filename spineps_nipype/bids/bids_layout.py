@@ -72,6 +72,10 @@ def bids_paths(
         "out_probseg": folder / result("spine", "probseg", ".nii.gz"),
         "out_unc": folder / result("spine", "uncertainty", ".nii.gz"),
         "out_modelres": folder / result("spine", "dseg", ".nii.gz", "modelres"),
+        "out_markups": folder / result("spine", "poi", ".mrk.json"),
+        "out_surfaces": folder / result("vert", "surfaces", ".tsv"),
+        "out_surfaces_stl": folder / result("vert", "stl", ""),
+        "out_surfaces_gifti": folder / result("vert", "gifti", ""),
         "out_debug": folder / f"debug_{_NOT_ALPHANUMERIC.sub('', name.suffix)}",
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,8 @@ from types import MappingProxyType
 from typing import Final
 
 from spineps_nipype.core.anatomy import VERTEBRA_NAMES
-from spineps_nipype.core.files import file_digest
+from spineps_nipype.core.files import file_digest, read_json
+from spineps_nipype.core.text_files import parse_table
 from spineps_nipype.errors import InputError
 
 from .names import EXTENSIONS, ScanName, parse_name, split_extension
@@ -110,7 +110,7 @@ def find_corrections(
         roots = [root, *([root / system] if system else [])]
         by_name = {kind: _named(roots, scan, label) for kind, label in segments.items()}
         by_place = {
-            kind: [home / file for home in roots if (home / file).is_file()]
+            kind: [path for home in roots for path in _at(home / file)]
             for kind, file in files.items()
         }
         for kind, masks in {**by_name, **by_place}.items():
@@ -123,6 +123,13 @@ def find_corrections(
             sources.append(f"bids:{dataset}:{masks[0].relative_to(root).as_posix()}")
     fixed = tuple((names or {}).get(split_extension(scan.name)[0], ()))
     return Corrections(found, fixed, tuple(sources))
+
+
+def _at(place: Path) -> list[Path]:
+    """Masks at a place, compressed or not."""
+    stem = place.with_name(split_extension(place.name)[0])
+    paths = (stem.with_name(stem.name + extension) for extension in EXTENSIONS)
+    return [path for path in paths if path.is_file()]
 
 
 def _several(words: str, dataset: str, root: Path, masks: Sequence[Path]) -> InputError:
@@ -166,15 +173,16 @@ def _belongs_to(path: Path, scan: Path, name: ScanName) -> bool:
 def _sources(path: Path) -> list[str]:
     """``Sources`` in the sidecar of a mask; empty if it has none."""
     sidecar = path.with_name(split_extension(path.name)[0] + ".json")
-    try:
-        stated = json.loads(sidecar.read_text(encoding="utf-8")).get("Sources", [])
-    except (OSError, ValueError, AttributeError):
+    stated = read_json(sidecar).get("Sources", [])
+    if not isinstance(stated, str | list):
         return []
     return [str(source) for source in ([stated] if isinstance(stated, str) else stated)]
 
 
 def read_fixed_names(path: Path) -> dict[str, list[Name]]:
-    """Read the table of names that a reader fixed: a TSV with a row for each vertebra.
+    """Read the table of names that a reader fixed: a row for each vertebra.
+
+    Tabs part the columns, or semicolons or commas, as spreadsheets write them.
 
     Columns: ``scan`` (file name of the scan, with or without its extension), ``name`` (C1 to L6),
     and either ``found`` (present name) or ``x``, ``y``, ``z`` (world coordinates in mm, RAS).
@@ -190,11 +198,8 @@ def read_fixed_names(path: Path) -> dict[str, list[Name]]:
         If the file cannot be read; the message names the line.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, delimiter="\t")
-            rows = list(reader)
-            columns = reader.fieldnames or []
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        columns, rows = parse_table(path, COLUMNS)
+    except (OSError, ValueError) as fault:
         raise _refused(path, f"it cannot be read: {fault}") from fault
     if not {"scan", "name"} <= set(columns) or not {"found", "x"} & set(columns):
         raise _refused(path, f"its columns are {', '.join(columns) or 'none'}")

@@ -9,16 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
-from spineps_nipype.core.anatomy import (
-    ANATOMICAL_ORDER,
-    DISC_OFFSET,
-    ENDPLATE_OFFSET,
-    SACRUM,
-    SPINE_NAMES,
-    VERTEBRA_NAMES,
-)
 from spineps_nipype.core.files import read_json, set_aside, whole_file, write_text
-from spineps_nipype.core.own_files import OwnFiles
+from spineps_nipype.core.labels import Label, spine_labels, vertebra_labels
+from spineps_nipype.core.lookup_tables import table_files
+from spineps_nipype.core.own_files import own_files
 
 from .sidecars import RAW_LINK
 
@@ -56,6 +50,10 @@ IGNORED: Final = (
     "**/debug_*",
     "*_mod-*",
     "*_poi.json",
+    "*.mrk.json",
+    "*_surfaces.*",
+    "**/*_stl",
+    "**/*_gifti",
     "*_labels.*",
     "*_metrics.*",
     "*_checks.*",
@@ -63,6 +61,9 @@ IGNORED: Final = (
     "*_logits.*",
     "*_rating.json",
     "*.replaced*",
+    "*_itksnap.txt",
+    "*_slicer.ctbl",
+    "*_freesurfer.txt",
 )
 """Results of SPINEPS, names of its own among them, that BIDS has no name for."""
 EVERYTHING: Final = ("*",)
@@ -75,12 +76,14 @@ def describe_dataset(
     links: Iterable[tuple[str, Path]] = (),
     *,
     system: str = SPINEPS,
-    tables: Mapping[str, Sequence[tuple[int, str]]] | None = None,
+    tables: Mapping[str, Sequence[Label]] | None = None,
 ) -> None:
     """Write `dataset_description.json`, the label tables and `.bidsignore`, each whole.
 
-    Several runs may do so at the same time. Entries and lines of other programs are kept; a label
-    table that another program wrote, or somebody changed, stays as it is.
+    Lookup tables for ITK-SNAP, 3D Slicer and FreeSurfer lie beside the label tables.
+
+    Several runs may do so at the same time. Entries and lines of other programs are kept; a table
+    that another program wrote, or somebody changed, stays as it is.
 
     Parameters
     ----------
@@ -91,7 +94,7 @@ def describe_dataset(
     system
         Name of the system.
     tables
-        Number and name of each label, by file name; those of SPINEPS unless given.
+        Labels by the file name of their table; those of SPINEPS unless given.
 
     Raises
     ------
@@ -99,15 +102,16 @@ def describe_dataset(
         If the folder cannot be written.
     """
     out_root, bids_root = Path(out_root), Path(bids_root)
-    with OwnFiles(out_root) as own:
+    with own_files(out_root) as own:
         path = out_root / "dataset_description.json"
         described = dataset_description(bids_root, links, system=system)
         old = read_json(path)
         if path.is_file() and not old:
             set_aside(path)
         _write(path, json.dumps(merge_description(old, described), indent=2) + "\n")
-        for name, rows in (label_tables() if tables is None else tables).items():
-            own.write(out_root / name, _table(rows))
+        for name, labels in (label_tables() if tables is None else tables).items():
+            for file, text in table_files(name, labels).items():
+                own.write(out_root / file, text)
         _join(out_root / ".bidsignore", IGNORED if system == SPINEPS else EVERYTHING)
 
 
@@ -166,21 +170,12 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def label_tables() -> dict[str, list[tuple[int, str]]]:
-    """Number and name of each label of both masks of SPINEPS, by the name of their table."""
-    vertebrae = [(number, VERTEBRA_NAMES[number]) for number in ANATOMICAL_ORDER]
-    with_discs = [(n, name) for n, name in vertebrae if n < SACRUM or name == "T13"]
-    parts = [(DISC_OFFSET + n, f"Disc_{name}") for n, name in with_discs]
-    plates = [(ENDPLATE_OFFSET + n, f"Endplate_{name}") for n, name in with_discs]
+def label_tables() -> dict[str, list[Label]]:
+    """Labels of both masks of SPINEPS, by the name of their table."""
     return {
-        "seg-spine_dseg.tsv": sorted(SPINE_NAMES.items()),
-        "seg-vert_dseg.tsv": vertebrae + parts + plates,
+        "seg-spine_dseg.tsv": spine_labels(),
+        "seg-vert_dseg.tsv": vertebra_labels(),
     }
-
-
-def _table(rows: Sequence[tuple[int, str]]) -> str:
-    """A BIDS label table: index and name."""
-    return "".join(f"{a}\t{b}\n" for a, b in [("index", "name"), *rows])
 
 
 def _join(path: Path, lines: Sequence[str]) -> None:

@@ -171,7 +171,8 @@ def output_paths(
     -------
     dict of Path
         ``out_spine``, ``out_vert``, ``out_ctd``, ``out_snap``, ``out_snap2``, ``out_labels``,
-        ``out_metrics``, ``out_checks``;
+        ``out_metrics``, ``out_checks``, ``out_markups``, ``out_surfaces``, and the folders
+        ``out_surfaces_stl`` and ``out_surfaces_gifti``;
         in the folder ``out_raw``: ``out_spine_raw``, ``out_vert_raw``, ``out_logits``,
         ``out_probseg``, ``out_unc``, ``out_modelres``; the folder ``out_debug``. Nothing is
         created on disk. Source: SPINEPS 2.1.3, output paths.
@@ -213,6 +214,10 @@ def result_paths(
         "out_unc": raw / result("spine", "uncertainty", ".nii.gz"),
         "out_modelres": raw / result("spine-modelres", "msk", ".nii.gz"),
         "out_debug": debug,
+        "out_markups": folder / result("spine", "ctd", ".mrk.json"),
+        "out_surfaces": folder / result("vert", "surfaces", ".tsv"),
+        "out_surfaces_stl": folder / result("vert", "stl", ""),
+        "out_surfaces_gifti": folder / result("vert", "gifti", ""),
     }
 
 

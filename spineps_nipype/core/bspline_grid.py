@@ -211,7 +211,7 @@ def evaluate(lattice: FloatArray, axes: Sequence[GridAxis]) -> FloatArray:
 def _sample_axis(values: FloatArray, number: int, axis: GridAxis) -> FloatArray:
     """Replace control points along one axis of an array by samples."""
     rows = np.ascontiguousarray(values.swapaxes(0, number))
-    sampled = _field_matrix(axis) @ rows.reshape(len(rows), -1)
+    sampled: FloatArray = _field_matrix(axis) @ rows.reshape(len(rows), -1)
     return sampled.reshape(-1, *rows.shape[1:]).swapaxes(0, number)
 
 

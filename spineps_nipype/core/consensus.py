@@ -105,7 +105,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
-class Consensus:
+class Comparison:
     """Comparison of all pairs of systems on a scan."""
 
     agreements: tuple[Agreement, ...]
@@ -113,7 +113,7 @@ class Consensus:
     line: str
 
 
-def compare(readings: Sequence[Reading], spacing: Sequence[float]) -> Consensus:
+def compare(readings: Sequence[Reading], spacing: Sequence[float]) -> Comparison:
     """Compare every pair of systems.
 
     Parameters
@@ -134,7 +134,7 @@ def compare(readings: Sequence[Reading], spacing: Sequence[float]) -> Consensus:
             agreements += matched
             disagreements += renamed
             sentences.append(_summary(one.system, other.system, matched, renamed))
-    return Consensus(tuple(agreements), tuple(disagreements), " ".join(sentences))
+    return Comparison(tuple(agreements), tuple(disagreements), " ".join(sentences))
 
 
 def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:

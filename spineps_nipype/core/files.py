@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import filecmp
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import OutputError
+from .text_files import parse_json
 
 REPLACED: Final = ".replaced"
 """End of the name of a file that was kept when another one took its place."""
@@ -35,8 +35,8 @@ def file_digest(path: str | Path) -> str:
 def read_json(path: str | Path) -> dict[str, Any]:
     """Content of a JSON file; empty if it cannot be read or is not an object."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(path)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

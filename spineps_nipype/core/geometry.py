@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .label_sampling import heaviest_labels
+from .label_sampling import heaviest_labels, nearest_labels
 from .volume import Volume, make_volume
 
 PIR: Final = ("P", "I", "R")
@@ -96,15 +96,17 @@ def to_input_grid(
         source, grid = (mask, reference.to_gird()) if rounded_grid else (turned, reference)
         to_mask = np.linalg.inv(source.affine) @ grid.affine
         labels = source.get_array()
-        moved = ndimage.affine_transform(
-            labels,
-            to_mask[:3, :3],
-            to_mask[:3, 3],
-            output_shape=reference.shape,
-            order=0,
-            mode="nearest" if border_smeared else "grid-constant",
-            cval=0,
-        )
+        if border_smeared:
+            moved = ndimage.affine_transform(
+                labels,
+                to_mask[:3, :3],
+                to_mask[:3, 3],
+                output_shape=reference.shape,
+                order=0,
+                mode="nearest",
+            )
+        else:
+            moved = nearest_labels(labels, to_mask, reference.shape)
         if smooth:
             moved = heaviest_labels(moved, labels, to_mask)
     return _on_grid_of(reference, moved)

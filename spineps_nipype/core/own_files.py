@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
-
-from filelock import FileLock
+from typing import Any, Final
 
 from .files import file_digest, make_folder, read_json, write_text
+from .locks import held
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def is_own(root: Path, path: Path) -> bool:
 
 
 class OwnFiles:
-    """Writes files at the root of an output folder, under a lock.
+    """Writes files at the root of an output folder; see `own_files`.
 
     Parameters
     ----------
@@ -43,20 +43,6 @@ class OwnFiles:
 
     def __init__(self, root: Path) -> None:
         self._root, self._logs = root, root / LOGS
-
-    def __enter__(self) -> Self:
-        make_folder(self._logs)
-        self._lock = FileLock(self._logs / LOCK)
-        self._lock.acquire()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        raised: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.release()
 
     def write(self, path: Path, text: str) -> bool:
         """Write a text file whole, unless another program's file has its name; False then.
@@ -81,3 +67,17 @@ class OwnFiles:
         write_text(self._logs / LIST, json.dumps(known, indent=1, sort_keys=True) + "\n")
         write_text(path, text)
         return True
+
+
+@contextmanager
+def own_files(root: Path) -> Iterator[OwnFiles]:
+    """Write files at the root of an output folder, while no other process does.
+
+    Raises
+    ------
+    OutputError, LockBusyError
+        If the folder cannot be written, or another process writes for long.
+    """
+    make_folder(root / LOGS)
+    with held(root / LOGS / LOCK):
+        yield OwnFiles(root)

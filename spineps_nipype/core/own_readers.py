@@ -38,6 +38,7 @@ SIDECAR: Final[Schema] = {
     "Provenance": RECORD,
     "Versions": Every(str),
     "Device": str,
+    "InputWarnings": [str],
     "Engine": str,
     "LabelConfidence": Every({"Confidence": (float, None)}),
 }

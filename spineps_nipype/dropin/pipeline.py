@@ -26,7 +26,7 @@ LAST_WITHOUT_C1: Final = 1
 
 
 @dataclass
-class Scan:
+class RunningScan:
     """A scan that passes through the phases.
 
     Parameters

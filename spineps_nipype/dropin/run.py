@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..core.images import load_image, load_mask
+from ..core.images import load_mask, load_scan
 from ..errors import CompatibilityError, EmptyResultError, ErrCode, NoSeedError, SpinepsError
 from ..results.plan import ScanPlan, plan_scan
 from ..spineps.helper_networks import helper_networks
@@ -31,7 +31,7 @@ from ..spineps.upstream import upstream
 from .compatibility import check_input_model_compatibility
 from .models import SegmentationModel
 from .paths import input_image_path, output_paths_from_input
-from .pipeline import Scan
+from .pipeline import RunningScan
 from .points import predict_centroids_from_both
 from .storing import Store
 
@@ -239,10 +239,10 @@ def process_img_nii(
         image = (
             _nii
             if _nii is not None
-            else load_image(path, integer_voxels=upstream(numerics).integer_voxels)
+            else load_scan(path, integer_voxels=upstream(numerics).integer_voxels)
         )
         _check_fit(img_ref, image, models, ignore_compatibility_issues)
-        scan = Scan(image, path, models, settings, plan.stored.files, lambda_semantic)
+        scan = RunningScan(image, path, models, settings, plan.stored.files, lambda_semantic)
         store = None
         if not return_output_instead_of_save:
             config = model_semantic.inference_config
@@ -282,7 +282,7 @@ def _check_fit(img_ref: BIDS_FILE, image: NII, models: dict[str, Any], overlook:
         )
 
 
-def _phases(scan: Scan, store: Store | None, plan: ScanPlan) -> tuple[NII, NII, POI]:
+def _phases(scan: RunningScan, store: Store | None, plan: ScanPlan) -> tuple[NII, NII, POI]:
     """Run the phases that the plan asks for; results are written at once if there is a store."""
     from TPTBox import POI
 
@@ -290,33 +290,42 @@ def _phases(scan: Scan, store: Store | None, plan: ScanPlan) -> tuple[NII, NII, 
     if "spine" in stored and "vert" in stored:
         semantic, vertebra = load_mask(stored["spine"]), load_mask(stored["vert"])
     else:
-        spine_raw = scan.spine_raw()
-        if store is not None and "spine_raw" not in stored:
-            store.semantic(scan, spine_raw)
-        vert_raw = scan.vert_raw(spine_raw)
-        if store is not None and "vert_raw" not in stored:
-            store.instances(scan, vert_raw)
-        semantic, vertebra = scan.masks(spine_raw, vert_raw)
-        if store is not None:
-            store.masks(scan, semantic, vertebra)
+        semantic, vertebra = _final_masks(scan, store)
     if "poi" in stored:
         points = POI.load(stored["poi"])
     else:
-        flat = scan.settings.flat()
-        named = {name: value for name, value in flat.items() if name.startswith("proc_")}
-        models = [scan.models[kind] for kind in ("semantic", "instance", "labeling")]
-        points = predict_centroids_from_both(
-            vertebra, semantic, models, named, scan.settings.numerics
-        )
+        points = _centroids(scan, semantic, vertebra)
         if store is not None:
             store.points(points)
-    if store is not None and plan.runs("snapshot"):
-        store.snapshot(scan, semantic, vertebra, points)
-    if store is not None and plan.runs("metrics"):
-        store.measures(semantic, vertebra)
     if store is not None:
+        if plan.runs("snapshot"):
+            store.snapshot(scan, semantic, vertebra, points)
+        if plan.runs("metrics"):
+            store.measures(semantic, vertebra)
         store.copies(plan.copies)
     return semantic, vertebra, points
+
+
+def _final_masks(scan: RunningScan, store: Store | None) -> tuple[NII, NII]:
+    """Semantic and vertebra mask, with what is stored of the phases before."""
+    spine_raw = scan.spine_raw()
+    if store is not None and "spine_raw" not in scan.stored:
+        store.semantic(scan, spine_raw)
+    vert_raw = scan.vert_raw(spine_raw)
+    if store is not None and "vert_raw" not in scan.stored:
+        store.instances(scan, vert_raw)
+    semantic, vertebra = scan.masks(spine_raw, vert_raw)
+    if store is not None:
+        store.masks(scan, semantic, vertebra)
+    return semantic, vertebra
+
+
+def _centroids(scan: RunningScan, semantic: NII, vertebra: NII) -> POI:
+    """Points of the final masks; their file names the models and the options of the phases."""
+    flat = scan.settings.flat()
+    named = {name: value for name, value in flat.items() if name.startswith("proc_")}
+    models = [scan.models[kind] for kind in ("semantic", "instance", "labeling")]
+    return predict_centroids_from_both(vertebra, semantic, models, named, scan.settings.numerics)
 
 
 def save_nparray(arr: np.ndarray, out_path: Path) -> None:

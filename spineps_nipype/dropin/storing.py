@@ -6,6 +6,7 @@ Files, records and sidecars are those of ``spineps-wf``, so that either finds wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 from ..bids.sidecars import scan_metadata
 from ..core.files import copy_whole
 from ..core.images import save_nii
+from ..core.pictures import draw_or_say
+from ..core.stored_space import read_space
 from ..core.tables import write_rows, write_table
 from ..metrics.tables import measured_tables
 from ..results.recipe import Phase
@@ -29,7 +32,7 @@ from ..spineps.settings import SaveSettings
 if TYPE_CHECKING:
     from TPTBox import NII, POI
 
-    from .pipeline import Scan
+    from .pipeline import RunningScan
 
 
 class Store:
@@ -60,45 +63,50 @@ class Store:
     ) -> None:
         engine = {"Device": device, "Engine": provenance.settings["engine"]["engine"]}
         self._recipe = provenance.recipe
+        self._warnings = read_space(files["scan"]).warnings
         self._output = ScanOutput(
             provenance,
             files,
             kept=stored_results(save),
             asked=asked_for(save),
-            metadata={**generated_by(), **scan_metadata(files["scan"], root), **engine},
+            metadata={
+                **generated_by(),
+                **scan_metadata(files["scan"], root, warnings=self._warnings),
+                **engine,
+            },
             entries=ENTRIES,
             confidences=CONFIDENCES,
             root=output_dir,
         )
 
-    def semantic(self, scan: Scan, mask: NII) -> None:
+    def semantic(self, scan: RunningScan, mask: NII) -> None:
         """Keep the raw semantic mask and what the settings ask for beside it."""
         found = scan.semantic
         with TemporaryDirectory() as folder:
-            made = {"spine_raw": save_nii(mask, Path(folder) / "spine_raw.nii.gz")}
+            made = {"spine_raw": self._saved(mask, Path(folder) / "spine_raw.nii.gz")}
             if found is not None:
-                made["modelres"] = save_nii(found.mask, Path(folder) / "modelres.nii.gz")
+                made["modelres"] = self._saved(found.mask, Path(folder) / "modelres.nii.gz")
             if found is not None and found.probabilities is not None:
                 made["softmax"] = Path(folder) / "softmax.npz"
                 save_softmax(found.probabilities, found.class_labels, made["softmax"])
             self._store("semantic", made, Path(folder))
 
-    def instances(self, scan: Scan, mask: NII) -> None:
+    def instances(self, scan: RunningScan, mask: NII) -> None:
         """Keep the raw vertebra mask, and intermediate ones where they are asked for."""
         with TemporaryDirectory() as folder:
-            made = {"vert_raw": save_nii(mask, Path(folder) / "vert_raw.nii.gz")}
+            made = {"vert_raw": self._saved(mask, Path(folder) / "vert_raw.nii.gz")}
             self._store("instance", made, Path(folder))
         place = self._output.files["debug"]
         word = place.name.partition("_")[2]
         for name, image in scan.debug.items():
-            save_nii(image.reorient(scan.image.orientation), place / f"{name}_{word}.nii.gz")
+            self._saved(image.reorient(scan.image.orientation), place / f"{name}_{word}.nii.gz")
 
-    def masks(self, scan: Scan, spine: NII, vert: NII) -> None:
+    def masks(self, scan: RunningScan, spine: NII, vert: NII) -> None:
         """Keep the final masks and the table of the names."""
         with TemporaryDirectory() as folder:
             made = {
-                "spine": save_nii(spine, Path(folder) / "spine.nii.gz"),
-                "vert": save_nii(vert, Path(folder) / "vert.nii.gz"),
+                "spine": self._saved(spine, Path(folder) / "spine.nii.gz"),
+                "vert": self._saved(vert, Path(folder) / "vert.nii.gz"),
             }
             if scan.labels_table:
                 made["labels_table"] = Path(folder) / "labels.tsv"
@@ -111,21 +119,22 @@ class Store:
             made = save_poi(points, Path(folder) / "points.json", dict(points.info))
             self._store("poi", {"poi": made}, Path(folder))
 
-    def snapshot(self, scan: Scan, spine: NII, vert: NII, points: POI) -> None:
+    def snapshot(self, scan: RunningScan, spine: NII, vert: NII, points: POI) -> None:
         """Draw the picture, and copy it if a copy is asked for."""
         from ..spineps.snapshot import draw_snapshot
 
         semantic = scan.models["semantic"]
         is_ct = semantic is not None and semantic.inference_config.is_ct
         with TemporaryDirectory() as folder:
-            drawn = Path(folder) / "drawn.png"
-            draw_snapshot(scan.image, spine, vert, points, drawn, is_ct=is_ct)
+            draw = partial(draw_snapshot, scan.image, spine, vert, points, is_ct=is_ct)
+            drawn = draw_or_say(draw, Path(folder) / "drawn.png")
             self._store("snapshot", {"snapshot": drawn, "snapshot_copy": drawn}, Path(folder))
 
     def measures(self, spine: NII, vert: NII) -> None:
         """Measure and check the final masks, and keep both tables."""
         names = self._output.files["labels_table"]
-        tables = measured_tables(spine, vert, names if names.is_file() else None)
+        known = names if names.is_file() else None
+        tables = measured_tables(spine, vert, known, self._warnings)
         with TemporaryDirectory() as folder:
             made = {name: Path(folder) / f"{name}.tsv" for name in tables}
             for name, table in tables.items():
@@ -136,6 +145,10 @@ class Store:
         """Copy stored files to further places."""
         for source, target in pairs:
             copy_whole(source, target)
+
+    def _saved(self, image: NII, path: Path) -> Path:
+        """Write an image that lies on the scan for every program."""
+        return save_nii(image, path, like=self._output.files["scan"])
 
     def _store(self, name: str, made: Mapping[str, Path], folder: Path) -> None:
         """Describe the results of a phase as far as they are kept, and put each into its place."""

@@ -24,7 +24,7 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ..core.files import only_below
+from ..core.files import only_below, remove_file
 from ..results.sidecar import Description, describe
 from ..results.storing import store_results
 
@@ -87,6 +87,9 @@ class _SaveInputSpec(BaseInterfaceInputSpec):
     out_dir = Str(desc="or the folder into which all go under their own names")
     root = Str(desc="folder that nothing is stored outside of")
     name_suffix = Str("", usedefault=True, desc="added to the names of files in `out_dir`")
+    exact = traits.Bool(
+        False, usedefault=True, desc="delete from `out_dir` other files of the same kind"
+    )
 
 
 class _SaveOutputSpec(TraitedSpec):
@@ -110,8 +113,18 @@ class SaveDerivatives(SimpleInterface):
         within = only_below(inputs.root) if isdefined(inputs.root) else nullcontext()
         with within:
             store_results(zip(map(Path, inputs.in_files), targets, strict=True))
+            if inputs.exact:
+                _delete_others(targets)
         self._results["out_files"] = [str(target) for target in targets]
         return runtime
+
+
+def _delete_others(kept: Sequence[Path]) -> None:
+    """Delete what a former run left beside files that replace it: files with their extension."""
+    for folder, extension in {(path.parent, path.suffix) for path in kept}:
+        for path in folder.glob(f"*{extension}"):
+            if path not in kept:
+                remove_file(path)
 
 
 def _with_suffix(name: str, suffix: str) -> str:

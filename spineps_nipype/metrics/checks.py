@@ -30,6 +30,8 @@ from .local_frames import MaskBox
 from .spine_metrics import RANK, Scene
 
 OVERALL: Final = "overall"
+HEADER_CHECK: Final = "header"
+"""Check that has a row only where the header of the scan is odd."""
 
 PIECE_SHARE: Final = 0.1
 """Share of the volume from which on a second piece of a body or disc counts."""
@@ -38,8 +40,15 @@ FAIL_RATIO: Final = (0.45, 2.2)
 """Height and volume^(1/3) of a body relative to the mean of its neighbours."""
 DISC_RATIO: Final = 2.5
 """A disc this much higher than the mean of its neighbours is suspect; low ones are common."""
-LOW_CONFIDENCE: Final = 0.5
-VERY_LOW_CONFIDENCE: Final = 0.25
+DOUBTFUL: Final = 0.75
+VERY_DOUBTFUL: Final = 0.35
+"""Names less probable are to be looked at, and cannot be trusted."""
+NAMES: Final = "names"
+FIX_NAMES: Final = (
+    "look for C2, the first rib or the sacrum, also in other scans of the session, and fix the "
+    "names with --manual-labels if they are wrong."
+)
+SIDES: Final = "RL"
 THORACIC, LUMBAR = 12, 5
 MAX_REASONS: Final = 3
 """Reasons that the overall verdict repeats."""
@@ -76,6 +85,7 @@ def check_masks(
     scene: Scene,
     metrics: Sequence[Mapping[str, Any]],
     labels: Sequence[Mapping[str, Any]] | None,
+    header_warnings: Sequence[str] = (),
 ) -> list[Finding]:
     """Judge the final masks of a scan.
 
@@ -88,6 +98,8 @@ def check_masks(
     labels
         Rows of the labelling phase (name, confidence, source); None if vertebrae were not named
         but counted.
+    header_warnings
+        What is odd about the header of the scan: positions that contradict each other.
 
     Returns
     -------
@@ -108,8 +120,9 @@ def check_masks(
             *_or_pass("sizes", _sizes(scene, rows)),
             *_or_pass("counts", _counts(scene)),
             *_or_pass("field of view", _cuts(scene)),
-            *_or_pass("label confidence", _confidence(labels)),
+            *_or_pass(NAMES, _names(labels)),
         ]
+    found += [Finding(HEADER_CHECK, "look", "", warning) for warning in header_warnings]
     worst = max(found, key=lambda f: VERDICTS.index(f.verdict)).verdict
     return [Finding(OVERALL, worst, "", _summary(found)), *found]
 
@@ -247,41 +260,42 @@ def _counts(scene: Scene) -> list[Finding]:
 
 
 def _cuts(scene: Scene) -> list[Finding]:
-    """Bodies that the border of the image cuts, which is expected at both ends of the spine."""
-    found = []
+    """Bodies that the border of the image cuts.
+
+    At both ends of the spine that is expected. A slab that is narrower than the bodies cuts them
+    all on the right or left: one remark on the scan, and no reason to look.
+    """
+    check = "field of view"
     names = sorted(scene.bodies, key=RANK.__getitem__)
     ends = {names[0]: "S", names[-1]: "I"}
+    found = []
     for v in names:
-        cut = "".join(c for c in scene.bodies[v].cut if c not in ends.get(v, ""))
+        cut = "".join(c for c in scene.bodies[v].cut if c not in ends.get(v, "") + SIDES)
         if cut:
             name = VERTEBRA_NAMES[v]
             reason = f"The border of the image cuts the body of {name} ({', '.join(cut)})."
-            found.append(Finding("field of view", "look", name, reason))
-    if not found:
-        for v, side in ends.items():
-            if side in scene.bodies[v].cut:
-                reason = f"{VERTEBRA_NAMES[v]} is only partly in view; it is not measured."
-                found.append(Finding("field of view", "pass", VERTEBRA_NAMES[v], reason))
-    return found
+            found.append(Finding(check, "look", name, reason))
+    remarks = [
+        Finding(check, "pass", VERTEBRA_NAMES[v], f"{VERTEBRA_NAMES[v]} is only partly in view.")
+        for v, side in ends.items()
+        if side in scene.bodies[v].cut
+    ]
+    narrow = sum(bool(set(SIDES) & set(scene.bodies[v].cut)) for v in names)
+    if narrow:
+        reason = f"The slab is narrower than {narrow} of {len(names)} bodies."
+        remarks.append(Finding(check, "pass", "", reason))
+    return [*found, *remarks]
 
 
-def _confidence(labels: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
-    """How confident the labelling was of its names."""
-    check = "label confidence"
+def _names(labels: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
+    """How probable the names are: one finding a scan, as names are right or wrong together."""
     if labels is None:
-        reason = "The vertebrae were counted from the top, not named by a model."
-        return [Finding(check, "look", "", reason)]
-    found = []
+        reason = f"The vertebrae were counted from the top, not named by a model; {FIX_NAMES}"
+        return [Finding(NAMES, "look", "", reason)]
     known = [row["confidence"] for row in labels if row.get("confidence") is not None]
-    if known and float(np.median(known)) < VERY_LOW_CONFIDENCE:
-        reason = f"Half of the names have a confidence below {VERY_LOW_CONFIDENCE}."
-        found.append(Finding(check, "fail", "", reason))
-    for row in labels:
-        confidence, name = row.get("confidence"), row.get("name")
-        if confidence is None or name is None or confidence >= LOW_CONFIDENCE:
-            continue
-        other = row.get("alternative_1")
-        reason = f"{name} is named with a confidence of {confidence:.2f} only"
-        reason += f"; next best is {other}." if other else "."
-        found.append(Finding(check, "look", str(name), reason))
-    return found
+    if not known or min(known) >= DOUBTFUL:
+        return []
+    verdict: Verdict = "fail" if min(known) < VERY_DOUBTFUL else "look"
+    sequences = next((row["sequences"] for row in labels if row.get("sequences")), None)
+    likely = f": {sequences}" if sequences else f": the least probable has {min(known):.2f}"
+    return [Finding(NAMES, verdict, "", f"The names are uncertain{likely}; {FIX_NAMES}")]

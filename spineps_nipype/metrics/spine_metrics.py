@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ from .local_frames import LocalFrame, MaskBox, Points, mask_boxes
 ORIENTATION: Final = ("P", "I", "R")
 RANK: Final = {v: place for place, v in enumerate(ANATOMICAL_ORDER)}
 """Place of each vertebra from cranial to caudal."""
+BodyOrDisc: TypeAlias = tuple[int, int]
+"""(0, v) is the body of vertebra v, (1, v) the disc below it: both in one sequence."""
 
 
 @dataclass(frozen=True)
@@ -94,27 +97,27 @@ def measure_spine(scene: Scene) -> list[dict[str, Any]]:
         those of `columns.COLUMNS`. What cannot be measured is None. Lengths are mm, areas mm²,
         volumes mm³, angles degrees.
     """
-    # Bodies (0, v) and discs (1, v) in one sequence from cranial to caudal.
     centres = {(0, v): box.points.mean(axis=0) for v, box in scene.bodies.items()}
     centres |= {(1, v): box.points.mean(axis=0) for v, box in scene.discs.items()}
     order = sorted(centres, key=lambda key: (RANK[key[1]], key[0]))
     places = {key: i for i, key in enumerate(order)}
-    direction = spine_directions({places[k]: c for k, c in centres.items()}, range(len(order)))
+    along = spine_directions({places[k]: c for k, c in centres.items()}, range(len(order)))
+    directions = {key: along[place] for key, place in places.items()}
 
-    frames: dict[int, LocalFrame] = {}
-    shapes: dict[int, BodyShape] = {}
-    for v, body in scene.bodies.items():
-        frame = body_frame(body, direction[places[0, v]], _canal_point(scene, centres[0, v]))
-        frames[v], shapes[v] = frame, body_shape(body, frame)
-    discs: dict[int, DiscShape] = {}
-    areas: dict[int, tuple[float, float]] = {}
-    for v, disc in scene.discs.items():
-        below = next((n for n in order[places[1, v] :] if n[0] == 0), None)
-        around = [frames[n].inferior for n in (v, below[1] if below else -1) if n in frames]
-        normal = np.sum(around, axis=0) if around else direction[places[1, v]]
-        discs[v] = disc_shape(disc, normal, _canal_point(scene, centres[1, v]))
-        if scene.canal is not None:
-            areas[v] = cross_sections(scene.tissue, scene.zoom, scene.canal, centres[1, v])
+    frames = {
+        v: body_frame(body, directions[0, v], _canal_point(scene, centres[0, v]))
+        for v, body in scene.bodies.items()
+    }
+    shapes = {v: body_shape(scene.bodies[v], frame) for v, frame in frames.items()}
+    discs = {
+        v: disc_shape(
+            disc,
+            _disc_normal(v, order, frames, directions),
+            _canal_point(scene, centres[1, v]),
+        )
+        for v, disc in scene.discs.items()
+    }
+    areas = _areas_at_discs(scene, centres)
     rows = [
         _row(v, shapes.get(v), discs.get(v), areas.get(v))
         for v in sorted({*shapes, *discs}, key=RANK.__getitem__)
@@ -123,6 +126,31 @@ def measure_spine(scene: Scene) -> list[dict[str, Any]]:
     whole = {n: f for n, f in frames.items() if not set("SI") & set(shapes[n].cut)}
     angles = curvatures(whole, {v: centres[1, v] for v in discs}, scene.present)
     return [*rows, _complete({"level": WHOLE, **{k[:-4]: a for k, a in angles.items()}})]
+
+
+def _disc_normal(
+    disc: int,
+    order: Sequence[BodyOrDisc],
+    frames: Mapping[int, LocalFrame],
+    directions: Mapping[BodyOrDisc, Points],
+) -> Points:
+    """Normal of a disc: between those of the bodies beside it, else the way of the spine there."""
+    key = (1, disc)
+    beside = [disc, *[v for kind, v in order[order.index(key) :] if kind == 0][:1]]
+    around = [frames[v].inferior for v in beside if v in frames]
+    return np.sum(around, axis=0) if around else directions[key]
+
+
+def _areas_at_discs(
+    scene: Scene, centres: Mapping[BodyOrDisc, Points]
+) -> dict[int, tuple[float, float]]:
+    """Areas of canal and cord in the plane of each disc, by the vertebra above; mm²."""
+    if scene.canal is None:
+        return {}
+    return {
+        v: cross_sections(scene.tissue, scene.zoom, scene.canal, centres[1, v])
+        for v in scene.discs
+    }
 
 
 def _canal_point(scene: Scene, place: Points) -> Points | None:

@@ -5,10 +5,8 @@ The file format is that of SPINEPS 2.1.3; unknown keys are ignored, as SPINEPS d
 
 from __future__ import annotations
 
-import json
-import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,7 +14,20 @@ from typing import Any, Final, Literal
 from spineps_nipype.core.anatomy import SPINE_NAMES, VERTEBRA_NAMES
 from spineps_nipype.errors import ModelError
 
-logger = logging.getLogger(__name__)
+from .package_files import read_package_json
+from .values import (
+    file_word,
+    listed,
+    mapping,
+    orientation,
+    real,
+    spacing,
+    switch,
+    text,
+    whole,
+    words,
+    wrong,
+)
 
 ModelType = Literal["nnunet", "unet", "classifier"]
 Kind = Literal["semantic", "instance", "labeling"]
@@ -46,12 +57,19 @@ REQUIRED: Final = (
     "default_step_size",
     "labels",
 )
-_PLAIN_KEYS: Final[Mapping[type, tuple[str, ...]]] = {
-    int: ("corpus_size_cleaning", "vert_size_threshold", "seed_erosion"),
-    float: ("anomaly_cost", "sacrum_cost"),
-    bool: ("has_c1", "needs_corp", "shrink_tile"),
-}
-"""Optional keys whose values are taken as they stand, by their type."""
+INPUTS: Final = ("img", "seg", "ip", "oop", "water", "fat")
+"""Kinds of channels."""
+MODEL_TYPES: Final = ("nnunet", "unet", "classifier")
+LEAST_STEP: Final = 0.05
+"""Smallest step of tiles: 8,000 tiles where there is one at the largest step."""
+MAX_LABEL: Final = 65_535
+"""Label maps have 16 bits while they are made."""
+MAX_FOLDS: Final = 100
+MAX_SIDE: Final = 1024
+"""Longest side of what a network is given at once [voxels]."""
+MAX_CUTOUT: Final = 1 << 27
+"""Most voxels of it: a cube of 512."""
+MAX_COST: Final = 1e6
 _NUMBER_OF_NAME: Final[Mapping[str, int]] = {
     **{name: number for number, name in VERTEBRA_NAMES.items()},
     **{name: number for number, name in SPINE_NAMES.items()},
@@ -155,29 +173,16 @@ class ModelConfig:
             If the file cannot be read, a required key is missing or a value makes no sense.
         """
         path = Path(path)
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as err:
+        if not path.exists():
             raise ModelError(
                 "The model package has no inference_config.json.",
                 file=path,
                 remedy="Give the folder that holds it, or install the package again.",
-            ) from err
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as err:
-            raise ModelError(
-                f"The model configuration cannot be read: {err}.",
-                file=path,
-                remedy="Install the package again.",
-            ) from err
-        if not isinstance(raw, dict):
-            raise ModelError(
-                "The model configuration is not a JSON object.",
-                file=path,
-                remedy="Install the package again.",
             )
+        raw = read_package_json(path)
         try:
             return cls.from_dict(raw)
-        except (KeyError, TypeError, ValueError) as err:
+        except ValueError as err:
             raise ModelError(
                 f"The model configuration is not valid: {err}.",
                 file=path,
@@ -190,90 +195,102 @@ class ModelConfig:
 
         Raises
         ------
-        ValueError, TypeError
+        ValueError
             If a key is missing or its value makes no sense.
         """
         missing = [key for key in REQUIRED if key not in raw]
         if missing:
             raise ValueError(f"missing keys: {', '.join(missing)}")
-        modality = _words(raw["modality"], MODALITIES, "modality")
-        acquisition = _words(raw["acquisition"], PLANES, "acquisition")[0]
-        modeltype = _words(raw["modeltype"], ("nnunet", "unet", "classifier"), "modeltype")[0]
         low, high = _resolution(raw["resolution_range"])
-        orientation = tuple(str(c) for c in raw["model_expected_orientation"])
-        if len(orientation) != 3:
-            raise ValueError(f"model_expected_orientation has {len(orientation)} letters, not 3")
-        optional: dict[str, Any] = {}
-        if "sacrum_ids" in raw:
-            optional["sacrum_ids"] = tuple(int(v) for v in raw["sacrum_ids"])
-        if "metal" in raw:
-            optional["metal"] = tuple(int(v) for v in raw["metal"])
-        if "cutout_size" in raw:
-            optional["cutout_size"] = _cutout(raw["cutout_size"])
-        for convert, keys in _PLAIN_KEYS.items():
-            optional |= {key: convert(raw[key]) for key in keys if key in raw}
-        if "mapping" in raw:
-            optional["mapping"] = {_label(k): _label(v) for k, v in raw["mapping"].items()}
+        optional: dict[str, Any] = {
+            key: convert(raw[key], key) for key, convert in _OPTIONAL.items() if key in raw
+        }
+        modeltype: Any = words(raw["modeltype"], MODEL_TYPES, "modeltype")[0]
         return cls(
-            log_name=str(raw["log_name"]),
-            modality=modality,
-            acquisition=acquisition,
-            modeltype=modeltype,  # type: ignore[arg-type]
-            orientation=orientation,
+            log_name=text(raw["log_name"], "log_name"),
+            modality=words(raw["modality"], MODALITIES, "modality"),
+            acquisition=words(raw["acquisition"], PLANES, "acquisition")[0],
+            modeltype=modeltype,
+            orientation=orientation(
+                raw["model_expected_orientation"], "model_expected_orientation"
+            ),
             folds=_folds(raw["available_folds"]),
-            mirroring=bool(raw["inference_augmentation"]),
+            mirroring=switch(raw["inference_augmentation"], "inference_augmentation"),
             spacing_min=low,
             spacing_max=high,
-            step_size=float(raw["default_step_size"]),
-            labels={int(k): _label(v) for k, v in raw["labels"].items()},
-            expected_inputs=tuple(raw.get("expected_inputs", ("img",))),
+            step_size=real(raw["default_step_size"], "default_step_size", LEAST_STEP, 1),
+            labels=_labels(raw["labels"], "labels"),
             **optional,
         )
 
 
-def _words(value: Any, allowed: Sequence[str], key: str) -> tuple[str, ...]:
-    words = (value,) if isinstance(value, str) else tuple(value)
-    unknown = [w for w in words if w not in allowed]
-    if unknown or not words:
-        raise ValueError(f"{key} is {value!r}; known are {', '.join(allowed)}")
-    return words
-
-
-def _label(value: Any) -> int:
+def _label(value: Any, name: str) -> int:
     """A label given as number, as digits, or by the name of a structure or vertebra."""
-    if isinstance(value, str) and value in _NUMBER_OF_NAME:
-        return _NUMBER_OF_NAME[value]
-    return int(value)
+    if isinstance(value, str):
+        if value in _NUMBER_OF_NAME:
+            return _NUMBER_OF_NAME[value]
+        if value.isascii() and value.isdigit() and len(value) <= len(str(MAX_LABEL)):
+            value = int(value)
+    return whole(value, name, 0, MAX_LABEL)
+
+
+def _labels(value: Any, name: str) -> dict[int, int]:
+    """Label by label."""
+    return {
+        _label(key, f"the key {key!r} of {name}"): _label(one, f"{name}.{key}")
+        for key, one in mapping(value, name).items()
+    }
 
 
 def _folds(value: Any) -> tuple[str, ...]:
-    if isinstance(value, int):
-        return tuple(str(i) for i in range(value))
-    if isinstance(value, str):
-        return (value,)
-    return tuple(str(v) for v in value)
+    name = "available_folds"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return tuple(str(i) for i in range(whole(value, name, 1, MAX_FOLDS)))
+    given = [value] if isinstance(value, str) else value
+    found = listed(given, name, lambda one, place: file_word(str(one), place))
+    if not 0 < len(found) <= MAX_FOLDS:
+        raise wrong(name, f"1 to {MAX_FOLDS} folds", value)
+    return found
 
 
 def _resolution(value: Any) -> tuple[Spacing, Spacing]:
     """Fixed spacing (three numbers) or bounds (two lists of three numbers), in mm."""
-    entries = list(value)
-    if len(entries) == 3:
-        fixed = _spacing(entries)
-        return fixed, fixed
-    if len(entries) == 2:
-        return _spacing(entries[0]), _spacing(entries[1])
-    raise ValueError(f"resolution_range has {len(entries)} entries, not 3 numbers or 2 lists")
+    name = "resolution_range"
+    if isinstance(value, list | tuple) and len(value) == 2:
+        low, high = spacing(value[0], f"{name}[0]"), spacing(value[1], f"{name}[1]")
+        if any(a > b for a, b in zip(low, high, strict=True)):
+            raise ValueError(f"{name} has bounds the wrong way round: {value}")
+        return low, high
+    if isinstance(value, list | tuple) and len(value) != 3:
+        raise ValueError(f"{name} has {len(value)} entries, not 3 numbers or 2 lists")
+    fixed = spacing(value, name)
+    return fixed, fixed
 
 
-def _spacing(value: Any) -> Spacing:
-    numbers = [float(v) for v in value]
-    if len(numbers) != 3 or min(numbers) <= 0:
-        raise ValueError(f"resolution_range needs three positive numbers, not {value!r}")
-    return numbers[0], numbers[1], numbers[2]
-
-
-def _cutout(value: Any) -> tuple[int, int, int]:
-    sizes = [int(v) for v in value]
-    if len(sizes) != 3 or any(s <= 0 or s % 8 for s in sizes):
-        raise ValueError(f"cutout_size must be three multiples of 8, not {value!r}")
+def _cutout(value: Any, name: str) -> tuple[int, int, int]:
+    sizes = listed(value, name, lambda one, place: whole(one, place, 8, MAX_SIDE), 3)
+    if any(size % 8 for size in sizes) or math.prod(sizes) > MAX_CUTOUT:
+        raise wrong(name, f"three multiples of 8, together below {MAX_CUTOUT} voxels", value)
     return sizes[0], sizes[1], sizes[2]
+
+
+def _label_list(value: Any, name: str) -> tuple[int, ...]:
+    return listed(value, name, _label)
+
+
+_OPTIONAL: Final[Mapping[str, Callable[[Any, str], Any]]] = {
+    "expected_inputs": lambda value, name: words(value, INPUTS, name),
+    "has_c1": switch,
+    "needs_corp": switch,
+    "sacrum_ids": _label_list,
+    "metal": _label_list,
+    "cutout_size": _cutout,
+    "corpus_size_cleaning": lambda value, name: whole(value, name, 0, MAX_CUTOUT),
+    "vert_size_threshold": lambda value, name: whole(value, name, 0, MAX_CUTOUT),
+    "mapping": _labels,
+    "shrink_tile": switch,
+    "seed_erosion": lambda value, name: whole(value, name, 0, 20),
+    "anomaly_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),
+    "sacrum_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),
+}
+"""Keys that may be absent, and how their values are read."""

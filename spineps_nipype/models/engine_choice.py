@@ -6,6 +6,7 @@ results name it.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -15,6 +16,10 @@ from typing import Final
 from spineps_nipype.errors import ResourceError
 from spineps_nipype.settings import Engine, EngineSettings, Precision
 
+logger = logging.getLogger(__name__)
+
+ANSWER_LIMIT: Final = 300.0
+"""Longest wait for what torch says about a GPU [s]."""
 CPU_INFO: Final = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Kernel flags of processors with native bfloat16; others only emulate it, slowly."""
@@ -61,7 +66,13 @@ def has_bfloat16(device: str = "cpu", cpu_info: Path = CPU_INFO) -> bool:
         "import torch; "
         f"print(torch.cuda.get_device_capability({device.partition(':')[2] or 0})[0] >= 8)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=ANSWER_LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        logger.warning("the GPU did not say in %.0f s whether it has bfloat16", ANSWER_LIMIT)
+        return False
     return done.stdout.split()[-1:] == ["True"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,6 +60,7 @@ def models_dir(stated: Path | None = None) -> Path | None:
     return default if default.is_dir() else None
 
 
+@cache
 def embedded_dir() -> Path:
     """Folder of the SPINEPS packages that come with this installation."""
     return Path(str(files("spineps_nipype") / "data" / "models" / "compact"))
@@ -78,4 +80,10 @@ def embedded_system(system: str) -> Path | None:
 
 def is_embedded(package: Package) -> bool:
     """Whether a package is one of those that come with this installation."""
-    return package.folder.resolve().is_relative_to(embedded_dir().parent.resolve())
+    return _resolved(package.folder).is_relative_to(_resolved(embedded_dir().parent))
+
+
+@cache
+def _resolved(folder: Path) -> Path:
+    """A folder without links; it is asked for a dozen times a scan, and costs a call a part."""
+    return folder.resolve()

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -17,11 +18,14 @@ from .archive import extract
 from .download import WAIT, Report, download
 from .finding import NnunetSystem, package_in
 from .package import CONFIG_NAME, ModelPackage
+from .package_files import read_package_json
 from .pins import DOWNLOADS, PINS, faults_since, locked, pin, pinned, write_record
 from .registry import Release
 
 SOURCE: Final = "source.json"
 """File of a package that says where it was installed from, as the Spinal Cord Toolbox has it."""
+SHOWN: Final = 3
+"""Packages of an archive that a message names."""
 IGNORED: Final = "__MACOSX"
 """Folder that archives made on a Mac hold beside their content."""
 
@@ -77,7 +81,11 @@ def fetch(
             downloads.mkdir(parents=True, exist_ok=True)
             digest = pinned(models, url)
             files.append(download(address, downloads, sha256=digest, report=report, wait=wait))
-        folder = _install(release, models, files)
+        try:
+            folder = _install(release, models, files)
+        except ModelError:  # a damaged file would be taken for the whole one next time
+            shutil.rmtree(models / DOWNLOADS / release.id, ignore_errors=True)
+            raise
         shutil.rmtree(models / DOWNLOADS / release.id, ignore_errors=True)
         return folder, True
 
@@ -163,23 +171,26 @@ def install_archive(
         part = Path(temporary)
         extract(_archive_at(address, part), part / "content")
         content = _stripped(part / "content")
-        (content / SOURCE).write_text(json.dumps(source, indent=4) + "\n", encoding="utf-8")
         package_in(content, system)  # refuses what is no model before anything is replaced
-        if target.exists():
-            target.rename(part / "old")
-        content.rename(target)
+        try:
+            (content / SOURCE).write_text(json.dumps(source, indent=4) + "\n", encoding="utf-8")
+            if target.exists():
+                target.rename(part / "old")
+            content.rename(target)
+        except OSError as fault:
+            raise OutputError(
+                f"The package could not be installed: {fault.strerror or fault}.",
+                file=target,
+                remedy="Check free space and permissions of its folder.",
+            ) from fault
     return package_in(target, system)
 
 
 def source_of(package: ModelPackage) -> dict[str, Any]:
     """What `install_archive` wrote down about a package, empty if it was installed otherwise."""
     for place in (package.folder, package.folder.parent):
-        try:
-            source = json.loads((place / SOURCE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(source, dict):
-            return source
+        with suppress(ModelError):
+            return read_package_json(place / SOURCE)
     return {}
 
 
@@ -213,12 +224,23 @@ def _install(release: Release, models: Path, files: Sequence[Path]) -> Path:
 
 def _home(release: Release, part: Path, source: Path) -> Path:
     """Folder of the package inside what an archive held."""
-    found = [p for p in part.rglob("*") if p.is_file() and p.name.endswith(release.holds)]
+    found = [
+        path
+        for path in part.rglob("*")
+        if path.is_file() and path.name.endswith(release.holds) and IGNORED not in path.parts
+    ]
     if not found:
         raise ModelError(
             f"The archive holds no {release.holds}: it is not the package {release.id}.",
             file=source,
             remedy=f"The package is {release.url}.",
+        )
+    if release.holds == CONFIG_NAME and len(found) > 1:
+        names = ", ".join(sorted(p.parent.relative_to(part).as_posix() for p in found)[:SHOWN])
+        raise ModelError(
+            f"The archive holds {len(found)} packages ({names}), not one.",
+            file=source,
+            remedy="Pack one of them, and install each by itself.",
         )
     name = Path(release.folder).name
     if (part / name).is_dir():

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from spineps_nipype.errors import ModelError
 
 from .config import Kind, ModelConfig
+from .package_files import digest_folder
+from .plans import check_result_folder
 
 CONFIG_NAME: Final = "inference_config.json"
-CHUNK: Final = 1 << 20
-"""Bytes read at a time for the digest."""
 
 
 class Package(Protocol):
@@ -115,20 +113,6 @@ def package_id(config_file: Path) -> str:
     return folder.name.lower()
 
 
-def digest_folder(folder: Path) -> str:
-    """SHA-256 over the sorted relative names and the bytes of all files in a folder."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        relative = path.relative_to(folder)
-        if any(part.startswith((".", "__pycache__")) for part in relative.parts):
-            continue
-        total.update(relative.as_posix().encode() + b"\0")
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                total.update(chunk)
-    return total.hexdigest()
-
-
 def load_package(folder: str | Path, *, id: str | None = None) -> ModelPackage:
     """Describe the package in a folder; weights are not loaded.
 
@@ -143,7 +127,8 @@ def load_package(folder: str | Path, *, id: str | None = None) -> ModelPackage:
     Raises
     ------
     ModelError
-        If the folder does not exist, or holds no or several configurations.
+        If the folder does not exist, holds no or several configurations, or what they say
+        cannot be.
     """
     folder = Path(folder).absolute()  # nodes run in other folders
     if folder.is_file() and folder.name.endswith(CONFIG_NAME):
@@ -169,31 +154,12 @@ def load_package(folder: str | Path, *, id: str | None = None) -> ModelPackage:
             remedy="Give the folder of one of them.",
         )
     home = found[0].parent
+    config = ModelConfig.from_json(found[0])
+    if config.modeltype == "nnunet":
+        check_result_folder(home)
     return ModelPackage(
         id=id or package_id(found[0]),
         folder=home,
-        config=ModelConfig.from_json(found[0]),
+        config=config,
         digest=digest_folder(home),
     )
-
-
-def read_package_json(path: Path) -> dict[str, Any]:
-    """Content of a JSON file that a package must have, such as `plans.json`.
-
-    Raises
-    ------
-    ModelError
-        If it is missing, damaged, or holds no object.
-    """
-    remedy = "Install the package again."
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise ModelError(
-            f"A file of the model package is missing or damaged: {err}.", file=path, remedy=remedy
-        ) from err
-    if not isinstance(content, dict):
-        raise ModelError(
-            "A file of the model package is not a JSON object.", file=path, remedy=remedy
-        )
-    return content

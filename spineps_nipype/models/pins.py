@@ -7,12 +7,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from spineps_nipype.core.files import file_digest, write_text
+from spineps_nipype.core.locks import held
 from spineps_nipype.errors import ModelError, OutputError
 
+from .package_files import read_package_json
 from .registry import Release
+from .values import entry_of, mapping
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +25,8 @@ RECORD: Final = ".installed.json"
 """File of a package with the digests of its files."""
 DOWNLOADS: Final = ".downloads"
 """Folder in the models folder for unfinished downloads, and for locks."""
-PATIENCE: Final = 2.0
-"""Time after which the log says that another process is being waited for [s]."""
+LONGEST_DOWNLOAD: Final = 3600.0
+"""Longest wait for another process that installs the same package [s]."""
 
 
 def write_record(folder: Path, release: Release) -> None:
@@ -41,8 +44,8 @@ def faults_since(folder: Path, id_: str) -> list[str]:
         If it has no record.
     """
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+        record = mapping(entry_of(read_package_json(folder / RECORD), "files"), "files")
+    except (ModelError, ValueError) as fault:
         raise ModelError(
             f"Nothing is known about the files of {id_}: it was not installed by this program.",
             file=folder,
@@ -82,27 +85,20 @@ def locked(models: Path, name: str) -> Iterator[None]:
     ------
     OutputError
         If the folder cannot be written.
+    LockBusyError
+        If another process has not finished within `LONGEST_DOWNLOAD`.
     """
-    from filelock import FileLock, Timeout
-
+    folder = models / DOWNLOADS
     try:
-        (models / DOWNLOADS).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(models / DOWNLOADS / f"{name}.lock")
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout:
-            logger.warning("another process installs %s in %s: waiting for it", name, models)
-            lock.acquire()
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise OutputError(
             f"The models folder cannot be written: {fault.strerror or fault}.",
             file=models,
             remedy="Choose another folder (--models-dir).",
         ) from fault
-    try:
+    with held(folder / f"{name}.lock", limit=LONGEST_DOWNLOAD):
         yield
-    finally:
-        lock.release()
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -119,11 +115,10 @@ def _pins(models: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): str(digest) for name, digest in content.items()}
-    except (OSError, ValueError, AttributeError) as fault:
+        return {name: str(digest) for name, digest in read_package_json(path).items()}
+    except ModelError as fault:
         raise ModelError(
-            f"The pinned digests cannot be read: {fault}.",
+            f"The pinned digests cannot be read: {fault.what}",
             file=path,
             remedy="Correct the file, or delete it to pin what comes next.",
         ) from fault

@@ -16,7 +16,9 @@ from typing import Any, Final
 from spineps_nipype.errors import ModelError
 
 from .config import ModelConfig
-from .package import CONFIG_NAME, ModelPackage, digest_folder, load_package, read_package_json
+from .package import CONFIG_NAME, ModelPackage, load_package
+from .package_files import digest_folder, read_package_json
+from .plans import check_result_folder
 from .systems import SC_EPI, TOTALSPINESEG, VIBESEG
 
 STEP_SIZE: Final = 0.5
@@ -61,6 +63,7 @@ def load_result_folder(folder: str | Path, system: str, *, release: str = "") ->
     if any(folder.glob(f"**/*{CONFIG_NAME}")):
         return load_package(folder)
     home = _trainer_folder(folder, EPI_TRAINER if system == SC_EPI else "")
+    check_result_folder(home)
     id_, config = _DESCRIBERS[system](home, release)
     return ModelPackage(id_, home, config, digest_folder(home))
 

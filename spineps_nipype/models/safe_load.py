@@ -9,12 +9,16 @@ anything else refuses the file.
 from __future__ import annotations
 
 import pickle
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
 from spineps_nipype.errors import ModelError
 
+MAX_RATIO: Final = 4
+"""Largest content for each byte of a file of weights, which are not compressed."""
 PLAIN_GLOBALS: Final = frozenset(
     {
         "numpy.dtype",
@@ -70,6 +74,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             file=path,
             remedy="Install the package again.",
         )
+    _check_size(path)
     try:
         needed = get_unsafe_globals_in_checkpoint(path)
     except Exception as err:
@@ -103,6 +108,44 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             remedy="Use a package in the layout of the SPINEPS releases.",
         )
     return content
+
+
+def weights_in(checkpoint: Mapping[str, Any], key: str, path: str | Path) -> dict[str, Any]:
+    """Weights of a network by name, from a checkpoint that `load_checkpoint` has read.
+
+    Raises
+    ------
+    ModelError
+        If there are none under that key, or they are no tensors.
+    """
+    import torch
+
+    weights = checkpoint.get(key)
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor)
+        for name, value in weights.items()
+    ):
+        raise ModelError(
+            f"The checkpoint has no weights ({key}).",
+            file=path,
+            remedy="Install the package again.",
+        )
+    return dict(weights)
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file whose content is far larger than itself: weights are stored as they are."""
+    try:
+        with zipfile.ZipFile(path) as content:
+            size = sum(member.file_size for member in content.infolist())
+    except Exception as err:  # zipfile raises errors of many kinds for damaged files
+        raise _damaged(path, err) from err
+    if size > MAX_RATIO * path.stat().st_size:
+        raise ModelError(
+            f"The weights file holds {size / 1e9:.1f} GB, far more than its own size.",
+            file=path,
+            remedy="Do not use it: no program that trains networks writes such files.",
+        )
 
 
 def _stand_in(name: str) -> Any:

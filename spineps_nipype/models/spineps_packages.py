@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,6 +53,9 @@ def list_packages(kind: Kind | None = None, folder: Path | None = None) -> list[
             package = load_package(home, id=id_)
         except ModelError as err:
             logger.warning("model package skipped: %s", err)
+            continue
+        except Exception as err:  # one odd package must not end every run
+            logger.warning("model package skipped: %s: %s [%s]", type(err).__name__, err, home)
             continue
         if kind is None or package.kind == kind:
             found[id_] = package
@@ -117,13 +121,29 @@ def _candidates(stated: Path | None = None) -> Iterator[tuple[str, Path]]:
     """Ids and folders, installed packages before embedded ones."""
     installed = folders.models_dir(stated)
     if installed is not None:
-        for config in sorted(installed.glob(f"**/{CONFIG_NAME}")):
+        for config in _configurations(installed):
             if not OTHER_SYSTEMS.search(config.relative_to(installed).as_posix()):
                 yield package_id(config), config.parent
     for kind, id_ in EMBEDDED.items():
         folder = folders.embedded_dir() / kind
         if (folder / CONFIG_NAME).is_file():
             yield id_, folder
+
+
+def _configurations(installed: Path) -> list[Path]:
+    """Configurations of packages below a folder; what cannot be read is told and left out."""
+    found: list[Path] = []
+
+    def skip(fault: OSError) -> None:
+        logger.warning(
+            "folder of models skipped: %s [%s]", fault.strerror or fault, fault.filename
+        )
+
+    for folder, inside, names in os.walk(installed, onerror=skip):
+        inside[:] = [name for name in inside if not name.startswith(".")]  # unfinished downloads
+        if CONFIG_NAME in names:
+            found.append(Path(folder, CONFIG_NAME))
+    return sorted(found)
 
 
 def _installed_as(id_: str, known: Mapping[str, Path]) -> str | None:

@@ -47,7 +47,7 @@ SAC_END_MM: Final = 48.0
 
 
 @dataclass(frozen=True)
-class CanalCourse:
+class CanalPath:
     """Centre and half axes of the canal on every I coordinate of a grid (mm)."""
 
     p: Array
@@ -60,7 +60,7 @@ class CanalCourse:
     canal_end: float
 
 
-def canal_course(plan: SpinePlan, levels: Array) -> CanalCourse:
+def canal_course(plan: SpinePlan, levels: Array) -> CanalPath:
     """Course of the canal at the given I coordinates.
 
     The canal's cross-sections are taken in planes of constant I and stretched where it leans.
@@ -91,7 +91,7 @@ def canal_course(plan: SpinePlan, levels: Array) -> CanalCourse:
     stretch = np.sqrt(1 + slope**2)
     axes = [np.interp(where, at[order, 1], np.asarray(x)[order]) for x in (depth, width, shape)]
     sac_end = plan.on_line(plan.sacrum_start + SAC_END_MM * plan.size)[0][1]
-    return CanalCourse(
+    return CanalPath(
         p=course[0].astype(np.float32),
         r=course[1].astype(np.float32),
         half_depth=(axes[0] / 2 * stretch).astype(np.float32),
@@ -102,7 +102,7 @@ def canal_course(plan: SpinePlan, levels: Array) -> CanalCourse:
     )
 
 
-def inside_canal(course: CanalCourse, p: Array, r: Array, scale: float = 1.0) -> Array:
+def inside_canal(course: CanalPath, p: Array, r: Array, scale: float = 1.0) -> Array:
     """Mask of the bony canal, scaled; p and r are offsets (mm) from the course."""
     y = p / (course.half_depth[None, :, None] * scale)
     shape = course.triangle[None, :, None]

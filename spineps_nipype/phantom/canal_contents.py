@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from .canal import CanalCourse, inside_canal
+from .canal import CanalPath, inside_canal
 from .geometry import Array, Canvas
 from .measures import CORD_DEPTH, CORD_WIDTH
 from .plan import SpinePlan, Stream
@@ -71,7 +71,7 @@ EMPTY: Final = 1e-3
 """Half axis (mm) in place of zero where sac or cord have ended."""
 
 
-def draw_canal(canvas: Canvas, plan: SpinePlan, course: CanalCourse, p: Array, r: Array) -> None:
+def draw_canal(canvas: Canvas, plan: SpinePlan, course: CanalPath, p: Array, r: Array) -> None:
     """Draw everything inside the bony canal; bodies, discs and end plates are kept.
 
     Parameters
@@ -104,7 +104,7 @@ def draw_canal(canvas: Canvas, plan: SpinePlan, course: CanalCourse, p: Array, r
     _draw_cord(tissue, sac, plan, levels, p, r, rng)
 
 
-def _near_line(course: CanalCourse, canvas: Canvas) -> tuple[slice, slice]:
+def _near_line(course: CanalPath, canvas: Canvas) -> tuple[slice, slice]:
     """Range of P and R indices that the canal can reach."""
     out = []
     for axis, centre in ((0, course.p), (2, course.r)):
@@ -115,7 +115,7 @@ def _near_line(course: CanalCourse, canvas: Canvas) -> tuple[slice, slice]:
     return out[0], out[1]
 
 
-def _rows(course: CanalCourse, rows: slice) -> CanalCourse:
+def _rows(course: CanalPath, rows: slice) -> CanalPath:
     """The course on some of its I coordinates."""
     names = ("p", "r", "half_depth", "half_width", "triangle")
     return replace(course, **{name: getattr(course, name)[rows] for name in names})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -12,7 +13,7 @@ from .canal import canal_course
 from .canal_contents import draw_canal
 from .discs import draw_disc
 from .geometry import Array, Axes, Canvas, Point, SmoothField
-from .plan import LABEL_OF, Anomalies, SpinePlan, Stream, draw_plan
+from .plan import LABEL_OF, Anomalies, SpinePlan, Stream, Vertebra, draw_plan
 from .sacrum import draw_sacrum
 from .soft_tissue import draw_soft_tissue
 from .tissues import BONE, POSTERIOR_ELEMENTS, SHELL, label_table
@@ -188,34 +189,45 @@ def _wobble(plan: SpinePlan, axes: Axes) -> Axes:
 
 def _window(plan: SpinePlan, fov: FieldOfView) -> tuple[Array, Array]:
     """World corners (mm) of the window."""
-    rng, names = plan.rng(Stream.WINDOW), plan.levels
+    rng = plan.rng(Stream.WINDOW)
     margins = (ANTERIOR_MM, POSTERIOR_MM, BELOW_SACRUM_MM)
     anterior, posterior, below_sacrum = (rng.uniform(*margin) for margin in margins)
-    vertebrae = plan.vertebrae
-    for name in (fov.top, fov.bottom):
-        if name not in (None, "sacrum", *names):
-            raise ValueError(f"this spine has no {name}; it has {', '.join(names)}")
-    top = 0 if fov.top in (None, "C1") else names.index(fov.top or "") - 1
-    to_sacrum = fov.bottom in (None, "sacrum")
-    bottom = len(vertebrae) - 1 if to_sacrum else max(names.index(fov.bottom or "") - 1, 0)
-    if bottom < top:
-        raise ValueError(f"{fov.bottom} lies above {fov.top}")
-    first, last = vertebrae[top], vertebrae[bottom]
-    above = first.height * ABOVE if fov.above is None else fov.above
-    if fov.above is None and fov.top in (None, "C1"):
-        above = first.height / 2 + HEAD_MM * plan.size
+    in_view = _vertebrae_in_view(plan, fov)
+    first, last = in_view[0], in_view[-1]
+    above = _room_above(first, plan, fov) if fov.above is None else fov.above
     below = fov.below
-    if to_sacrum:
+    if fov.bottom in (None, "sacrum"):
         below = (below_sacrum if below is None else below) + last.height / 2 + last.disc_height
     elif below is None:
         below = last.height * ABOVE
-    points = np.array([v.frame.origin for v in vertebrae[top : bottom + 1]])
+    points = np.array([v.frame.origin for v in in_view])
     middle = points[:, 2].mean() + fov.offset
     anterior = anterior if fov.anterior is None else fov.anterior
     posterior = posterior if fov.posterior is None else fov.posterior
     low = (points[:, 0].min() - anterior, first.frame.origin[1] - above, middle - fov.width / 2)
     high = (points[:, 0].max() + posterior, last.frame.origin[1] + below, middle + fov.width / 2)
     return np.array(low), np.array(high)
+
+
+def _vertebrae_in_view(plan: SpinePlan, fov: FieldOfView) -> Sequence[Vertebra]:
+    """Bodies whose centres the window holds, from C2 on (C1 has none)."""
+    names = plan.levels
+    for name in (fov.top, fov.bottom):
+        if name not in (None, "sacrum", *names):
+            raise ValueError(f"this spine has no {name}; it has {', '.join(names)}")
+    top = 0 if fov.top in (None, "C1") else names.index(fov.top or "") - 1
+    bottom = len(plan.vertebrae)
+    if fov.bottom not in (None, "sacrum"):
+        bottom = max(names.index(fov.bottom or ""), 1)
+    if bottom <= top:
+        raise ValueError(f"{fov.bottom} lies above {fov.top}")
+    return plan.vertebrae[top:bottom]
+
+
+def _room_above(first: Vertebra, plan: SpinePlan, fov: FieldOfView) -> float:
+    """Room above the centre of the top body where the window does not say: mm."""
+    with_head = fov.top in (None, "C1")
+    return first.height / 2 + HEAD_MM * plan.size if with_head else first.height * ABOVE
 
 
 def _flag_shells(canvas: Canvas) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .canal import CanalCourse, inside_canal
+from .canal import CanalPath, inside_canal
 from .geometry import Array, Canvas, SmoothField
 from .plan import SpinePlan, Stream
 from .soft_tissue_shapes import (
@@ -30,7 +30,7 @@ from .tissues import Tissue
 
 
 def draw_soft_tissue(
-    canvas: Canvas, plan: SpinePlan, course: CanalCourse, p: Array, r: Array
+    canvas: Canvas, plan: SpinePlan, course: CanalPath, p: Array, r: Array
 ) -> None:
     """Fill the canvas with soft tissue; bones are drawn over it later.
 
@@ -87,7 +87,7 @@ def _muscles(
 
 
 def _ligaments(
-    tissue: Array, course: CanalCourse, rng: np.random.Generator, p: Array, r: Array
+    tissue: Array, course: CanalPath, rng: np.random.Generator, p: Array, r: Array
 ) -> None:
     """Ligamentum flavum and longitudinal ligaments, which line the canal."""
     half_p, half_r = LINING.reach

@@ -18,8 +18,8 @@ from .vertebra_shapes import (
     INFERIOR,
     SPINOUS,
     SUPERIOR,
+    BonePart,
     Draw,
-    Part,
     Shape,
 )
 
@@ -28,35 +28,35 @@ REACH: Final = measure("spinous_length")
 AXIS: Final = Shape(
     draws=(Draw("spinous_length", 9, 15),),
     sides=(
-        Part(
+        BonePart(
             "transverse process",
             COSTAL,
             start=(1, 2, 0.5 * WIDTH + 1),
             end=(0.4 * CANAL, 5, 0.5 * WIDTH + 8 * SIZE),
             radii=(3, 3, 3),
         ),
-        Part(
+        BonePart(
             "superior articular process",
             SUPERIOR,
             start=(3, -0.15 * HEIGHT, 0.5 * WIDTH + 2),
             end=(3, -0.38 * HEIGHT, 0.5 * WIDTH + 5),
             radii=(6.5 * SIZE, 3.0 * SIZE, 5.0 * SIZE),
         ),
-        Part(
+        BonePart(
             "inferior articular process",
             INFERIOR,
             start=(CANAL + 3, 0.1 * HEIGHT, SIDE + 3),
             end=(CANAL + 4.8, NEXT - 1.5, SIDE + 3.6 * SIZE),
             radii=(3.8 * SIZE, 3.6 * SIZE, 4.8 * SIZE),
         ),
-        Part(
+        BonePart(
             "pedicle",
             ARCUS,
             start=(0.5 * DEPTH - 2, 0, SIDE),
             end=(CANAL + 2, 2, SIDE + 3),
             radii=(3, 4.5 * SIZE, 3 * SIZE),
         ),
-        Part(
+        BonePart(
             "lamina",
             ARCUS,
             start=(CANAL + 2, 3, SIDE + 1.5),
@@ -65,7 +65,7 @@ AXIS: Final = Shape(
         ),
     ),
     middle=(
-        Part(
+        BonePart(
             "spinous process",
             SPINOUS,
             start=(BACK + 5, 0.3 * HEIGHT, 0),
@@ -78,7 +78,7 @@ AXIS: Final = Shape(
 DENS_TOP: Final = -0.5 * HEIGHT - 15.0 * SIZE
 """Tip of the dens: 15 mm above the body of C2."""
 DENS: Final = tuple(
-    Part(name, tissue, (0, -0.34 * HEIGHT, 0), (0.5, DENS_TOP + 4, 0), radii)
+    BonePart(name, tissue, (0, -0.34 * HEIGHT, 0), (0.5, DENS_TOP + 4, 0), radii)
     for name, tissue, radii in (
         ("shell of the dens", DENS_SHELL, (5.4 * SIZE, 4.0, 5.0 * SIZE)),
         ("marrow of the dens", DENS_CORE, (4.2 * SIZE, 2.8, 3.8 * SIZE)),
@@ -97,7 +97,7 @@ RING_HALF_WIDTH: Final = SIDE + 4 * SIZE
 RING_THICKNESS: Final = 0.15
 """Half thickness of the arches, relative to the ellipse."""
 RING_HALF_HEIGHT: Final = 4.2 * SIZE
-TUBERCLE: Final = Part(
+TUBERCLE: Final = BonePart(
     "posterior tubercle",
     SPINOUS,
     start=(REAR, LEVEL, 0),
@@ -108,28 +108,28 @@ ATLAS: Final = Shape(
     draws=(),
     middle=(),
     sides=(
-        Part(
+        BonePart(
             "transverse process",
             COSTAL,
             start=(2, LEVEL, SIDE + 5 * SIZE),
             end=(4, LEVEL + 1, SIDE + 5 * SIZE + 17 * SIZE),
             radii=(3.5 * SIZE, 3.5 * SIZE, 4),
         ),
-        Part(
+        BonePart(
             "superior articular facet",
             SUPERIOR,
             start=(1, LEVEL - 2 * SIZE, SIDE + 3),
             end=(5, LEVEL - 5 * SIZE, SIDE + 5),
             radii=(6.0 * SIZE, 3.2 * SIZE, 5.0 * SIZE),
         ),
-        Part(
+        BonePart(
             "inferior articular facet",
             INFERIOR,
             start=(1, LEVEL + 2 * SIZE, SIDE + 2),
             end=(4, LEVEL + 4.5 * SIZE, SIDE + 2),
             radii=(6.0 * SIZE, 3.0 * SIZE, 5.0 * SIZE),
         ),
-        Part(
+        BonePart(
             "lateral mass",
             ARCUS,
             start=(1, LEVEL - 1, SIDE + 2),

@@ -19,8 +19,8 @@ from .vertebra_shapes import (
     MIN_SPINOUS_MM,
     RIB_ODDS,
     SHAPES,
+    BonePart,
     Draw,
-    Part,
     Place,
     Shape,
 )
@@ -93,7 +93,7 @@ def vertebra_measures(plan: SpinePlan, vertebra: Vertebra) -> dict[str, float]:
 
 def paint_parts(
     region: Region,
-    parts: Iterable[Part],
+    parts: Iterable[BonePart],
     measures: Measures,
     label: int,
     *,

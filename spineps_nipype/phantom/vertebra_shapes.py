@@ -50,7 +50,7 @@ DENS_CORE: Final[Pair] = (Tissue.DENS, Tissue.DENS)
 
 
 @dataclass(frozen=True)
-class Part:
+class BonePart:
     """One capsule of a vertebra."""
 
     name: str
@@ -81,9 +81,9 @@ class Shape:
     """How the vertebrae of a region are built, in the order in which it is painted."""
 
     draws: tuple[Draw, ...]
-    sides: tuple[Part, ...]
+    sides: tuple[BonePart, ...]
     """Drawn on the left, then mirrored to the right."""
-    middle: tuple[Part, ...]
+    middle: tuple[BonePart, ...]
     """Drawn once, over the sides: the spinous process."""
     spinous_draws: tuple[Draw, ...] = ()
     """Drawn after the ribs: ``spinous_length``, ``spinous_angle`` (radians, added to the mean of
@@ -92,7 +92,7 @@ class Shape:
     """Length of the spinous process that the lamina covers, mm."""
     given: Mapping[str, Mapping[str, Length | float]] = field(default_factory=dict)
     """Measures that differ between the levels, and are not drawn: measure, level, length."""
-    ribs: tuple[Part, ...] = ()
+    ribs: tuple[BonePart, ...] = ()
     """Drawn before the sides, with no label."""
 
 
@@ -145,42 +145,42 @@ CERVICAL: Final = Shape(
         "fork": dict.fromkeys(("C3", "C4", "C5"), 3.0 * SIZE) | dict.fromkeys(("C6", "C7"), 0.5)
     },
     sides=(
-        Part(
+        BonePart(
             "transverse process",
             COSTAL,
             start=(1, 0, 0.5 * WIDTH + 1),
             end=(0.4 * CANAL, 0.18 * HEIGHT, 0.5 * WIDTH + TRANSVERSE),
             radii=(3.0 * SIZE, 3.2 * SIZE, 3.0),
         ),
-        Part(
+        BonePart(
             "superior articular process",
             SUPERIOR,
             start=(CANAL - 2, -0.08 * HEIGHT, SIDE + 4.0 * SIZE),
             end=(CANAL - 1, -0.62 * HEIGHT, SIDE + 4.2 * SIZE),
             radii=(4.4 * JOINT, 3.4 * JOINT, 5.0 * JOINT),
         ),
-        Part(
+        BonePart(
             "inferior articular process",
             INFERIOR,
             start=(CANAL + 3, 0.2 * HEIGHT, SIDE + 3.6 * SIZE),
             end=(CANAL + 4.8, NEXT - 1.5, SIDE + 3.6 * SIZE),
             radii=(3.8 * JOINT, 3.4 * JOINT, 4.8 * JOINT),
         ),
-        Part(
+        BonePart(
             "pedicle",
             ARCUS,
             start=(0.5 * DEPTH - 2, -0.1 * HEIGHT, SIDE + 0.5),
             end=(CANAL, 0, SIDE + 3),
             radii=(2.8, 3.4 * SIZE, 3.0 * SIZE),
         ),
-        Part(
+        BonePart(
             "lamina",
             ARCUS,
             start=(CANAL + 3, 0.1 * HEIGHT, SIDE + 1.5),
             end=(BACK + 3.0, 0.3 * HEIGHT, 1.2),
             radii=(2.5 * SIZE, 5.0 * SIZE, 2.8 * SIZE),
         ),
-        Part(
+        BonePart(
             "uncinate process",
             UNCINATE,
             start=(1, -0.3 * HEIGHT, 0.5 * WIDTH - 1),
@@ -189,7 +189,7 @@ CERVICAL: Final = Shape(
         ),
     ),
     middle=tuple(
-        Part(
+        BonePart(
             f"{side} tip of the spinous process",
             SPINOUS,
             start=(BACK + 5.0, 0.3 * HEIGHT, 0),
@@ -214,14 +214,14 @@ THORACIC: Final = Shape(
         Draw("spinous_thickness", 2.4, 3.2),
     ),
     ribs=(
-        Part(
+        BonePart(
             "head and neck of the rib",
             RIB,
             start=(0.5 * DEPTH - 2, -0.38 * HEIGHT, 0.5 * WIDTH + 2),
             end=(CANAL + 4, 1.0, SIDE + 6 + TRANSVERSE),
             radii=(GIRTH, 1.3 * GIRTH, GIRTH),
         ),
-        Part(
+        BonePart(
             "body of the rib",
             RIB,
             start=(CANAL + 4, 1.0, SIDE + 6 + TRANSVERSE),
@@ -230,42 +230,42 @@ THORACIC: Final = Shape(
         ),
     ),
     sides=(
-        Part(
+        BonePart(
             "transverse process",
             COSTAL,
             start=(CANAL + 4, -0.1 * HEIGHT, SIDE + 3),
             end=(CANAL + 5 + 0.7 * TRANSVERSE, -0.15 * HEIGHT, SIDE + 4 + 0.75 * TRANSVERSE),
             radii=(4.2 * SIZE, 5.0 * SIZE, 3.6 * SIZE),
         ),
-        Part(
+        BonePart(
             "pars interarticularis",
             ARCUS,
             start=(CANAL + 3, -0.05 * HEIGHT, SIDE + 2.0),
             end=(BACK - 1, 0.35 * HEIGHT, SIDE + 1.0),
             radii=(3.6 * SIZE, 6.0 * SIZE, 4.0 * SIZE),
         ),
-        Part(
+        BonePart(
             "superior articular process",
             SUPERIOR,
             start=(BACK - 3.0 * SIZE, -0.28 * HEIGHT, SIDE + 1.0 * SIZE),
             end=(BACK - 1.5 * SIZE, -0.5 * HEIGHT - 5 * SIZE, SIDE + 1.0 * SIZE),
             radii=(2.8 * JOINT, 4.0 * JOINT, 4.8 * JOINT),
         ),
-        Part(
+        BonePart(
             "inferior articular process",
             INFERIOR,
             start=(BACK + 2.2, 0.3 * HEIGHT, SIDE - 1.5),
             end=(BACK + 3.2, NEXT - 0.02 * HEIGHT, SIDE - 1.5),
             radii=(2.8 * JOINT, 4.6 * JOINT, 4.6 * JOINT),
         ),
-        Part(
+        BonePart(
             "pedicle",
             ARCUS,
             start=(0.5 * DEPTH - 3, -0.2 * HEIGHT, SIDE + 0.6 * PEDICLE),
             end=(CANAL + 1, -0.12 * HEIGHT, SIDE + 0.7 * PEDICLE),
             radii=(3.5, 5.8 * SIZE, PEDICLE),
         ),
-        Part(
+        BonePart(
             "lamina",
             ARCUS,
             start=(CANAL + 3, 0.08 * HEIGHT, SIDE + 1.0),
@@ -274,7 +274,7 @@ THORACIC: Final = Shape(
         ),
     ),
     middle=(
-        Part(
+        BonePart(
             "spinous process",
             SPINOUS,
             start=(BACK + 6.0, 0.25 * HEIGHT, 0),
@@ -305,42 +305,42 @@ LUMBAR: Final = Shape(
         | dict.fromkeys(LOW_LUMBAR, 6.5 * SIZE)
     },
     sides=(
-        Part(
+        BonePart(
             "transverse process",
             COSTAL,
             start=(CANAL, -0.12 * HEIGHT, SIDE + PEDICLE),
             end=(CANAL + 6 * SIZE, -0.1 * HEIGHT + DROP, SIDE + PEDICLE + TRANSVERSE),
             radii=(3.0 * SIZE, FLANGE, 4.0),
         ),
-        Part(
+        BonePart(
             "pars interarticularis",
             ARCUS,
             start=(CANAL + 3, -0.1 * HEIGHT, SIDE + 3.5 * SIZE),
             end=(BACK - 1, 0.42 * HEIGHT, SIDE + 0.5),
             radii=(4.2 * SIZE, 6.0 * SIZE, 4.2 * SIZE),
         ),
-        Part(
+        BonePart(
             "superior articular process",
             SUPERIOR,
             start=(CANAL + 2.5 * SIZE, -0.22 * HEIGHT, SIDE + 6.0 * SIZE),
             end=(CANAL + 4.5 * SIZE, -0.5 * HEIGHT - 3 * SIZE, SIDE + 7.0 * SIZE),
             radii=(5.6 * JOINT, 5.0 * JOINT, 3.9 * JOINT),
         ),
-        Part(
+        BonePart(
             "inferior articular process",
             INFERIOR,
             start=(BACK + 1.5, 0.38 * HEIGHT, SIDE - 0.5),
             end=(BACK + 1.5, NEXT + 0.06 * HEIGHT, SIDE + 0.5 * SIZE),
             radii=(4.8 * JOINT, 5.5 * JOINT, 4.3 * JOINT),
         ),
-        Part(
+        BonePart(
             "pedicle",
             ARCUS,
             start=(0.5 * DEPTH - 3, -0.2 * HEIGHT, SIDE + 0.6 * PEDICLE),
             end=(CANAL + 2, -0.12 * HEIGHT, SIDE + 0.75 * PEDICLE),
             radii=(3.5, 7.0 * SIZE, PEDICLE),
         ),
-        Part(
+        BonePart(
             "lamina",
             ARCUS,
             start=(CANAL + 2, 0.05 * HEIGHT, SIDE + 1.5),
@@ -349,8 +349,8 @@ LUMBAR: Final = Shape(
         ),
     ),
     middle=(
-        Part("spinous process", SPINOUS, start=_BASE, end=_TIP, radii=(4.5, TALL, THIN)),
-        Part(
+        BonePart("spinous process", SPINOUS, start=_BASE, end=_TIP, radii=(4.5, TALL, THIN)),
+        BonePart(
             "tip of the spinous process",
             SPINOUS,
             start=(

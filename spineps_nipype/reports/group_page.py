@@ -155,8 +155,9 @@ def _distribution(name: str, spreads: Sequence[Spread], entry: Mapping[str, Any]
         entry["Units"],
         box_plot(spreads),
         [
-            (scan, one.level, value, *one.whiskers)
+            (scan, one.level, value, *whiskers)
             for one in spreads
+            for whiskers in [one.whiskers]  # once a level: it looks at the values of all scans
             for scan, value in one.outliers
         ],
     )

@@ -23,6 +23,8 @@ MIN_HEIGHT: Final = 440
 """Height to which short images are enlarged, down to the finest pixels [pixels]."""
 GAP: Final = 6
 WINDOW: Final = (1.0, 99.5)
+PNG_LEVEL: Final = 3
+"""Level of compression: a tenth of the time of the smallest file, which is 8 % smaller."""
 
 
 def draw_mosaic(image: Volume, spine: Volume, vert: Volume, path: str | Path) -> Path:
@@ -68,7 +70,7 @@ def draw_mosaic(image: Volume, spine: Volume, vert: Volume, path: str | Path) ->
         top += strip.height + GAP
     path = Path(path)
     with whole_file(path) as temporary:
-        page.save(temporary, format="PNG", optimize=True, **picture_options(path))
+        page.save(temporary, format="PNG", compress_level=PNG_LEVEL, **picture_options(path))
     return path
 
 

@@ -19,7 +19,7 @@ from ..core.anatomy import (
     SACRUM,
     VERTEBRA_NAMES,
 )
-from .colours import Colour, structure_colours, vertebra_colours
+from ..core.colours import Colour, structure_colours, vertebra_colours
 
 Kind = Literal["vert", "spine"]
 OPACITY: Final = 0.45

@@ -11,10 +11,10 @@ from typing import Any, Final
 import nibabel as nib
 import numpy as np
 
+from ..core.colours import structure_colours, vertebra_colours
 from ..core.files import write_text
 from ..core.marks import VOLUMES_MARK
 from ..core.volume import Volume
-from .colours import structure_colours, vertebra_colours
 
 MARGIN_MM: Final = 25.0
 WINDOW: Final = (1.0, 99.5)

@@ -7,7 +7,7 @@ phase makes again runs after it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -120,23 +120,37 @@ def plan_scan(
     validity = Validity(provenance, files, reuse)
     forced = recipe.forced(overrides)
     missing, copies = _missing(validity, files, asked)
-    finished = (
-        not forced
-        and not missing
-        and all(source.is_file() for source, _ in copies)
-        and all(validity.finished(phase).usable for phase in recipe.phases)
-    )
-    steps = _stored_steps(validity) if finished else _steps(validity, forced, missing)
-    used = [recipe[s.phase] for s in steps if s.action == "stored" and s.why != NOT_NEEDED]
-    results = (name for phase in used for name in (*phase.makes, *phase.sometimes))
-    stored = {name: files[name] for name in results if validity.is_there(name)}
-    unless = {s.phase: validity.kept(recipe[s.phase]) for s in steps if s.action == "check"}
-    left = tuple((a, b) for a, b in copies if a in stored.values())
-    return ScanPlan(
-        (*steps, *(Step(b.name, "copy", f"copy of {a.name}") for a, b in left)),
-        StoredResults(stored, unless),
-        left,
-    )
+    asks_for_more = forced or missing
+    if not asks_for_more and _is_finished(validity, copies):
+        steps = _stored_steps(validity)
+    else:
+        steps = _steps(validity, forced, missing)
+    stored = _stored_results(validity, files, steps)
+    left = tuple((a, b) for a, b in copies if a in stored.files.values())
+    copy_steps = (Step(b.name, "copy", f"copy of {a.name}") for a, b in left)
+    return ScanPlan((*steps, *copy_steps), stored, left)
+
+
+def _is_finished(validity: Validity, copies: Iterable[tuple[Path, Path]]) -> bool:
+    """Whether all final results can be used, and copies still to be made have their source."""
+    usable = all(validity.finished(phase).usable for phase in validity.recipe.phases)
+    return usable and all(source.is_file() for source, _ in copies)
+
+
+def _stored_results(
+    validity: Validity, files: Mapping[str, Path], steps: Iterable[Step]
+) -> StoredResults:
+    """Results that enter the graph as files, by what the steps say."""
+    stored: dict[str, Path] = {}
+    unless_changed: dict[str, Kept] = {}
+    for step in steps:
+        phase = validity.recipe[step.phase]
+        if step.action == "check":
+            unless_changed[phase.name] = validity.kept(phase)
+        elif step.action == "stored" and step.why != NOT_NEEDED:
+            results = (*phase.makes, *phase.sometimes)
+            stored |= {name: files[name] for name in results if validity.is_there(name)}
+    return StoredResults(stored, unless_changed)
 
 
 def _stored_steps(validity: Validity) -> list[Step]:

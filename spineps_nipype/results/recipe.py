@@ -54,6 +54,8 @@ class Phase:
         Further results, and the setting that asks for each.
     undescribed
         Results without a sidecar.
+    folders
+        Results that are several files in a folder of their own.
     nodes
         Nodes that an override runs although the work folder remembers what they made.
     override
@@ -81,6 +83,7 @@ class Phase:
     sometimes: tuple[str, ...] = ()
     extras: Mapping[str, str] = field(default_factory=dict)
     undescribed: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
     nodes: tuple[str, ...] = ()
     override: str = ""
     replaced_by: str = ""
@@ -161,6 +164,7 @@ class Recipe:
             self._unknown(phase.name, "takes changed", changed, phase.makes)
             grids = [mask.grid for mask in phase.correctable.values() if mask.grid]
             self._unknown(phase.name, "has masks on the grid of", grids, known)
+            self._unknown(phase.name, "describes a folder", phase.folders, phase.undescribed)
         self._unknown("a finished scan", "has", self.finished or (), known)
         self._unknown("the copies", "name", (*self.copies, *self.copies.values()), known)
         object.__setattr__(self, "_makers", MappingProxyType(makers))

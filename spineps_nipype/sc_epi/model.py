@@ -13,7 +13,8 @@ from typing import Any, Final
 from ..core.safe_names import safe_name
 from ..errors import ModelError
 from ..models.install import install_archive, source_of
-from ..models.package import ModelPackage, read_package_json
+from ..models.package import ModelPackage
+from ..models.package_files import read_package_json
 from ..models.places import epi_folder
 from ..models.registry import registry
 from ..models.result_folders import EPI_ID

@@ -14,9 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
-
 from ..core.files import copy_whole, make_folder, remove_file, remove_folder, write_text
+from ..core.locks import held
 from ..core.safe_names import safe_below, safe_name
 from .naming import QcNames
 from .qc_mosaic import BACKGROUND, OVERLAY, entry_record, write_record
@@ -27,7 +26,6 @@ RECORDS: Final = "_json"
 DATASETS: Final = Path("js", "datasets.js")
 PAGE: Final = "index.html"
 LOCK: Final = ".qc.lock"
-LOCK_SECONDS: Final = 60
 SAME_ENTRY: Final = ("dataset", "subject", "contrast", "inputFile", "plane")
 """Keys that are equal in all entries of an image."""
 
@@ -73,7 +71,7 @@ def add_entry(
     """
     root = Path(root)
     make_folder(root)
-    with FileLock(root / LOCK, timeout=LOCK_SECONDS):
+    with held(root / LOCK):
         stamp = _free_stamp(root, when)
         folder = Path(*(p for p in _parts(names)), COMMAND_FOLDER, stamp)
         record = entry_record(

@@ -34,6 +34,7 @@ def recipe(suffixes: Sequence[str]) -> Recipe:
                 reads=(SCAN,),
                 settings=SETTINGS,
                 models=("cord",),
+                algorithm=2,
                 nodes=("cord", "pictures"),
                 replaced_by="".join(correctable),
                 correctable=dict.fromkeys(correctable, Correctable()),

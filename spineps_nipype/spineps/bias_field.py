@@ -30,7 +30,7 @@ TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
-class _PaddedAxis:
+class PaddedAxis:
     """An axis of an image that whole spans of a spline cover, and the voxels sampled of it.
 
     Parameters
@@ -55,12 +55,18 @@ class _PaddedAxis:
     factor: int
 
     @classmethod
-    def cover(cls, size: int, spacing: float) -> _PaddedAxis:
+    def cover(cls, size: int, spacing: float) -> PaddedAxis:
         """Pad an axis as ANTs does for spans of 100 mm."""
         before, after, spans = _spline_padding(size, spacing)
         padded = size + before + after
         # ANTs fails where a single sample would be left, which happens with very thick slices.
         return cls(size, before, padded, spacing, spans, max(min(N4_SHRINK, padded // 2), 1))
+
+    @property
+    def first_sample(self) -> int:
+        """First sample that gives all voxels and the samples the same middle; ties go up."""
+        last = self.factor * (self.padded // self.factor - 1)
+        return math.floor((self.padded - 1 - last) / 2 + 0.5)
 
     def shrunken(self, first: int, part: slice) -> tuple[slice, GridAxis]:
         """Samples in a part of the image: their voxels, and their place among all samples."""
@@ -111,13 +117,11 @@ def correct_bias(
     """
     switches = upstream(numerics)
     inside = _bright_box(array, required=switches.bias_needs_bright_voxels)
-    axes = [_PaddedAxis.cover(n, float(z)) for n, z in zip(array.shape, zoom, strict=True)]
+    axes = [PaddedAxis.cover(n, float(z)) for n, z in zip(array.shape, zoom, strict=True)]
     if switches.bias_samples_by_position and affine is not None:
-        first = _first_by_position(
-            [a.padded for a in axes], [a.before for a in axes], [a.factor for a in axes], affine
-        )
+        first = first_by_position(axes, affine)
     else:
-        first = [_first_sample(a.padded, a.factor) for a in axes]
+        first = [axis.first_sample for axis in axes]
     shrunken = [a.shrunken(f, part) for a, f, part in zip(axes, first, inside, strict=True)]
     samples, grid = zip(*shrunken, strict=True)
     if any(axis.start == axis.stop for axis in grid):
@@ -171,27 +175,17 @@ def _spline_padding(size: int, spacing: float) -> tuple[int, int, int]:
     return missing // 2, missing - missing // 2, spans
 
 
-def _first_sample(size: int, factor: int) -> int:
-    """First voxel of a shrunken axis, so that both have the same middle; ties go up."""
-    return math.floor((size - 1 - factor * (size // factor - 1)) / 2 + 0.5)
-
-
-def _first_by_position(
-    size: Sequence[int], lower: Sequence[int], factors: Sequence[int], affine: NDArray[Any]
-) -> list[int]:
-    """First voxel of every axis as ITK's shrink filter finds it inside ANTs.
+def first_by_position(axes: Sequence[PaddedAxis], affine: NDArray[Any]) -> list[int]:
+    """First sample of every axis as ITK's shrink filter finds it inside ANTs.
 
     The filter turns voxels into world positions and back. Where the middle of a voxel block lies
-    between two voxels, which is so for every even size, the last digit decides.
+    between two voxels, which is so for every even size, the last digit decides. That digit is
+    SimpleITK's own: it inverts the grid by the singular values of LINPACK, which NumPy lacks.
 
     Parameters
     ----------
-    size
-        Voxels of the padded image.
-    lower
-        Voxels of padding before it: ITK gives them negative numbers.
-    factors
-        Voxels that become one.
+    axes
+        Of the image with padding, whose first voxels have negative numbers in ITK.
     affine
         From voxels of the image without padding to the world.
     """
@@ -207,13 +201,14 @@ def _first_by_position(
         image.SetOrigin([float(o) for o in origin])
         return image
 
-    start = [math.ceil(-low / factor) for low, factor in zip(lower, factors, strict=True)]
-    middle = [(n - 1) / 2 - low for n, low in zip(size, lower, strict=True)]
+    start = [math.ceil(-axis.before / axis.factor) for axis in axes]
+    middle = [(axis.padded - 1) / 2 - axis.before for axis in axes]
     small_middle = [
-        first + (n // factor - 1) / 2
-        for first, n, factor in zip(start, size, factors, strict=True)
+        first + (axis.padded // axis.factor - 1) / 2
+        for first, axis in zip(start, axes, strict=True)
     ]
-    fine, coarse = grid((1, 1, 1), world[:3, 3]), grid(factors, world[:3, 3])
+    fine = grid((1, 1, 1), world[:3, 3])
+    coarse = grid([axis.factor for axis in axes], world[:3, 3])
     shift = np.subtract(
         fine.TransformContinuousIndexToPhysicalPoint(middle),
         coarse.TransformContinuousIndexToPhysicalPoint(small_middle),
@@ -221,6 +216,6 @@ def _first_by_position(
     coarse.SetOrigin((world[:3, 3] + shift).tolist())
     found = fine.TransformPhysicalPointToIndex(coarse.TransformIndexToPhysicalPoint(start))
     return [
-        max(place, first * factor) + low
-        for place, first, factor, low in zip(found, start, factors, lower, strict=True)
+        max(place, first * axis.factor) + axis.before
+        for place, first, axis in zip(found, start, axes, strict=True)
     ]

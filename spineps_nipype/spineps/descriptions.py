@@ -8,6 +8,7 @@ from typing import Any, Final
 from ..metrics.checks import COLUMNS as CHECKS_COLUMNS
 from ..metrics.columns import COLUMNS as METRICS_COLUMNS
 from .labeling import LABEL_COLUMNS
+from .surfaces import COLUMNS as SURFACE_COLUMNS
 
 ENTRIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "spine": {
@@ -20,6 +21,7 @@ ENTRIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "metrics": METRICS_COLUMNS,
     "checks": CHECKS_COLUMNS,
     "labels_table": LABEL_COLUMNS,
+    "surfaces": SURFACE_COLUMNS,
 }
 """Entries of single results; those of tables explain the columns."""
 CONFIDENCES: Final = {"vert": "labels_table"}

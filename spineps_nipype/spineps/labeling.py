@@ -21,6 +21,7 @@ from ..core.volume import Volume
 from ..models.protocols import FormModel, LabelingModel
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
+from .labeling_posterior import NamePosterior, name_posterior
 from .labeling_scores import Scores, combine_with_form, favour_last_lumbar, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
 from .settings import LabelingSettings, Numerics
@@ -34,16 +35,25 @@ SACRUM_MM3: Final = 2000.0
 """A smaller sacrum may be an error of the network; a whole one has some 100 cm3."""
 ALTERNATIVES: Final = 2
 """Next likely names that the table gives for each vertebra."""
+SEQUENCES: Final = 2
+"""Sequences of names that the table tells: that of the mask, and the likeliest other one."""
 LABEL_COLUMNS: Final[dict[str, dict[str, str]]] = {
     "number": {"Description": "Number of the vertebra counted from the top, before naming."},
     "label": {"Description": "Number in the vertebra mask."},
     "name": {"Description": "Name of the vertebra."},
-    "confidence": {"Description": "Score of the name on the likeliest sequence, 0 to 1."},
+    "confidence": {
+        "Description": "Probability of the name, over all sequences that a spine may have."
+    },
     "source": {"Description": "network, dens, neighbour (between named ones), count or deleted."},
     "alternative_1": {"Description": "Next likely name."},
-    "alternative_1_score": {"Description": "Its score."},
+    "alternative_1_confidence": {"Description": "Its probability."},
     "alternative_2": {"Description": "Name likely after that."},
-    "alternative_2_score": {"Description": "Its score."},
+    "alternative_2_confidence": {"Description": "Its probability."},
+    "sequences": {
+        "Description": "The names of all vertebrae together with their probability, and the "
+        "likeliest others; the same in each row."
+    },
+    "score": {"Description": "Score of the name by the networks alone, 0 to 1, as in SPINEPS."},
     "visible": {"Description": "Weight of the vertebra by how much of it is visible."},
 }
 """Meaning of the columns of the table; ``probabilities_<head>_<class>`` are the network's."""
@@ -59,12 +69,24 @@ class Labelled:
         Vertebra mask with anatomical labels.
     table
         One row for each instance, from top to bottom: number before, label, name, confidence
-        (the score of the name), where the name comes from, the next likely names with their
-        scores, the weight of visibility, and the probabilities of every head.
+        (the probability of the name), where the name comes from, the next likely names with
+        their probabilities, the likeliest sequences, the score of SPINEPS, the weight of
+        visibility, and the probabilities of every head.
     """
 
     vert: Volume
     table: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """What all witnesses say of the names of the vertebrae with a body, from top to bottom."""
+
+    scores: Scores
+    path: LabelPath
+    posterior: NamePosterior | None
+    heads: Mapping[str, NDArray[Any]]
+    by_dens: Mapping[int, int]
 
 
 def label_vertebrae(
@@ -108,7 +130,7 @@ def label_vertebrae(
         return Labelled(vert, [])
     rules = upstream(numerics)
     spine_box, vert_box = spine.get_array()[crop], vert_array[crop]
-    instances = [int(n) for n in np.flatnonzero(np.bincount(vert_array.ravel())) if n]
+    instances = np.unique(vert_array[vert_array > 0]).tolist()
     bodies = np.where(np.isin(spine_box, BODY_PARTS), vert_box, 0)
     numbers, patches = _body_patches(image, crop, bodies, network, numerics)
     if not numbers:
@@ -125,11 +147,11 @@ def label_vertebrae(
         forced={numbers.index(n): label - C1 for n, label in by_dens.items()},
         numerics=numerics,
     )
-    judged, anomaly_cost = scores, 0.0
-    if not rules.own_keys_ignored:
-        anomaly_cost = network.config.anomaly_cost
-        if np.count_nonzero(spine_box == SACRUM) * math.prod(image.zoom) > SACRUM_MM3:
-            judged = favour_last_lumbar(scores, network.config.sacrum_cost)
+    judged = scores
+    sacrum_mm3 = np.count_nonzero(spine_box == SACRUM) * math.prod(image.zoom)
+    if not rules.own_keys_ignored and sacrum_mm3 > SACRUM_MM3:
+        judged = favour_last_lumbar(scores, network.config.sacrum_cost)
+    anomaly_cost = 0.0 if rules.own_keys_ignored else network.config.anomaly_cost
     path = find_path(
         judged,
         c1_enabled=c1_enabled,
@@ -137,10 +159,12 @@ def label_vertebrae(
         anomaly_cost=anomaly_cost,
         numerics=numerics,
     )
+    posterior = name_posterior(judged, c1_enabled=c1_enabled, settings=settings)
     names = _names_of_instances(
         instances, numbers, path, c1_enabled=c1_enabled, complete=not rules.bodyless_deleted
     )
-    rows = _rows(instances, names, numbers, scores, path, heads, by_dens)
+    judgement = _Judgement(scores, path, posterior, heads, by_dens)
+    rows = _rows(instances, names, numbers, judgement)
     table = np.zeros(int(vert_array.max()) + 1, dtype=np.uint16)
     table[list(names)] = list(names.values())
     return Labelled(vert.set_array(table[vert_array], seg=True), rows)
@@ -237,6 +261,21 @@ def complete_names(named: Mapping[int, int], instances: Sequence[int]) -> dict[i
     return out
 
 
+def _confidences(posterior: NamePosterior, path: LabelPath, place: int) -> dict[str, Any]:
+    """Columns of a named vertebra that tell how probable its names are."""
+    label = path.labels[place]
+    others = [(other, p) for other, p in posterior.of_row(place) if other != label]
+    columns: dict[str, Any] = {"confidence": posterior.of_label(place, label or 0)}
+    for i, (other, probability) in enumerate(others[:ALTERNATIVES], start=1):
+        columns[f"alternative_{i}"] = vertebra_name(other)
+        columns[f"alternative_{i}_confidence"] = probability
+    columns["sequences"] = "; ".join(
+        f"{vertebra_name(labels[0])} to {vertebra_name(labels[-1])} ({probability:.2f})"
+        for labels, probability in posterior.beside(path.labels)[:SEQUENCES]
+    )
+    return columns
+
+
 def _plain_row(number: int, label: int, source: str) -> dict[str, Any]:
     """Row of the table for an instance that no network judged."""
     name = vertebra_name(label) if label else None
@@ -253,13 +292,11 @@ def _rows(
     instances: Sequence[int],
     mapping: Mapping[int, int],
     numbers: Sequence[int],
-    scores: Scores,
-    path: LabelPath,
-    heads: Mapping[str, NDArray[Any]],
-    by_dens: Mapping[int, int],
+    judgement: _Judgement,
 ) -> list[dict[str, Any]]:
     """Table of all instances, see `Labelled`."""
     table = []
+    path, scores = judgement.path, judgement.scores
     for number in instances:
         label = mapping.get(number, 0)
         place = numbers.index(number) if number in numbers else None
@@ -267,15 +304,13 @@ def _rows(
         if place is None or cls is None:
             table.append(_plain_row(number, label, "neighbour" if label else "deleted"))
             continue
-        source = "dens" if number in by_dens else "network"
-        row = _plain_row(number, label, source)
-        score = scores.total[place]
-        row["confidence"] = min(float(score[cls]), 1.0)
-        others = [int(c) for c in np.argsort(-score, kind="stable") if c != cls]
-        for i, other in enumerate(others[:ALTERNATIVES], start=1):
-            row[f"alternative_{i}"] = vertebra_name(scores.axis.labels[other])
-            row[f"alternative_{i}_score"] = float(score[other])
+        row = _plain_row(number, label, "dens" if number in judgement.by_dens else "network")
+        if judgement.posterior is not None:
+            row |= _confidences(judgement.posterior, path, place)
+        row["score"] = min(float(scores.total[place, cls]), 1.0)
         row["visible"] = float(scores.visible[place])
-        row["probabilities"] = {name: value[place].tolist() for name, value in heads.items()}
+        row["probabilities"] = {
+            name: value[place].tolist() for name, value in judgement.heads.items()
+        }
         table.append(row)
     return table

@@ -30,7 +30,7 @@ PHASES: Final = (
         reads=(SCAN,),
         settings=("crop", "preprocess", "semantic", "engine", "numerics"),
         models=("semantic", VIBESEG, SCOUT),
-        algorithm=2,
+        algorithm=3,
         correctable={"spine_raw": Correctable(STRUCTURES)},
         extras={
             "softmax": "save_softmax_logits",
@@ -52,6 +52,7 @@ PHASES: Final = (
         correctable={"vert_raw": Correctable()},
         extras={"debug": "save_debug_data"},
         undescribed=frozenset({"debug"}),
+        folders=frozenset({"debug"}),
         nodes=("instance",),
         override="override_instance",
         replaced_by="vert",
@@ -62,7 +63,7 @@ PHASES: Final = (
         reads=(SCAN, "spine_raw", "vert_raw"),
         settings=("post", "labeling", "engine", "numerics"),
         models=("labeling",),
-        algorithm=2,
+        algorithm=3,
         sometimes=("labels_table",),
         correctable={"spine": Correctable(STRUCTURES), "vert": Correctable(VERTEBRAE)},
         nodes=("post_process", "label_vertebrae", "finalize_masks"),
@@ -90,9 +91,24 @@ PHASES: Final = (
         name="metrics",
         makes=("metrics", "checks"),
         reads=(SCAN, "spine", "vert"),
-        algorithm=2,
+        algorithm=3,
     ),
 )
+ON_REQUEST: Final = (
+    Phase(name="markups", makes=("markups",), reads=(SCAN, "poi")),
+    Phase(
+        name="surfaces",
+        makes=("surfaces",),
+        reads=(SCAN, "vert"),
+        extras={
+            "surfaces_stl": "save_surfaces_stl",
+            "surfaces_gifti": "save_surfaces_gifti",
+        },
+        undescribed=frozenset({"surfaces_stl", "surfaces_gifti"}),
+        folders=frozenset({"surfaces_stl", "surfaces_gifti"}),
+    ),
+)
+"""Phases that run only where settings ask for what they make."""
 RAW: Final = frozenset({"spine_raw", "vert_raw"})
 """Results that are needed to make others only, and that a run may be told not to keep."""
 RECIPE: Final = Recipe(
@@ -115,8 +131,25 @@ RECIPE: Final = Recipe(
         "poi": "centroid file",
     },
 )
+
+
+def recipe(save: SaveSettings) -> Recipe:
+    """Phases of a run: those of every run, and those that the settings ask for."""
+    wanted = {
+        "markups": save.save_markups,
+        "surfaces": save.save_surfaces_stl or save.save_surfaces_gifti,
+    }
+    further = tuple(phase for phase in ON_REQUEST if wanted[phase.name])
+    made = frozenset(result for phase in further for result in phase.makes)
+    return replace(
+        RECIPE, phases=(*PHASES, *further), finished=(RECIPE.finished or frozenset()) | made
+    )
+
+
+ALL_RESULTS: Final = (*RECIPE.results, *(name for phase in ON_REQUEST for name in phase.results))
+"""What a run can make at most."""
 OUTPUT_KEYS: Final[Mapping[str, str]] = {
-    **{result: f"out_{result}" for result in RECIPE.results},
+    **{result: f"out_{result}" for result in ALL_RESULTS},
     "poi": "out_ctd",
     "snapshot": "out_snap",
     "snapshot_copy": "out_snap2",
@@ -149,7 +182,8 @@ def provenance(
         Where networks run.
     """
     chosen = replace(settings, engine=choose_engine(settings.engine, device))
-    return Provenance(RECIPE, recorded_settings(chosen), models, corrections or {})
+    way = recipe(chosen.save)
+    return Provenance(way, recorded_settings(chosen), models, corrections or {})
 
 
 def recorded_settings(settings: PipelineSettings) -> dict[str, Any]:
@@ -170,4 +204,4 @@ def asked_for(save: SaveSettings) -> frozenset[str]:
 
 def stored_results(save: SaveSettings) -> frozenset[str]:
     """Results that a run keeps."""
-    return frozenset(RECIPE.results) - (frozenset() if save.save_raw else RAW)
+    return frozenset(recipe(save).results) - (frozenset() if save.save_raw else RAW)

@@ -169,6 +169,9 @@ class SaveSettings:
     save_uncertainty: bool = option(False, "save the normalised entropy of the probabilities")
     save_modelres_mask: bool = option(False, "save the semantic mask on the grid of the model")
     save_debug_data: bool = option(False, "save intermediate masks of the instance phase")
+    save_markups: bool = option(False, "save the points of interest for 3D Slicer (.mrk.json)")
+    save_surfaces_stl: bool = option(False, "save a closed surface of each vertebra (STL)")
+    save_surfaces_gifti: bool = option(False, "save a closed surface of each vertebra (GIfTI)")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ NOTE_MARGIN: Final = 6
 """Pixels around the note."""
 SMALL_RANGE: Final = 1000.0
 """Largest value to which images with a smaller one are scaled: panels hold whole numbers."""
+LARGE_RANGE: Final = 1e6
+"""Images with larger values are scaled to the same, as colours are counted in few bytes."""
 SMALLEST_RANGE: Final = 1e-6
 FULL_VIEW_MM: Final = 200.0
 """Shorter scans are drawn larger, so that names do not overlap."""
@@ -34,6 +36,8 @@ FEW_POINTS: Final = 3
 """Number of bodies up to which the cut needs further points to be straight."""
 HIDDEN_POINTS: Final = 7
 """Number of these further points."""
+PNG_LEVEL: Final = 3
+"""Level of compression: half the time of the usual one for a file of the same size."""
 HIDDEN_REGION, HIDDEN_PART = 0, 200
 """Keys of points that only guide the cut: numbers of no vertebra and no part."""
 
@@ -88,7 +92,7 @@ def draw_snapshot(
             Snapshot_Frame(**shared, segmentation=vert),
             Snapshot_Frame(**shared, segmentation=spine),
         ]
-        drawn = Path(folder) / "snapshot.png"
+        drawn = Path(folder) / "snapshot.tif"  # not compressed, unlike PNG
         with contextlib.redirect_stdout(io.StringIO()):
             create_snapshot(str(drawn), frames)
         pixels = _read(drawn)
@@ -161,10 +165,10 @@ def _straight_ends(
 
 
 def _stretched(image: Volume) -> Volume:
-    """The image in whole numbers, as the panels need them; small ranges are scaled up."""
+    """The image in whole numbers, as the panels need them; odd ranges are scaled."""
     array = image.get_array()
     top = float(np.abs(array).max(initial=0))
-    if top < SMALL_RANGE:
+    if not SMALL_RANGE <= top <= LARGE_RANGE:
         array = array * (SMALL_RANGE / max(top, SMALLEST_RANGE))
     return image.set_array(np.rint(array).astype(np.float32))
 
@@ -190,4 +194,4 @@ def _write(pixels: NDArray[np.uint8], note: str, path: Path) -> None:
             (NOTE_MARGIN, picture.height + NOTE_MARGIN // 2), note, fill="black", font=font
         )
         picture = wide
-    picture.save(path, format="PNG", **picture_options(path))
+    picture.save(path, format="PNG", compress_level=PNG_LEVEL, **picture_options(path))

@@ -34,7 +34,7 @@ TWO_DISCS: Final[list[Kind]] = ["disc", "disc"]
 TWO_VERTEBRAE: Final[list[Kind]] = ["vertebra", "vertebra"]
 
 
-class Part(NamedTuple):
+class SpinePart(NamedTuple):
     """A disc or vertebra in the order of the spine, with the number of its component."""
 
     kind: Kind
@@ -100,7 +100,7 @@ def spine_list(
     discs: Sequence[tuple[int, int]],
     vertebrae: Sequence[tuple[int, int]],
     first_vertebra: int = 1,
-) -> list[Part]:
+) -> list[SpinePart]:
     """Discs and vertebrae in one list from top to bottom, alternating as far as possible.
 
     Parameters
@@ -120,11 +120,11 @@ def spine_list(
     keys = [(z, n, 0, n) for z, n in discs]
     keys += [(z, n - before, 1, n) for z, n in vertebrae]
     keys.sort(reverse=True)
-    parts = [Part("vertebra" if bone else "disc", number) for _, _, bone, number in keys]
+    parts = [SpinePart("vertebra" if bone else "disc", number) for _, _, bone, number in keys]
     return _alternating(parts)
 
 
-def _alternating(parts: list[Part]) -> list[Part]:
+def _alternating(parts: list[SpinePart]) -> list[SpinePart]:
     """Swap neighbours where two discs follow each other beside two vertebrae, and at the ends."""
     out = list(parts)
 
@@ -146,13 +146,13 @@ def _alternating(parts: list[Part]) -> list[Part]:
     return out
 
 
-def _kinds(parts: Sequence[Part], first: int) -> list[Kind]:
+def _kinds(parts: Sequence[SpinePart], first: int) -> list[Kind]:
     """Kinds of two neighbours; fewer where the list ends."""
     return [part.kind for part in parts[max(first, 0) : max(first + 2, 0)]]
 
 
 def number_vertebrae(
-    parts: Sequence[Part],
+    parts: Sequence[SpinePart],
     discs: Mapping[int, int],
     spine: SpineOrder,
     *,
@@ -198,7 +198,7 @@ def number_vertebrae(
 
 
 def _count_between(
-    parts: Sequence[Part], discs: Mapping[int, int], spine: SpineOrder
+    parts: Sequence[SpinePart], discs: Mapping[int, int], spine: SpineOrder
 ) -> dict[int, int]:
     """Labels of the vertebrae between two discs whose labels leave room for exactly as many."""
     out: dict[int, int] = {}
@@ -234,7 +234,7 @@ def _upward(current: int, spine: SpineOrder, numerics: Numerics) -> Sequence[int
 
 
 def _name_last(
-    parts: Sequence[Part], labels: dict[int, int], current: int | None, spine: SpineOrder
+    parts: Sequence[SpinePart], labels: dict[int, int], current: int | None, spine: SpineOrder
 ) -> None:
     """Give the next label to a last vertebra that follows another one without a disc."""
     if current is None or current == spine.vertebrae[-1] or len(parts) < 2:

@@ -21,6 +21,7 @@ IMAGES: Final = Phase(
     makes=("input",),
     reads=(SCAN,),
     settings=("numerics",),
+    algorithm=2,
     sometimes=("localizers",),
     nodes=("conform", "prepare"),
 )

@@ -12,6 +12,8 @@ from spineps_nipype.bids.dataset_description import (
     describe_dataset,
     label_tables,
 )
+from spineps_nipype.core.labels import system_labels
+from spineps_nipype.core.nomenclature import Column
 
 
 def read(folder: Path) -> dict[str, object]:
@@ -92,8 +94,8 @@ def test_many_at_once(tmp_path: Path) -> None:
 def test_label_tables(tmp_path: Path, table: str, number: int, name: str) -> None:
     describe_dataset(tmp_path, tmp_path / "bids")
     lines = (tmp_path / table).read_text().splitlines()
-    assert lines[0] == "index\tname"
-    assert f"{number}\t{name}" in lines
+    assert lines[0] == "index\tname\tabbreviation\tcolor\tmapping"
+    assert sum(line.startswith(f"{number}\t{name}\t") for line in lines) == 1
     numbers = [line.split("\t")[0] for line in lines[1:]]
     assert len(set(numbers)) == len(numbers)
     assert set(label_tables()) == {"seg-spine_dseg.tsv", "seg-vert_dseg.tsv"}
@@ -111,20 +113,22 @@ def test_files_of_other_programs_stay(tmp_path: Path) -> None:
     assert lines.count(b"*.html") == 1
     assert b"logs" in lines
     assert (out / "seg-vert_dseg.tsv").read_text() == "index\tname\n1\ttheirs\n"
-    assert (out / "seg-spine_dseg.tsv").read_text().startswith("index\tname\n26\t")
+    assert (out / "seg-spine_dseg.tsv").read_text().startswith("index\tname\tabbreviation")
 
 
 def test_our_own_tables_are_replaced_unless_somebody_changed_them(tmp_path: Path) -> None:
     out, table = tmp_path / "out", tmp_path / "out" / "t_dseg.tsv"
-    describe_dataset(out, tmp_path, tables={"t_dseg.tsv": [(1, "old")]})
-    describe_dataset(out, tmp_path, tables={"t_dseg.tsv": [(1, "new")]})
-    assert table.read_text() == "index\tname\n1\tnew\n"
+
+    def describe(system: Column) -> str:
+        describe_dataset(out, tmp_path, tables={"t_dseg.tsv": system_labels(system)})
+        return table.read_text()
+
+    old, new = describe("spine_segmentation"), describe("totalspineseg")
+    assert old != new
     table.write_text("index\tname\n1\tmine\n")
-    describe_dataset(out, tmp_path, tables={"t_dseg.tsv": [(1, "newer")]})
-    assert table.read_text() == "index\tname\n1\tmine\n"
+    assert describe("spine_segmentation") == "index\tname\n1\tmine\n"
     table.write_text("")
-    describe_dataset(out, tmp_path, tables={"t_dseg.tsv": [(1, "newer")]})
-    assert table.read_text() == "index\tname\n1\tnewer\n"
+    assert describe("spine_segmentation") == old
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "[" * 200_000])
@@ -134,3 +138,17 @@ def test_a_damaged_description_is_kept_beside(tmp_path: Path, text: str) -> None
     describe_dataset(tmp_path, tmp_path / "bids")
     assert read(tmp_path)["DatasetType"] == "derivative"
     assert path.with_name(f"{path.name}.replaced").read_text() == text
+
+
+def test_lookup_tables_lie_beside_the_label_tables(tmp_path: Path) -> None:
+    """The validator is told to leave them alone; a system has those of its own masks."""
+    describe_dataset(tmp_path, tmp_path / "bids")
+    viewers = ("itksnap.txt", "slicer.ctbl", "freesurfer.txt")
+    for name in ("spine", "vert"):
+        assert all((tmp_path / f"seg-{name}_{viewer}").is_file() for viewer in viewers)
+    ignored = (tmp_path / ".bidsignore").read_text().splitlines()
+    assert {f"*_{viewer}" for viewer in viewers} <= set(ignored)
+    tables = {"step2_output_dseg.tsv": system_labels("totalspineseg")}
+    describe_dataset(tmp_path / "tss", tmp_path / "bids", system="totalspineseg", tables=tables)
+    assert "43 vertebra_L3 " in (tmp_path / "tss/step2_output_slicer.ctbl").read_text()
+    assert not list((tmp_path / "tss").glob("seg-*"))

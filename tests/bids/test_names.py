@@ -31,6 +31,10 @@ def test_names_are_those_of_spineps() -> None:
         "out_unc": raw / f"{STEM}_seg-spine_uncertainty.nii.gz",
         "out_modelres": raw / f"{STEM}_seg-spine-modelres_msk.nii.gz",
         "out_debug": folder / "debug_T2w",
+        "out_markups": folder / f"{STEM}_seg-spine_ctd.mrk.json",
+        "out_surfaces": folder / f"{STEM}_seg-vert_surfaces.tsv",
+        "out_surfaces_stl": folder / f"{STEM}_seg-vert_stl",
+        "out_surfaces_gifti": folder / f"{STEM}_seg-vert_gifti",
     }
 
 

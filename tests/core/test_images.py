@@ -301,7 +301,16 @@ def test_mask_in_the_smallest_type(tmp_path: Path) -> None:
     assert load_mask(write(tmp_path, labels)).get_array().dtype == np.uint16
 
 
-@pytest.mark.parametrize("value", [0.5, -1, np.nan])
+def test_labels_with_the_noise_of_floats(tmp_path: Path) -> None:
+    """Programs scale labels on the way into a file; what is nearly whole is taken for whole."""
+    labels = values(np.uint8).astype(np.float32)
+    noise = np.random.default_rng(1).uniform(-0.005, 0.005, SHAPE).astype(np.float32)
+    mask = load_mask(write(tmp_path, labels + noise))
+    np.testing.assert_array_equal(mask.get_array(), labels)
+    assert mask.get_array().dtype == np.uint8
+
+
+@pytest.mark.parametrize("value", [0.5, 1.02, -1, np.nan])
 def test_mask_that_is_none(tmp_path: Path, value: float) -> None:
     labels = np.zeros(SHAPE)
     labels[0] = value

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.metrics.checks import OVERALL, Finding, check_masks
+from spineps_nipype.metrics.checks import HEADER_CHECK, OVERALL, Finding, check_masks
 from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 
 from .model_spine import ModelSpine, model_spine, repaint
@@ -43,8 +43,15 @@ def test_a_good_spine_passes(model: ModelSpine) -> None:
     assert found[0] == Finding(OVERALL, "pass", "", "All checks pass.")
     assert {f.check for f in found[1:]} == {
         *("vertebrae", "order", "discs", "sizes", "counts", "field of view"),
-        "label confidence",
+        "names",
     }
+
+
+def test_an_odd_header_is_a_finding(model: ModelSpine) -> None:
+    scene = split_masks(model.spine, model.vert)
+    found = check_masks(scene, measure_spine(scene), SURE, ["Both positions differ."])
+    assert found[0] == Finding(OVERALL, "look", "", "Both positions differ.")
+    assert found[-1] == Finding(HEADER_CHECK, "look", "", "Both positions differ.")
 
 
 def test_masks_are_not_changed(model: ModelSpine) -> None:
@@ -101,30 +108,37 @@ def test_six_lumbar_vertebrae() -> None:
 def test_an_image_that_is_too_narrow(model: ModelSpine) -> None:
     p, i, r = model.vert.shape
     box = (slice(0, p), slice(0, i), slice(0, r // 2))
-    found = serious(findings(model.spine.apply_crop(box), model.vert.apply_crop(box)))
-    assert ("field of view", "look", "L2") in found
+    found = findings(model.spine.apply_crop(box), model.vert.apply_crop(box))
+    told = [f for f in found if f.check == "field of view"]
+    # once a scan, and no reason to look
+    assert [(f.verdict, f.level) for f in told] == [("pass", "")]
+    assert "narrower than 6 of 6 bodies" in told[0].reason
 
 
 @pytest.mark.parametrize(
     ("confidences", "expected"),
     [
-        ([0.9, 0.3, 0.9], {("label confidence", "look", "L1")}),
-        ([0.1, 0.2, 0.9], {("label confidence", "fail", "")}),
+        ([0.9, 0.8, 0.9], set()),
+        ([0.9, 0.6, 0.9], {("names", "look", "")}),
+        ([0.1, 0.2, 0.9], {("names", "fail", "")}),
     ],
 )
 def test_confidence(
     model: ModelSpine, confidences: list[float], expected: set[tuple[str, str, str]]
 ) -> None:
     labels = [
-        {"name": name, "confidence": value}
+        {"name": name, "confidence": value, "sequences": "L1 to L4 (0.60); L2 to L5 (0.35)"}
         for name, value in zip(NAMES.values(), confidences, strict=False)
     ]
-    assert expected <= serious(findings(model.spine, model.vert, labels))
+    found = findings(model.spine, model.vert, labels)
+    assert serious(found) == expected
+    reasons = [f.reason for f in found if f.check == "names" and f.reason]
+    assert all("L2 to L5 (0.35)" in r and "--manual-labels" in r for r in reasons)
 
 
 def test_counted_vertebrae_are_not_named(model: ModelSpine) -> None:
     found = findings(model.spine, model.vert, None)
-    assert serious(found) == {("label confidence", "look", "")}
+    assert serious(found) == {("names", "look", "")}
 
 
 def test_no_vertebra(model: ModelSpine) -> None:

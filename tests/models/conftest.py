@@ -60,6 +60,24 @@ def config(**changes: Any) -> dict[str, Any]:
     }
 
 
+def write_result_json(folder: Path, labels: dict[str, Any]) -> None:
+    """Write `dataset.json` and `plans.json` of an nnU-Net result folder."""
+    dataset = {"labels": labels, "channel_names": {"0": "image"}}
+    (folder / "dataset.json").write_text(json.dumps(dataset))
+    configuration = {
+        "spacing": [4.0, 2.0, 1.0],
+        "patch_size": [8, 16, 16],
+        "normalization_schemes": ["ZScoreNormalization"],
+        "architecture": ARCHITECTURE,
+    }
+    plans = {
+        "configurations": {"3d_fullres": configuration},
+        "transpose_forward": [0, 1, 2],
+        "transpose_backward": [0, 1, 2],
+    }
+    (folder / "plans.json").write_text(json.dumps(plans))
+
+
 def write_old_plans(folder: Path, name: str, blocks: list[int]) -> None:
     """Describe the network of a package as nnU-Net did before version 2.3."""
     path = folder / "plans.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 import stat
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineps_nipype.errors import ModelError, ResourceError
+from spineps_nipype.errors import ModelError, OutputError, ResourceError
 from spineps_nipype.models import archive
 from spineps_nipype.models.archive import extract
 
@@ -101,3 +102,98 @@ def test_damaged_archives_are_told_as_such(data: st.DataObject, format_: Format)
         except ModelError as fault:
             said = fault.what
         assert "damaged" in said or Path(home, "out", "x").read_bytes() == content
+
+
+def test_an_encrypted_archive(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", "zip", {"x": b"abc"})
+    data = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(mark) + flags] |= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="is encrypted"):
+        extract(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_bomb(tmp_path: Path, format_: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content that is far larger than the archive is refused before anything is written."""
+    monkeypatch.setattr(archive, "SMALL_BYTES", 1000)
+    monkeypatch.setattr(archive, "MAX_RATIO", 2)
+    path = tmp_path / "a"
+    if format_ == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as content:
+            content.writestr("good", b"x")
+            content.writestr("zeros", bytes(100_000))
+    else:
+        write(path, format_, {"good": b"x", "zeros": bytes(100_000)})
+    if format_ == "tar":  # nothing is compressed: no bomb
+        extract(path, tmp_path / "out")
+        return
+    with pytest.raises(ModelError, match=r"more than 2 times its own size.*may hold 10,000 files"):
+        extract(path, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_more_than_a_package_ever_has(
+    tmp_path: Path, format_: Format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a", format_, {f"{n}": b"x" * 100 for n in range(20)})
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 19)
+    with pytest.raises(ModelError, match="more than 19 files"):
+        extract(path, tmp_path / "files")
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 20)
+    monkeypatch.setattr(archive, "MAX_BYTES", 1999)
+    with pytest.raises(ModelError, match="GB, which no model package does"):
+        extract(path, tmp_path / "bytes")
+    assert not [*(tmp_path / "files").iterdir(), *(tmp_path / "bytes").iterdir()]
+    monkeypatch.setattr(archive, "MAX_BYTES", 2000)
+    extract(path, tmp_path / "out")
+
+
+def test_a_table_of_contents_without_end(tmp_path: Path) -> None:
+    """The table of contents of such a zip archive, without the files that it promises."""
+    entry = zipfile.ZipInfo("x" * 9)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as content:
+        content.writestr(entry, b"")
+    data, count = stream.getvalue(), 20_000
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    table = data[start:end] * count
+    last = bytearray(data[end:])
+    last[8:12] = count.to_bytes(2, "little") * 2
+    last[12:16] = len(table).to_bytes(4, "little")
+    path = tmp_path / "a"
+    path.write_bytes(data[:start] + table + last)
+    with pytest.raises(ModelError, match="more than 10,000 files"):
+        extract(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("format_", ["tar", "tar.gz"])
+def test_a_header_that_asks_for_memory(tmp_path: Path, format_: Format) -> None:
+    """Readers of tar archives read a long name at once, however long it says that it is."""
+    info = tarfile.TarInfo("long")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 30
+    path = tmp_path / "a"
+    data = info.tobuf() + bytes(10240)
+    path.write_bytes(data if format_ == "tar" else gzip.compress(data))
+    with pytest.raises(ModelError, match=r"damaged.*entry of 1073741824 bytes"):
+        extract(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("rest", [b"", b"junk", b"junk" * 200])
+def test_a_tar_archive_that_ends_between_two_files(
+    tmp_path: Path, members: int, rest: bytes
+) -> None:
+    path = write(tmp_path / "a", "tar", {"x": b"abc", "y": b"abc", "z": b"abc"})
+    path.write_bytes(path.read_bytes()[: members * 1024] + rest)
+    with pytest.raises(ModelError, match="damaged"):
+        extract(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_folder_that_cannot_be_written(tmp_path: Path, format_: Format) -> None:
+    path = write(tmp_path / "a", format_, {"x" * 300: b"abc"})  # too long for a file name
+    with pytest.raises(OutputError, match="File name too long"):
+        extract(path, tmp_path / "out")

@@ -11,6 +11,7 @@ import pytest
 import torch
 from TPTBox import NII
 
+from spineps_nipype.core.locks import LockBusyError
 from spineps_nipype.errors import ResourceError
 from spineps_nipype.models import engine_choice
 from spineps_nipype.models.engine_choice import choose_engine, has_bfloat16
@@ -187,3 +188,21 @@ def test_bfloat16_is_near_and_not_the_same() -> None:
 
 def test_without_a_wish_torch_computes() -> None:
     assert isinstance(make_engine(None, "cpu", ""), TorchEngine)
+
+
+@needs_openvino
+def test_a_cache_that_another_process_holds(
+    labeling_folder: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The network is translated without it after a while, and no process waits for ever."""
+
+    def busy(*_: object, **__: object) -> None:
+        raise LockBusyError("Another process uses the folder.")
+
+    monkeypatch.setattr(openvino_engine, "held", busy)
+    load_labeling(load_package(labeling_folder), engine=OPENVINO)
+    assert "is not kept: Another process uses the folder." in caplog.text
+    assert not list(cache.glob("*.xml"))

@@ -5,7 +5,6 @@ The networks here are folders and files without weights: a finder does not load 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +26,7 @@ from spineps_nipype.models.places import (
 )
 from spineps_nipype.models.registry import registry
 from spineps_nipype.spine_segmentation.models import CLASSES
+from tests.models.conftest import write_result_json
 
 LATER = "r20251124"
 FAMILIES = {
@@ -42,13 +42,7 @@ def trainer(folder: Path, mark: str = "") -> Path:
     """A trainer folder of nnU-Net, told apart by a mark in its only fold."""
     (folder / "fold_0").mkdir(parents=True)
     (folder / "fold_0" / "checkpoint_final.pth").write_text(mark)
-    labels = {"background": 0, "sc": 1}
-    (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
-    plans: dict[str, Any] = {
-        "configurations": {"3d_fullres": {"spacing": [4.0, 2.0, 1.0]}},
-        "transpose_backward": [0, 1, 2],
-    }
-    (folder / "plans.json").write_text(json.dumps(plans))
+    write_result_json(folder, {"background": 0, "sc": 1})
     return folder
 
 

@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from spineps_nipype.core import locks
 from spineps_nipype.core.files import file_digest
+from spineps_nipype.core.locks import LockBusyError, held
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models import pins
 from spineps_nipype.models.download import CHUNK
@@ -176,6 +177,34 @@ def test_archives_that_are_refused(
     assert not list(models.parent.rglob("out.txt"))
 
 
+def test_nothing_is_left_of_a_damaged_download(server: FileServer, models: Path) -> None:
+    """The damaged file would be taken for the whole one next time."""
+    whole = zipped(CONTENT)
+    server["t2w.zip"] = whole[:-100]
+    with pytest.raises(ModelError, match="damaged"):
+        get(server, models)
+    assert [p.name for p in models.rglob("*") if p.is_file()] == ["t2w.lock"]
+    server["t2w.zip"] = whole
+    assert get(server, models)[1]
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "b"), ("a", "a/inner"), ("T2w_semantic_v1.0.9", "other"), (".", "a")]
+)
+def test_two_packages_in_one_archive(
+    server: FileServer, models: Path, names: tuple[str, str]
+) -> None:
+    server["t2w.zip"] = zipped({f"{name}/inference_config.json": b"{}" for name in names})
+    with pytest.raises(ModelError, match=r"holds 2 packages \(.*\), not one"):
+        get(server, models)
+    assert [p.name for p in models.rglob("*") if p.is_file()] == ["t2w.lock"]
+
+
+def test_what_a_mac_adds_is_no_package(server: FileServer, models: Path) -> None:
+    server["t2w.zip"] = zipped({"__MACOSX/a/inference_config.json": b"x", **CONTENT})
+    assert (get(server, models)[0] / "fold_0/weights.pth").is_file()
+
+
 def test_two_processes_at_once(server: FileServer, models: Path) -> None:
     """Both say where the package is; one of them has fetched it."""
     code = (
@@ -204,18 +233,28 @@ def test_packages_that_come_at_once_are_all_pinned(models: Path) -> None:
 def test_waiting_for_another_process_is_said(
     models: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pins, "PATIENCE", 0.05)
+    monkeypatch.setattr(locks, "PATIENCE", 0.05)
     (models / DOWNLOADS).mkdir(parents=True)
-    lock = FileLock(models / DOWNLOADS / f"{PINS}.lock")
-    lock.acquire()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(pin, models, {"v1/a.zip": "1"})
-        while not caplog.records:
-            time.sleep(0.01)
-        assert not waiting.done()
-        lock.release()
+        with held(models / DOWNLOADS / f"{PINS}.lock"):
+            waiting = pool.submit(pin, models, {"v1/a.zip": "1"})
+            while not caplog.records:
+                time.sleep(0.01)
+            assert not waiting.done()
         waiting.result(timeout=60)
-    assert "waiting for it" in caplog.text
+    assert "waiting for another process" in caplog.text
+
+
+def test_waiting_for_another_process_has_an_end(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pins, "LONGEST_DOWNLOAD", 0.1)
+    (models / DOWNLOADS).mkdir(parents=True)
+    with (
+        held(models / DOWNLOADS / f"{PINS}.lock"),
+        pytest.raises(LockBusyError, match="Wait until it has ended"),
+    ):
+        pin(models, {"v1/a.zip": "1"})
 
 
 def test_verify_names_what_is_wrong(server: FileServer, models: Path) -> None:

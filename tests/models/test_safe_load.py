@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from spineps_nipype.errors import ModelError
-from spineps_nipype.models.safe_load import InertArguments, load_checkpoint
+from spineps_nipype.models.safe_load import InertArguments, load_checkpoint, weights_in
 
 
 class _Mischief:
@@ -66,3 +67,19 @@ def test_missing_and_foreign(tmp_path: Path) -> None:
     torch.save([1, 2], path)
     with pytest.raises(ModelError, match="holds a list"):
         load_checkpoint(path)
+
+
+def test_a_file_that_holds_far_more_than_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as content:
+        content.writestr("archive/data.pkl", bytes(1_000_000))
+    with pytest.raises(ModelError, match="far more than its own size"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("weights", [None, 5, [], {"a": 1}, {5: torch.zeros(1)}])
+def test_weights_that_are_none(tmp_path: Path, weights: object) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({"state_dict": weights}, path)
+    with pytest.raises(ModelError, match=r"has no weights \(state_dict\)"):
+        weights_in(load_checkpoint(path), "state_dict", path)

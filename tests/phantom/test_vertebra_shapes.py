@@ -20,13 +20,13 @@ from spineps_nipype.phantom.vertebra import (
     vertebra_measures,
     vertebra_region,
 )
-from spineps_nipype.phantom.vertebra_shapes import SHAPES, Draw, Part, Shape
+from spineps_nipype.phantom.vertebra_shapes import SHAPES, BonePart, Draw, Shape
 
 ALL_SHAPES = {**SHAPES, "C2": AXIS, "C1": ATLAS}
 numbers = st.floats(-100, 100, allow_nan=False)
 
 
-def parts(shape: Shape) -> list[Part]:
+def parts(shape: Shape) -> list[BonePart]:
     return [*shape.ribs, *shape.sides, *shape.middle]
 
 

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pytest
 
 from spineps_nipype.core import files
-from spineps_nipype.core.images import write_image
+from spineps_nipype.core.images import save_array
 from spineps_nipype.results.proof import UNFINISHED, is_foreign, is_intact, stored_fault
 from spineps_nipype.results.sidecar import read_record, result_digest, write_json
 from spineps_nipype.results.storing import store_results
@@ -163,7 +162,7 @@ def test_ours_are_told_from_files_of_others(tmp_path: Path, old: Made) -> None:
     (theirs / "t.tsv").write_text("index\tname\n")
     assert all(map(is_foreign, theirs.iterdir()))
     (out / "m.json").unlink()
-    write_image(nib.Nifti1Image(np.ones((2, 2, 2), np.uint8), np.eye(4)), out / "m.nii.gz")
+    save_array(np.ones((2, 2, 2), np.uint8), np.eye(4), out / "m.nii.gz")
     assert not is_foreign(out / "m.nii.gz"), "the header has our mark"
     for name, content in (("e.tsv", b""), ("d.nii.gz", b"half"), ("d.json", b"[" * 100000)):
         (theirs / name).write_bytes(content)

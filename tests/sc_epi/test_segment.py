@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +24,7 @@ from spineps_nipype.sc_epi.naming import output_paths, qc_names
 from spineps_nipype.sc_epi.segment import segment_epi
 from spineps_nipype.sc_epi.settings import CleanUpSettings, EpiSegSettings
 from spineps_nipype.sc_epi.volumes import load_epi, save_series
+from tests.models.conftest import write_result_json
 
 CORD = (EpiOutput("_seg", (1,)),)
 AFFINE = np.diag([1.0, 1, 5, 1])
@@ -145,8 +145,7 @@ def archive(folder: Path, folds: tuple[str, ...] = ("0", "1")) -> Path:
     home = folder / "nnUNetTrainer__nnUNetPlans__3d_fullres"
     for fold in folds:
         (home / f"fold_{fold}").mkdir(parents=True)
-    (home / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "sc": 1}}))
-    (home / "plans.json").write_text("{}")
+    write_result_json(home, {"background": 0, "sc": 1})
     return home
 
 

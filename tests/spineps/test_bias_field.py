@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.n4_speed import itk_bias, peak_memory
-from spineps_nipype.spineps.bias_field import (
-    _first_by_position,
-    _first_sample,
-    _PaddedAxis,
-    correct_bias,
-)
+from spineps_nipype.spineps.bias_field import PaddedAxis, correct_bias, first_by_position
 
-SIZE, LOWER = (134, 68, 68), (33, 8, 0)
+SIZE, BEFORE = (134, 68, 68), (33, 8, 0)
 TILT = 7.3455000762501221e-12
 SAMPLE = np.array(
     [
@@ -26,22 +21,27 @@ SAMPLE = np.array(
 """Grid of the MR sample of TPTBox, where ANTs begins one voxel earlier than one would expect."""
 
 
+def padded(size: int, before: int = 0, factor: int = 4) -> PaddedAxis:
+    """An axis of so many voxels with its padding."""
+    return PaddedAxis(size - before, before, size, 1.5, 1, factor)
+
+
 @pytest.mark.parametrize(
     ("size", "factor", "first"), [(3, 3, 1), (8, 4, 2), (9, 4, 2), (10, 4, 3), (5, 1, 0)]
 )
 def test_both_grids_have_the_same_middle(size: int, factor: int, first: int) -> None:
-    assert _first_sample(size, factor) == first
+    assert padded(size, factor=factor).first_sample == first
 
 
 def test_ties_are_broken_by_world_positions_as_in_ants() -> None:
-    assert [_first_sample(n, 4) for n in SIZE] == [3, 2, 2]
-    assert _first_by_position(SIZE, LOWER, (4, 4, 4), SAMPLE) == [2, 1, 1]
+    axes = [padded(n, before) for n, before in zip(SIZE, BEFORE, strict=True)]
+    assert [axis.first_sample for axis in axes] == [3, 2, 2]
+    assert first_by_position(axes, SAMPLE) == [2, 1, 1]
 
 
 def test_without_ties_positions_decide_nothing() -> None:
-    size = (133, 69, 71)
-    found = _first_by_position(size, LOWER, (4, 4, 4), SAMPLE)
-    assert found == [_first_sample(n, 4) for n in size]
+    axes = [padded(n, before) for n, before in zip((133, 69, 71), BEFORE, strict=True)]
+    assert first_by_position(axes, SAMPLE) == [axis.first_sample for axis in axes]
 
 
 def test_only_the_numerics_of_spineps_look_at_positions() -> None:
@@ -100,9 +100,8 @@ def test_on_oblique_grids_samples_are_those_of_spineps() -> None:
     turn = np.array([[0.96, -0.28, 0], [0.28, 0.96, 0], [0, 0, 1]])
     affine = np.eye(4)
     affine[:3, :3], affine[:3, 3] = turn * zoom, (12.3, -40.1, 7.7)
-    axes = [_PaddedAxis.cover(n, z) for n, z in zip(array.shape, zoom, strict=True)]
-    sizes = [a.padded for a in axes], [a.before for a in axes], [a.factor for a in axes]
-    field = itk_bias(array, zoom, _first_by_position(*sizes, affine))
+    axes = [PaddedAxis.cover(n, z) for n, z in zip(array.shape, zoom, strict=True)]
+    field = itk_bias(array, zoom, first_by_position(axes, affine))
     theirs = correct_bias(array, zoom, affine, numerics="spineps-2.1.3")
     lit = array > 0
     np.testing.assert_array_equal(theirs[lit], (array / np.exp(field))[lit])

@@ -86,9 +86,10 @@ def test_names_and_table() -> None:
     )
     row = result.table[1]
     assert (row["number"], row["label"], row["name"], row["source"]) == (2, 21, "L2", "network")
-    assert 0.4 < row["confidence"] < 0.5  # smoothed over neighbouring names
+    assert 0.4 < row["score"] < 0.5  # smoothed over neighbouring names
+    assert row["score"] < row["confidence"] < 1  # neighbours are witnesses, too
     assert row["alternative_1"] in ("L1", "L3")
-    assert row["alternative_1_score"] < row["confidence"]
+    assert row["alternative_1_confidence"] < row["confidence"]
     assert len(row["probabilities"]["VERT"]) == 24
     assert oracle.seen.shape == (3, 16, 16, 8)
     assert oracle.seen.dtype == np.float32

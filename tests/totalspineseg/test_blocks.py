@@ -15,7 +15,6 @@ from spineps_nipype.totalspineseg.canal import fill_canal
 from spineps_nipype.totalspineseg.components import bridged_components, largest_component
 from spineps_nipype.totalspineseg.crop import crop_to_seg
 from spineps_nipype.totalspineseg.labels import LEVEL_OF_DISC
-from spineps_nipype.totalspineseg.mapping import map_labels
 from spineps_nipype.totalspineseg.masks import grow_through_faces, label_mask
 from spineps_nipype.totalspineseg.soft import extract_soft
 
@@ -179,19 +178,6 @@ def test_crop_moves_the_origin() -> None:
     assert np.array_equal(out.get_array(), array[3:9, 0:3, 2:6])
     assert np.allclose(out.affine[:3, 3], (affine @ [3, 0, 2, 1])[:3])
     assert crop_to_seg(image, np.zeros_like(seg)) is image
-
-
-def test_map_labels() -> None:
-    seg = np.array([[[0, 1, 2, 3]]], dtype=np.uint8)
-    assert map_labels(seg, {1: 11, 2: 10}).ravel().tolist() == [0, 11, 10, 0]
-    assert map_labels(seg, {1: 2, 2: 1}, keep_unmapped=True).ravel().tolist() == [0, 2, 1, 3]
-    assert map_labels(seg, {0: 5}).ravel().tolist() == [5, 0, 0, 0]
-    other = np.array([[[7, 0, 7, 7]]], dtype=np.uint8)
-    assert map_labels(seg, {1: 11}, update=other).ravel().tolist() == [7, 11, 7, 7]
-    assert map_labels(seg, {1: 11, 2: 4}, update_from=other).ravel().tolist() == [7, 11, 7, 7]
-    wide = map_labels(seg, {3: 300})
-    assert wide.dtype == np.uint16
-    assert wide.max() == 300
 
 
 def test_levels_follow_the_convention_of_the_spinal_cord_toolbox() -> None:

@@ -19,7 +19,6 @@ from spineps_nipype.totalspineseg.grid import sample_nearest
 from spineps_nipype.totalspineseg.labeler import label_spine
 from spineps_nipype.totalspineseg.labels import PRIORITY_SWAPPED
 from spineps_nipype.totalspineseg.levels import extract_levels
-from spineps_nipype.totalspineseg.mapping import map_labels
 from spineps_nipype.totalspineseg.native import to_grid
 from spineps_nipype.totalspineseg.preparation import average_4d, resample_iso
 from spineps_nipype.totalspineseg.settings import LabelerSettings
@@ -133,11 +132,6 @@ def test_crop(golden: Path) -> None:
     found = crop_to_seg(image, vector["in_seg"], margin=10)
     assert_same(found.get_array(), vector)
     assert np.allclose(found.affine, vector["out_affine"], atol=1e-5)
-
-
-def test_map_labels(golden: Path) -> None:
-    vector = Vector(golden, "map_labels_step2")
-    assert_same(map_labels(vector["in_seg"], {1: 11, 2: 10, 50: 9, 63: 2}), vector)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "label", "linear"])

@@ -11,7 +11,7 @@ from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.totalspineseg.disc_path import DiscEvidence, fit_discs
 from spineps_nipype.totalspineseg.landmarks import drop_by_size, selected_landmarks
 from spineps_nipype.totalspineseg.numbering import (
-    Part,
+    SpinePart,
     number_discs,
     number_vertebrae,
     spine_list,
@@ -88,7 +88,7 @@ def test_one_landmark_gives_a_run_of_a_normal_spine(first: int, count: int, plac
     assert labels == sorted(set(labels))
 
 
-def kinds(parts: list[Part]) -> str:
+def kinds(parts: list[SpinePart]) -> str:
     return "".join(part.kind[0] for part in parts)
 
 
@@ -123,8 +123,8 @@ def test_equal_heights() -> None:
     assert kinds(spine_list([(5, 3)], [(5, 11)], first_vertebra=10)) == "dv"
 
 
-def listed(text: str) -> list[Part]:
-    return [Part("disc" if c == "d" else "vertebra", i) for i, c in enumerate(text)]
+def listed(text: str) -> list[SpinePart]:
+    return [SpinePart("disc" if c == "d" else "vertebra", i) for i, c in enumerate(text)]
 
 
 @pytest.mark.parametrize(

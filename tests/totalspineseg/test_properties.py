@@ -11,7 +11,6 @@ from spineps_nipype.totalspineseg.alternate import extract_alternate
 from spineps_nipype.totalspineseg.labels import LOCALIZER_DISCS
 from spineps_nipype.totalspineseg.levels import extract_levels
 from spineps_nipype.totalspineseg.localizers import case_name, match_localizers
-from spineps_nipype.totalspineseg.mapping import map_labels
 from spineps_nipype.totalspineseg.soft import extract_soft
 
 from .block_spine import level_points
@@ -66,20 +65,6 @@ def test_soft_maps_end_where_the_labels_do(seed: int, reach: int) -> None:
     near = ndimage.distance_transform_cdt(seg == 0, "taxicab") <= reach if seg.any() else seg > 0
     assert (out[near] == soft[near]).all()
     assert (out[~near] == 0).all()
-
-
-@QUICK
-@given(seeds)
-def test_a_mapping_and_its_inverse(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    seg = rng.integers(0, 12, (4, 5, 3)).astype(np.uint8)
-    new = rng.permutation(np.arange(100, 111)).tolist()
-    there = dict(zip(range(1, 12), new, strict=True))
-    mapped = map_labels(seg, there)
-    assert (map_labels(mapped, {b: a for a, b in there.items()}) == seg).all()
-    assert (map_labels(seg, {}, keep_unmapped=True) == seg).all()
-    assert not map_labels(seg, {}).any()
-    assert (map_labels(seg, {}, update=seg) == seg).all()
 
 
 @QUICK

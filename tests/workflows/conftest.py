@@ -23,8 +23,10 @@ from .scan_files import plan as plan_scan
 
 # N4 takes longer than everything else on an image of this size.
 SETTINGS = PipelineSettings.from_flat({"proc_sem_n4_bias_correction": False})
-# What a reader corrects is no part of an ordinary run.
-COMPUTE = [n for n in interfaces.spineps.__all__ if n not in ("CorrectedMask", "FixNames")]
+# What a reader corrects is no part of an ordinary run, nor what runs on request.
+ON_REQUEST = ("Markups", "Surfaces")
+NOT_USUAL = ("CorrectedMask", "FixNames", *ON_REQUEST)
+COMPUTE = [n for n in interfaces.spineps.__all__ if n not in NOT_USUAL]
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +113,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], None]:
     """Write the names of interfaces that compute into a list."""
 
     def start(names: list[str]) -> None:
-        for name in COMPUTE:
+        for name in (*COMPUTE, *ON_REQUEST):
             face = getattr(interfaces, name)
             original = face._run_interface
 

@@ -25,7 +25,7 @@ from nipype.interfaces.base import SimpleInterface, isdefined
 from spineps_nipype import interfaces
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.models.folders import MODELS_VARIABLE, embedded_system
-from spineps_nipype.models.package import digest_folder
+from spineps_nipype.models.package_files import digest_folder
 from spineps_nipype.spineps import helper_networks
 from spineps_nipype.spineps.spine_crop import SPINE_LABELS
 from spineps_nipype.workflows.cli import main

@@ -301,6 +301,30 @@ def test_additional_files(run: Run) -> None:
     assert run.plan(settings).all_done
 
 
+def test_markups_and_surfaces_are_made_on_request_from_stored_masks(run: Run) -> None:
+    """Nothing else runs for them; with other masks they are made again and old ones vanish."""
+    run()
+    flags = ("save_markups", "save_surfaces_stl", "save_surfaces_gifti")
+    settings = replace(SETTINGS, save=SaveSettings(**dict.fromkeys(flags, True)))
+    assert sorted(run(settings)) == ["Markups", "Surfaces"]
+    assert "Provenance" in json.loads(run.paths["out_markups"].read_text())
+    table = run.paths["out_surfaces"].read_text().splitlines()
+    names = [line.split("\t")[1] for line in table[1:]]
+    assert len(names) == N_VERTEBRAE + 1  # and the sacrum
+    for key, end in (("out_surfaces_stl", ".stl"), ("out_surfaces_gifti", ".surf.gii")):
+        assert {p.name for p in run.paths[key].iterdir()} == {f"{name}{end}" for name in names}
+    assert run.plan(settings).all_done
+    assert run.plan().all_done  # whoever does not ask for them does not wait for them
+    old = run.paths["out_surfaces_stl"] / "T13.stl"
+    old.write_text("of a vertebra that the mask had before")
+    mask = nib.load(run.paths["out_vert"])
+    data = np.asarray(mask.dataobj).copy()
+    data[data == data[data > 0].min()] = 0
+    nib.save(nib.Nifti1Image(data, mask.affine, mask.header), run.paths["out_vert"])
+    assert {"Surfaces", "Markups"} <= set(run(settings))
+    assert len(list(run.paths["out_surfaces_stl"].iterdir())) == N_VERTEBRAE
+
+
 def test_without_a_labelling_model_vertebrae_are_counted(run: Run) -> None:
     run.models = {**run.models, "labeling": None}
     assert "LabelVertebrae" not in run()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spineps_nipype.core.files import write_text
 
 logger = logging.getLogger("spineps_nipype.run")
+
+DRAWING_LIMIT: Final = 120.0
+"""Longest time that Graphviz gets [s]."""
 
 
 def write_graph(workflow: Any, folder: Path, name: str = "graph") -> Path:
@@ -36,9 +39,16 @@ def write_graph(workflow: Any, folder: Path, name: str = "graph") -> Path:
     if program is None:
         logger.warning("Graphviz (dot) is not installed: the graph of the run is text, %s", text)
         return text
-    done = subprocess.run(
-        [program, "-Tsvg", str(text), "-o", str(picture)], capture_output=True, text=True
-    )
+    try:
+        done = subprocess.run(
+            [program, "-Tsvg", str(text), "-o", str(picture)],
+            capture_output=True,
+            text=True,
+            timeout=DRAWING_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        logger.warning("Graphviz took over %.0f s: the graph is text, %s", DRAWING_LIMIT, text)
+        return text
     if done.returncode:
         logger.warning("Graphviz could not draw the graph of the run: %s", done.stderr.strip())
         return text

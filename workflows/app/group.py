@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from spineps_nipype.core.own_files import OwnFiles, is_own
+from spineps_nipype.core.files import remove_file
+from spineps_nipype.core.own_files import is_own, own_files
 from spineps_nipype.core.tables import table_text
 from spineps_nipype.errors import InputError, OutputError, SpinepsError
 from spineps_nipype.metrics.columns import COLUMNS
@@ -47,7 +49,7 @@ def run_group(folders: Folders, selection: ScanSelection, *, pages_first: bool) 
     No mask is opened, unless the pages of the subjects are to be written first.
     """
     try:
-        check_folders(folders, selection.bids_database_dir)
+        check_folders(folders)
     except OutputError as fault:
         print(fault_line(fault))
         return WRONG_USAGE
@@ -161,6 +163,8 @@ def _write(folder: Path, scans: Sequence[GroupScan]) -> list[Path]:
     if levels:
         where: dict[str, Mapping[str, Any]] = {k: columns[k] for k in WHERE if k in columns}
         written += _table(folder / f"{LEVELS}.tsv", levels, {**where, **COLUMNS})
+    else:
+        _remove_table(folder / f"{LEVELS}.tsv")
     entries = [
         _entry(folder, scan, row, outliers.get(i, ()))
         for i, (scan, row) in enumerate(zip(scans, rows, strict=True))
@@ -177,10 +181,24 @@ def _table(
     path: Path, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Mapping[str, Any]]
 ) -> list[Path]:
     told = path.with_suffix(".json")
-    with OwnFiles(path.parent) as own:
-        own.write(path, table_text(rows, list(columns)))
-        own.write(told, json.dumps(columns, indent=4) + "\n")
+    try:
+        with own_files(path.parent) as own:
+            own.write(path, table_text(rows, list(columns)))
+            own.write(told, json.dumps(columns, indent=4) + "\n")
+    except OutputError:
+        _remove_table(path)
+        raise
     return [path, told]
+
+
+def _remove_table(path: Path) -> None:
+    """Remove the table of an earlier run, which nobody should take for that of this one."""
+    for old in (path, path.with_suffix(".json")):
+        with suppress(OSError):
+            if not old.is_file() or not is_own(path.parent, old):
+                continue
+            remove_file(old)
+            logger.warning("%s was removed: it was of an earlier run", old)
 
 
 def _entry(

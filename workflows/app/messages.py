@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ NAMED_FAULTS: Final = 5
 """Faults of a dataset that are told one by one."""
 
 
-def say_what_is_not_bids(bids_dir: Path, selection: ScanSelection, query: Query) -> None:
+def report_bids_faults(bids_dir: Path, selection: ScanSelection, query: Query) -> None:
     """Name what is not BIDS in the dataset; the scans run all the same."""
     if selection.skip_bids_validation or selection.ignore_bids_filter:
         return
@@ -30,21 +31,26 @@ def say_what_is_not_bids(bids_dir: Path, selection: ScanSelection, query: Query)
         print(f"{rest}the scans run all the same (--skip-bids-validation)", file=sys.stderr)
 
 
-def say_what_is_left_out(query: Query) -> None:
-    """Name images that somebody might miss, each kind of reason once."""
+def report_skipped_images(query: Query) -> None:
+    """Name images that somebody might miss, each kind of reason once; count the others."""
     reasons: dict[str, list[str]] = {}
     for image in query.skipped:
         if not image.expected:
-            reasons.setdefault(image.why, []).append(image.path.name)
+            reasons.setdefault(image.why, []).append(image.shown)
     for why, names in reasons.items():
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         print(f"not taken: {', '.join(names[:3])}{more}: {why}", file=sys.stderr)
+    counts = Counter(image.why for image in query.skipped if image.expected)
+    if counts:
+        listed = [f"{n} ({why})" for why, n in counts.most_common(NAMED_FAULTS)]
+        more = "; ..." if len(counts) > NAMED_FAULTS else ""
+        print(f"not taken, as usual: {'; '.join(listed)}{more}", file=sys.stderr)
 
 
-def no_scans(bids_dir: Path, selection: ScanSelection, query: Query) -> InputError:
+def no_scan_error(bids_dir: Path, selection: ScanSelection, query: Query) -> InputError:
     """Error of a run that finds no scan, with what would change that."""
     found = f"{len(query.skipped)} images are there, none of them fits" if query.skipped else ""
-    first = f"; the first: {query.skipped[0].path.name}: {query.skipped[0].why}" if found else ""
+    first = f"; the first: {query.skipped[0].shown}: {query.skipped[0].why}" if found else ""
     return InputError(
         f"There is no {' or '.join(selection.modalities)} scan to segment"
         + (f" ({found}{first})." if found else "."),

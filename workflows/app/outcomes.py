@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from spineps_nipype.core.files import is_file
 from spineps_nipype.core.tables import write_rows
 from spineps_nipype.errors import ErrCode, SpinepsError
 
-from ..engine.progress import Progress, ScanProgress
 from ..systems.scan_jobs import PlannedScan, RefusedScan
+
+if TYPE_CHECKING:  # a dry run has no use for nipype
+    from ..engine.progress import Progress, ScanProgress
 
 ALL_DONE, NOTHING_RAN, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses."""
@@ -34,7 +36,7 @@ class Outcome:
     crash_file: str = ""
 
     @property
-    def good(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether all results of the scan are there."""
         return self.code in (ErrCode.OK, ErrCode.ALL_DONE)
 
@@ -70,7 +72,7 @@ def exit_status(results: Sequence[Outcome]) -> int:
     """Exit status of a run that got as far as looking at its scans."""
     if not results:
         return NOTHING_RAN
-    return ALL_DONE if all(result.good for result in results) else SOME_FAILED
+    return ALL_DONE if all(result.succeeded for result in results) else SOME_FAILED
 
 
 def write_table(results: Sequence[Outcome], path: Path) -> None:
@@ -106,13 +108,13 @@ def _row(result: Outcome) -> dict[str, Any]:
     }
 
 
-def last_words(results: Sequence[Outcome], table: Path | None) -> str:
+def closing_lines(results: Sequence[Outcome], table: Path | None) -> str:
     """Results of each scan by name, then one line that says how the run ended, and why."""
     lines: list[str] = []
     for result in results:
         time = f", {result.seconds:.0f} s" if result.seconds else ""
         lines.append(f"{result.scan.label}: {result.code.name}{time}")
-        if result.good:
+        if result.succeeded:
             lines += [
                 f"  {word:<14}{result.scan.files[key]}"
                 for key, word in result.scan.results.items()
@@ -123,13 +125,13 @@ def last_words(results: Sequence[Outcome], table: Path | None) -> str:
                 lines.append(f"  traceback     {result.crash_file}")
     if table is not None:
         lines.append(f"Table of this run: {table}")
-    lines.append(last_line(results))
+    lines.append(closing_line(results))
     return "\n".join(lines)
 
 
-def last_line(results: Sequence[Outcome]) -> str:
+def closing_line(results: Sequence[Outcome]) -> str:
     """How the run ended, and why."""
-    failed = [result for result in results if not result.good]
+    failed = [result for result in results if not result.succeeded]
     before = sum(result.code == ErrCode.ALL_DONE for result in results)
     earlier = f" ({before} of them before)" if before else ""
     if not failed:

@@ -14,7 +14,14 @@ from spineps_nipype.bids.query import Query
 from spineps_nipype.errors import ModelError, OutputError, ResourceError, SpinepsError
 
 from ..engine.plugin_choice import OURS, PluginChoice, choose_plugin, make_foreign_plugin
-from ..engine.run_guards import clean_work, library_environment, make_folder, only_run, terminable
+from ..engine.run_guards import (
+    child_environment,
+    clean_work,
+    inside,
+    interrupt_on_sigterm,
+    lock_work_folder,
+    make_folder,
+)
 from ..engine.run_log import run_log
 from ..engine.run_resources import Machine, choose_machine
 from ..engine.usage_monitor import resource_monitor
@@ -24,16 +31,16 @@ from ..systems.scan_jobs import PlannedScan, ScanJob, check_folders, jobs_of
 from ..systems.spineps import SpinepsSystem
 from .dry_run import dry_run
 from .graph_picture import write_graph
-from .messages import no_scans, say_what_is_left_out, say_what_is_not_bids
+from .messages import no_scan_error, report_bids_faults, report_skipped_images
 from .outcomes import (
     ALL_DONE,
     INTERRUPTED,
     NOTHING_RAN,
     WRONG_USAGE,
     Outcome,
+    closing_lines,
     exit_status,
     fault_line,
-    last_words,
     outcomes,
     write_table,
 )
@@ -72,18 +79,18 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     """
     folders, selection, task = options.folders, options.selection, options.task
     try:
-        check_folders(folders, selection.bids_database_dir)
+        check_folders(folders)
         plugin = choose_plugin(options.scheduling)
         system = make()
         query = system.find()
     except SpinepsError as fault:
         print(fault_line(fault))
         return RunEnd(NOTHING_RAN if isinstance(fault, ModelError) else WRONG_USAGE)
-    say_what_is_left_out(query)
-    say_what_is_not_bids(folders.bids_dir, selection, query)
+    report_skipped_images(query)
+    report_bids_faults(folders.bids_dir, selection, query)
     try:
         if not query.scans:
-            raise no_scans(folders.bids_dir, selection, query)
+            raise no_scan_error(folders.bids_dir, selection, query)
         if task.dry_run or task.boilerplate_only:
             machine = choose_machine(options.machine, plugin, len(query.scans))
             scans = system.jobs(query.scans, machine)
@@ -107,15 +114,18 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     except OutputError as fault:
         return _only_look(query, system, machine, fault)
     with (
-        only_run(folders.work_folder),
+        lock_work_folder(folders.work_folder),
         run_log(logs / "run.log", behaviour.verbose),
-        terminable(),
-        library_environment(machine.threads),
+        interrupt_on_sigterm(),
+        nullcontext() if plugin.on_cluster else inside(folders.work_folder),
+        child_environment(machine.threads),
         resource_monitor(logs) if behaviour.resource_monitor else nullcontext(),
     ):
         if behaviour.clean_workdir:
             clean_work(folders.work_folder)
         scans = system.jobs(query.scans, machine)
+        if plugin.name == "MultiProc" and any(job.runs for job in jobs_of(scans)):
+            _warm_up()  # libraries load in the background while the graph is built
         system.describe()
         write_records(logs, options, scans, machine)
         system.write_methods(logs, scans)
@@ -133,7 +143,7 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         print("The pages of the subjects are left out; --reports-only writes them.")
     elif system.writes_pages:
         _write_pages(folders, [one.scan.path for one in scans])
-    print(last_words(results, table))
+    print(closing_lines(results, table))
     return RunEnd(exit_status(results), interrupted)
 
 
@@ -150,7 +160,7 @@ def _only_look(query: Query, system: System, machine: Machine, fault: OutputErro
         raise fault
     results = outcomes(scans)
     print(f"Nothing is left to do, and nothing was written: {fault.file} cannot be written.")
-    print(last_words(results, None))
+    print(closing_lines(results, None))
     return RunEnd(exit_status(results))
 
 
@@ -179,8 +189,6 @@ def _execute(
     todo = [job for job in jobs_of(scans) if job.runs]
     if not todo:
         return outcomes(scans)
-    if choice.name == "MultiProc":
-        _warm_up()  # libraries load in the background while the graph is built
     from nipype.pipeline import engine as pe
 
     from ..engine.plugins import EXECUTION, make_plugin

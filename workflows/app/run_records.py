@@ -12,7 +12,7 @@ from typing import Any, Final
 from spineps_nipype import __version__
 from spineps_nipype.bids.sidecars import package_versions
 from spineps_nipype.core.files import write_text
-from spineps_nipype.core.own_files import OwnFiles, is_own
+from spineps_nipype.core.own_files import is_own, own_files
 from spineps_nipype.settings import flat_values
 
 from ..engine.run_resources import Machine
@@ -66,7 +66,7 @@ def log_models(scans: Sequence[PlannedScan], folder: Path | None) -> None:
 def _note_models(path: Path, lines: Sequence[str]) -> None:
     """Add a line a scan to the note; runs for other scans may do so at the same time."""
     root = path.parent.parent
-    with OwnFiles(root) as own:
+    with own_files(root) as own:
         there = path.is_file() and is_own(root, path)
         known = path.read_text(encoding="utf-8").splitlines() if there else []
         merged = {line.partition(": ")[0]: line for line in (*known, *lines)}

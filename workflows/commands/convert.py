@@ -12,6 +12,8 @@ from typing import Any, Final
 from spineps_nipype import __version__
 from spineps_nipype.errors import InputError, OutputError, SpinepsError
 
+from ..options.start_up import run_command
+
 PROGRAM: Final = "spineps-wf-convert"
 SYSTEMS: Final = (
     "spineps",
@@ -33,6 +35,10 @@ usage.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    return run_command(PROGRAM, lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         _convert(arguments)
@@ -100,9 +106,10 @@ def _convert(arguments: argparse.Namespace) -> None:
             f"{arguments.target} has no semantic mask for --out-spine.",
             remedy="Leave that option out.",
         )
-    save_nii(grid.set_array(found.labels, seg=True), arguments.output)
+    like = arguments.input if vert is not None else arguments.spine
+    save_nii(grid.set_array(found.labels, seg=True), arguments.output, like=like)
     if arguments.out_spine is not None:
-        save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine)
+        save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine, like=like)
     _report_losses(found, arguments.losses)
 
 

@@ -14,6 +14,9 @@ from spineps_nipype.errors import ModelError, SpinepsError
 from spineps_nipype.models.folders import MODELS_VARIABLE
 from spineps_nipype.models.registry import Release, registry
 
+from ..options.start_up import output_is_lost, run_command
+
+PROGRAM: Final = "spineps-wf-models"
 EPILOG: Final = """\
 Weights are the work of their authors: mind the licence that 'show' names, and cite them. The
 sha256 of a file is pinned in the models folder when it first comes, and enforced from then on.
@@ -22,9 +25,14 @@ sha256 of a file is pinned in the models folder when it first comes, and enforce
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0, or 1 if something is wrong."""
+    return run_command(PROGRAM, lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
-        return int(arguments.action(arguments))
+        status = int(arguments.action(arguments))
+        return 1 if output_is_lost() else status
     except SpinepsError as fault:
         print(fault, file=sys.stderr)
         return 1
@@ -36,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Parser of the command line, without side effects."""
     parser = argparse.ArgumentParser(
-        prog="spineps-wf-models",
+        prog=PROGRAM,
         description="Released model packages: what there is, and installing it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

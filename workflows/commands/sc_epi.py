@@ -22,6 +22,7 @@ from spineps_nipype.sc_epi.settings import EpiSegSettings
 from spineps_nipype.settings import Option
 
 from ..options.setting_flags import argument_of, flagged, stated
+from ..options.start_up import run_command
 from ..options.value_types import device
 from .profiling import TIME_FILE, memory_trace, profile_path, time_profile
 
@@ -45,6 +46,10 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 an image failed, 2 wrong usage."""
     words = list(sys.argv[1:] if argv is None else argv)
+    return run_command(PROGRAM, lambda: _main(words))
+
+
+def _main(words: Sequence[str]) -> int:
     parser = build_parser()
     arguments = parser.parse_args(words)
     _check(parser, arguments)

@@ -10,15 +10,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from TPTBox import NII
 
 from spineps_nipype import __version__
-from spineps_nipype.bids.sidecars import package_versions
+from spineps_nipype.bids.sidecars import INPUT_WARNINGS, package_versions
 from spineps_nipype.core.files import file_digest
-from spineps_nipype.core.images import load_mask, save_nii
+from spineps_nipype.core.images import load_map, load_mask, save_nii
+from spineps_nipype.core.stored_space import read_space
 from spineps_nipype.errors import SpinepsError
 from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.protocols import SemanticPrediction
@@ -29,13 +31,13 @@ from spineps_nipype.results.sidecar import JSON, Description, describe
 from spineps_nipype.results.storing import store_results
 from spineps_nipype.sc_epi.model import EpiPackage, epi_package, model_url, with_mirroring
 from spineps_nipype.sc_epi.naming import output_paths, qc_names, stem_of
-from spineps_nipype.sc_epi.qc_mosaic import draw_entry
+from spineps_nipype.sc_epi.qc_mosaic import draw_or_say_entry
 from spineps_nipype.sc_epi.qc_report import add_entry
 from spineps_nipype.sc_epi.qc_views import view_of
 from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
 from spineps_nipype.sc_epi.segment import segment_epi
 from spineps_nipype.sc_epi.settings import EpiSegSettings
-from spineps_nipype.sc_epi.volumes import first_volume, load_epi, save_series
+from spineps_nipype.sc_epi.volumes import load_epi, save_series
 
 from ..engine.available_resources import available_cpus, choose_device
 from .output_names import check_outputs
@@ -150,13 +152,13 @@ def _segment(
     volumes = load_epi(image, settings.on_4d, numerics=settings.numerics)
     recorder = _Recorder(network, temporary)
     found = [segment_epi(volume, recorder, package.outputs, settings) for volume in volumes]
-    save_nii(volumes[0], temporary / "reference.nii.gz")
+    save_nii(volumes[0], temporary / "reference.nii.gz", like=image)
     made = {}
     for output in package.outputs:
         name = result_name(output.suffix)
         ending = ".nii.gz" if targets[name].name.endswith(".gz") else ".nii"
         masks = [volume[output.suffix] for volume in found]
-        made[name] = save_series(masks, temporary / f"{name}{ending}")
+        made[name] = save_series(masks, temporary / f"{name}{ending}", like=image)
     return made
 
 
@@ -199,6 +201,9 @@ def _store(
 ) -> None:
     """Put each mask of an image with its side file into its place."""
     sources = {**description.metadata, "Sources": [image.name]}
+    warnings = read_space(image).warnings
+    if warnings:
+        sources[INPUT_WARNINGS] = list(warnings)
     files = describe(
         made, replace(description, metadata=sources), inputs={SCAN: image}, folder=temporary
     )
@@ -221,15 +226,16 @@ def _add_page(
     temporary: Path,
 ) -> None:
     crop: NII | None = load_mask(arguments.qc_seg) if arguments.qc_seg else None
-    view = view_of(
-        first_volume(temporary / "reference.nii.gz"),
-        first_volume(mask),
+    view = partial(
+        view_of,
+        load_map(temporary / "reference.nii.gz"),
+        load_map(mask),
         settings.qc.qc_plane,
         crop=crop,
         resolution=settings.qc.qc_resolution,
         numerics=settings.numerics,
     )
-    background, overlay = draw_entry(view, temporary, numerics=settings.numerics)
+    background, overlay = draw_or_say_entry(view, temporary, numerics=settings.numerics)
     page = add_entry(
         arguments.qc,
         background,

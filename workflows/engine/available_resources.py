@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+logger = logging.getLogger("spineps_nipype.engine")
+
+ANSWER_LIMIT: Final = 300.0
+"""Longest wait for what torch says about GPUs [s]."""
 CGROUP_ROOT: Final = Path("/sys/fs/cgroup")
 CGROUP_OF_PROCESS: Final = Path("/proc/self/cgroup")
 USABLE_SHARE: Final = 0.9
@@ -99,7 +104,13 @@ def cuda_devices() -> int:
     ):
         return 0
     code = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=ANSWER_LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        logger.warning("torch did not find GPUs in %.0f s: none is used", ANSWER_LIMIT)
+        return 0
     words = done.stdout.split()
     return int(words[-1]) if done.returncode == 0 and words and words[-1].isdigit() else 0
 

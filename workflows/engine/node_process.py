@@ -12,9 +12,10 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
@@ -22,23 +23,21 @@ from traceback import format_exception
 from typing import Any, Final
 
 from spineps_nipype.core.files import set_writing_roots
+from spineps_nipype.errors import ResourceError
 
 from .faults import dead_process_error, failed_answer, fault_of_node, note_faults
 from .node_results import seal
 
-PRELOAD: Final = (
-    "torch",
-    "nipype.pipeline.engine",
-    "spineps_nipype.interfaces",
-    "spineps_nipype.models.inference.semantic",
-    "spineps_nipype.models.inference.instance",
-    "spineps_nipype.models.inference.labeling",
-    "dynamic_network_architectures.architectures.unet",
-    "TPTBox.spine.snapshot2D.snapshot_modular",
-)
-"""Loaded once in the server; every process starts with them."""
+PRELOAD: Final = ("spineps_nipype.workflows.engine.preloaded",)
+"""Imported once in the server; every process starts with what it imports."""
 PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2): the signal sent to this process when its parent ends."""
+LONGEST_TEMPORARY: Final = 70
+"""Longest path of a temporary folder in which a socket can be made [bytes].
+
+The path of a socket has 103 bytes at most (macOS; Linux 107); Python adds 32 for folder and name.
+"""
+SHORT_TEMPORARY: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - mkdtemp is used in them
 GRACE: Final = 2.0
 """Time that a stopped process has to end by itself [s]."""
 
@@ -72,8 +71,33 @@ def start_server(preload: Sequence[str] = PRELOAD, method: str = "forkserver") -
         from multiprocessing import forkserver
 
         context.set_forkserver_preload(list(preload))
-        forkserver.ensure_running()
+        try:
+            with short_temporary_folder():
+                forkserver.ensure_running()
+        except OSError as fault:
+            raise ResourceError(
+                f"The processes of the run cannot be started: {fault.strerror or fault}.",
+                remedy=f"Set TMPDIR to a folder that can be written and whose path is no longer "
+                f"than {LONGEST_TEMPORARY} letters.",
+            ) from fault
     return context
+
+
+@contextmanager
+def short_temporary_folder() -> Iterator[None]:
+    """Use another temporary folder where the path of the usual one is too long for a socket.
+
+    Clusters have such, with the names of user, job and node in them.
+    """
+    before = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TEMPORARY:
+        tempfile.tempdir = next(
+            (f for f in SHORT_TEMPORARY if os.access(f, os.W_OK | os.X_OK)), tempfile.tempdir
+        )
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 class NodeProcess:
@@ -92,6 +116,11 @@ class NodeProcess:
     def pid(self) -> int | None:
         """Process id."""
         return self._process.pid  # type: ignore[no-any-return]
+
+    @property
+    def handles(self) -> tuple[Any, Any]:
+        """What `multiprocessing.connection.wait` takes: ready when there is a result, or none."""
+        return self._receiver, self._process.sentinel
 
     def result(self) -> dict[str, Any] | None:
         """Result of the node, None while it runs.
@@ -120,7 +149,7 @@ class NodeProcess:
         self._process.join(GRACE)
         if self._process.is_alive():
             self._process.kill()
-            self._process.join()
+            self._process.join(GRACE)  # one that waits for a dead disk cannot even be killed
         self._receiver.close()
 
 
@@ -189,7 +218,10 @@ def peak_memory_gb() -> float:
 
 
 def _prepare(setup: WorkerSetup) -> None:
-    os.chdir(setup.folder)
+    try:
+        os.chdir(setup.folder)
+    except OSError:  # deleted while the run lasts; nodes have folders of their own
+        os.chdir("/")
     set_writing_roots(setup.roots)
     os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
     if setup.log_file is not None:

@@ -10,16 +10,21 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from multiprocessing import connection
 from pathlib import Path
 from traceback import format_exception
 from typing import Any, Final
 
+import numpy as np
+from nipype.pipeline.engine import MapNode
 from nipype.pipeline.plugins.base import PluginBase, report_nodes_not_run, str2bool
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
+from numpy.typing import NDArray
 
 from spineps_nipype.core.files import writing_roots
 
+from .dependencies import Dependencies, NothingToRemove
 from .faults import fault_of_node, note_faults
 from .node_events import (
     EventKind,
@@ -52,6 +57,12 @@ EXECUTION: Final = {
     "use_relative_paths": "true",
 }
 """Options of nipype that a run depends on."""
+LOOK_AGAIN: Final = 0.2
+"""Time after which the state of a run is shown again although no node has ended [s]."""
+SETTLED_NODES: Final = 64
+"""Nodes that end before what is in memory is left out of the collections of garbage once more."""
+MOST_READY: Final = 256
+"""Nodes that are looked at for what can start now: those of the next scans, not of all."""
 
 
 def make_plugin(
@@ -124,12 +135,16 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
             writing_roots(),
         )
         self._tasks: dict[int, NodeProcess] = {}
+        self._ended = 0
+        self._places: NDArray[np.intp] | None = None
 
     def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
         """Run a graph; RuntimeError at the end if nodes failed."""
         # nipype collects garbage at every look: what is there already is left out of that.
         gc.collect()
         gc.freeze()
+        if self.max_jobs == float("inf"):  # else nipype does not call what waits here
+            config = {**config, "execution": {**config["execution"], "poll_sleep_duration": 0}}
         try:
             super().run(graph, config, updatehash=updatehash)
         finally:
@@ -137,6 +152,37 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
             for task in list(self._tasks.values()):
                 task.stop()
             self._tasks.clear()
+
+    def _generate_dependency_list(self, graph: Any) -> None:
+        super()._generate_dependency_list(graph)
+        removes = str2bool(self._config["execution"].get("remove_node_directories", "false"))
+        if removes or any(isinstance(node, MapNode) for node in self.procs):
+            return  # they change the matrices in further ways
+        self.depidx, self.refidx = Dependencies(graph, self.procs), NothingToRemove()
+        self._places = np.empty(len(self.procs), dtype=np.intp)
+        self._places[self._scan_by_scan(range(len(self.procs)))] = np.arange(len(self.procs))
+
+    def _send_procs_to_workers(self, updatehash: bool = False, graph: Any = None) -> None:
+        """Start what can start, then wait until a process ends."""
+        before = self._ended
+        super()._send_procs_to_workers(updatehash=updatehash, graph=graph)
+        if before == self._ended:  # nothing ended meanwhile that others wait for
+            self._wait()
+
+    def _wait(self) -> None:
+        handles = [handle for task in self._tasks.values() for handle in task.handles]
+        if handles:
+            connection.wait(handles, timeout=LOOK_AGAIN)
+        elif not self.proc_done.all():
+            time.sleep(LOOK_AGAIN)
+
+    def _task_finished_cb(self, jobid: int, cached: bool = False) -> None:
+        self._ended += 1
+        super()._task_finished_cb(jobid, cached=cached)
+        if self._ended % SETTLED_NODES == 0:
+            # nipype collects after every node; results of a thousand scans would slow that down.
+            gc.collect()
+            gc.freeze()
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self._taskid += 1
@@ -160,7 +206,12 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
 
     def _sort_jobs(self, jobids: Any, scheduler: str | None = None) -> Any:  # noqa: ARG002
         """First the nodes of the scan that comes first, so that scans finish one by one."""
-        return sorted(jobids, key=lambda job: (self.procs[job].fullname.split(".")[:2], job))
+        if self._places is None:
+            return self._scan_by_scan(jobids)
+        return jobids[np.argsort(self._places[jobids])][:MOST_READY]
+
+    def _scan_by_scan(self, jobs: Iterable[int]) -> list[int]:
+        return sorted(jobs, key=lambda job: (self.procs[job].fullname.split(".")[:2], job))
 
 
 class RobustLinearPlugin(PluginBase):

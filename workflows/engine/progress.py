@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, Self, TextIO
 
 from spineps_nipype.core.files import append_text
 
 from .failures import Failure, describe_failure
 from .faults import fault_in_text
 from .node_events import NodeEvent
-from .node_words import PHASE_NAMES, weight
+from .phase_names import PHASE_NAMES, weight
 from .status_line import StatusLine
 
 MIN_ELAPSED: Final = 5.0
@@ -25,6 +25,36 @@ LEAST_FRACTION: Final = 0.02
 """... and only when this share of the work is done."""
 ALMOST: Final = 0.95
 """A running node counts as at most this much done."""
+
+
+class Tally(NamedTuple):
+    """What one scan adds to the state of the run, or all scans together.
+
+    Parameters
+    ----------
+    credited
+        Weight that counts as done: all of a scan that has ended.
+    computed, seconds
+        Weight of the nodes that are done, and how long they took [s].
+    finished, failed, busy
+        Number of scans that have ended, that failed, and that have nodes at work.
+    queued
+        Number of jobs that wait for a cluster.
+    """
+
+    credited: float = 0.0
+    computed: float = 0.0
+    seconds: float = 0.0
+    finished: int = 0
+    failed: int = 0
+    busy: int = 0
+    queued: int = 0
+
+    def changed(self, before: Self, after: Self) -> Self:
+        """Sum in which the share of one scan is another one now."""
+        sums = (s - b + a for s, b, a in zip(self, before, after, strict=True))
+        credited, computed, seconds, *counts = sums
+        return type(self)(credited, computed, seconds, *map(int, counts))
 
 
 @dataclass
@@ -44,6 +74,20 @@ class ScanProgress:
     def finished(self) -> bool:
         """Whether no node is left, or one has failed."""
         return self.failure is not None or len(self.done) >= len(self.weights)
+
+    @property
+    def tally(self) -> Tally:
+        """What the scan adds to the state of the run."""
+        computed = sum(self.weights.get(node, 0.0) for node in self.done)
+        return Tally(
+            sum(self.weights.values()) if self.finished else computed,
+            computed,
+            self.seconds,
+            int(self.finished),
+            int(self.failure is not None),
+            int(bool(self.running) and not self.finished),
+            len(self.queued),
+        )
 
 
 class Progress:
@@ -76,6 +120,12 @@ class Progress:
         self._line = StatusLine(stream or sys.stderr)
         self._start = time.monotonic()
         self._ended: set[str] = set()
+        # Thousands of scans have tens of thousands of events: each may look at its own scan and
+        # at those at work, but not at all.
+        self._weight = sum(weight for s in self.scans.values() for weight in s.weights.values())
+        self._tallies = {name: scan.tally for name, scan in self.scans.items()}
+        self._sum = Tally(*map(sum, zip(Tally(), *self._tallies.values(), strict=True)))
+        self._active: dict[str, ScanProgress] = {}
 
     def __call__(self, event: NodeEvent) -> None:
         """Take note of an event."""
@@ -97,8 +147,19 @@ class Progress:
             scan.peak_gb = max(scan.peak_gb, event.peak_gb or 0.0)
         if event.kind == "failed":
             self._note_failure(event, scan)
+        self._count(parts[1])
         self._record(event, scan, node)
         self._show(event, scan, node)
+
+    def _count(self, name: str) -> None:
+        """Bring the state of the run up to date with that of a scan."""
+        scan, before = self.scans[name], self._tallies[name]
+        self._tallies[name] = scan.tally
+        self._sum = self._sum.changed(before, self._tallies[name])
+        if scan.running:
+            self._active[name] = scan
+        else:
+            self._active.pop(name, None)
 
     def _note_failure(self, event: NodeEvent, scan: ScanProgress) -> None:
         fault = event.fault or fault_in_text(event.text)
@@ -115,9 +176,10 @@ class Progress:
 
     def assume_finished(self) -> None:
         """Count all nodes as done, for a plugin that tells nothing of them."""
-        for scan in self.scans.values():
+        for name, scan in self.scans.items():
             if scan.failure is None:
                 scan.done.update(scan.weights)
+                self._count(name)
 
     def end(self) -> None:
         """Remove the line from the terminal."""
@@ -126,10 +188,8 @@ class Progress:
     @property
     def counts(self) -> tuple[int, int, int]:
         """Scans that are done, running and failed."""
-        scans = self.scans.values()
-        failed = sum(scan.failure is not None for scan in scans)
-        done = sum(scan.finished for scan in scans) - failed
-        return done, sum(bool(s.running) and not s.finished for s in scans), failed
+        state = self._sum
+        return state.finished - state.failed, state.busy, state.failed
 
     @property
     def seconds_left(self) -> float | None:
@@ -142,25 +202,20 @@ class Progress:
     @property
     def fraction(self) -> float:
         """Share of the work that is done, from 0 to 1."""
-        total = done = 0.0
-        now = time.monotonic()
-        for scan in self.scans.values():
-            weight = sum(scan.weights.values())
-            total += weight
+        if not self._weight or self._sum.finished == len(self.scans):
+            return 1.0
+        now, rate, done = time.monotonic(), self._rate(), self._sum.credited
+        for scan in self._active.values():
             if scan.finished:
-                done += weight
                 continue
-            done += sum(scan.weights.get(node, 0.0) for node in scan.done)
-            rate = self._rate()
             for node, since in scan.running.items():
                 expected = scan.weights.get(node, 0.0)
                 done += min((now - since) * rate, ALMOST * expected)
-        return done / total if total else 1.0
+        return done / self._weight
 
     def _rate(self) -> float:
         """Weight done each second by one process, as far as nodes have shown."""
-        weight = sum(s.weights.get(n, 0.0) for s in self.scans.values() for n in s.done)
-        seconds = sum(s.seconds for s in self.scans.values())
+        weight, seconds = self._sum.computed, self._sum.seconds
         return weight / seconds if weight > 1 and seconds > 1 else 1.0
 
     def _record(self, event: NodeEvent, scan: ScanProgress, node: str) -> None:
@@ -176,7 +231,7 @@ class Progress:
             "progress": round(self.fraction, 4),
             **dict(zip(("scans_done", "scans_running", "scans_failed"), self.counts, strict=True)),
             "scans": len(self.scans),
-            "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
+            "seconds_left": None if (left := self.seconds_left) is None else round(left),
         }
         if event.pid is not None:
             entry["pid"] = event.pid
@@ -216,7 +271,7 @@ class Progress:
     def _summary(self) -> str:
         done, running, failed = self.counts
         words = f"{done} of {len(self.scans)} scans done, {running} running, {failed} failed"
-        waiting = sum(len(scan.queued) for scan in self.scans.values())
+        waiting = self._sum.queued
         words += f", {waiting} jobs in the queue" if waiting else ""
         return words + self._left()
 
@@ -232,7 +287,7 @@ class Progress:
     def _refresh(self) -> None:
         active = [
             f"{scan.label}: {PHASE_NAMES[node.rpartition('.')[2]]}"
-            for scan in self.scans.values()
+            for scan in self._active.values()
             for node in scan.running
             if node.rpartition(".")[2] in PHASE_NAMES
         ]

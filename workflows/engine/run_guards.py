@@ -6,11 +6,12 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.core.files import check_target
+from spineps_nipype.core.locks import LockBusyError, held
 from spineps_nipype.errors import OutputError, ResourceError
 
 BACKEND_VARIABLE: Final = "MPLBACKEND"
@@ -62,27 +63,38 @@ def clean_work(work: Path) -> None:
 
 
 @contextmanager
-def only_run(work: Path) -> Iterator[None]:
-    """Keep other runs out of a work folder; the system frees the lock of a killed run."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(work / ".run.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as fault:
-        raise ResourceError(
-            "Another run uses the work folder.",
-            file=work,
-            remedy="Wait until it has ended, or give each run a work folder of its own (-w).",
-        ) from fault
-    try:
+def lock_work_folder(work: Path) -> Iterator[None]:
+    """Keep other runs out of a work folder; the lock of a killed run is free."""
+    lock = work / ".run.lock"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(lock, limit=0))
+        except LockBusyError as fault:
+            marker = lock.with_name(f"{lock.name}.held")
+            free = f" If no run uses it, delete {marker}." if marker.exists() else ""
+            raise ResourceError(
+                "Another run uses the work folder.",
+                file=work,
+                remedy="Wait until it has ended, or give each run a work folder of its own "
+                f"(-w).{free}",
+            ) from fault
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
-def library_environment(threads: int) -> Iterator[None]:
+def inside(folder: Path) -> Iterator[None]:
+    """Work in a folder that stays as long as the run, whatever becomes of the current one."""
+    before = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(folder)
+        yield
+    finally:
+        os.fchdir(before)  # also if somebody deleted it in the meantime
+        os.close(before)
+
+
+@contextmanager
+def child_environment(threads: int) -> Iterator[None]:
     """Tell libraries in processes to come how many threads to use, and to seek no screen."""
     wanted = {**dict.fromkeys(THREAD_VARIABLES, str(threads)), BACKEND_VARIABLE: "Agg"}
     before = {name: os.environ.get(name) for name in wanted}
@@ -98,7 +110,7 @@ def library_environment(threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
+def interrupt_on_sigterm() -> Iterator[None]:
     """Treat SIGTERM (a cluster's time limit) like Ctrl-C: stop, and say what is finished."""
 
     def stop(number: int, frame: Any) -> None:  # noqa: ARG001

@@ -49,7 +49,13 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
     root = logging.getLogger()
     names = ("", OURS, *THEIRS)
     before = {name: logging.getLogger(name).level for name in names}
-    handlers = list(root.handlers)
+    # Nipype has a terminal handler of its own; what it says goes through ours, or nowhere.
+    removed = [
+        (logger, handler)
+        for logger in map(logging.getLogger, names)
+        for handler in logger.handlers
+        if type(handler) is logging.StreamHandler  # others (a test's) stay
+    ]
     file = _FileThatMayFill(path, encoding="utf-8")
     file.setFormatter(logging.Formatter(FILE_FORMAT))
     terminal = logging.StreamHandler(sys.stderr)
@@ -57,10 +63,8 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
     terminal.setLevel(logging.WARNING if verbose == 0 else logging.INFO)
     if verbose < 2:
         terminal.addFilter(logging.Filter(OURS))
-    for handler in handlers:
-        # Those of nipype print to the terminal; others (a test's) stay.
-        if type(handler) is logging.StreamHandler:
-            root.removeHandler(handler)
+    for logger, handler in removed:
+        logger.removeHandler(handler)
     root.addHandler(file)
     root.addHandler(terminal)
     logging.getLogger(OURS).setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
@@ -72,6 +76,7 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
         root.removeHandler(file)
         root.removeHandler(terminal)
         file.close()
-        root.handlers[:] = handlers
+        for logger, handler in removed:
+            logger.addHandler(handler)
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)

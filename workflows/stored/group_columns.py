@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spineps_nipype.core.verdicts import VERDICTS
+from spineps_nipype.metrics.checks import HEADER_CHECK
 from spineps_nipype.metrics.columns import COLUMNS
 
-from ..engine.node_words import PHASE_NAMES
+from ..engine.phase_names import PHASE_NAMES
 from .scans import MEASURES
 from .subject_pages import CONSENSUS_CHECK
 
@@ -22,6 +23,7 @@ CHECKS: Final = (
     "counts",
     "field of view",
     "label confidence",
+    HEADER_CHECK,
     CONSENSUS_CHECK,
 )
 ALWAYS: Final = ("subject", "scan", "pipeline", "source", "status", "error", "verdict", "rating")

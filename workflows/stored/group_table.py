@@ -16,7 +16,7 @@ from spineps_nipype.metrics.columns import COLUMNS, WHOLE
 from spineps_nipype.reports.outliers import Spread, number, spreads
 from spineps_nipype.reports.ratings import Rating, comments, joint_verdict
 
-from ..engine.node_words import PHASE_NAMES
+from ..engine.phase_names import PHASE_NAMES
 from .group_columns import CHECKS, CURVES, LEVEL_MEASURES, check_column
 from .scans import MEASURES, StoredScan
 from .subject_pages import CONSENSUS_CHECK, checks_of, metrics_of

@@ -56,7 +56,7 @@ class History:
     outcomes: dict[str, PastOutcome] = field(default_factory=dict)
     times: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    def tells_all(self, source: str) -> bool:
+    def knows_all_of(self, source: str) -> bool:
         """Whether older runs have nothing to add about a scan."""
         outcome = self.outcomes.get(source)
         if outcome is None:
@@ -110,7 +110,7 @@ def read_history(logs: Path, bids_dir: Path, wanted: Collection[str] | None = No
                 )
         for label, node, seconds in _durations(events):
             history.times.setdefault(label, {}).setdefault(node, seconds)
-        if wanted is not None and all(map(history.tells_all, wanted)):
+        if wanted is not None and all(map(history.knows_all_of, wanted)):
             break
     return History({**begun, **history.outcomes}, history.times)
 

@@ -205,14 +205,14 @@ def wanted(scan: StoredScan, asked: ScanSelection) -> bool:
     """Whether the flags that choose subjects and sessions want a scan."""
     name = parse_name(scan.scan)
 
-    def among(label: str, prefix: str, labels: tuple[str, ...]) -> bool:
+    def matches(label: str, prefix: str, labels: tuple[str, ...]) -> bool:
         return label in {text.removeprefix(prefix) for text in labels}
 
-    if asked.participant_label and not among(name.subject, "sub-", asked.participant_label):
+    if asked.participant_label and not matches(name.subject, "sub-", asked.participant_label):
         return False
-    if asked.session_label and not among(name.session, "ses-", asked.session_label):
+    if asked.session_label and not matches(name.session, "ses-", asked.session_label):
         return False
-    return not among(name.subject, "sub-", asked.exclude_participant_label)
+    return not matches(name.subject, "sub-", asked.exclude_participant_label)
 
 
 def _marked(root: Path, system: str, subjects: Collection[str] | None) -> set[str]:

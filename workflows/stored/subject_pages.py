@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
+from spineps_nipype.bids.sidecars import INPUT_WARNINGS
 from spineps_nipype.core.files import is_file
 from spineps_nipype.core.own_readers import read_comparison
 from spineps_nipype.errors import OutputError
+from spineps_nipype.metrics.checks import HEADER_CHECK
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
-from ..engine.node_words import PHASE_NAMES
+from ..engine.phase_names import PHASE_NAMES
 from .methods_text import stored_methods
 from .pictures import draw_pictures, pictures_of
 from .scans import CONSENSUS, StoredScan, stored_scans
@@ -58,8 +60,17 @@ def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = Non
 
 
 def checks_of(scan: StoredScan, bids_dir: Path) -> list[dict[str, Any]]:
-    """Rows of the checks of a scan; what other systems say of it stands at the end."""
+    """Rows of the checks of a scan; what other systems say of it stands at the end.
+
+    Systems without checks of their own say at least what is odd about the scan.
+    """
     rows: list[dict[str, Any]] = [*scan.checks.rows]
+    if not rows:
+        warnings = scan.sidecar().get(INPUT_WARNINGS, ())
+        rows = [
+            {"check": HEADER_CHECK, "verdict": "look", "level": None, "reason": str(warning)}
+            for warning in warnings
+        ]
     said = consensus_of(scan, bids_dir)
     if said:
         agrees = not said.get("Disagreements") and said.get("SharedStructures", 1) > 0

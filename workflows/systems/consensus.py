@@ -17,6 +17,7 @@ from spineps_nipype.bids.names import (
     split_extension,
 )
 from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.core.labels import Label
 from spineps_nipype.results.comparison_recipe import RECIPE, SYSTEM
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.results.record import NO_MODEL
@@ -106,7 +107,7 @@ class ConsensusSystem(SegmentationSystem):
         """By the number of voxels."""
         return {"compare": BASE_GB + prod(header.shape[:3]) * VOXEL_BYTES / 1e9}
 
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
+    def tables(self) -> dict[str, list[Label]]:
         """There are no labels."""
         return {}
 

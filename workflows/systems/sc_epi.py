@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Final
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, parse_name
 from spineps_nipype.bids.query import FUNCTIONAL, Query, Scan
+from spineps_nipype.core.anatomy import CORD
+from spineps_nipype.core.labels import Label, tissue_label
 from spineps_nipype.errors import InputError
 from spineps_nipype.models.finding import find_package
 from spineps_nipype.results.recipe import Recipe
@@ -90,9 +92,9 @@ class ScEpiSystem(SegmentationSystem):
         data = prod(header.shape) * VOXEL_BYTES / 1e9
         return {"cord": BASE_GB + NETWORK_GB + data, "pictures": BASE_GB + data}
 
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
+    def tables(self) -> dict[str, list[Label]]:
         """There is one label only."""
-        return {"seg_dseg.tsv": [(1, "spinal_cord")]}
+        return {"seg_dseg.tsv": [tissue_label(1, "spinal_cord", CORD)]}
 
     def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
         """Mask and page of an image."""

@@ -11,11 +11,13 @@ from spineps_nipype.bids.corrections import Corrections, find_corrections
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
 from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.core import anatomy
+from spineps_nipype.core.labels import Label, system_labels, tissue_label
 from spineps_nipype.models.finding import find_packages
 from spineps_nipype.models.package import Package
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.spine_segmentation.models import CLASSES
-from spineps_nipype.spine_segmentation.names import names_by_neighbours
+from spineps_nipype.spine_segmentation.names import DISC, VERTEBRA, names_by_neighbours
 from spineps_nipype.spine_segmentation.recipe import TABLES, recipe, recorded_settings
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
 
@@ -106,12 +108,15 @@ class SpineSegmentationSystem(SegmentationSystem):
         batch = pixels * (FEATURE_BYTES + 4 * classes) / 1e9
         return {"light": BASE_GB + data, "slices": BASE_GB + NETWORK_GB + data + batch}
 
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
+    def tables(self) -> dict[str, list[Label]]:
         """Usual names; each scan has a table of its own with the names in force there."""
-        names = [(n, text) for n, text in names_by_neighbours(()).items() if n]
+        names = {n: text for n, text in names_by_neighbours(()).items() if n}
         return {
-            "seg-semantic_dseg.tsv": [(1, "vertebral_body"), (2, "disc")],
-            "seg-instance_dseg.tsv": names,
+            "seg-semantic_dseg.tsv": [
+                tissue_label(VERTEBRA, "vertebral_body", anatomy.CORPUS_BORDER),
+                tissue_label(DISC, "disc", anatomy.DISC),
+            ],
+            "seg-instance_dseg.tsv": system_labels("spine_segmentation", names),
         }
 
     def compute(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:

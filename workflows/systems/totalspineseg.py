@@ -11,7 +11,9 @@ from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan
-from spineps_nipype.core.nomenclature import plain_meaning
+from spineps_nipype.core.corrected_masks import refuse_empty
+from spineps_nipype.core.images import load_mask
+from spineps_nipype.core.labels import Label, system_labels
 from spineps_nipype.errors import InputError
 from spineps_nipype.models.finding import find_packages
 from spineps_nipype.results.recipe import Recipe
@@ -104,6 +106,14 @@ class TotalSpineSegSystem(SegmentationSystem):
         """The same networks for every scan."""
         return self._models
 
+    def check_corrections(self, scan: Path, corrections: Corrections) -> None:
+        """As of every system; where results lie on a grid of 1 mm, only the labels are known."""
+        if not self._settings.iso:
+            super().check_corrections(scan, corrections)
+            return
+        for path in corrections.masks.values():
+            refuse_empty(load_mask(path).get_array(), path)
+
     def kept(
         self,
         models: ChosenModels,  # noqa: ARG002
@@ -122,9 +132,9 @@ class TotalSpineSegSystem(SegmentationSystem):
             "light": BASE_GB + (fine + native) * LIGHT_BYTES / 1e9,
         }
 
-    def tables(self) -> dict[str, list[tuple[int, str]]]:
+    def tables(self) -> dict[str, list[Label]]:
         """Names of the numbers."""
-        return {"step2_output_dseg.tsv": sorted(plain_meaning("totalspineseg").items())}
+        return {"step2_output_dseg.tsv": system_labels("totalspineseg")}
 
     def averages_4d(self) -> bool:
         """Series are averaged, as the original does it."""

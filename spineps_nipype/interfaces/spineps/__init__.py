@@ -1,6 +1,7 @@
 """Nipype interfaces of the SPINEPS phases, one class for each phase."""
 
 from .corrections import CorrectedMask, FixNames
+from .exports import Markups, Surfaces
 from .image import Conform, Preprocess, SpineCrop
 from .masks import FinalizeMasks, LabelVertebrae, PostProcess
 from .networks import InstanceSegmentation, SemanticSegmentation
@@ -14,9 +15,11 @@ __all__ = [
     "FixNames",
     "InstanceSegmentation",
     "LabelVertebrae",
+    "Markups",
     "PostProcess",
     "Preprocess",
     "SemanticSegmentation",
     "Snapshot",
     "SpineCrop",
+    "Surfaces",
 ]

@@ -21,7 +21,7 @@ from spineps_nipype.models.networks.instance_unet import (
 )
 from spineps_nipype.models.networks.label_stem import convolve_labels
 from spineps_nipype.models.package import ModelPackage
-from spineps_nipype.models.safe_load import load_checkpoint
+from spineps_nipype.models.safe_load import load_checkpoint, weights_in
 from spineps_nipype.settings import EngineSettings
 
 from .engines import Engine, make_engine
@@ -129,11 +129,7 @@ def load_instance(
             remedy="Install the package again.",
         )
     checkpoint = load_checkpoint(found[0])
-    if "state_dict" not in checkpoint:
-        raise ModelError(
-            "The checkpoint has no state_dict.", file=found[0], remedy="Install the package again."
-        )
-    network = build_instance_unet(checkpoint["state_dict"], str(found[0]))
+    network = build_instance_unet(weights_in(checkpoint, "state_dict", found[0]), str(found[0]))
     return InstanceNetwork(
         package.config, network, device, make_engine(engine, device, package.digest)
     )

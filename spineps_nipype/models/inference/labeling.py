@@ -16,7 +16,7 @@ from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.classifier import VertebraClassifier, build_classifier
 from spineps_nipype.models.networks.form_net import FormNet, build_form_net
 from spineps_nipype.models.package import ModelPackage
-from spineps_nipype.models.safe_load import load_checkpoint
+from spineps_nipype.models.safe_load import load_checkpoint, weights_in
 from spineps_nipype.settings import EngineSettings
 
 from .engines import Engine, make_engine
@@ -149,7 +149,7 @@ def load_labeling(
         options = _as_dict(parameters["opt"])
         sizes = [int(v) for v in options["final_size"]]
         heads = {str(k): int(v) for k, v in parameters["group_2_n_channel"].items()}
-        state = checkpoint["state_dict"]
+        state = weights_in(checkpoint, "state_dict", path)
     except (KeyError, TypeError, ValueError) as err:
         raise ModelError(
             f"The labelling checkpoint lacks {err}.",
@@ -173,7 +173,7 @@ def _load_form(path: Path) -> FormNetwork | None:
     """Network of the forms, which only our own packages have."""
     if not path.is_file():
         return None
-    state = load_checkpoint(path)["state_dict"]
+    state = weights_in(load_checkpoint(path), "state_dict", path)
     return FormNetwork(build_form_net(state, str(path)))
 
 

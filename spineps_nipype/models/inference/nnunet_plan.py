@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from spineps_nipype.errors import ModelError
+from spineps_nipype.models.plans import check_dataset, check_plans, inherited
+from spineps_nipype.models.values import wrong
 
 from .sliding_window import Shape
 
@@ -69,11 +70,12 @@ def plan_of(plans: Mapping[str, Any], dataset: Mapping[str, Any], name: str) -> 
 
     Raises
     ------
-    KeyError
-        If an entry is missing.
-    ModelError
-        If configurations inherit from each other in a circle.
+    ValueError
+        If an entry is missing, or has a type or a range that it cannot have.
     """
+    if not isinstance(name, str):
+        raise wrong("the configuration in the checkpoint", "a text", name)
+    check_plans(plans, check_dataset(dataset), name)
     labels = dict(dataset["labels"])
     labels.pop("ignore", None)
     by_region = any(isinstance(v, list | tuple) and len(v) > 1 for v in labels.values())
@@ -83,7 +85,7 @@ def plan_of(plans: Mapping[str, Any], dataset: Mapping[str, Any], name: str) -> 
         regions = tuple(int(v) for v in dataset["regions_class_order"])
         classes = len(regions)
     return Plan(
-        _inherited(plans["configurations"], name),
+        inherited(plans["configurations"], name),
         tuple(plans["transpose_forward"]),
         tuple(plans["transpose_backward"]),
         plans.get("foreground_intensity_properties_per_channel", {}),
@@ -91,19 +93,3 @@ def plan_of(plans: Mapping[str, Any], dataset: Mapping[str, Any], name: str) -> 
         len(dataset["channel_names"]),
         classes,
     )
-
-
-def _inherited(
-    configurations: Mapping[str, Any], name: str, heirs: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """A configuration with what it inherits from others."""
-    if name in heirs:
-        raise ModelError(
-            f"The configurations of the plans inherit in a circle: {', '.join(heirs)}.",
-            remedy="Install the package again.",
-        )
-    entry = dict(configurations[name])
-    parent = entry.pop("inherits_from", None)
-    if parent is None:
-        return entry
-    return {**_inherited(configurations, parent, (*heirs, name)), **entry}

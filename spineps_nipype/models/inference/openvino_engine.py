@@ -1,27 +1,28 @@
 """Networks computed by OpenVINO, which is an optional extra.
 
 A network is translated once and then kept on disk; compiling it for the shape at hand takes less
-than a second. The translation uses the frontend of OpenVINO directly, because its converter
-reports its use to the maker over the network.
+than a second. OpenVINO reports over the network to its maker that it is imported, and that its
+converter is used: the import leaves the reports out, and the translation uses the frontend.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 
 from spineps_nipype.core.files import check_target
-from spineps_nipype.errors import ResourceError
+from spineps_nipype.core.locks import LockBusyError, held
+from spineps_nipype.errors import OutputError, ResourceError
 from spineps_nipype.models.engine_choice import INSTALL
 from spineps_nipype.models.folders import CACHE_VARIABLE, cache_folder
 from spineps_nipype.models.networks.fast_norm import spell_out
@@ -30,7 +31,29 @@ logger = logging.getLogger(__name__)
 
 FORMAT: Final = 2
 """Increased when a network of this package changes but its weights do not."""
+LONGEST_TRANSLATION: Final = 120.0
+"""Longest wait for another process that translates the same network [s]."""
 PRECISIONS: Final = {"float32": "f32", "bfloat16": "bf16"}
+
+
+def import_openvino() -> Any:
+    """OpenVINO, imported without the thread and the process that report it to its maker.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
+    reporting = "openvino_telemetry"
+    leave_out = not {"openvino", reporting} & set(sys.modules)
+    if leave_out:
+        sys.modules[reporting] = None  # type: ignore[assignment]  # then it is not to be found
+    try:
+        import openvino
+    finally:
+        if leave_out:
+            del sys.modules[reporting]
+    return openvino
 
 
 class OpenVinoEngine:
@@ -53,7 +76,7 @@ class OpenVinoEngine:
 
     def __init__(self, precision: str, digest: str) -> None:
         try:
-            import openvino
+            openvino = import_openvino()
         except ImportError as err:
             raise ResourceError(f"OpenVINO cannot be loaded ({err}).", remedy=INSTALL) from err
         self._core = openvino.Core()
@@ -76,18 +99,27 @@ class OpenVinoEngine:
         path = self._path(part)
         if path is None:
             return translate(network, example)
-        with FileLock(path.with_suffix(".lock")):
-            if path.is_file():
-                try:
-                    return self._core.read_model(path)
-                except RuntimeError as err:
-                    logger.warning("%s is damaged and made again: %s", path, err)
-            model = translate(network, example)
+        with ExitStack() as stack:
             try:
-                _store(model, path)
-            except (OSError, RuntimeError) as err:
-                logger.warning("the translated network could not be kept: %s", err)
-            return model
+                stack.enter_context(held(path.with_suffix(".lock"), limit=LONGEST_TRANSLATION))
+            except (LockBusyError, OutputError) as err:
+                logger.warning("the translated network is not kept: %s", err)
+                return translate(network, example)
+            return self._kept(path, network, example)
+
+    def _kept(self, path: Path, network: nn.Module, example: Sequence[int]) -> Any:
+        """The network from a file, or translated and stored there; the lock is held."""
+        if path.is_file():
+            try:
+                return self._core.read_model(path)
+            except RuntimeError as err:
+                logger.warning("%s is damaged and made again: %s", path, err)
+        model = translate(network, example)
+        try:
+            _store(model, path)
+        except (OSError, RuntimeError) as err:
+            logger.warning("the translated network could not be kept: %s", err)
+        return model
 
     def _path(self, part: str) -> Path | None:
         """File of a network, None where nothing can be kept."""

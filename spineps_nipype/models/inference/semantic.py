@@ -20,9 +20,12 @@ from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import load_strictly
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
-from spineps_nipype.models.package import ModelPackage, read_package_json
+from spineps_nipype.models.package import ModelPackage
+from spineps_nipype.models.package_files import read_package_json
+from spineps_nipype.models.plans import blamed_on
 from spineps_nipype.models.protocols import Progress, SemanticPrediction
-from spineps_nipype.models.safe_load import load_checkpoint
+from spineps_nipype.models.safe_load import load_checkpoint, weights_in
+from spineps_nipype.models.values import listed, whole
 from spineps_nipype.settings import EngineSettings
 
 from ...core.volume import Volume
@@ -267,8 +270,9 @@ def load_semantic(
     first = loaded[0]
     try:
         name = first["init_args"]["configuration"]
-        plan = plan_of(plans, dataset, name)
-        weights = [c["network_weights"] for c in loaded]
+        with blamed_on(plans_file):
+            plan = plan_of(plans, dataset, name)
+        weights = [weights_in(c, "network_weights", package.folder) for c in loaded]
     except (KeyError, TypeError) as err:
         raise ModelError(
             f"The semantic package is incomplete: {err} is missing.",
@@ -281,12 +285,19 @@ def load_semantic(
         plan,
         network,
         weights,
-        first.get("inference_allowed_mirroring_axes") or (),
+        _mirror_axes(first, plans_file),
         make_engine(engine, device, package.digest),
         str(package.folder),
     )
     model._use_fold(0)
     return model
+
+
+def _mirror_axes(checkpoint: Mapping[str, Any], source: Path) -> tuple[int, ...]:
+    """Axes that may be mirrored, as the checkpoint says."""
+    key = "inference_allowed_mirroring_axes"
+    with blamed_on(source):
+        return listed(checkpoint.get(key) or (), key, lambda v, name: whole(v, name, 0, 2))
 
 
 def _fold_files(package: ModelPackage, checkpoints: Sequence[str]) -> list[Path]:

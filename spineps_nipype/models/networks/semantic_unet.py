@@ -12,11 +12,15 @@ from typing import Any
 from torch import nn
 
 from spineps_nipype.errors import ModelError
+from spineps_nipype.models.plans import (
+    blamed_on,
+    block_of,
+    check_architecture,
+    check_old_style,
+)
 
 ARCHITECTURES = ("PlainConvUNet", "ResidualEncoderUNet")
 ARCHITECTURE_MODULE = "dynamic_network_architectures.architectures.unet"
-IMPORTABLE = ("torch.nn.", "dynamic_network_architectures.")
-"""Packages from which a plans file may name building blocks."""
 
 
 def build_semantic_unet(
@@ -38,41 +42,36 @@ def build_semantic_unet(
     ModelError
         If the description names an unknown architecture or building block.
     """
-    try:
+    with blamed_on(source):
         if "architecture" in configuration:
-            name, arguments = _new_style(configuration["architecture"], source)
+            name, arguments = _new_style(configuration["architecture"])
         else:
             name, arguments = _old_style(configuration)
-    except KeyError as err:
-        raise ModelError(
-            f"The plans lack {err} in the description of the network.",
-            file=source,
-            remedy="Install the semantic package again.",
-        ) from err
     if name not in ARCHITECTURES:
         raise ModelError(
             f"The plans name the architecture {name!r}; supported are {', '.join(ARCHITECTURES)}.",
             file=source,
             remedy="Use a package with one of these.",
         )
-    network: nn.Module = getattr(import_module(ARCHITECTURE_MODULE), name)(
-        input_channels=channels, num_classes=classes, deep_supervision=False, **arguments
-    )
+    try:
+        network: nn.Module = getattr(import_module(ARCHITECTURE_MODULE), name)(
+            input_channels=channels, num_classes=classes, deep_supervision=False, **arguments
+        )
+    except Exception as err:  # the constructors check little, and by assertions
+        raise ModelError(
+            f"No network can be built from the plans: {type(err).__name__}: {err}.",
+            file=source,
+            remedy="Install the semantic package again.",
+        ) from err
     return network
 
 
-def _new_style(architecture: Mapping[str, Any], source: str) -> tuple[str, dict[str, Any]]:
+def _new_style(architecture: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    check_architecture(architecture, "architecture")
     arguments = dict(architecture["arch_kwargs"])
     for key in architecture.get("_kw_requires_import", ()):
-        value = arguments.get(key)
-        if isinstance(value, str):
-            if not value.startswith(IMPORTABLE):
-                raise ModelError(
-                    f"The plans ask to import {value!r}, which is not a network building block.",
-                    file=source,
-                    remedy="Use a package from a source you trust.",
-                )
-            module, _, attribute = value.rpartition(".")
+        if arguments.get(key) is not None:
+            module, attribute = block_of(arguments[key])
             arguments[key] = getattr(import_module(module), attribute)
     arguments.pop("deep_supervision", None)
     return str(architecture["network_class_name"]).rpartition(".")[2], arguments
@@ -80,6 +79,7 @@ def _new_style(architecture: Mapping[str, Any], source: str) -> tuple[str, dict[
 
 def _old_style(configuration: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Network description of nnU-Net before version 2.3."""
+    check_old_style(configuration, "the configuration")
     kernels = configuration["conv_kernel_sizes"]
     stages = len(kernels)
     base = int(configuration["UNet_base_num_features"])

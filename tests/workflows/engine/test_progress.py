@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spineps_nipype.workflows.engine.plugins import NodeEvent
-from spineps_nipype.workflows.engine.progress import Progress
+from spineps_nipype.workflows.engine.progress import Progress, ScanProgress
 
 NODES = ["conform", "semantic", "snapshot", "save_final"]
 FAILURE = "Traceback\nspineps_nipype.errors.EmptyResultError: Nothing. [a.nii] Look again.\n"
@@ -204,3 +206,52 @@ def test_a_node_that_was_told_to_stop_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         progress(NodeEvent(name("a", "conform"), "failed", 1.0, 0.5, text, "crash.txt"))
     assert all(scan.failure is None for scan in progress.scans.values())
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from("xyz"),
+            st.sampled_from(["queued", "start", "done", "cached", "failed"]),
+        ),
+        max_size=30,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_the_state_of_a_run_is_the_sum_of_its_scans(happened: list) -> None:
+    nodes = {name: (f"sub-{name}", [f"wf.{name}.{node}" for node in "xyz"]) for name in "abc"}
+    progress = Progress(nodes, None, stream=io.StringIO())
+    for name, node, kind in happened:
+        progress(NodeEvent(f"wf.{name}.{node}", kind, seconds=2.0, text="ValueError: odd"))
+    scans = progress.scans.values()
+    failed = sum(scan.failure is not None for scan in scans)
+    busy = sum(bool(scan.running) and not scan.finished for scan in scans)
+    assert progress.counts == (sum(scan.finished for scan in scans) - failed, busy, failed)
+    if not any(scan.running for scan in scans):
+        done = sum(
+            sum(scan.weights[n] for n in (scan.weights if scan.finished else scan.done))
+            for scan in scans
+        )
+        assert progress.fraction == pytest.approx(
+            done / sum(sum(scan.weights.values()) for scan in scans)
+        )
+
+
+def test_an_event_looks_at_its_own_scan_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a run of thousands of scans spends its time on counting."""
+    names = [f"scan{i}" for i in range(50)]
+    progress = Progress(
+        {name: (name, [f"wf.{name}.x", f"wf.{name}.y"]) for name in names},
+        None,
+        stream=io.StringIO(),
+    )
+    looked: list[str] = []
+    plain = ScanProgress.tally.fget
+    monkeypatch.setattr(
+        ScanProgress, "tally", property(lambda scan: looked.append(scan.label) or plain(scan))
+    )
+    for name in names:
+        progress(NodeEvent(f"wf.{name}.x", "start"))
+        progress(NodeEvent(f"wf.{name}.x", "done", seconds=1.0))
+    assert looked == [name for name in names for _ in range(2)]

@@ -29,7 +29,24 @@ def test_all_into_the_file_and_the_important_to_the_terminal(
     assert "WARNING spineps_nipype.test: loud" in text
     assert "theirs" in text
     assert "afterwards" not in text
-    printed = capsys.readouterr().err
+    out, printed = capsys.readouterr()
+    assert out == ""
     for word in ("loud", "soft"):
         assert (word in printed) == (word in shown)
     assert "theirs" not in printed
+
+
+def test_the_terminal_handler_of_nipype_is_silent_while_a_run_lasts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = logging.getLogger("nipype")
+    before, handler = list(theirs.handlers), logging.StreamHandler()
+    theirs.addHandler(handler)  # as Nipype does when it is imported
+    try:
+        with run_log(tmp_path / "run.log"):
+            logging.getLogger("nipype.workflow").error("Traceback (most recent call last)")
+        assert theirs.handlers == [*before, handler]
+    finally:
+        theirs.removeHandler(handler)
+    assert capsys.readouterr() == ("", "")
+    assert "Traceback" in (tmp_path / "run.log").read_text()

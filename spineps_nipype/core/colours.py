@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 from typing import Final
 
-from ..core.anatomy import (
+from .anatomy import (
     ANATOMICAL_ORDER,
     CANAL,
     CORD,

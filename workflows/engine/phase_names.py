@@ -1,4 +1,4 @@
-"""Words for the nodes of a scan that are worth one, and how much of its time they take."""
+"""Names of the phases for people, and how much of the time of a scan each takes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ PHASE_NAMES: Final[Mapping[str, str]] = {
     "slices": "bodies and discs",
     "compare": "comparison",
     "measure": "metrics and checks",
+    "markups": "markups",
+    "surfaces": "surfaces",
 }
-"""Nodes that are worth a word, and the word."""
+"""Name shown for a node; other nodes are not shown."""
 WEIGHTS: Final[Mapping[str, float]] = {
     "conform": 1,
     "spine_crop": 1,
@@ -49,6 +51,8 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "slices": 30,
     "compare": 10,
     "measure": 3,
+    "markups": 0.1,
+    "surfaces": 2,
 }
 """Share of each node in the time of a scan, for the percentage and the remaining time."""
 OTHER_WEIGHT: Final = 0.05

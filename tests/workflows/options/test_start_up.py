@@ -1,0 +1,94 @@
+"""Commands whose surroundings fail: standard streams, the current folder, the temporary folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from spineps_nipype.workflows.options.start_up import LenientStream, output_is_lost, run_command
+
+LIST = ("spineps_nipype.workflows.commands.models", "list")
+COMMANDS = (
+    ("spineps_nipype.workflows.cli", "--help"),
+    ("spineps_nipype.workflows.commands.convert", "--help"),
+    ("spineps_nipype.workflows.commands.sc_epi", "-h"),
+    LIST,
+)
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+
+
+def run(shell: str, words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a shell line that ends with it."""
+    line = shell.format(command=" ".join([sys.executable, "-m", *words]))
+    return subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, cwd=folder, timeout=120
+    )
+
+
+@needs_full
+@pytest.mark.parametrize("words", COMMANDS)
+def test_full_standard_output(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = run("{command} > /dev/full", words, tmp_path)
+    assert "standard output could not be written: No space left on device." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    if words == LIST:
+        assert done.returncode == 1
+
+
+@pytest.mark.parametrize("words", [LIST])
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-", "| true"])
+def test_closed_standard_streams(words: tuple[str, ...], closed: str, tmp_path: Path) -> None:
+    done = run("set -o pipefail; {command} " + closed, words, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_current_folder_that_was_deleted(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(f"mkdir gone; cd gone; rmdir {tmp_path}/gone; {{command}}", words, tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "Change to another folder (cd)" in done.stderr
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from spineps_nipype.workflows.options.start_up import run_command\n"
+        f"run_command('x', lambda: open({str(tmp_path / 'f')!r}, 'w').fileno() < 3)\n"
+        f"sys.exit(os.stat({str(tmp_path / 'f')!r}).st_size)"
+    )
+    done = subprocess.run(["bash", "-c", f'{sys.executable} -c "$0" <&- >&- 2>&-', code])
+    assert done.returncode == 0
+
+
+def test_a_stream_that_works_is_untouched(capsys: pytest.CaptureFixture[str]) -> None:
+    before = sys.stdout
+
+    def body() -> int:
+        print("words")
+        assert isinstance(sys.stdout, LenientStream)
+        assert not output_is_lost()
+        return 3
+
+    assert run_command("program", body) == 3
+    assert sys.stdout is before
+    assert capsys.readouterr() == ("words\n", "")
+
+
+def test_the_status_of_a_run_whose_words_are_lost_is_kept() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    before = sys.stdout
+    with open(write, "w") as stream:
+        sys.stdout = stream
+        try:
+            assert run_command("program", lambda: print("words") or 0) == 0
+        finally:
+            sys.stdout = before
