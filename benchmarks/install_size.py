@@ -11,7 +11,6 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 PROJECT: Final = "spineps-nipype"
@@ -25,10 +24,9 @@ def name_of(text: str) -> str:
 
 def needed(package: Distribution) -> Iterator[str]:
     """Distributions that one needs without any of its extras."""
-    environment: dict[str, str] = {**default_environment(), "extra": ""}  # type: ignore[dict-item]
     for text in package.requires or []:
         requirement = Requirement(text)
-        if requirement.marker is None or requirement.marker.evaluate(environment):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             yield name_of(requirement.name)
 
 

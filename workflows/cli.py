@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,8 @@ from typing import Any, Final
 from spineps_nipype import __version__
 from spineps_nipype.bids.query import canonical_modality
 from spineps_nipype.bids.sidecars import RAW_LINK
+from spineps_nipype.core.files import only_below
+from spineps_nipype.models.folders import cache_folder
 from spineps_nipype.settings import flat_values, options_of, with_values
 from spineps_nipype.spineps.settings import PipelineSettings
 
@@ -56,7 +59,8 @@ def _main(argv: Sequence[str] | None) -> int:
     _check_paths(parser, options)
     _check_task(parser, options.task)
     try:
-        return _run(options)
+        with only_below(*_writable(options)):
+            return _run(options)
     except KeyboardInterrupt:  # before scans run; later, a run says itself what is finished
         print("Nothing was run: it was stopped.")
         return 1
@@ -116,6 +120,13 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
     if values["low_mem"]:
         values["proc_inst_batch_size"] = 1
     return with_values(RunOptions(Folders(values["bids_dir"], values["output_dir"])), values)
+
+
+def _writable(options: RunOptions) -> list[Path]:
+    """Folders below which a run may write: those it was given, and those for passing files."""
+    folders, index = options.folders, options.selection.bids_database_dir
+    passing = [cache_folder(), Path(tempfile.gettempdir())]
+    return [folders.output_dir, folders.work_folder, *([index] if index else []), *passing]
 
 
 def _run(options: RunOptions) -> int:

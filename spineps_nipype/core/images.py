@@ -19,6 +19,7 @@ from ..errors import EmptyResultError, InputError
 from .files import whole_file
 from .image_checks import check_memory, check_shape, check_voxel_type, volume_shape
 from .intensities import usable_intensities
+from .marks import mark_image
 from .nifti_files import read_stored_header, read_voxels
 from .stored_space import read_space, space_of
 from .volume import Volume, make_volume
@@ -274,6 +275,7 @@ def save_array(
         image.set_qform(affine, code=1)
     else:
         space.write_to(image.header, affine, array.shape)
+    mark_image(image)
     with whole_file(path) as temporary, temporary.open("wb") as raw:
         if path.name.endswith(".gz"):
             with gzip.GzipFile("", "wb", level, raw, mtime=0) as stream:

@@ -5,7 +5,6 @@ Files, records and sidecars are those of ``spineps-wf``, so that either finds wh
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..bids.sidecars import scan_metadata
-from ..core.files import copy_whole, whole_file
+from ..core.files import copy_whole
 from ..core.images import save_nii
 from ..core.pictures import draw_or_say
 from ..core.stored_space import read_space
@@ -23,6 +22,7 @@ from ..results.recipe import Phase
 from ..results.record import Provenance
 from ..results.scan_output import ScanOutput
 from ..results.sidecar import describe, generated_by, with_sidecars
+from ..results.storing import store_results
 from ..spineps.centroids import save_poi
 from ..spineps.descriptions import CONFIDENCES, ENTRIES
 from ..spineps.probabilities import save_softmax
@@ -165,6 +165,4 @@ class Store:
         targets = with_sidecars(self._output.files[result] for result in described)
         pairs = list(zip(files, targets, strict=True))
         pairs += [(made[n], self._output.files[n]) for n in kept if n not in described]
-        for source, target in pairs:
-            with whole_file(target) as temporary:
-                shutil.copyfile(source, temporary)
+        store_results(pairs)

@@ -40,7 +40,7 @@ FAIL_RATIO: Final = (0.45, 2.2)
 """Height and volume^(1/3) of a body relative to the mean of its neighbours."""
 DISC_RATIO: Final = 2.5
 """A disc this much higher than the mean of its neighbours is suspect; low ones are common."""
-DOUBTFUL: Final = 0.7
+DOUBTFUL: Final = 0.75
 VERY_DOUBTFUL: Final = 0.35
 """Names less probable are to be looked at, and cannot be trusted."""
 NAMES: Final = "names"

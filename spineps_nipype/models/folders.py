@@ -17,6 +17,19 @@ MODELS_VARIABLE: Final = "SPINEPS_SEGMENTOR_MODELS"
 """Environment variable with the models folder, the same as in SPINEPS."""
 
 
+CACHE_VARIABLE: Final = "SPINEPS_NIPYPE_CACHE"
+"""Environment variable with the folder of translated networks."""
+
+
+def cache_folder() -> Path:
+    """Where translated networks are kept."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named) / "openvino"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "spineps-nipype" / "openvino"
+
+
 def models_dir(stated: Path | None = None) -> Path | None:
     """Folder of installed packages: the stated one, else that of the environment, else None.
 

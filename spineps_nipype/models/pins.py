@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from spineps_nipype.core.files import file_digest, whole_file
+from spineps_nipype.core.files import file_digest, write_text
 from spineps_nipype.core.locks import held
 from spineps_nipype.errors import ModelError, OutputError
 
@@ -74,8 +74,7 @@ def pin(models: Path, digests: dict[str, str]) -> None:
     """Pin digests by address; processes may do so at once for different packages."""
     with locked(models, PINS):
         pins = _pins(models) | {_pin_name(url): digest for url, digest in digests.items()}
-        with whole_file(models / PINS) as temporary:
-            temporary.write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", "utf-8")
+        write_text(models / PINS, json.dumps(pins, indent=1, sort_keys=True) + "\n")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .. import __version__
-from ..core.files import whole_file
+from ..core.files import write_text
 from ..core.verdicts import VERDICTS
 from .box_plots import BoxPlot, box_plot
 from .outliers import Spread, number
@@ -131,8 +131,7 @@ def write_group_page(
         methods=methods,
     )
     path = folder / PAGE
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return path
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.files import whole_file
+from ..core.files import whole_file, write_text
 from ..core.pictures import draw_all_or_say
 from .qc_views import Radius, View
 from .settings import Numerics, Plane
@@ -199,6 +199,5 @@ def entry_record(
 def write_record(record: Mapping[str, str], path: str | Path) -> Path:
     """Write a record as JSON."""
     path = Path(path)
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(record, indent=1) + "\n")
     return path

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.files import whole_file
 from ..core.images import save_array
 from ..core.volume import Volume
 
 
 def save_softmax(probabilities: np.ndarray, class_labels: Sequence[int], path: Path) -> None:
     """Write ``probabilities`` (class, P, I, R) in float32, and ``labels``, one for each class."""
-    np.savez_compressed(
-        path,
-        probabilities=probabilities.astype(np.float32),
-        labels=np.asarray(class_labels, dtype=np.uint16),
-    )
+    with whole_file(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            probabilities=probabilities.astype(np.float32),
+            labels=np.asarray(class_labels, dtype=np.uint16),
+        )
 
 
 def save_probability_image(

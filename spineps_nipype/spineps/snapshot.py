@@ -16,6 +16,7 @@ from TPTBox import POI
 
 from ..core.anatomy import CORPUS
 from ..core.files import whole_file
+from ..core.marks import picture_options
 from ..core.volume import Volume, make_volume
 
 NOTE_FONT_SIZE: Final = 14
@@ -180,7 +181,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def _write(pixels: NDArray[np.uint8], note: str, path: Path) -> None:
-    """Write a PNG without metadata, with the note on a band below."""
+    """Write a PNG with our mark as its only metadata, with the note on a band below."""
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.fromarray(pixels)
@@ -193,4 +194,4 @@ def _write(pixels: NDArray[np.uint8], note: str, path: Path) -> None:
             (NOTE_MARGIN, picture.height + NOTE_MARGIN // 2), note, fill="black", font=font
         )
         picture = wide
-    picture.save(path, format="PNG", compress_level=PNG_LEVEL)
+    picture.save(path, format="PNG", compress_level=PNG_LEVEL, **picture_options(path))

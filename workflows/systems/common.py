@@ -16,7 +16,7 @@ from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from spineps_nipype.bids.sidecars import scan_metadata
 from spineps_nipype.core.corrected_masks import corrected_mask
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.files import write_text
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.core.labels import Label
 from spineps_nipype.errors import InputError, SpinepsError
@@ -31,6 +31,7 @@ from ..engine.memory_estimates import check_tiles
 from ..engine.run_resources import Machine
 from ..options.run_options import RunOptions
 from .model_choice import ChosenModels
+from .output_checks import check_foreign, check_names
 from .scan_jobs import (
     NamedScan,
     PlannedScan,
@@ -205,8 +206,7 @@ class SegmentationSystem(ABC):
         used = jobs_of(scans)
         networks = {k: p.id for job in used for k, p in job.models.packages.items() if p}
         text = system_text(self.name, __version__, len(used), networks, SOURCES[self.name])
-        with whole_file(folder / "CITATION.md") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(folder / "CITATION.md", text)
         return folder / "CITATION.md"
 
     def workflow(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
@@ -260,6 +260,7 @@ class SegmentationSystem(ABC):
         models: ChosenModels,
         machine: Machine,
     ) -> ScanJob:
+        check_names(named, self.recipe, self.folders)
         corrections = self.corrections(named.scan, target.files)
         provenance = Provenance(
             self.recipe, target.settings, models.packages, corrections.digests()
@@ -283,6 +284,7 @@ class SegmentationSystem(ABC):
         )
         memory_gb: Mapping[str, float] = {}
         if not plan.all_done:
+            check_foreign(plan, output)
             if corrections.masks:
                 self.check_corrections(named.scan.path, corrections)
             memory_gb = self.memory(header, models)
