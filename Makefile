@@ -8,7 +8,7 @@ STAMP = $(VENV)/.installed
 # tested: those of constraints.txt; lowest: those that pyproject.toml allows at least; newest.
 VERSIONS ?= tested
 
-.PHONY: demo validate test check docs dist format bench container-test clean
+.PHONY: demo validate test fuzz check docs dist format bench container-test clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,9 @@ validate: demo  ## the demo's results in both layouts, by the official BIDS vali
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n $(or $(TEST_JOBS),2)
+
+fuzz: $(STAMP)  ## new odd files for every reader; a nightly job
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),2000) $(BIN)/python -m pytest -n $(or $(TEST_JOBS),2) tests/fuzz
 
 check: $(STAMP)  ## lint, format, types, import rule
 	$(BIN)/ruff check .
