@@ -8,7 +8,7 @@ STAMP = $(VENV)/.installed
 # tested: those of constraints.txt; lowest: those that pyproject.toml allows at least; newest.
 VERSIONS ?= tested
 
-.PHONY: demo validate test check docs dist format container-test clean
+.PHONY: demo validate test check docs dist format bench container-test clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,10 @@ docs: $(STAMP)  ## the documentation site, in docs/_build/html; a warning is an 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## small benchmarks with their ratios: minutes, no network
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/n4_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/many_scans.py build/many-scans
 
 container-test:  ## build the container without a registry, run the demo in it
 	.ci/container test

@@ -85,7 +85,7 @@ def read_plugin_file(path: Path) -> PluginChoice:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as fault:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as fault:
         raise InputError(
             f"The file of --nipype-plugin-file cannot be read: {fault}.", file=path, remedy=REMEDY
         ) from fault
