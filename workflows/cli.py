@@ -124,9 +124,9 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
 
 def _writable(options: RunOptions) -> list[Path]:
     """Folders below which a run may write: those it was given, and those for passing files."""
-    folders, index = options.folders, options.selection.bids_database_dir
+    folders = options.folders
     passing = [cache_folder(), Path(tempfile.gettempdir())]
-    return [folders.output_dir, folders.work_folder, *([index] if index else []), *passing]
+    return [folders.output_dir, folders.work_folder, *passing]
 
 
 def _run(options: RunOptions) -> int:
