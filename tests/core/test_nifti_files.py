@@ -175,7 +175,7 @@ def test_a_header_without_voxels(tmp_path: Path, sizes: tuple[int, ...]) -> None
     struct.pack_into("<4h", data, 40, *sizes)
     path.write_bytes(data)
     for reader in (read_header, load_mask):
-        with pytest.raises(InputError, match="promises .* voxels"):
+        with pytest.raises(InputError, match=r"promises .* voxels"):
             reader(path)
 
 
