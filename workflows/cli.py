@@ -9,6 +9,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,7 +126,10 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
 def _writable(options: RunOptions) -> list[Path]:
     """Folders below which a run may write: those it was given, and those for passing files."""
     folders = options.folders
-    passing = [cache_folder(), Path(tempfile.gettempdir())]
+    passing = []
+    for place in (cache_folder, tempfile.gettempdir):
+        with suppress(OSError, RuntimeError):  # without a home, or a temporary folder: none goes
+            passing.append(Path(place()))
     return [folders.output_dir, folders.work_folder, *passing]
 
 

@@ -10,6 +10,7 @@ import gzip
 import logging
 import math
 import os
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -197,9 +198,12 @@ def _sniffed(stream: BinaryIO) -> tuple[Any, Any]:
         raise ValueError("it does not begin like a NIfTI file")
     kind = HEADERS[found.pop()]
     stream.seek(0)
-    header = kind.header_class.from_fileobj(stream, check=False)
+    with warnings.catch_warnings(action="ignore"):  # extensions of other programs are not used
+        header = kind.header_class.from_fileobj(stream, check=False)
     if bytes(header["magic"].item())[:2] != b"n+":
         raise ValueError("it is not a NIfTI file with its voxels inside")
+    if min(header.get_data_shape(), default=0) < 1:
+        raise ValueError(f"the header promises {_listed_shape(header) or 'no'} voxels")
     try:
         header.get_data_dtype()
     except (KeyError, HeaderDataError) as fault:

@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from spineps_nipype.bids.header import read_header
 from spineps_nipype.core import nifti_files
 from spineps_nipype.core.images import load_image, load_map, load_mask, load_scan, load_volumes
 from spineps_nipype.core.nifti_files import name_contradicts_content, read_voxels
@@ -164,3 +165,27 @@ def test_a_header_that_promises_too_much_is_refused_at_once(tmp_path: Path, pack
     path.write_bytes(gzip.compress(bytes(plain)) if packed else bytes(plain))
     with pytest.raises(InputError, match="promises 32767 x 32767 x 32767"):
         read_voxels(path)
+
+
+@pytest.mark.parametrize("sizes", [(3, 0, 6, 4), (3, 5, -6, 4), (0, 5, 6, 4)])
+def test_a_header_without_voxels(tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    path = tmp_path / "a.nii"
+    nib.Nifti1Image(np.ones((5, 6, 4), np.uint8), np.eye(4)).to_filename(path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<4h", data, 40, *sizes)
+    path.write_bytes(data)
+    for reader in (read_header, load_mask):
+        with pytest.raises(InputError, match=r"promises .* voxels"):
+            reader(path)
+
+
+def test_an_extension_of_an_odd_size(tmp_path: Path) -> None:
+    """nibabel warns of it; it is nothing that the user could do anything about."""
+    path = tmp_path / "a.nii"
+    nib.Nifti1Image(np.ones((5, 6, 4), np.uint8), np.eye(4)).to_filename(path)
+    data = bytearray(path.read_bytes())
+    data[352:352] = struct.pack("<2i", 20, 6) + b"x" * 12
+    struct.pack_into("<f", data, 108, 352 + 20)
+    data[348:352] = b"\x01\x00\x00\x00"
+    path.write_bytes(data)
+    assert load_mask(path).get_array().all()

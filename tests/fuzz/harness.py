@@ -46,6 +46,9 @@ fuzz = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
+TOOLS = {"__pycache__", ".hypothesis"}
+"""Folders in which Python and hypothesis keep things of their own."""
+
 _watched: list[tuple[Path, list[str]]] = []
 
 
@@ -70,7 +73,7 @@ def _note(event: str, path: object, folder: int | None) -> None:
     place = os.path.realpath(place)
     root, seen = _watched[-1]
     inside = place == str(root) or place.startswith(f"{root}{os.sep}")
-    if not inside and place != os.devnull and "__pycache__" not in place:  # Python's own
+    if not inside and place != os.devnull and not set(Path(place).parts) & TOOLS:
         seen.append(f"{event} {place}")
 
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 NOTHING_RAN: Final = 1
 """Exit status of a command that could do nothing."""
+NO_TEMPORARY: Final = "No usable temporary directory"
+"""What Python says where neither TMPDIR nor a usual folder can be written."""
 STANDARD: Final = (0, 1, 2)
 """Descriptors of input, output and messages."""
 READER_LEFT: Final = frozenset({errno.EPIPE, errno.ESHUTDOWN})
@@ -51,6 +53,15 @@ def run_command(program: str, body: Callable[[], int]) -> int:
             return NOTHING_RAN
         try:
             return body()
+        except FileNotFoundError as fault:
+            if NO_TEMPORARY not in str(fault):
+                raise
+            print(
+                f"{program}: error: There is no folder for temporary files. Set TMPDIR to one "
+                "that can be written.",
+                file=sys.stderr,
+            )
+            return NOTHING_RAN
         finally:
             output.flush()
             if output.fault is not None and output.fault.errno not in READER_LEFT:

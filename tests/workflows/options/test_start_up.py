@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from spineps_nipype.workflows import cli
+from spineps_nipype.workflows.options.run_options import Folders, RunOptions
 from spineps_nipype.workflows.options.start_up import LenientStream, output_is_lost, run_command
 
 LIST = ("spineps_nipype.workflows.commands.models", "list")
@@ -92,3 +95,16 @@ def test_the_status_of_a_run_whose_words_are_lost_is_kept() -> None:
             assert run_command("program", lambda: print("words") or 0) == 0
         finally:
             sys.stdout = before
+
+
+def test_no_folder_for_temporary_files(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert run_command("program", lambda: len(tempfile.gettempdir())) == 1
+    assert "Set TMPDIR to one that can be written." in capsys.readouterr().err
+    folders = Folders(tmp_path / "bids", tmp_path / "out")
+    assert folders.output_dir in cli._writable(RunOptions(folders))
