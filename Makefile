@@ -5,12 +5,16 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo validate test check docs format container-test clean
+# tested: those of constraints.txt; lowest: those that pyproject.toml allows at least; newest.
+VERSIONS ?= tested
+
+.PHONY: demo validate test fuzz check docs dist format bench container-test clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(BIN)/python tests/packaging/versions.py $(VERSIONS) > $(VENV)/versions.txt
+	$(BIN)/python -m pip install --quiet -c $(VENV)/versions.txt -e ".[dev]"
 	touch $@
 
 demo: $(STAMP)  ## segment one real and one synthetic scan with the embedded models
@@ -25,22 +29,35 @@ validate: demo  ## the demo's results in both layouts, by the official BIDS vali
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n $(or $(TEST_JOBS),2)
 
+fuzz: $(STAMP)  ## new odd files for every reader; a nightly job
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),2000) $(BIN)/python -m pytest -n $(or $(TEST_JOBS),2) tests/fuzz
+
 check: $(STAMP)  ## lint, format, types, import rule
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layers.py
 
+dist: $(STAMP)  ## wheel and source distribution, in dist/; a complaint is an error
+	$(BIN)/python -m pip install --quiet -c $(VENV)/versions.txt build
+	rm -rf build dist
+	$(BIN)/python -m build . > $(VENV)/build.log
+	! grep -E "Warning|would be ignored|no files found" $(VENV)/build.log
+
 docs: $(STAMP)  ## the documentation site, in docs/_build/html; a warning is an error
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	$(BIN)/python -m pip install --quiet -c $(VENV)/versions.txt -e ".[docs]"
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(STAMP)  ## small benchmarks with their ratios: minutes, no network
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/n4_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/many_scans.py build/many-scans
+
 container-test:  ## build the container without a registry, run the demo in it
 	.ci/container test
 
 clean:
-	rm -rf docs/_build docs/_generated demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf docs/_build docs/_generated demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

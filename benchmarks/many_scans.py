@@ -4,8 +4,9 @@
 
 One small scan (the MR sample of TPTBox) is segmented once. Its results then stand for those of
 any number of scans, which are links to it, and the commands that only read results run on them:
-a dry run, a run that has nothing left to do, the pages of all subjects, and the group level. Each
-runs in a process of its own; what start-up costs is left out of the cost of a further scan.
+a dry run, a run that has nothing left to do (with the pages of all subjects), and the group
+level. Scheduling is a run of as many scans whose nodes do nothing. Each runs in a process of its
+own; what start-up costs is left out of the cost of a further scan.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ COMMANDS: Final = {
     "run, all done": ("participant",),
     "group level": ("group",),
 }
+SCHEDULING: Final = "scheduling"
 NUMBERS: Final = (20, 60, 180)
 TEXTS: Final = frozenset({".json", ".js", ".html"})
+SCHEDULER: Final = Path(__file__).parent / "timing" / "scheduling.py"
 COMMAND_LINE: Final = "import sys; from spineps_nipype.workflows.cli import main; sys.exit(main())"
 
 
@@ -43,7 +46,7 @@ def segment_one(folder: Path) -> Path:
         scan.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sample, scan)
         describe(dataset)
-        run(dataset, out, folder / "one-work", "participant")
+        segment(dataset, out, folder / "one-work", "participant")
     return out
 
 
@@ -86,14 +89,21 @@ def copy_result(result: Path, target: Path, subject: str) -> None:
         os.link(result, target)
 
 
-def run(dataset: Path, out: Path, work: Path, *words: str) -> float:
-    """CPU seconds of a command."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def segment(dataset: Path, out: Path, work: Path, *words: str) -> float:
+    """CPU seconds of a command of ``spineps-wf``."""
     level, *options = words
     if level == "participant":
         options += ["-w", str(work), "--nprocs", "1"]
-    command = [sys.executable, "-c", COMMAND_LINE, str(dataset), str(out), level, *options]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return cpu_seconds(["-c", COMMAND_LINE, str(dataset), str(out), level, *options])
+
+
+def cpu_seconds(words: Sequence[str]) -> float:
+    """CPU seconds of a Python process and of those that it waits for."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        raise RuntimeError(f"{' '.join(words)} failed:\n{said}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -130,16 +140,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"| command | {' | '.join(f'{n} scans' for n in numbers)} | a further scan | growth |",
         "|---" * (len(numbers) + 3) + "|",
     ]
-    measured: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    measured: dict[str, list[float]] = {name: [] for name in (*COMMANDS, SCHEDULING)}
     for number in numbers:
         dataset, out = multiply(options.folder, number)
-        for name, words in COMMANDS.items():
-            seconds = run(dataset, out, options.folder / f"work-{number}", *words)
+        found = {
+            name: segment(dataset, out, options.folder / "work", *words)
+            for name, words in COMMANDS.items()
+        }
+        nodes = options.folder / "nodes"
+        found[SCHEDULING] = cpu_seconds([str(SCHEDULER), str(nodes), str(number)])
+        for name, seconds in found.items():
             measured[name].append(seconds)
             print(f"{name}, {number} scans: {seconds:.1f} CPU s", flush=True)
-    for name, figures in measured.items():
-        cells = " | ".join(f"{value:.1f}" for value in figures)
-        rows.append(f"| {name} | {cells} | {further(numbers, figures)} |")
+    for name, several in measured.items():
+        cells = " | ".join(f"{value:.1f}" for value in several)
+        rows.append(f"| {name} | {cells} | {further(numbers, several)} |")
     print(*rows, sep="\n")
     if options.write:
         options.write.write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -123,6 +123,13 @@ def test_programs_start_at_once(arguments: list[str], seconds: float) -> None:
     assert _start(arguments) - _start(["-c", ""]) < seconds
 
 
+def test_a_dry_run_does_without_nipype() -> None:
+    """It plans with the recipes alone; nipype is a quarter of what could be imported."""
+    code = "import sys, spineps_nipype.workflows.app.pipelines; print('nipype' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def _start(arguments: list[str]) -> float:
     """Less processor time of two runs [s]."""
     times = []

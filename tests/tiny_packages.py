@@ -90,7 +90,15 @@ def write_scan(path: Path) -> Path:
         grey[label] = code
     image = nib.Nifti1Image(grey[labels], affine())
     turned = nib.as_closest_canonical(image)
-    nib.save(nib.Nifti1Image(np.asarray(turned.dataobj), turned.affine), path)
+    return save_scan(np.asarray(turned.dataobj), turned.affine, path)
+
+
+def save_scan(data: np.ndarray, affine: np.ndarray, path: Path) -> Path:
+    """Write an image with its position in both places of the header, as scanners have it."""
+    image = nib.Nifti1Image(data, affine)
+    image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    image.to_filename(path)
     return path
 
 

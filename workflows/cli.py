@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,8 @@ from typing import Any, Final
 from spineps_nipype import __version__
 from spineps_nipype.bids.query import canonical_modality
 from spineps_nipype.bids.sidecars import RAW_LINK
+from spineps_nipype.core.files import only_below
+from spineps_nipype.models.folders import cache_folder
 from spineps_nipype.settings import flat_values, options_of, with_values
 from spineps_nipype.spineps.settings import PipelineSettings
 
@@ -56,7 +59,8 @@ def _main(argv: Sequence[str] | None) -> int:
     _check_paths(parser, options)
     _check_task(parser, options.task)
     try:
-        return _run(options)
+        with only_below(*_writable(options)):
+            return _run(options)
     except KeyboardInterrupt:  # before scans run; later, a run says itself what is finished
         print("Nothing was run: it was stopped.")
         return 1
@@ -118,6 +122,13 @@ def options_from(arguments: argparse.Namespace) -> RunOptions:
     return with_values(RunOptions(Folders(values["bids_dir"], values["output_dir"])), values)
 
 
+def _writable(options: RunOptions) -> list[Path]:
+    """Folders below which a run may write: those it was given, and those for passing files."""
+    folders = options.folders
+    passing = [cache_folder(), Path(tempfile.gettempdir())]
+    return [folders.output_dir, folders.work_folder, *passing]
+
+
 def _run(options: RunOptions) -> int:
     """Run the level that is asked for; returns the exit status."""
     task = options.task
@@ -140,6 +151,11 @@ def _run(options: RunOptions) -> int:
 def _check_paths(parser: Parser, options: RunOptions) -> None:
     """Refuse paths that are not there, by the name of their option."""
     dataset, values = options.folders.bids_dir, flat_values(options)
+    if dataset.is_file():
+        parser.error(
+            f"argument BIDS_DIR: {dataset} is a file; give the folder that holds it as "
+            "sub-01/anat/sub-01_T2w.nii.gz"
+        )
     if not dataset.is_dir():
         parser.error(f"argument BIDS_DIR: the folder {dataset} does not exist")
     for name, flag in MUST_EXIST.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -63,6 +63,7 @@ def init_spineps_wf(
     omp_nthreads: int = 1,
     mem_gb: Mapping[str, float] | None = None,
     note: str = "",
+    header_warnings: Sequence[str] = (),
     name: str = "spineps_wf",
 ) -> pe.Workflow:
     """Segment the spine of one scan, name its vertebrae and draw the result.
@@ -102,6 +103,8 @@ def init_spineps_wf(
         Memory by node name, for nodes where the usual estimate does not fit.
     note
         A line below the snapshot.
+    header_warnings
+        What is odd about the header of the scan, for the table of checks.
     name
         Name of the workflow.
 
@@ -147,7 +150,7 @@ def init_spineps_wf(
     builder.add_final(semantic, labeling)
     builder.add_centroids(poi_header(settings, semantic, instance, labeling, __version__))
     builder.add_snapshot(semantic, note)
-    builder.add_metrics()
+    builder.add_metrics(header_warnings)
     builder.add_markups()
     builder.add_surfaces()
     asked = asdict(override or OverrideSettings())
@@ -367,11 +370,11 @@ class _Builder:
         self.graph.feed(snapshot, in_file="image", spine="spine", vert="vert", poi="poi")
         self.graph.gives("snapshot", snapshot, "out_file")
 
-    def add_metrics(self) -> None:
+    def add_metrics(self, header_warnings: Sequence[str]) -> None:
         """Measure the final masks and check them."""
         if self.graph.take_stored("metrics", "checks"):
             return
-        measure = self._node(MeasureSpine(), "measure")
+        measure = self._node(MeasureSpine(header_warnings=list(header_warnings)), "measure")
         self.graph.feed(measure, spine="spine", vert="vert")
         if "labels_table" in self.graph.sources:
             self.graph.feed(measure, labels_table="labels_table")

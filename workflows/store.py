@@ -156,19 +156,20 @@ def init_store_wf(
         for result in (n for n in output.products(phase) if n not in described):
             source = recipe.copies.get(result, result)
             target = output.files[result]
-            save = _saving(target, folder=result in phase.folders)
+            save = _saving(target, output, folder=result in phase.folders)
             node = light_node(save, f"save_{result}")
             workflow.connect(inputnode, source, node, "in_files")
     if copies:
-        workflow.add_nodes([_copying_node(copies)])
+        workflow.add_nodes([_copying_node(copies, output)])
     return workflow
 
 
-def _copying_node(copies: Sequence[tuple[Path, Path]]) -> pe.Node:
+def _copying_node(copies: Sequence[tuple[Path, Path]], output: ScanOutput) -> pe.Node:
     """Node that copies stored files to their other places."""
     sources = [str(source) for source, _ in copies]
     targets = [str(target) for _, target in copies]
-    return light_node(SaveDerivatives(in_files=sources, out_paths=targets), "save_copies")
+    save = SaveDerivatives(in_files=sources, out_paths=targets, **_within(output))
+    return light_node(save, "save_copies")
 
 
 def _prepare(
@@ -194,7 +195,8 @@ def _prepare(
     )
     targets = with_sidecars(output.files[product] for product in products)
     save = light_node(
-        SaveDerivatives(out_paths=[str(path) for path in targets]), f"save_{phase.name}"
+        SaveDerivatives(out_paths=[str(path) for path in targets], **_within(output)),
+        f"save_{phase.name}",
     )
     for product in products:
         source = output.provenance.recipe.copies.get(product, product)
@@ -208,11 +210,17 @@ def _prepare(
     return prepare
 
 
-def _saving(target: Path, *, folder: bool) -> SaveDerivatives:
+def _saving(target: Path, output: ScanOutput, *, folder: bool) -> SaveDerivatives:
     """Interface that stores results without a sidecar: a file, or several in their folder."""
+    within = _within(output)
     if not folder:
-        return SaveDerivatives(out_paths=[str(target)])
+        return SaveDerivatives(out_paths=[str(target)], **within)
     if target.name.startswith(DEBUG):  # SPINEPS repeats the last word of the folder in the names
         word = target.name.removeprefix(DEBUG)
-        return SaveDerivatives(out_dir=str(target), name_suffix=f"_{word}")
-    return SaveDerivatives(out_dir=str(target), exact=True)
+        return SaveDerivatives(out_dir=str(target), name_suffix=f"_{word}", **within)
+    return SaveDerivatives(out_dir=str(target), exact=True, **within)
+
+
+def _within(output: ScanOutput) -> dict[str, str]:
+    """The output folder, where it is known, as the folder that nothing is stored outside of."""
+    return {} if output.root is None else {"root": str(output.root)}

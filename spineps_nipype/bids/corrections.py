@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,8 @@ from types import MappingProxyType
 from typing import Final
 
 from spineps_nipype.core.anatomy import VERTEBRA_NAMES
-from spineps_nipype.core.files import file_digest
+from spineps_nipype.core.files import file_digest, read_json
+from spineps_nipype.core.text_files import parse_table
 from spineps_nipype.errors import InputError
 
 from .names import EXTENSIONS, ScanName, parse_name, split_extension
@@ -173,15 +173,16 @@ def _belongs_to(path: Path, scan: Path, name: ScanName) -> bool:
 def _sources(path: Path) -> list[str]:
     """``Sources`` in the sidecar of a mask; empty if it has none."""
     sidecar = path.with_name(split_extension(path.name)[0] + ".json")
-    try:
-        stated = json.loads(sidecar.read_text(encoding="utf-8")).get("Sources", [])
-    except (OSError, ValueError, AttributeError):
+    stated = read_json(sidecar).get("Sources", [])
+    if not isinstance(stated, str | list):
         return []
     return [str(source) for source in ([stated] if isinstance(stated, str) else stated)]
 
 
 def read_fixed_names(path: Path) -> dict[str, list[Name]]:
-    """Read the table of names that a reader fixed: a TSV with a row for each vertebra.
+    """Read the table of names that a reader fixed: a row for each vertebra.
+
+    Tabs part the columns, or semicolons or commas, as spreadsheets write them.
 
     Columns: ``scan`` (file name of the scan, with or without its extension), ``name`` (C1 to L6),
     and either ``found`` (present name) or ``x``, ``y``, ``z`` (world coordinates in mm, RAS).
@@ -197,11 +198,8 @@ def read_fixed_names(path: Path) -> dict[str, list[Name]]:
         If the file cannot be read; the message names the line.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, delimiter="\t")
-            rows = list(reader)
-            columns = reader.fieldnames or []
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        columns, rows = parse_table(path, COLUMNS)
+    except (OSError, ValueError) as fault:
         raise _refused(path, f"it cannot be read: {fault}") from fault
     if not {"scan", "name"} <= set(columns) or not {"found", "x"} & set(columns):
         raise _refused(path, f"its columns are {', '.join(columns) or 'none'}")

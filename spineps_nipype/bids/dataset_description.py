@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
-from spineps_nipype.core.files import read_json, whole_file
+from spineps_nipype.core.files import read_json, set_aside, whole_file, write_text
 from spineps_nipype.core.labels import Label, spine_labels, vertebra_labels
-from spineps_nipype.core.locks import held
 from spineps_nipype.core.lookup_tables import table_files
+from spineps_nipype.core.own_files import own_files
 
 from .sidecars import RAW_LINK
 
 PIPELINE: Final = "spineps_nipype"
 BIDS_VERSION: Final = "1.9.0"
-LOCK_NAME: Final = ".dataset_description.lock"
 CONTAINER_VARIABLES: Final = (
     ("SPINEPS_WF_DOCKER_TAG", "docker", "Tag"),
     ("SINGULARITY_CONTAINER", "singularity", "URI"),
@@ -61,6 +60,7 @@ IGNORED: Final = (
     "*_uncertainty.*",
     "*_logits.*",
     "*_rating.json",
+    "*.replaced*",
     "*_itksnap.txt",
     "*_slicer.ctbl",
     "*_freesurfer.txt",
@@ -82,7 +82,8 @@ def describe_dataset(
 
     Lookup tables for ITK-SNAP, 3D Slicer and FreeSurfer lie beside the label tables.
 
-    Several runs may do so at the same time; entries of other programs are kept.
+    Several runs may do so at the same time. Entries and lines of other programs are kept; a table
+    that another program wrote, or somebody changed, stays as it is.
 
     Parameters
     ----------
@@ -101,18 +102,17 @@ def describe_dataset(
         If the folder cannot be written.
     """
     out_root, bids_root = Path(out_root), Path(bids_root)
-    logs = out_root / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    with held(logs / LOCK_NAME):
+    with own_files(out_root) as own:
         path = out_root / "dataset_description.json"
         described = dataset_description(bids_root, links, system=system)
-        merged = merge_description(read_json(path), described)
-        _write(path, json.dumps(merged, indent=2) + "\n")
+        old = read_json(path)
+        if path.is_file() and not old:
+            set_aside(path)
+        _write(path, json.dumps(merge_description(old, described), indent=2) + "\n")
         for name, labels in (label_tables() if tables is None else tables).items():
             for file, text in table_files(name, labels).items():
-                _write(out_root / file, text)
-        ignored = IGNORED if system == SPINEPS else EVERYTHING
-        _write(out_root / ".bidsignore", "\n".join(ignored) + "\n")
+                own.write(out_root / file, text)
+        _join(out_root / ".bidsignore", IGNORED if system == SPINEPS else EVERYTHING)
 
 
 def dataset_description(
@@ -178,9 +178,19 @@ def label_tables() -> dict[str, list[Label]]:
     }
 
 
+def _join(path: Path, lines: Sequence[str]) -> None:
+    """Add lines to a text file as far as it has not got them; those of others stay."""
+    there = path.read_bytes().decode(errors="surrogateescape") if path.is_file() else ""
+    known = {line.strip() for line in there.splitlines()}
+    new = [line for line in lines if line not in known]
+    if new:
+        start = there if not there or there.endswith("\n") else f"{there}\n"
+        text = start + "\n".join(new) + "\n"
+        with whole_file(path) as temporary:
+            temporary.write_bytes(text.encode(errors="surrogateescape"))
+
+
 def _write(path: Path, text: str) -> None:
-    """Write a text file atomically, unless its content is the same already."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write a text file whole, unless its content is the same already."""
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)

@@ -1,12 +1,11 @@
 """Find the scans of a BIDS dataset that are to be segmented.
 
-pybids indexes the folder; the rules of SPINEPS (2.1.3, dataset run) decide which of its images
-are scans to segment: no masks, of Dixon images only the in-phase ones, no other plane.
+Of the raw data of the dataset, the rules of SPINEPS (2.1.3, dataset run) decide which images are
+scans to segment: no masks, of Dixon images only the in-phase ones, no other plane.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,11 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.core.text_files import parse_json
 from spineps_nipype.errors import InputError
 
-from .compatibility import modality_of, plane_of_label
-from .index import SKIPPED_FOLDERS, check_index, index_dataset, subject_folders
-from .names import EXTENSIONS, ScanName, parse_name
+from .compatibility import MODALITY_SUFFIXES, modality_of, plane_of_label
+from .entity_filters import passing, read_filters
+from .names import ScanName, parse_name
+from .raw_data import Skipped, list_images, subject_folders
 
 MODALITIES: Final = ("T2w", "T1w", "Vibe", "CT", "EPI")
 """Modalities that can be asked for."""
@@ -29,22 +30,21 @@ NOT_IN_PHASE: Final = frozenset({"W", "F", "FAT", "WATER", "OP", "OPP", "OUTPHAS
 NOT_IN_PHASE_TYPE: Final = frozenset({"W", "F", "FAT", "WATER", "OP"})
 """Entries in the ``ImageType`` of such images."""
 IN_PHASE_PARTS: Final = frozenset({"inphase", "mag"})
-_LONG_NAMES: Final = {
-    "sub": "subject",
-    "ses": "session",
-    "acq": "acquisition",
-    "rec": "reconstruction",
-    "ce": "ceagent",
-    "dir": "direction",
-}
 MAX_LISTED: Final = 10
 """Labels that an error message lists at most."""
 OTHER_APPS: Final = frozenset(
     {"bold", "sbref", "flair", "roi", "fmap", "asl", "dwi", "pet", "func", "anat"}
 )
 """Keys that filter files of other programs (fMRIPrep and the like) have, and that are ignored."""
-_QUERY_CONSTANTS: Final = {None: "NONE", "*": "ANY"}
-"""Constants of pybids for an entity that must be absent, or present."""
+CONTRASTS: Final = (
+    *("T2star", "T2starw", "PDw", "PD", "PDT2", "FLAIR", "UNIT1", "MTS", "MTw", "MTR", "MEGRE"),
+    *("MESE", "MP2RAGE", "STIR", "PSIR", "IRT1", "VFA", "T1map", "T2map", "T2starmap", "PDmap"),
+    *("R1map", "R2map", "R2starmap", "inplaneT1", "inplaneT2", "MPR"),
+)
+"""Further contrasts that can be asked for by their suffix, for systems that take any contrast."""
+SUFFIXES: Final = frozenset(
+    {*CONTRASTS, *(suffix for words in MODALITY_SUFFIXES.values() for suffix in words)}
+)
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,6 @@ class Scan:
     path: Path
     name: ScanName
     modality: str | None
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An image that is not segmented, and why.
-
-    `expected` is true where no user needs to be told, as of masks.
-    """
-
-    path: Path
-    why: str
-    expected: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +76,6 @@ def find_scans(
     session_label: Iterable[str] = (),
     filters: Mapping[str, Mapping[str, Any]] | None = None,
     ignore_bids_filter: bool = False,
-    database: Path | None = None,
 ) -> Query:
     """Find the scans to segment, sorted by path.
 
@@ -97,7 +84,7 @@ def find_scans(
     bids_root
         Root of the dataset; only read.
     modalities
-        Modalities that are wanted, of `MODALITIES`.
+        Modalities that are wanted, of `MODALITIES` or `CONTRASTS`.
     plane
         Plane, or planes, that are wanted: images whose ``acq`` label names another one are left
         out. None accepts all planes.
@@ -110,8 +97,6 @@ def find_scans(
         demands that an entity is absent, ``"*"`` that it is present, also in a list of values.
     ignore_bids_filter
         Accept every image that is no mask, whatever its name, as SPINEPS does with this option.
-    database
-        Folder that stores the index of the whole dataset; None indexes what is needed anew.
 
     Raises
     ------
@@ -129,18 +114,15 @@ def find_scans(
         # The root is searched for every scan, and holds a folder for every subject.
         sidecars=cache(sidecars_in),
     )
-    layout = index_dataset(root, asked.subjects, database)
-    images = [Path(f.path) for f in layout.get(extension=list(EXTENSIONS))]
-    images = [path for path in sorted(images) if not _in_skipped_folder(path, root)]
+    listed = list_images(root, asked.subjects, any_name=asked.any_name)
+    images = listed.images
     subjects, sessions = _subjects_and_sessions(images)
-    if database is not None:
-        check_index(images, asked.subjects, subjects, root, database)
     _check_asked(asked, subject_folders(root) | subjects, sessions, root)
-    passing = _filtered(layout, filters, root)
-    judged = [_judged(path, root, asked, passing) for path in images]
+    passed = passing(images, root, filters or {})
+    judged = [_judged(path, root, asked, passed) for path in images]
     return Query(
         scans=tuple(image for image in judged if isinstance(image, Scan)),
-        skipped=tuple(image for image in judged if isinstance(image, Skipped)),
+        skipped=(*(image for image in judged if isinstance(image, Skipped)), *listed.left_out),
         subjects=tuple(sorted(subjects)),
         sessions=tuple(sorted(sessions)),
     )
@@ -172,7 +154,7 @@ def _check_asked(asked: _Asked, subjects: set[str], sessions: set[str], root: Pa
 
 
 def _judged(
-    path: Path, root: Path, asked: _Asked, passing: Mapping[str, set[Path]]
+    path: Path, root: Path, asked: _Asked, passed: Mapping[str, set[Path]]
 ) -> Scan | Skipped | None:
     """An image as a scan, or why it is none; None if it is of others than asked for."""
     name = parse_name(path)
@@ -183,14 +165,21 @@ def _judged(
         return Skipped(path, "--exclude-participant-label", expected=True)
     if asked.sessions and name.session not in asked.sessions:
         return None
-    modality = modality_of(name.suffix)
+    modality = contrast_of(name.suffix)
     left_out = _left_out(path, root, name, modality, asked)
     if left_out is not None:
         return left_out
-    kept = passing.get(modality or "")  # None where the file has no filter for this modality
+    kept = passed.get(modality or "")  # None where the file has no filter for this modality
     if kept is not None and path not in kept:
         return Skipped(path, "the filter file leaves it out", expected=True)
+    if asked.any_name:  # the choice of a model goes by the modalities that models know
+        modality = modality_of(name.suffix)
     return Scan(path, name, modality)
+
+
+def contrast_of(suffix: str) -> str | None:
+    """Modality that the suffix of a file name stands for, or the suffix of another contrast."""
+    return modality_of(suffix) or (suffix if suffix in CONTRASTS else None)
 
 
 def canonical_modality(word: str) -> str:
@@ -199,15 +188,16 @@ def canonical_modality(word: str) -> str:
     Raises
     ------
     InputError
-        If the word names none of `MODALITIES`.
+        If the word names none of `MODALITIES` or `CONTRASTS`.
     """
-    for modality in MODALITIES:
+    for modality in (*MODALITIES, *CONTRASTS):
         if word.lower() == modality.lower():
-            return modality
+            return contrast_of(modality) or modality
     found = modality_of(word)
     if found not in MODALITIES:
         raise InputError(
-            f"There is no modality {word!r}.", remedy=f"Choose of {', '.join(MODALITIES)}."
+            f"There is no modality {word!r}.",
+            remedy=f"Choose of {', '.join((*MODALITIES, *CONTRASTS))}.",
         )
     return found
 
@@ -220,17 +210,7 @@ def read_filter_file(path: str | Path) -> dict[str, dict[str, Any]]:
     InputError
         If it cannot be read or names unknown modalities.
     """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-            raise ValueError("it is not an object of objects")
-    except (OSError, ValueError) as fault:
-        raise InputError(
-            f"The filter file cannot be used: {fault}.",
-            file=path,
-            remedy='Write it like {"t2w": {"acquisition": "sag", "session": ["01", "02"]}}.',
-        ) from fault
+    content = read_filters(Path(path))
     own = {key: value for key, value in content.items() if key.lower() not in OTHER_APPS}
     return {canonical_modality(key): value for key, value in own.items()}
 
@@ -249,11 +229,8 @@ def _left_out(
             path,
             "the name is not BIDS: call it like sub-01_T2w.nii.gz, or use --ignore-bids-filter",
         )
-    if modality not in MODALITIES:
-        return Skipped(path, f"{name.suffix} is none of {', '.join(MODALITIES)}", expected=True)
     if modality not in asked.modalities:
-        unasked = modality == FUNCTIONAL
-        return Skipped(path, f"--modalities does not ask for {modality}", expected=unasked)
+        return _other_contrast(path, name, modality)
     why = not_in_phase(path, root, name, asked.sidecars)
     if why:
         return Skipped(path, why, expected=True)
@@ -262,6 +239,17 @@ def _left_out(
         others = " or ".join(sorted(asked.planes))
         return Skipped(path, f"acq-{name.entities['acq']} names another plane than {others}")
     return None
+
+
+def _other_contrast(path: Path, name: ScanName, modality: str | None) -> Skipped:
+    """Why an image of a modality that nobody asks for is left out."""
+    if modality in (*MODALITIES, *CONTRASTS):
+        unasked = modality == FUNCTIONAL
+        return Skipped(path, f"--modalities does not ask for {modality}", expected=unasked)
+    for suffix in sorted(SUFFIXES):
+        if name.suffix != suffix and name.suffix.lower() == suffix.lower():
+            return Skipped(path, f"BIDS spells {name.suffix} as {suffix}: rename the file")
+    return Skipped(path, f"{name.suffix} is none of {', '.join(MODALITIES)}", expected=True)
 
 
 def sidecars_in(folder: Path, suffix: str) -> list[Path]:
@@ -301,7 +289,7 @@ def image_type(
             if suffix != name.suffix or not entities <= name.entities.items():
                 continue
             try:
-                content = json.loads(sidecar.read_text(encoding="utf-8"))
+                content = parse_json(sidecar)
             except (OSError, ValueError):
                 continue
             if isinstance(content, dict) and isinstance(content.get("ImageType"), list):
@@ -309,38 +297,6 @@ def image_type(
         if folder == root:
             break
     return []
-
-
-def _filtered(
-    layout: Any, filters: Mapping[str, Mapping[str, Any]] | None, root: Path
-) -> dict[str, set[Path]]:
-    """For each modality with a filter, the files that pass it."""
-    from bids.layout import Query as PybidsQuery
-
-    passing: dict[str, set[Path]] = {}
-    for modality, entities in (filters or {}).items():
-        demanded = {}
-        for key, value in entities.items():
-            several = value if isinstance(value, list) else [value]
-            values = [_pybids_value(entry, PybidsQuery) for entry in several]
-            demanded[_LONG_NAMES.get(key, key)] = values if isinstance(value, list) else values[0]
-        demanded.setdefault("extension", list(EXTENSIONS))
-        try:
-            found = layout.get(**demanded)
-        except Exception as fault:
-            raise InputError(
-                f"The filter for {modality} does not fit the dataset: {fault}.",
-                file=root,
-                remedy="Use the entity names of pybids: subject, session, acquisition, run, ...",
-            ) from fault
-        passing[modality] = {Path(f.path) for f in found}
-    return passing
-
-
-def _pybids_value(value: Any, constants: Any) -> Any:
-    """Value of a filter as pybids takes it, which has `constants` for absent and for present."""
-    name = _QUERY_CONSTANTS.get(value) if value is None or isinstance(value, str) else None
-    return getattr(constants, name) if name else value
 
 
 def _subject(path: Path, name: ScanName) -> str:
@@ -357,12 +313,6 @@ def _subjects_and_sessions(images: Iterable[Path]) -> tuple[set[str], set[str]]:
     """Labels of the subjects and of the sessions that have images."""
     names = [(path, parse_name(path)) for path in images]
     return {_subject(p, n) for p, n in names}, {n.session for _, n in names if n.session}
-
-
-def _in_skipped_folder(path: Path, root: Path) -> bool:
-    """Whether an image lies in a folder that holds no scans of the dataset."""
-    parts = path.relative_to(root).parts[:-1]
-    return any(part in SKIPPED_FOLDERS for part in parts[:1])
 
 
 def _check_labels(option: str, labels: Sequence[str], known: set[str], root: Path) -> None:

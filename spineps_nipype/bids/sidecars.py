@@ -10,6 +10,8 @@ from typing import Any, Final
 
 RAW_LINK: Final = "raw"
 """Name by which `dataset_description.json` links the dataset of the scans."""
+INPUT_WARNINGS: Final = "InputWarnings"
+"""Entry of sidecars that says what is odd about the scan."""
 PACKAGES: Final = (
     "spineps-nipype",
     "nipype",
@@ -50,7 +52,11 @@ def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
 
 
 def scan_metadata(
-    in_file: str | Path, bids_root: str | Path, *, notes: Iterable[str] = ()
+    in_file: str | Path,
+    bids_root: str | Path,
+    *,
+    notes: Iterable[str] = (),
+    warnings: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Entries that all sidecars of a scan share.
 
@@ -60,6 +66,8 @@ def scan_metadata(
         The scan and the root of its dataset.
     notes
         What users of the results must know: embedded models, missing names.
+    warnings
+        What is odd about the header of the scan.
     """
     entries: dict[str, Any] = {
         "Sources": [bids_uri(in_file, bids_root)],
@@ -69,4 +77,7 @@ def scan_metadata(
     remarks = list(notes)
     if remarks:
         entries["Notes"] = remarks
+    odd = list(warnings)
+    if odd:
+        entries[INPUT_WARNINGS] = odd
     return entries

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.core.text_files import parse_json
+
 VALIDATOR: Final = "bids-validator-deno"
 """The official validator, which is used where it is installed."""
 TIME_LIMIT: Final = 600.0
@@ -44,7 +46,7 @@ def _description_faults(root: Path) -> list[str]:
     """Faults of ``dataset_description.json``."""
     path = root / "dataset_description.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path)
     except FileNotFoundError:
         return ["dataset_description.json is missing"]
     except (OSError, ValueError) as fault:
@@ -78,7 +80,7 @@ def _validator_errors(program: str, root: Path, subjects: Collection[str]) -> li
             check=False,
         )
         issues: list[dict[str, Any]] = json.loads(done.stdout)["issues"]["issues"]
-    except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, subprocess.TimeoutExpired):
         return None
     found = []
     for issue in issues:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
-from nibabel.openers import ImageOpener
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InputError
 
-MAX_SHEAR: Final = 1e-2
-"""Largest cosine between two axes of a grid that still counts as orthogonal."""
-MIN_SPACING_MM, MAX_SPACING_MM = 0.02, 50.0
+if TYPE_CHECKING:
+    import numpy as np
+
 MIN_SLICES: Final = 2
 BYTES_PER_VOXEL: Final = 100
 """Working memory for each voxel of the image: copies, class scores, masks."""
@@ -40,6 +36,22 @@ def check_memory(shape: tuple[int, ...], path: Path, max_gib: float | None) -> N
             f"{max_gib:.1f} GiB are allowed.",
             file=path,
             remedy="Crop or downsample the image, or give the run more memory (--mem-gb).",
+        )
+
+
+def check_voxel_type(dtype: np.dtype[Any], path: Path) -> None:
+    """Refuse images whose voxels are not numbers of one channel.
+
+    Raises
+    ------
+    InputError
+        If they are complex, or colours.
+    """
+    if dtype.kind not in "biuf":
+        raise InputError(
+            f"The voxels are of type {dtype}, not numbers of one channel.",
+            file=path,
+            remedy="Store the magnitude image or one channel.",
         )
 
 
@@ -76,60 +88,3 @@ def check_shape(shape: tuple[int, ...], path: Path, average_4d: bool) -> None:
             file=path,
             remedy="Give a volume of at least 2 slices; this pipeline is 3-D.",
         )
-
-
-def check_geometry(image: Any, path: Path) -> None:
-    """Refuse images whose position in space is unknown, or whose grid has no right angles.
-
-    Parameters
-    ----------
-    image
-        nibabel image.
-
-    Raises
-    ------
-    InputError
-        If spacings are zero, negative, not finite or implausible, or the grid is sheared.
-    """
-    spacing = _stored_spacing(image, path)
-    affine = np.asarray(image.affine, dtype=float)
-    columns = affine[:3, :3]
-    lengths = np.linalg.norm(columns, axis=0)
-    if not np.isfinite(affine).all() or not np.isfinite(spacing).all():
-        raise InputError(
-            "The header holds non-finite spacings or positions.",
-            file=path,
-            remedy="Export the scan again, or repair the header.",
-        )
-    if (spacing <= 0).any() or (lengths <= 0).any():
-        raise InputError(
-            f"The voxel spacing is not positive ({_listed(spacing)} mm).",
-            file=path,
-            remedy="Export the scan again, or repair pixdim in the header.",
-        )
-    if lengths.min() < MIN_SPACING_MM or lengths.max() > MAX_SPACING_MM:
-        raise InputError(
-            f"The voxel spacing is not that of a body scan ({_listed(lengths)} mm).",
-            file=path,
-            remedy="Repair the header; often the unit is wrong, as metres for millimetres.",
-        )
-    unit = columns / lengths
-    cosines = np.abs(unit.T @ unit - np.eye(3))
-    if cosines.max() > MAX_SHEAR:
-        raise InputError(
-            f"The grid is sheared: its axes are {math.degrees(math.asin(cosines.max())):.1f}"
-            " degrees off the right angle.",
-            file=path,
-            remedy="Resample the image to a grid with right angles.",
-        )
-
-
-def _stored_spacing(image: Any, path: Path) -> NDArray[np.float64]:
-    """Voxel spacing as stored in the file: nibabel repairs zero and negative ones on loading."""
-    with ImageOpener(path) as stream:
-        header = type(image.header).from_fileobj(stream, check=False)
-    return np.asarray(header["pixdim"], dtype=float)[1:4]
-
-
-def _listed(numbers: NDArray[np.float64]) -> str:
-    return ", ".join(f"{n:g}" for n in numbers)

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import gzip
 import logging
-import zlib
 from pathlib import Path
 from typing import Any, Final
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from ..errors import EmptyResultError, InputError
 from .files import whole_file
-from .image_checks import check_geometry, check_memory, check_shape, volume_shape
+from .image_checks import check_memory, check_shape, check_voxel_type, volume_shape
+from .intensities import usable_intensities
+from .marks import mark_image
+from .nifti_files import read_stored_header, read_voxels
+from .stored_space import read_space, space_of
 from .volume import Volume, make_volume
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES: Final = (".nii.gz", ".nii")
 CT_BACKGROUND: Final = -1024.0
 """Value of empty space in CT images [HU]."""
 GZIP_LEVEL: Final = 4
@@ -41,6 +41,29 @@ def background_value(path: str | Path) -> float:
     """Value of empty space: -1024 if the suffix of the file name says CT, else 0."""
     stem = Path(path).name.split(".")[0]
     return CT_BACKGROUND if "ct" in stem.rpartition("_")[2].lower() else 0.0
+
+
+def is_ct_name(path: str | Path) -> bool:
+    """Whether the name of a scan says that its voxels are Hounsfield units."""
+    return background_value(path) != 0
+
+
+def load_scan(
+    path: str | Path,
+    *,
+    average_4d: bool = False,
+    max_gib: float | None = None,
+    integer_voxels: bool = False,
+) -> Volume:
+    """Load a scan as it comes from its owner; see `load_image`, which has the parameters.
+
+    What is odd about its header is told in the log. Padding is recognised, and grey values are
+    brought into a range that cannot overflow, unless integers are kept as the originals do.
+    """
+    path = Path(path)
+    for warning in read_space(path).warnings:
+        logger.warning("%s: %s", path.name, warning)
+    return _load(path, average_4d, max_gib, integer_voxels, clean=not integer_voxels)
 
 
 def load_image(
@@ -75,18 +98,26 @@ def load_image(
     EmptyResultError
         If all voxels have the same value.
     """
-    path = Path(path)
-    image = _open(path)
-    check_geometry(image, path)
-    shape = volume_shape(image.shape)
+    return _load(Path(path), average_4d, max_gib, integer_voxels, clean=False)
+
+
+def _load(
+    path: Path, average_4d: bool, max_gib: float | None, integer_voxels: bool, *, clean: bool
+) -> Volume:
+    header = read_stored_header(path)
+    space = space_of(header, path)
+    shape = volume_shape(header.get_data_shape())
     check_shape(shape, path, average_4d)
     check_memory(shape, path, max_gib)
-    data = _read(image, path).reshape(shape)
+    data = _numbers(path).reshape(shape)
+    stored = header.get_data_dtype()
+    if clean:
+        data = _usable(data, header, path)
     if data.ndim == 4:
         with np.errstate(invalid="ignore", over="ignore"):
             data = data.mean(axis=3, dtype=np.float32)
-    if integer_voxels and np.issubdtype(image.get_data_dtype(), np.integer):
-        data = _as_stored_integers(data, image.get_data_dtype())
+    if integer_voxels and np.issubdtype(stored, np.integer):
+        data = _as_stored_integers(data, stored)
     else:
         data = _finite(_single_precision(data), path)
     if data.min() == data.max():
@@ -95,26 +126,29 @@ def load_image(
             file=path,
             remedy="Export the scan again; there is nothing in this file to segment.",
         )
-    return make_volume(data, image.affine, seg=False)
+    return make_volume(data, space.affine, seg=False)
 
 
 def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volume]:
-    """Load and check every volume of a 4-D image; a 3-D image is one volume.
+    """Load and check every volume of a 4-D scan; a 3-D scan is one volume.
 
     Raises
     ------
     InputError, EmptyResultError
-        As for `load_image`; constant volumes are refused, too.
+        As for `load_scan`; constant volumes are refused, too.
     """
     path = Path(path)
-    image = _open(path)
-    shape = volume_shape(image.shape)
+    header = read_stored_header(path)
+    shape = volume_shape(header.get_data_shape())
     if len(shape) == 3:
-        return [load_image(path, max_gib=max_gib)]
-    check_geometry(image, path)
+        return [load_scan(path, max_gib=max_gib)]
+    space = space_of(header, path)
+    for warning in space.warnings:
+        logger.warning("%s: %s", path.name, warning)
     check_shape(shape, path, True)
     check_memory(shape[:3], path, max_gib)
-    data = _finite(_single_precision(_read(image, path).reshape(shape)), path)
+    usable = _usable(_numbers(path).reshape(shape), header, path)
+    data = _finite(_single_precision(usable), path)
     for number, volume in enumerate(np.moveaxis(data, 3, 0)):
         if volume.min() == volume.max():
             raise EmptyResultError(
@@ -123,9 +157,27 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volu
                 remedy="Remove it from the series, or average the volumes.",
             )
     return [
-        make_volume(np.ascontiguousarray(data[..., i]), image.affine, seg=False)
+        make_volume(np.ascontiguousarray(data[..., i]), space.affine, seg=False)
         for i in range(shape[3])
     ]
+
+
+def load_map(path: str | Path) -> Volume:
+    """Load a map of shares or probabilities, which unlike a scan may be 0 everywhere.
+
+    Of a series the first volume counts.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged, or its geometry is invalid.
+    """
+    path = Path(path)
+    header, data = read_voxels(path)
+    space = space_of(header, path)
+    while data.ndim > 3:
+        data = data[..., 0]
+    return make_volume(np.asarray(data, dtype=np.float32), space.affine, seg=False)
 
 
 def load_mask(path: str | Path) -> Volume:
@@ -139,16 +191,16 @@ def load_mask(path: str | Path) -> Volume:
         If the file is missing, damaged or not 3-D, or holds negative or fractional values.
     """
     path = Path(path)
-    image = _open(path)
-    check_geometry(image, path)
-    shape = volume_shape(image.shape)
+    header = read_stored_header(path)
+    space = space_of(header, path)
+    shape = volume_shape(header.get_data_shape())
     if len(shape) != 3:
         raise InputError(
             f"The label map has {len(shape)} dimensions, not 3.",
             file=path,
             remedy="Give a 3-D label map.",
         )
-    data = _read(image, path).reshape(shape)
+    data = _numbers(path).reshape(shape)
     labels = _whole(data)
     if labels is None:
         raise InputError(
@@ -156,19 +208,18 @@ def load_mask(path: str | Path) -> Volume:
             file=path,
             remedy="Give a map of whole numbers, one a structure.",
         )
-    return make_volume(shrink_labels(labels), image.affine, seg=True)
+    return make_volume(shrink_labels(labels), space.affine, seg=True)
 
 
 def _whole(data: NDArray[Any]) -> NDArray[Any] | None:
     """Labels of a map, rounded where they are floats; None if a value is no label."""
-    if not np.issubdtype(data.dtype, np.integer):
-        labels = np.rint(data)
-        with np.errstate(invalid="ignore"):  # neither NaN nor infinity lies near its own rounding
-            near = np.abs(labels - data) <= LABEL_NOISE
-        if not near.all():
-            return None
-        data = labels
-    return data if data.min(initial=0) >= 0 else None
+    if np.issubdtype(data.dtype, np.integer):
+        return data if data.min(initial=0) >= 0 else None
+    if not np.isfinite(data).all():
+        return None
+    labels = np.rint(data)
+    near = np.abs(labels - data) <= LABEL_NOISE
+    return labels if (near & (labels >= 0) & (labels < 2**32)).all() else None
 
 
 def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
@@ -176,11 +227,20 @@ def shrink_labels(labels: NDArray[Any]) -> NDArray[Any]:
     return labels.astype(np.min_scalar_type(int(labels.max(initial=0))), copy=False)
 
 
-def save_nii(nii: Volume, path: str | Path, *, passing: bool = False) -> Path:
+def save_nii(
+    nii: Volume,
+    path: str | Path,
+    *,
+    like: str | Path | None = None,
+    passing: bool = False,
+) -> Path:
     """Write an image completely or not at all; its bytes depend on its content only.
 
     Parameters
     ----------
+    like
+        Image in whose world the grid lies. Its codes are carried on, and whichever of its
+        positions another program takes, the new image lies on it.
     passing
         The file is no result but goes from one step to the next: it is compressed less.
 
@@ -189,80 +249,64 @@ def save_nii(nii: Volume, path: str | Path, *, passing: bool = False) -> Path:
     OutputError
         If the folder cannot be written or the disk is full.
     """
-    path, level = Path(path), PASSING_GZIP_LEVEL if passing else GZIP_LEVEL
     array = nii.get_array()
     if nii.seg:
         array = shrink_labels(array)
     elif array.dtype not in STORED_TYPES:
         array = array.astype(np.float32)
-    image = nib.Nifti1Image(array, nii.affine)
+    return save_array(array, nii.affine, path, like=like, passing=passing)
+
+
+def save_array(
+    array: NDArray[Any],
+    affine: NDArray[Any],
+    path: str | Path,
+    *,
+    like: str | Path | None = None,
+    passing: bool = False,
+) -> Path:
+    """Write voxels of three or four axes as they are; else as `save_nii`."""
+    path, level = Path(path), PASSING_GZIP_LEVEL if passing else GZIP_LEVEL
+    space = None if like is None else read_space(like)
+    image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm")
-    image.set_sform(nii.affine, code=1)
-    image.set_qform(nii.affine, code=1)
-    with whole_file(path) as temporary:
+    if space is None:
+        image.set_sform(affine, code=1)
+        image.set_qform(affine, code=1)
+    else:
+        space.write_to(image.header, affine, array.shape)
+    mark_image(image)
+    with whole_file(path) as temporary, temporary.open("wb") as raw:
         if path.name.endswith(".gz"):
-            with (
-                temporary.open("wb") as raw,
-                gzip.GzipFile("", "wb", level, raw, mtime=0) as stream,
-            ):
+            with gzip.GzipFile("", "wb", level, raw, mtime=0) as stream:
                 image.to_stream(stream)
         else:
-            with temporary.open("wb") as raw:
-                image.to_stream(raw)
+            image.to_stream(raw)
     return path
 
 
-def _open(path: Path) -> Any:
-    if not path.name.endswith(SUFFIXES):
-        raise InputError(
-            "The file is not NIfTI.",
-            file=path,
-            remedy="Give a .nii or .nii.gz file; dcm2niix converts DICOM.",
-        )
-    if not path.is_file():
-        raise InputError(
-            "The file does not exist.", file=path, remedy="Check the path and its spelling."
-        )
-    try:
-        return nib.load(path)
-    except (
-        ImageFileError,
-        HeaderDataError,
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-    ) as err:
-        raise _damaged(path, err) from err
-
-
-def _read(image: Any, path: Path) -> NDArray[Any]:
-    try:
-        data: NDArray[Any] = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, zlib.error) as err:
-        raise _damaged(path, err) from err
-    except MemoryError as err:
-        raise InputError(
-            f"The image of {' x '.join(map(str, image.shape))} voxels does not fit in memory.",
-            file=path,
-            remedy="Crop or downsample it, or run on a machine with more memory.",
-        ) from err
-    if np.iscomplexobj(data) or data.dtype.fields is not None:
-        raise InputError(
-            f"The voxels are of type {data.dtype}, not numbers of one channel.",
-            file=path,
-            remedy="Store the magnitude image or one channel.",
-        )
+def _numbers(path: Path) -> NDArray[Any]:
+    """Voxels of one channel."""
+    _, data = read_voxels(path)
+    check_voxel_type(data.dtype, path)
     return data
 
 
-def _damaged(path: Path, err: Exception) -> InputError:
-    text = str(err).splitlines()
-    return InputError(
-        f"The file is damaged or not a NIfTI image ({text[0] if text else type(err).__name__}).",
-        file=path,
-        remedy="Copy or export it again; `gzip -t` tells whether a .nii.gz is whole.",
-    )
+def _usable(data: NDArray[Any], header: Any, path: Path) -> NDArray[Any]:
+    """Grey values that every phase can compute with; what was done is told in the log."""
+    stored = header.get_data_dtype()
+    extremes: list[float] = []
+    if stored.kind in "iu" and stored.itemsize > 1:
+        slope, inter = header.get_slope_inter()
+        extremes = [
+            float(np.iinfo(stored).max) * (1.0 if slope is None else slope) + (inter or 0.0)
+        ]
+    elif stored.kind == "f":
+        extremes = [float(np.finfo(stored).max)]
+    usable, notes = usable_intensities(data, is_ct=is_ct_name(path), extremes=extremes)
+    for note in notes:
+        logger.warning("%s: %s", path.name, note)
+    return usable
 
 
 def _single_precision(data: NDArray[Any]) -> NDArray[np.float32]:

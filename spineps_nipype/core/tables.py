@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from .files import write_text
+
 MISSING: Final = "n/a"
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""Characters with which a formula begins in the usual spreadsheets."""
 DECIMALS: Final = 4
 """Significant digits of numbers that a network gave."""
 
@@ -33,7 +38,14 @@ def read_labels(path: str | Path) -> list[dict[str, Any]]:
 def write_rows(
     rows: Sequence[Mapping[str, Any]], path: Path, columns: Sequence[str] | None = None
 ) -> None:
-    """Write rows as a table; None and empty text become ``n/a``.
+    """Write rows as a table, see `table_text`; the file is complete or not there at all."""
+    write_text(path, table_text(rows, columns))
+
+
+def table_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    """Rows as a table; None and empty text become ``n/a``.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
 
     Parameters
     ----------
@@ -41,12 +53,28 @@ def write_rows(
         Names of the columns in their order; by default the keys of the first row.
     """
     names = list(rows[0]) if columns is None else list(columns)
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        writer.writerow(names)
-        for row in rows:
-            values = (row.get(name) for name in names)
-            writer.writerow([MISSING if v is None or v == "" else v for v in values])
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        values = (row.get(name) for name in names)
+        writer.writerow([MISSING if v is None or v == "" else plain_cell(v) for v in values])
+    return text.getvalue()
+
+
+def plain_cell(value: Any) -> Any:
+    """The value of a cell, so that no spreadsheet takes a text for a formula; numbers stay.
+
+    >>> plain_cell("=1+1"), plain_cell("-3.5"), plain_cell("-see notes"), plain_cell(-2)
+    ("'=1+1", '-3.5', "'-see notes", -2)
+    """
+    if not isinstance(value, str) or not value.startswith(FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def write_table(

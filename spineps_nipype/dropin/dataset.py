@@ -13,7 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..bids.names import SNAPSHOT_FOLDER
+from ..bids.names import SNAPSHOT_FOLDER, parse_name
+from ..bids.query import not_in_phase
+from ..bids.raw_data import list_images
 from ..errors import ErrCode, SpinepsError
 from ..spineps.settings import Numerics
 from .compatibility import (
@@ -239,6 +241,7 @@ def _scans(
     from TPTBox import BIDS_Global_info
 
     there = [name for name in parents if (root / name).is_dir()]
+    raw = _raw_images(root / parents[0])
     dataset = BIDS_Global_info(datasets=[root], parents=there, verbose=False)
     for name, subject in dataset.enumerate_subjects(sort=True):
         if name == UNSORTED and not everything:
@@ -250,12 +253,25 @@ def _scans(
             query.filter_non_existence("seg", required=True)
             if not everything:
                 query.filter_format(Modality.format_keys(wanted))
-                query.filter_dixon_only_inphase()
                 for entity in ("lesions", "label"):
                     query.filter_non_existence(entity, required=True)
                 query.filter("acq", planes.__contains__, required=False)
             for scan in query.loop_list(sort=True):
-                yield scan, model
+                path = input_image_path(scan)
+                if path.is_relative_to(root / parents[0]) and path not in raw:
+                    continue
+                if everything or not not_in_phase(path, root, parse_name(path)):
+                    yield scan, model
+
+
+def _raw_images(folder: Path) -> frozenset[Path]:
+    """Images that are raw data, in folders of any name; what else lies there is logged."""
+    if not folder.is_dir():
+        return frozenset()
+    listing = list_images(folder, any_name=True)
+    for image in listing.left_out:
+        logger.info("%s is not taken: %s", image.shown, image.why)
+    return frozenset(listing.images)
 
 
 def _one(scan: BIDS_FILE, segment: Callable[[], tuple[Any, ...]]) -> ErrCode:

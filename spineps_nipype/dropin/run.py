@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..core.images import load_image, load_mask
+from ..core.images import load_mask, load_scan
 from ..errors import CompatibilityError, EmptyResultError, ErrCode, NoSeedError, SpinepsError
 from ..results.plan import ScanPlan, plan_scan
 from ..spineps.helper_networks import helper_networks
@@ -239,7 +239,7 @@ def process_img_nii(
         image = (
             _nii
             if _nii is not None
-            else load_image(path, integer_voxels=upstream(numerics).integer_voxels)
+            else load_scan(path, integer_voxels=upstream(numerics).integer_voxels)
         )
         _check_fit(img_ref, image, models, ignore_compatibility_issues)
         scan = RunningScan(image, path, models, settings, plan.stored.files, lambda_semantic)

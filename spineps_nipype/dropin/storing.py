@@ -5,21 +5,24 @@ Files, records and sidecars are those of ``spineps-wf``, so that either finds wh
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..bids.sidecars import scan_metadata
-from ..core.files import copy_whole, whole_file
+from ..core.files import copy_whole
 from ..core.images import save_nii
+from ..core.pictures import draw_or_say
+from ..core.stored_space import read_space
 from ..core.tables import write_rows, write_table
 from ..metrics.tables import measured_tables
 from ..results.recipe import Phase
 from ..results.record import Provenance
 from ..results.scan_output import ScanOutput
 from ..results.sidecar import describe, generated_by, with_sidecars
+from ..results.storing import store_results
 from ..spineps.centroids import save_poi
 from ..spineps.descriptions import CONFIDENCES, ENTRIES
 from ..spineps.probabilities import save_softmax
@@ -60,12 +63,17 @@ class Store:
     ) -> None:
         engine = {"Device": device, "Engine": provenance.settings["engine"]["engine"]}
         self._recipe = provenance.recipe
+        self._warnings = read_space(files["scan"]).warnings
         self._output = ScanOutput(
             provenance,
             files,
             kept=stored_results(save),
             asked=asked_for(save),
-            metadata={**generated_by(), **scan_metadata(files["scan"], root), **engine},
+            metadata={
+                **generated_by(),
+                **scan_metadata(files["scan"], root, warnings=self._warnings),
+                **engine,
+            },
             entries=ENTRIES,
             confidences=CONFIDENCES,
             root=output_dir,
@@ -75,9 +83,9 @@ class Store:
         """Keep the raw semantic mask and what the settings ask for beside it."""
         found = scan.semantic
         with TemporaryDirectory() as folder:
-            made = {"spine_raw": save_nii(mask, Path(folder) / "spine_raw.nii.gz")}
+            made = {"spine_raw": self._saved(mask, Path(folder) / "spine_raw.nii.gz")}
             if found is not None:
-                made["modelres"] = save_nii(found.mask, Path(folder) / "modelres.nii.gz")
+                made["modelres"] = self._saved(found.mask, Path(folder) / "modelres.nii.gz")
             if found is not None and found.probabilities is not None:
                 made["softmax"] = Path(folder) / "softmax.npz"
                 save_softmax(found.probabilities, found.class_labels, made["softmax"])
@@ -86,19 +94,19 @@ class Store:
     def instances(self, scan: RunningScan, mask: NII) -> None:
         """Keep the raw vertebra mask, and intermediate ones where they are asked for."""
         with TemporaryDirectory() as folder:
-            made = {"vert_raw": save_nii(mask, Path(folder) / "vert_raw.nii.gz")}
+            made = {"vert_raw": self._saved(mask, Path(folder) / "vert_raw.nii.gz")}
             self._store("instance", made, Path(folder))
         place = self._output.files["debug"]
         word = place.name.partition("_")[2]
         for name, image in scan.debug.items():
-            save_nii(image.reorient(scan.image.orientation), place / f"{name}_{word}.nii.gz")
+            self._saved(image.reorient(scan.image.orientation), place / f"{name}_{word}.nii.gz")
 
     def masks(self, scan: RunningScan, spine: NII, vert: NII) -> None:
         """Keep the final masks and the table of the names."""
         with TemporaryDirectory() as folder:
             made = {
-                "spine": save_nii(spine, Path(folder) / "spine.nii.gz"),
-                "vert": save_nii(vert, Path(folder) / "vert.nii.gz"),
+                "spine": self._saved(spine, Path(folder) / "spine.nii.gz"),
+                "vert": self._saved(vert, Path(folder) / "vert.nii.gz"),
             }
             if scan.labels_table:
                 made["labels_table"] = Path(folder) / "labels.tsv"
@@ -118,14 +126,15 @@ class Store:
         semantic = scan.models["semantic"]
         is_ct = semantic is not None and semantic.inference_config.is_ct
         with TemporaryDirectory() as folder:
-            drawn = Path(folder) / "drawn.png"
-            draw_snapshot(scan.image, spine, vert, points, drawn, is_ct=is_ct)
+            draw = partial(draw_snapshot, scan.image, spine, vert, points, is_ct=is_ct)
+            drawn = draw_or_say(draw, Path(folder) / "drawn.png")
             self._store("snapshot", {"snapshot": drawn, "snapshot_copy": drawn}, Path(folder))
 
     def measures(self, spine: NII, vert: NII) -> None:
         """Measure and check the final masks, and keep both tables."""
         names = self._output.files["labels_table"]
-        tables = measured_tables(spine, vert, names if names.is_file() else None)
+        known = names if names.is_file() else None
+        tables = measured_tables(spine, vert, known, self._warnings)
         with TemporaryDirectory() as folder:
             made = {name: Path(folder) / f"{name}.tsv" for name in tables}
             for name, table in tables.items():
@@ -136,6 +145,10 @@ class Store:
         """Copy stored files to further places."""
         for source, target in pairs:
             copy_whole(source, target)
+
+    def _saved(self, image: NII, path: Path) -> Path:
+        """Write an image that lies on the scan for every program."""
+        return save_nii(image, path, like=self._output.files["scan"])
 
     def _store(self, name: str, made: Mapping[str, Path], folder: Path) -> None:
         """Describe the results of a phase as far as they are kept, and put each into its place."""
@@ -152,6 +165,4 @@ class Store:
         targets = with_sidecars(self._output.files[result] for result in described)
         pairs = list(zip(files, targets, strict=True))
         pairs += [(made[n], self._output.files[n]) for n in kept if n not in described]
-        for source, target in pairs:
-            with whole_file(target) as temporary:
-                shutil.copyfile(source, temporary)
+        store_results(pairs)

@@ -17,6 +17,7 @@ from nipype.interfaces.base import (
 
 from ..core.canonical import System, to_canonical
 from ..core.consensus import Agreement, Disagreement, Reading, compare
+from ..core.files import write_text
 from ..core.geometry import to_input_grid
 from ..core.images import load_mask
 from ..core.tables import write_table
@@ -87,7 +88,7 @@ class Consensus(SimpleInterface):
             "Disagreements": len(consensus.disagreements),
             "SharedStructures": sum(row.dice > 0 for row in consensus.agreements),
         }
-        path.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(content, indent=4) + "\n")
         self._results.update(summary=str(path), line=consensus.line)
         return runtime
 

@@ -66,11 +66,14 @@ class ConvertLabels(SimpleInterface):
             spacing=(1.0, 1.0, 1.0) if grid is None else grid.zoom,
         )
         assert grid is not None  # convert_labels refuses to work on nothing
+        like = inputs.in_file if vert is not None else inputs.spine_file
         path = node_file(runtime, "labels.nii.gz")
-        self._results["out_file"] = str(save_nii(grid.set_array(found.labels, seg=True), path))
+        labels = grid.set_array(found.labels, seg=True)
+        self._results["out_file"] = str(save_nii(labels, path, like=like))
         if found.spine is not None:
             path = node_file(runtime, "spine.nii.gz")
-            self._results["out_spine"] = str(save_nii(grid.set_array(found.spine, seg=True), path))
+            tissue = grid.set_array(found.spine, seg=True)
+            self._results["out_spine"] = str(save_nii(tissue, path, like=like))
         path = node_file(runtime, "losses.tsv")
         write_table([asdict(loss) for loss in found.losses], path)
         self._results.update(losses=str(path), extent=found.extent)

@@ -6,6 +6,7 @@ Describing is cached; storing always runs, compares first, and writes whole file
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ..core.files import copy_whole
+from ..core.files import only_below, remove_file
 from ..results.sidecar import Description, describe
+from ..results.storing import store_results
 
 
 class _PrepareInputSpec(DynamicTraitedSpec):
@@ -83,6 +85,7 @@ class _SaveInputSpec(BaseInterfaceInputSpec):
     in_files = InputMultiObject(File(exists=True), mandatory=True, desc="files to store")
     out_paths = traits.List(Str, desc="where each of them goes")
     out_dir = Str(desc="or the folder into which all go under their own names")
+    root = Str(desc="folder that nothing is stored outside of")
     name_suffix = Str("", usedefault=True, desc="added to the names of files in `out_dir`")
     exact = traits.Bool(
         False, usedefault=True, desc="delete from `out_dir` other files of the same kind"
@@ -107,10 +110,11 @@ class SaveDerivatives(SimpleInterface):
             targets = [Path(inputs.out_dir) / name for name in names]
         else:
             targets = [Path(path) for path in inputs.out_paths]
-        for source, target in zip(inputs.in_files, targets, strict=True):
-            copy_whole(source, target)
-        if inputs.exact:
-            _delete_others(targets)
+        within = only_below(inputs.root) if isdefined(inputs.root) else nullcontext()
+        with within:
+            store_results(zip(map(Path, inputs.in_files), targets, strict=True))
+            if inputs.exact:
+                _delete_others(targets)
         self._results["out_files"] = [str(target) for target in targets]
         return runtime
 
@@ -120,7 +124,7 @@ def _delete_others(kept: Sequence[Path]) -> None:
     for folder, extension in {(path.parent, path.suffix) for path in kept}:
         for path in folder.glob(f"*{extension}"):
             if path not in kept:
-                path.unlink()
+                remove_file(path)
 
 
 def _with_suffix(name: str, suffix: str) -> str:

@@ -11,6 +11,7 @@ from nipype.interfaces.base import (
     SimpleInterface,
     TraitedSpec,
     isdefined,
+    traits,
 )
 
 from ..core.images import load_mask
@@ -23,6 +24,9 @@ class _MeasureInputSpec(BaseInterfaceInputSpec):
     spine = File(exists=True, mandatory=True, desc="final semantic mask")
     vert = File(exists=True, mandatory=True, desc="final vertebra mask")
     labels_table = File(exists=True, desc="names of the vertebrae and their confidence (TSV)")
+    header_warnings = traits.List(
+        traits.Str, [], usedefault=True, desc="what is odd about the header of the scan"
+    )
 
 
 class _MeasureOutputSpec(TraitedSpec):
@@ -39,7 +43,8 @@ class MeasureSpine(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         names = Path(inputs.labels_table) if isdefined(inputs.labels_table) else None
-        tables = measured_tables(load_mask(inputs.spine), load_mask(inputs.vert), names)
+        masks = load_mask(inputs.spine), load_mask(inputs.vert)
+        tables = measured_tables(*masks, names, inputs.header_warnings)
         for name, table in tables.items():
             path = node_file(runtime, f"{name}.tsv")
             write_rows(table, path)

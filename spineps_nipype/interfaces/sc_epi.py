@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,16 @@ from nipype.interfaces.base import (
 )
 
 from .. import __version__
-from ..core.images import load_image, load_mask, save_nii
+from ..core.images import load_image, load_map, load_mask, save_nii
 from ..models.systems import SC_EPI
 from ..sc_epi.model import epi_package, with_mirroring
 from ..sc_epi.naming import QcNames
-from ..sc_epi.qc_mosaic import draw_entry
+from ..sc_epi.qc_mosaic import draw_or_say_entry
 from ..sc_epi.qc_report import add_entry
 from ..sc_epi.qc_views import view_of
 from ..sc_epi.segment import segment_epi
 from ..sc_epi.settings import CleanUpSettings, EpiSegSettings, QcSettings
-from ..sc_epi.volumes import first_volume, load_epi, save_series
+from ..sc_epi.volumes import load_epi, save_series
 from .settings_traits import option_trait, read_settings, settings_spec
 from .spineps.common import ModelInputSpec, node_file, required_package, torch_resources
 
@@ -73,9 +74,15 @@ class EPISeg(SimpleInterface):
         paths = []
         for output in package.outputs:
             path = node_file(runtime, f"epi{output.suffix}.nii.gz")
-            paths.append(str(save_series([masks[output.suffix] for masks in found], path)))
+            paths.append(
+                str(
+                    save_series(
+                        [masks[output.suffix] for masks in found], path, like=inputs.in_file
+                    )
+                )
+            )
         reference = node_file(runtime, "reference.nii.gz")
-        save_nii(volumes[0], reference)
+        save_nii(volumes[0], reference, like=inputs.in_file)
         self._results.update(
             out_file=paths[0],
             out_files=paths,
@@ -104,7 +111,8 @@ class EPIReference(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         out_file = node_file(runtime, "reference.nii.gz")
-        save_nii(load_epi(inputs.in_file, inputs.on_4d, numerics=inputs.numerics)[0], out_file)
+        volumes = load_epi(inputs.in_file, inputs.on_4d, numerics=inputs.numerics)
+        save_nii(volumes[0], out_file, like=inputs.in_file)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -134,15 +142,16 @@ class EPISegQC(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         settings = read_settings(inputs, QcSettings)
-        view = view_of(
+        view = partial(
+            view_of,
             load_image(inputs.in_file),
-            first_volume(inputs.seg_file),
+            load_map(inputs.seg_file),
             settings.qc_plane,
             crop=load_mask(inputs.crop_file) if isdefined(inputs.crop_file) else None,
             resolution=settings.qc_resolution,
             numerics=inputs.numerics,
         )
-        background, overlay = draw_entry(view, runtime.cwd, numerics=inputs.numerics)
+        background, overlay = draw_or_say_entry(view, runtime.cwd, numerics=inputs.numerics)
         self._results.update(background=str(background), overlay=str(overlay))
         return runtime
 

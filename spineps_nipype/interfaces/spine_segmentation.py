@@ -7,6 +7,7 @@ from typing import Any
 
 from nipype.interfaces.base import File, SimpleInterface, Str, TraitedSpec, isdefined, traits
 
+from ..core.files import write_text
 from ..core.images import load_image, load_mask, save_nii
 from ..core.labels import system_labels
 from ..core.lookup_tables import bids_table
@@ -74,13 +75,13 @@ class SpineSegmentation(SimpleInterface):
             load_image(inputs.in_file), inference, semantic=masks[0], instances=masks[1]
         )
         path = node_file(runtime, "semantic.nii.gz")
-        self._results["semantic"] = str(save_nii(semantic, path))
+        self._results["semantic"] = str(save_nii(semantic, path, like=inputs.in_file))
         if instances is not None:
             path = node_file(runtime, "instances.nii.gz")
-            self._results["instances"] = str(save_nii(instances, path))
+            self._results["instances"] = str(save_nii(instances, path, like=inputs.in_file))
             found = {n: name for n, name in result.id_to_label.items() if n}
             path = node_file(runtime, "names.tsv")
-            path.write_text(bids_table(system_labels("spine_segmentation", found)), "utf-8")
+            write_text(path, bids_table(system_labels("spine_segmentation", found)))
             self._results["names"] = str(path)
             path = node_file(runtime, "vertebrae.tsv")
             write_table([asdict(v) for v in result.vertebrae], path)

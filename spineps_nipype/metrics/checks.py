@@ -30,6 +30,8 @@ from .local_frames import MaskBox
 from .spine_metrics import RANK, Scene
 
 OVERALL: Final = "overall"
+HEADER_CHECK: Final = "header"
+"""Check that has a row only where the header of the scan is odd."""
 
 PIECE_SHARE: Final = 0.1
 """Share of the volume from which on a second piece of a body or disc counts."""
@@ -38,7 +40,7 @@ FAIL_RATIO: Final = (0.45, 2.2)
 """Height and volume^(1/3) of a body relative to the mean of its neighbours."""
 DISC_RATIO: Final = 2.5
 """A disc this much higher than the mean of its neighbours is suspect; low ones are common."""
-DOUBTFUL: Final = 0.7
+DOUBTFUL: Final = 0.75
 VERY_DOUBTFUL: Final = 0.35
 """Names less probable are to be looked at, and cannot be trusted."""
 NAMES: Final = "names"
@@ -83,6 +85,7 @@ def check_masks(
     scene: Scene,
     metrics: Sequence[Mapping[str, Any]],
     labels: Sequence[Mapping[str, Any]] | None,
+    header_warnings: Sequence[str] = (),
 ) -> list[Finding]:
     """Judge the final masks of a scan.
 
@@ -95,6 +98,8 @@ def check_masks(
     labels
         Rows of the labelling phase (name, confidence, source); None if vertebrae were not named
         but counted.
+    header_warnings
+        What is odd about the header of the scan: positions that contradict each other.
 
     Returns
     -------
@@ -117,6 +122,7 @@ def check_masks(
             *_or_pass("field of view", _cuts(scene)),
             *_or_pass(NAMES, _names(labels)),
         ]
+    found += [Finding(HEADER_CHECK, "look", "", warning) for warning in header_warnings]
     worst = max(found, key=lambda f: VERDICTS.index(f.verdict)).verdict
     return [Finding(OVERALL, worst, "", _summary(found)), *found]
 

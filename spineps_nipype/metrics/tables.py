@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from .spine_metrics import measure_spine, split_masks
 
 
 def measured_tables(
-    spine: Volume, vert: Volume, labels_table: Path | None = None
+    spine: Volume,
+    vert: Volume,
+    labels_table: Path | None = None,
+    header_warnings: Sequence[str] = (),
 ) -> dict[str, list[dict[str, Any]]]:
     """Measure and check the masks, which stay as they are.
 
@@ -23,6 +27,8 @@ def measured_tables(
         Final semantic and vertebra mask on one grid.
     labels_table
         Names of the vertebrae and their confidence (TSV).
+    header_warnings
+        What is odd about the header of the scan, in sentences.
 
     Returns
     -------
@@ -34,5 +40,7 @@ def measured_tables(
     labels = read_labels(labels_table) if labels_table else None
     return {
         "metrics": rows,
-        "checks": [asdict(finding) for finding in check_masks(scene, rows, labels)],
+        "checks": [
+            asdict(finding) for finding in check_masks(scene, rows, labels, header_warnings)
+        ],
     }

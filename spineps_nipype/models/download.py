@@ -141,7 +141,7 @@ def _fetch_once(url: str, part: Path, report: Report | None) -> None:
 
 
 def _version(mark: Path) -> str | None:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         stated = json.loads(mark.read_text(encoding="utf-8"))
         return stated if isinstance(stated, str) and not stated.startswith("W/") else None
     return None

@@ -17,6 +17,19 @@ MODELS_VARIABLE: Final = "SPINEPS_SEGMENTOR_MODELS"
 """Environment variable with the models folder, the same as in SPINEPS."""
 
 
+CACHE_VARIABLE: Final = "SPINEPS_NIPYPE_CACHE"
+"""Environment variable with the folder of translated networks."""
+
+
+def cache_folder() -> Path:
+    """Where translated networks are kept."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named) / "openvino"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "spineps-nipype" / "openvino"
+
+
 def models_dir(stated: Path | None = None) -> Path | None:
     """Folder of installed packages: the stated one, else that of the environment, else None.
 
@@ -47,6 +60,7 @@ def models_dir(stated: Path | None = None) -> Path | None:
     return default if default.is_dir() else None
 
 
+@cache
 def embedded_dir() -> Path:
     """Folder of the SPINEPS packages that come with this installation."""
     return Path(str(files("spineps_nipype") / "data" / "models" / "compact"))

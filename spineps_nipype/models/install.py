@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,7 @@ from .archive import extract
 from .download import WAIT, Report, download
 from .finding import NnunetSystem, package_in
 from .package import CONFIG_NAME, ModelPackage
+from .package_files import read_package_json
 from .pins import DOWNLOADS, PINS, faults_since, locked, pin, pinned, write_record
 from .registry import Release
 
@@ -187,12 +189,8 @@ def install_archive(
 def source_of(package: ModelPackage) -> dict[str, Any]:
     """What `install_archive` wrote down about a package, empty if it was installed otherwise."""
     for place in (package.folder, package.folder.parent):
-        try:
-            source = json.loads((place / SOURCE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(source, dict):
-            return source
+        with suppress(ModelError):
+            return read_package_json(place / SOURCE)
     return {}
 
 

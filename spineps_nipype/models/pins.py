@@ -7,13 +7,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from spineps_nipype.core.files import file_digest, whole_file
+from spineps_nipype.core.files import file_digest, write_text
 from spineps_nipype.core.locks import held
 from spineps_nipype.errors import ModelError, OutputError
 
+from .package_files import read_package_json
 from .registry import Release
+from .values import entry_of, mapping
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +44,8 @@ def faults_since(folder: Path, id_: str) -> list[str]:
         If it has no record.
     """
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+        record = mapping(entry_of(read_package_json(folder / RECORD), "files"), "files")
+    except (ModelError, ValueError) as fault:
         raise ModelError(
             f"Nothing is known about the files of {id_}: it was not installed by this program.",
             file=folder,
@@ -72,8 +74,7 @@ def pin(models: Path, digests: dict[str, str]) -> None:
     """Pin digests by address; processes may do so at once for different packages."""
     with locked(models, PINS):
         pins = _pins(models) | {_pin_name(url): digest for url, digest in digests.items()}
-        with whole_file(models / PINS) as temporary:
-            temporary.write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", "utf-8")
+        write_text(models / PINS, json.dumps(pins, indent=1, sort_keys=True) + "\n")
 
 
 @contextmanager
@@ -114,11 +115,10 @@ def _pins(models: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): str(digest) for name, digest in content.items()}
-    except (OSError, ValueError, AttributeError) as fault:
+        return {name: str(digest) for name, digest in read_package_json(path).items()}
+    except ModelError as fault:
         raise ModelError(
-            f"The pinned digests cannot be read: {fault}.",
+            f"The pinned digests cannot be read: {fault.what}",
             file=path,
             remedy="Correct the file, or delete it to pin what comes next.",
         ) from fault

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .. import __version__
-from ..core.files import whole_file
+from ..core.files import write_text
 from ..core.verdicts import VERDICTS
 from .box_plots import BoxPlot, box_plot
 from .outliers import Spread, number
@@ -131,8 +131,7 @@ def write_group_page(
         methods=methods,
     )
     path = folder / PAGE
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return path
 
 
@@ -156,8 +155,9 @@ def _distribution(name: str, spreads: Sequence[Spread], entry: Mapping[str, Any]
         entry["Units"],
         box_plot(spreads),
         [
-            (scan, one.level, value, *one.whiskers)
+            (scan, one.level, value, *whiskers)
             for one in spreads
+            for whiskers in [one.whiskers]  # once a level: it looks at the values of all scans
             for scan, value in one.outliers
         ],
     )

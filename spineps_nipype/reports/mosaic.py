@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, DISC
 from ..core.files import whole_file
+from ..core.marks import picture_options
 from ..core.volume import Volume
 from .mosaic_panel import Cut, disc_names, draw_panel
 
@@ -69,7 +70,7 @@ def draw_mosaic(image: Volume, spine: Volume, vert: Volume, path: str | Path) ->
         top += strip.height + GAP
     path = Path(path)
     with whole_file(path) as temporary:
-        page.save(temporary, format="PNG", compress_level=PNG_LEVEL)
+        page.save(temporary, format="PNG", compress_level=PNG_LEVEL, **picture_options(path))
     return path
 
 

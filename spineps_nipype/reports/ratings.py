@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..core.files import read_json
+from ..core.own_readers import read_rating
 from ..core.verdicts import VERDICTS
 
 logger = logging.getLogger("spineps_nipype.reports")
@@ -47,19 +47,14 @@ def read_ratings(root: Path) -> dict[str, list[Rating]]:
     """
     latest: dict[tuple[str, str], Rating] = {}
     for path in sorted((root / FOLDER).rglob("*.json")):
-        entry = {key: str(value).strip() for key, value in read_json(path).items()}
-        scan, verdict = entry.get("scan", ""), entry.get("rating", "")
-        if not scan or verdict not in VERDICTS:
-            logger.warning("%s is no rating: it needs 'scan', and 'rating' as %s", path, VERDICTS)
+        said, fault = read_rating(path)
+        if fault:
+            logger.warning("%s is no rating: %s", path, fault)
             continue
-        rating = Rating(
-            scan,
-            verdict,
-            reader=entry.get("reader", ""),
-            comment=entry.get("comment", ""),
-            time=entry.get("time", ""),
-        )
-        key = (scan, rating.reader)
+        names = ("scan", "rating", "reader", "comment", "time")
+        entry = {name: "" if said.get(name) is None else str(said[name]) for name in names}
+        rating = Rating(*(entry[name].strip() for name in names))
+        key = (rating.scan, rating.reader)
         if key not in latest or rating.time >= latest[key].time:
             latest[key] = rating
     found: dict[str, list[Rating]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import yaml
 from .. import __version__
 from ..core.files import whole_file
 from ..core.verdicts import VERDICTS
+from .page_files import subject_page
 from .templates import HOME, load_template
 from .viewer import colour_tables
 
@@ -85,7 +85,7 @@ def write_subject_page(
     methods: str,
     columns: Mapping[str, Mapping[str, Any]],
 ) -> Path:
-    """Write ``<subject>.html`` and the files that all pages share.
+    """Write the page of a subject, see `subject_page`, and the files that all pages share.
 
     Parameters
     ----------
@@ -100,10 +100,12 @@ def write_subject_page(
     """
     for name in SHARED:
         target = folder / ASSETS / name
-        if not target.is_file():
-            with as_file(HOME / name) as source, whole_file(target) as temporary:
-                shutil.copyfile(source, temporary)
-    path = folder / f"{subject}.html"
+        content = (HOME / name).read_bytes()
+        there = target.read_bytes() if target.is_file() else b""
+        if there != content and content.startswith(there):  # absent, or cut off
+            with whole_file(target) as temporary:
+                temporary.write_bytes(content)
+    path = subject_page(folder, subject)
     with whole_file(path) as temporary:
         _assemble(temporary, f"{subject}: spine segmentation", scans, methods, columns)
     return path

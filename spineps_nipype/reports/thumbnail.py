@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.files import whole_file
+from ..core.marks import picture_options
 
 
 def shrink_picture(source: Path, target: Path, height: int) -> Path:
@@ -17,5 +18,5 @@ def shrink_picture(source: Path, target: Path, height: int) -> Path:
         width = max(round(picture.width * height / picture.height), 1)
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     with whole_file(target) as temporary:
-        picture.save(temporary, format="PNG", optimize=True)
+        picture.save(temporary, format="PNG", optimize=True, **picture_options(target))
     return target

@@ -12,7 +12,8 @@ import nibabel as nib
 import numpy as np
 
 from ..core.colours import structure_colours, vertebra_colours
-from ..core.files import whole_file
+from ..core.files import write_text
+from ..core.marks import VOLUMES_MARK
 from ..core.volume import Volume
 
 MARGIN_MM: Final = 25.0
@@ -46,9 +47,8 @@ def write_volumes(image: Volume, spine: Volume, vert: Volume, key: str, path: Pa
         "spine": _encoded(spine.get_array()[box].astype(np.uint8), affine),
         "vert": _encoded(number[box].astype(np.uint8), affine),
     }
-    text = f"(window.spinepsScans ??= {{}})[{json.dumps(key)}] = {json.dumps(content)};\n"
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    text = f"{VOLUMES_MARK} ??= {{}})[{json.dumps(key)}] = {json.dumps(content)};\n"
+    write_text(path, text)
     return path
 
 

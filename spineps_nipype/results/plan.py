@@ -119,7 +119,7 @@ def plan_scan(
     recipe = provenance.recipe
     validity = Validity(provenance, files, reuse)
     forced = recipe.forced(overrides)
-    missing, copies = _missing(provenance, files, asked)
+    missing, copies = _missing(validity, files, asked)
     asks_for_more = forced or missing
     if not asks_for_more and _is_finished(validity, copies):
         steps = _stored_steps(validity)
@@ -181,7 +181,7 @@ def _steps(
         elif not verdict.usable:
             why = verdict.why
         elif phase.name in missing:
-            why = f"{missing[phase.name]} asked for and not stored"
+            why = missing[phase.name]
         elif ran:
             why = f"depends on the {ran[-1]} phase, which runs"
         else:
@@ -191,22 +191,35 @@ def _steps(
 
 
 def _missing(
-    provenance: Provenance, files: Mapping[str, Path], asked: Collection[str]
+    validity: Validity, files: Mapping[str, Path], asked: Collection[str]
 ) -> tuple[dict[str, str], list[tuple[Path, Path]]]:
-    """Phases that must run for a further result, and copies of stored results that are absent."""
-    recipe = provenance.recipe
+    """Phases that must run for a further result, and copies of stored results to be made."""
+    provenance, recipe = validity.provenance, validity.recipe
     missing: dict[str, str] = {}
     copies: list[tuple[Path, Path]] = []
     for phase in recipe.phases:
         for name in wanted_extras(phase, provenance, asked):
             path, source = files.get(name), files.get(recipe.copies.get(name, ""))
-            if path is None or path == source or _is_there(path):
+            if path is None or path == source:
                 continue
             if source is not None:
-                copies.append((source, path))
-            else:
-                missing.setdefault(phase.name, name)
+                if not validity.is_copy(name, source):
+                    copies.append((source, path))
+                continue
+            why = _why_missing(validity, name, path)
+            if why:
+                missing.setdefault(phase.name, why)
     return missing, copies
+
+
+def _why_missing(validity: Validity, name: str, path: Path) -> str:
+    """Why a further result has to be made; empty if it is there and whole."""
+    if path.is_dir() and any(path.iterdir()):
+        return ""
+    if not path.is_file():
+        return f"{name} asked for and not stored"
+    fault = validity.fault(name)
+    return f"stored, but {path.name}: {fault}" if fault else ""
 
 
 def wanted_extras(phase: Phase, provenance: Provenance, asked: Collection[str]) -> tuple[str, ...]:
@@ -217,8 +230,3 @@ def wanted_extras(phase: Phase, provenance: Provenance, asked: Collection[str]) 
         for name, setting in phase.extras.items()
         if (setting in asked or not setting) and (name in provenance.recipe.copies or not replaced)
     )
-
-
-def _is_there(path: Path) -> bool:
-    """Whether a file, or a folder with something in it, is there."""
-    return path.is_file() or (path.is_dir() and any(path.iterdir()))

@@ -9,10 +9,25 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 SCAN: Final = "scan"
 """The image that everything is made from."""
+
+
+class Correctable(NamedTuple):
+    """What makes a mask in the output folder that was changed a correction by a reader.
+
+    Parameters
+    ----------
+    labels
+        Labels that it may have beside 0; None for any.
+    grid
+        Input or result whose grid it must have, as far as that is there; empty for any grid.
+    """
+
+    labels: frozenset[int] | None = None
+    grid: str = SCAN
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,11 @@ class Phase:
         Kind of corrected mask that stands for the results.
     takes
         Kinds of corrections that are worked into the results.
+    correctable
+        Masks that a reader may change where they are stored. Of other results a changed file is a
+        damaged one.
+    points
+        Results that are files of points, which a reader may change as well.
     unless_same
         Whether the stored results stay where what they are made from is made again with the same
         bytes; that shows only while the graph runs.
@@ -68,6 +88,8 @@ class Phase:
     override: str = ""
     replaced_by: str = ""
     takes: tuple[str, ...] = ()
+    correctable: Mapping[str, Correctable] = field(default_factory=dict)
+    points: frozenset[str] = frozenset()
     unless_same: bool = False
 
     @property
@@ -138,6 +160,10 @@ class Recipe:
                 phase.name, "is overridden by", filter(None, [phase.override]), self.overrides
             )
             self._unknown(phase.name, "does not describe", phase.undescribed, phase.results)
+            changed = (*phase.correctable, *phase.points)
+            self._unknown(phase.name, "takes changed", changed, phase.makes)
+            grids = [mask.grid for mask in phase.correctable.values() if mask.grid]
+            self._unknown(phase.name, "has masks on the grid of", grids, known)
             self._unknown(phase.name, "describes a folder", phase.folders, phase.undescribed)
         self._unknown("a finished scan", "has", self.finished or (), known)
         self._unknown("the copies", "name", (*self.copies, *self.copies.values()), known)

@@ -5,6 +5,7 @@ A POI file and a JSON table carry the record of their making inside; other resul
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
-from spineps_nipype.core.files import file_digest, whole_file
+from spineps_nipype.core.files import file_digest, write_text
 from spineps_nipype.core.tables import read_labels
 
 PROVENANCE: Final = "Provenance"
 """Key under which a sidecar, or the header of a JSON result, says how the file was made."""
+SHA: Final = "Sha256"
+"""Entry of a record: digest by which the stored file is proven, see `result_digest`."""
+REPLACES: Final = "Replaces"
+"""Entry of a record while its file takes the place of an older one: digest of the older one."""
 DESCRIBED: Final = (".nii.gz", ".nii", ".npz", ".png", ".jpg", ".tsv")
 """Kinds of files that get a sidecar."""
 JSON: Final = ".json"
@@ -54,9 +59,28 @@ def read_record(path: Path) -> dict[str, Any] | None:
         content = json.loads(sidecar_of(path).read_text(encoding="utf-8"))
         header = content[0] if isinstance(content, list) else content
         record = header[PROVENANCE]
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+    except (OSError, ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def result_digest(path: Path) -> str:
+    """SHA-256 of a result; of the content of a JSON file beside its record, as canonical text."""
+    if path.suffix != JSON:
+        return file_digest(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _content_digest(content)
+    except (ValueError, RecursionError):
+        return file_digest(path)
+
+
+def _content_digest(content: Any) -> str:
+    header = content[0] if isinstance(content, list) and content else content
+    if isinstance(header, dict):
+        bare = {key: value for key, value in header.items() if key != PROVENANCE}
+        content = [bare, *content[1:]] if isinstance(content, list) else bare
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -155,7 +179,7 @@ def sidecar(
     table = results.get(description.confidences.get(name, ""))
     if table is not None:
         entries["LabelConfidence"] = _confidences(table)
-    record = {**description.record, "Inputs": dict(digests), "Sha256": file_digest(path)}
+    record = {**description.record, "Inputs": dict(digests), SHA: file_digest(path)}
     return {**entries, PROVENANCE: record}
 
 
@@ -170,7 +194,7 @@ def generated_by(description: str = "") -> dict[str, Any]:
 def _described_inside(path: Path, record: Mapping[str, Any]) -> Any:
     content = json.loads(path.read_text(encoding="utf-8"))
     header = content[0] if isinstance(content, list) else content
-    header[PROVENANCE] = record
+    header[PROVENANCE] = {**record, SHA: _content_digest(content)}
     return content
 
 
@@ -185,5 +209,4 @@ def _confidences(table: Path) -> dict[str, dict[str, Any]]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file whole."""
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=4) + "\n")

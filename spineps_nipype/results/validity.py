@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from spineps_nipype.core.files import file_digest
 
+from .proof import UNFINISHED, mask_fault, opening_fault, points_fault, stored_fault
 from .recipe import Phase
 from .record import Provenance, differences
 from .sidecar import has_record, read_record
@@ -59,6 +61,7 @@ class Validity:
         self.provenance, self.recipe = provenance, provenance.recipe
         self._files, self._reuse = files, reuse
         self._digests: dict[str, str | None] = {}
+        self._faults: dict[str, str] = {}
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
 
     def whole(self, phase: Phase) -> Verdict:
@@ -66,13 +69,29 @@ class Validity:
         return self._verdict(phase, phase.makes)
 
     def finished(self, phase: Phase) -> Verdict:
-        """The same for those that a finished scan has; other phases are not needed."""
+        """The same for those that a finished scan has; others need not be there, only whole."""
         results = tuple(name for name in phase.makes if name in self.recipe.wanted)
-        return self._verdict(phase, results) if results else Verdict(True, NOT_NEEDED)
+        if results:
+            return self._verdict(phase, results)
+        return self._damaged(phase) or Verdict(True, NOT_NEEDED)
 
     def is_there(self, name: str) -> bool:
         """Whether a result is stored."""
         return name in self._files and self._files[name].is_file()
+
+    def fault(self, name: str) -> str:
+        """Why a stored result is not what was stored and no correction; empty if all is well."""
+        if name not in self._faults:
+            self._faults[name] = self._find_fault(name)
+        return self._faults[name]
+
+    def is_copy(self, name: str, source: Path) -> bool:
+        """Whether a result is there that is a copy of another; any counts while that is absent."""
+        path = self._files[name]
+        if name not in self.recipe.maker(name).undescribed:
+            return path.is_file() and not self.fault(name)
+        there = path.is_file() and path.stat().st_size > 0
+        return there and (not source.is_file() or filecmp.cmp(path, source, shallow=False))
 
     def stays_if_same(self, phase: Phase) -> bool:
         """Whether the stored results stand for all that the phase makes from the same files."""
@@ -81,7 +100,7 @@ class Validity:
         wanted = self.provenance.own_record(phase.name)
         for name in phase.makes:
             record = read_record(self._files[name])
-            if record is None:
+            if record is None or self.fault(name):
                 return False
             networks = {k: m for k, m in record.get("Models", {}).items() if k in phase.models}
             own = {**record, "Models": networks, "Corrections": {}, "Inputs": {}}
@@ -105,6 +124,9 @@ class Validity:
         if absent:
             more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
             return Verdict(False, f"not stored yet: {', '.join(absent[:SHOWN])}{more}")
+        damaged = self._damaged(phase)
+        if damaged is not None:
+            return damaged
         if self._reuse == "any":
             return Verdict(True, "stored, kept whatever it was made with")
         described = [name for name in results if has_record(self._files[name])]
@@ -113,6 +135,40 @@ class Validity:
         wanted = self.provenance.record(phase.name)
         wanted["Inputs"] = {n: d for n in phase.reads if (d := self._digest(n)) is not None}
         return self._compared(described, wanted)
+
+    def _damaged(self, phase: Phase) -> Verdict | None:
+        """What speaks against the stored results of a phase, those not needed among them."""
+        for name in (*phase.makes, *phase.sometimes):
+            if self.is_there(name) and self.fault(name):
+                return Verdict(False, f"stored, but {self._shown(name)}: {self.fault(name)}")
+        return None
+
+    def _find_fault(self, name: str) -> str:
+        """See `fault`; of a file without a record nothing is known but whether it opens."""
+        path, phase = self._files[name], self.recipe.maker(name)
+        mask = phase.correctable.get(name)
+        record = read_record(path) if has_record(path) else None
+        if record is None:
+            if mask is None or self._reuse == "same":
+                return opening_fault(path)
+            return mask_fault(path, self._files.get(mask.grid), None)
+        stored = stored_fault(path, record)
+        if not stored or stored == UNFINISHED:
+            return stored
+        if name in phase.points:
+            return points_fault(path)
+        if mask is None:
+            return stored
+        labels = None if mask.labels is None else mask.labels | self._labels_of_networks()
+        return mask_fault(path, self._files.get(mask.grid), labels)
+
+    def _labels_of_networks(self) -> frozenset[int]:
+        """Labels that networks of other packages than the usual ones give."""
+        found: set[int] = set()
+        for package in self.provenance.models.values():
+            config = getattr(package, "config", None)
+            found.update(config.labels.values() if config is not None else ())
+        return frozenset(found)
 
     def _shown(self, name: str) -> str:
         """File name of a result; with its folder where another one has the same name."""
@@ -132,7 +188,7 @@ class Validity:
             differ = differences(record, wanted, self.recipe)
             if differ:
                 return Verdict(False, f"stored result does not fit: {'; '.join(differ)}")
-            edited |= record.get("Sha256", self._digest(name)) != self._digest(name)
+            edited |= bool(stored_fault(self._files[name], record))
         return Verdict(True, EDITED if edited else "stored, made the same way")
 
     def _digest(self, name: str) -> str | None:

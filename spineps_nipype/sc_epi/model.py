@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from ..core.safe_names import safe_name
 from ..errors import ModelError
 from ..models.install import install_archive, source_of
 from ..models.package import ModelPackage
@@ -115,4 +116,10 @@ def outputs_of(dataset: Mapping[str, Any]) -> tuple[EpiOutput, ...]:
         return (EpiOutput(CORD_SUFFIX, labels["sc"]),)
     if all(name == f"lvl{i}" for i, name in enumerate(labels, start=1)):
         return (EpiOutput(ROOTLETS_SUFFIX, None),)
-    return tuple(EpiOutput(f"_{name}_seg", values) for name, values in labels.items())
+    outputs = tuple(EpiOutput(f"_{safe_name(n)}_seg", values) for n, values in labels.items())
+    if len({output.suffix for output in outputs}) < len(outputs):
+        raise ModelError(
+            "dataset.json names labels that give the same file name.",
+            remedy="Rename the labels: letters, digits, and single words tell them apart.",
+        )
+    return outputs

@@ -6,14 +6,15 @@ Source: Spinal Cord Toolbox 7.0, quality control of segmentations.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.files import whole_file
+from ..core.files import whole_file, write_text
+from ..core.pictures import draw_all_or_say
 from .qc_views import Radius, View
 from .settings import Numerics, Plane
 from .upstream import upstream
@@ -120,6 +121,15 @@ def draw_entry(view: View, folder: str | Path, *, numerics: Numerics = "correcte
     ]
 
 
+def draw_or_say_entry(
+    view: Callable[[], View], folder: str | Path, *, numerics: Numerics = "corrected"
+) -> list[Path]:
+    """Background and overlay as of `draw_entry`, or pictures that say that they are missing."""
+    paths = [Path(folder) / name for name in (BACKGROUND, OVERLAY)]
+    draw_all_or_say(lambda: draw_entry(view(), folder, numerics=numerics), paths)
+    return paths
+
+
 def _draw(picture: NDArray[Any], letters: Mapping[str, tuple[int, int]], path: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -189,6 +199,5 @@ def entry_record(
 def write_record(record: Mapping[str, str], path: str | Path) -> Path:
     """Write a record as JSON."""
     path = Path(path)
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(record, indent=1) + "\n")
     return path

@@ -7,7 +7,6 @@ is ours and needs no network. Source: Spinal Cord Toolbox 7.0, quality control r
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,8 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from ..core.files import copy_whole, whole_file
+from ..core.files import copy_whole, make_folder, remove_file, remove_folder, write_text
 from ..core.locks import held
+from ..core.safe_names import safe_below, safe_name
 from .naming import QcNames
 from .qc_mosaic import BACKGROUND, OVERLAY, entry_record, write_record
 from .settings import Plane
@@ -70,7 +70,7 @@ def add_entry(
         Page of the report.
     """
     root = Path(root)
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
     with held(root / LOCK):
         stamp = _free_stamp(root, when)
         folder = Path(*(p for p in _parts(names)), COMMAND_FOLDER, stamp)
@@ -105,18 +105,16 @@ def refresh(root: str | Path) -> Path:
         f"window.SCT_QC_UUID = {json.dumps(_uuid(root))};\n"
         f"window.SCT_QC_DATASETS = {json.dumps(kept, indent=1)};\n"
     )
-    with whole_file(root / DATASETS) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(root / DATASETS, text)
     template = files("spineps_nipype") / "data" / "epi_qc" / PAGE
-    with whole_file(root / PAGE) as temporary:
-        temporary.write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+    write_text(root / PAGE, template.read_text(encoding="utf-8"))
     return root / PAGE
 
 
 def _parts(names: QcNames) -> list[str]:
     """Folders of an entry; characters that do not fit into names are replaced."""
     words = (names.dataset, names.subject, names.contrast)
-    return [word.replace("/", "-").strip(". ") or "none" for word in words]
+    return [safe_name(word, "none") for word in words]
 
 
 def _free_stamp(root: Path, when: datetime) -> str:
@@ -132,10 +130,11 @@ def _remove_same(root: Path, record: Mapping[str, str]) -> None:
     for path in (root / RECORDS).glob("qc_*.json"):
         entry = _read(path)
         if entry and all(entry.get(key) == record[key] for key in SAME_ENTRY):
-            folder = (root / entry["backgroundImage"]).parent
+            place = safe_below(str(entry.get("backgroundImage", "")))
+            folder = root if place is None else (root / place).parent
             if root.resolve() in folder.resolve().parents:
-                shutil.rmtree(folder, ignore_errors=True)
-            path.unlink(missing_ok=True)
+                remove_folder(folder)
+            remove_file(path)
 
 
 def _uuid(root: Path) -> str:

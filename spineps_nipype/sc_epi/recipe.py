@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..results.recipe import SCAN, Phase, Recipe
+from ..results.recipe import SCAN, Correctable, Phase, Recipe
 from ..settings import deciding_values
 from .settings import EpiSegSettings
 
@@ -34,8 +34,10 @@ def recipe(suffixes: Sequence[str]) -> Recipe:
                 reads=(SCAN,),
                 settings=SETTINGS,
                 models=("cord",),
+                algorithm=2,
                 nodes=("cord", "pictures"),
                 replaced_by="".join(correctable),
+                correctable=dict.fromkeys(correctable, Correctable()),
             ),
         ),
         overrides=OVERRIDES,

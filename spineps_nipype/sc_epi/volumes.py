@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import nibabel as nib
 import numpy as np
 
-from ..core.files import whole_file
-from ..core.images import GZIP_LEVEL, load_image, load_volumes, save_nii
-from ..core.volume import Volume, make_volume
+from ..core.images import load_scan, load_volumes, save_array, save_nii
+from ..core.volume import Volume
 from ..errors import InputError
 from .settings import Numerics, On4D
 from .upstream import upstream
@@ -35,45 +32,30 @@ def load_epi(
     Raises
     ------
     InputError, EmptyResultError
-        As for `load_image`.
+        As for `load_scan`.
     """
     refused = upstream(numerics).series_refused
     if on_4d == "each" and not refused:
         return load_volumes(path)
     mean = on_4d == "mean" and not refused
     try:
-        return [load_image(path, average_4d=mean)]
+        return [load_scan(path, average_4d=mean)]
     except InputError as fault:
         if not mean and "4-D" in fault.what:
             raise InputError(fault.what, file=fault.file, remedy=SERIES_REMEDY) from fault
         raise
 
 
-def first_volume(path: str | Path) -> Volume:
-    """First volume of a mask, of probabilities, or of a series of them, even if it is empty."""
-    image = nib.load(path)
-    data = np.asarray(image.dataobj, dtype=np.float32)
-    while data.ndim > 3:
-        data = data[..., 0]
-    return make_volume(data, image.affine, seg=False)
+def save_series(
+    volumes: Sequence[Volume], path: str | Path, *, like: str | Path | None = None
+) -> Path:
+    """Write one volume as a 3-D file, or several as a 4-D file; equal results give equal bytes.
 
-
-def save_series(volumes: Sequence[Volume], path: str | Path) -> Path:
-    """Write one volume as a 3-D file, or several as a 4-D file; equal results give equal bytes."""
+    The positions in the header are those of `like`, see `core.images.save_nii`.
+    """
     path = Path(path)
     if len(volumes) == 1:
-        return save_nii(volumes[0], path)
+        return save_nii(volumes[0], path, like=like)
     data = np.stack([v.get_array() for v in volumes], axis=3)
     kind = np.float32 if np.issubdtype(data.dtype, np.floating) else np.uint8
-    affine = volumes[0].affine
-    image = nib.Nifti1Image(data.astype(kind), affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(affine, code=1)
-    image.set_qform(affine, code=1)
-    with whole_file(path) as temporary, temporary.open("wb") as raw:
-        if path.name.endswith(".gz"):
-            with gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as stream:
-                image.to_stream(stream)
-        else:
-            image.to_stream(raw)
-    return path
+    return save_array(data.astype(kind), volumes[0].affine, path, like=like)

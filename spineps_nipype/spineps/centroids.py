@@ -26,7 +26,7 @@ from ..core.anatomy import (
     SACRUM,
 )
 from ..core.components import bounding_box
-from ..core.files import whole_file
+from ..core.files import write_text
 from ..core.volume import Volume
 from .numbers import in_order, rank
 from .settings import Numerics, PoiPoints
@@ -163,8 +163,7 @@ def save_poi(poi: POI, path: str | Path, info: Mapping[str, Any] | None = None) 
     for vertebra, part, place in sorted(poi.items()):
         places.setdefault(str(vertebra), {})[str(part)] = _rounded(place)
     text = json.dumps([header, places], indent=4)
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return path
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..core.anatomy import C1, L1, L5, L6, SACRUM, T12, T13, VERTEBRA_NAMES
 
@@ -29,6 +32,12 @@ _NEVER_VERTEBRA: Final = frozenset({SACRUM, 27, *range(29, 34)})
 def is_vertebra(number: int) -> bool:
     """Whether a number of the vertebra mask stands for a presacral vertebra."""
     return number in _RANK and number not in _NEVER_VERTEBRA
+
+
+def vertebrae_alone(labels: NDArray[Any]) -> NDArray[Any]:
+    """A vertebra mask without sacrum, discs and endplates: 0 where they are."""
+    kept = [n for n in np.unique(labels) if n < SACRUM or is_vertebra(int(n))]
+    return np.where(np.isin(labels, kept), labels, 0)
 
 
 def in_order(numbers: Iterable[int]) -> list[int]:

@@ -7,8 +7,9 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from ..core.anatomy import DISC_OFFSET, ENDPLATE_OFFSET, SPINE_NAMES, VERTEBRA_NAMES
 from ..models.engine_choice import choose_engine
-from ..results.recipe import SCAN, Phase, Recipe
+from ..results.recipe import SCAN, Correctable, Phase, Recipe
 from ..results.record import Models, Provenance
 from ..settings import deciding_values
 from .settings import OverrideSettings, PipelineSettings, SaveSettings
@@ -18,6 +19,11 @@ VIBESEG: Final = "vibeseg"
 """Network that crops large images to the spine."""
 SCOUT: Final = "scout"
 """Network that chooses the tiles of a larger one."""
+STRUCTURES: Final = frozenset(SPINE_NAMES)
+VERTEBRAE: Final = frozenset(
+    offset + number for number in VERTEBRA_NAMES for offset in (0, DISC_OFFSET, ENDPLATE_OFFSET)
+)
+"""Labels of the semantic and of the vertebra mask: a corrected one may have no others."""
 PHASES: Final = (
     Phase(
         name="semantic",
@@ -25,7 +31,8 @@ PHASES: Final = (
         reads=(SCAN,),
         settings=("crop", "preprocess", "semantic", "engine", "numerics"),
         models=("semantic", VIBESEG, SCOUT),
-        algorithm=3,
+        algorithm=4,
+        correctable={"spine_raw": Correctable(STRUCTURES)},
         extras={
             "softmax": "save_softmax_logits",
             "probseg": "save_probseg",
@@ -43,6 +50,7 @@ PHASES: Final = (
         settings=("instance", "engine", "numerics"),
         models=("instance",),
         algorithm=2,
+        correctable={"vert_raw": Correctable()},
         extras={"debug": "save_debug_data"},
         undescribed=frozenset({"debug"}),
         folders=frozenset({"debug"}),
@@ -58,6 +66,7 @@ PHASES: Final = (
         models=("labeling",),
         algorithm=3,
         sometimes=("labels_table",),
+        correctable={"spine": Correctable(STRUCTURES), "vert": Correctable(VERTEBRAE)},
         nodes=("post_process", "label_vertebrae", "finalize_masks"),
         override="override_postpair",
         takes=("names",),
@@ -67,6 +76,7 @@ PHASES: Final = (
         makes=("poi",),
         reads=(SCAN, "spine", "vert"),
         settings=("centroid", "numerics"),
+        points=frozenset({"poi"}),
         nodes=("centroids",),
         override="override_ctd",
     ),

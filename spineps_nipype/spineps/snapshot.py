@@ -16,6 +16,7 @@ from TPTBox import POI
 
 from ..core.anatomy import CORPUS
 from ..core.files import whole_file
+from ..core.marks import picture_options
 from ..core.volume import Volume, make_volume
 
 NOTE_FONT_SIZE: Final = 14
@@ -24,6 +25,8 @@ NOTE_MARGIN: Final = 6
 """Pixels around the note."""
 SMALL_RANGE: Final = 1000.0
 """Largest value to which images with a smaller one are scaled: panels hold whole numbers."""
+LARGE_RANGE: Final = 1e6
+"""Images with larger values are scaled to the same, as colours are counted in few bytes."""
 SMALLEST_RANGE: Final = 1e-6
 FULL_VIEW_MM: Final = 200.0
 """Shorter scans are drawn larger, so that names do not overlap."""
@@ -162,10 +165,10 @@ def _straight_ends(
 
 
 def _stretched(image: Volume) -> Volume:
-    """The image in whole numbers, as the panels need them; small ranges are scaled up."""
+    """The image in whole numbers, as the panels need them; odd ranges are scaled."""
     array = image.get_array()
     top = float(np.abs(array).max(initial=0))
-    if top < SMALL_RANGE:
+    if not SMALL_RANGE <= top <= LARGE_RANGE:
         array = array * (SMALL_RANGE / max(top, SMALLEST_RANGE))
     return image.set_array(np.rint(array).astype(np.float32))
 
@@ -178,7 +181,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def _write(pixels: NDArray[np.uint8], note: str, path: Path) -> None:
-    """Write a PNG without metadata, with the note on a band below."""
+    """Write a PNG with our mark as its only metadata, with the note on a band below."""
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.fromarray(pixels)
@@ -191,4 +194,4 @@ def _write(pixels: NDArray[np.uint8], note: str, path: Path) -> None:
             (NOTE_MARGIN, picture.height + NOTE_MARGIN // 2), note, fill="black", font=font
         )
         picture = wide
-    picture.save(path, format="PNG", compress_level=PNG_LEVEL)
+    picture.save(path, format="PNG", compress_level=PNG_LEVEL, **picture_options(path))

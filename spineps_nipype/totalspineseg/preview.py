@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..core.files import whole_file
+from ..core.marks import picture_options
 from ..core.volume import Volume
 from .grid import sample_nearest
 from .labels import DISC_NAMES, LEVEL_OF_DISC, SACRUM, VERTEBRA_NAMES
@@ -95,7 +96,9 @@ def save_preview(picture: Picture, path: str | Path) -> Path:
 
     path = Path(path)
     with whole_file(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="JPEG", quality=QUALITY)
+        Image.fromarray(picture).save(
+            temporary, format="JPEG", quality=QUALITY, **picture_options(path)
+        )
     return path
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ..results.recipe import SCAN, Phase, Recipe
+from ..results.recipe import SCAN, Correctable, Phase, Recipe
+from .labels import DISC_L5_L6, NAMES
 from .settings import RuleSettings, TotalSpineSegSettings
 from .upstream import upstream
 
@@ -20,6 +21,7 @@ IMAGES: Final = Phase(
     makes=("input",),
     reads=(SCAN,),
     settings=("numerics",),
+    algorithm=2,
     sometimes=("localizers",),
     nodes=("conform", "prepare"),
 )
@@ -85,6 +87,8 @@ PICTURES: Final[Mapping[str, tuple[str | None, str]]] = {
     "step2_output_tags": ("step2_output", "step2"),
 }
 """Pictures by name: the result that each shows, and the names beside it."""
+LABELS: Final = frozenset((*NAMES, DISC_L5_L6))
+"""Labels that a corrected label map may have."""
 PREVIEW: Final = "preview"
 """Folder of the pictures."""
 OVERRIDES: Final[Mapping[str, str]] = {
@@ -113,13 +117,17 @@ WORDS: Final[Mapping[str, str]] = {
 
 def recipe(settings: TotalSpineSegSettings) -> Recipe:
     """Phases of a run: without step 2 where nobody wants its result."""
-    phases = [IMAGES, NETWORK1, STEP1]
+    step1, step2 = (
+        replace(phase, correctable={f"{phase.name}_output": _correctable(settings)})
+        for phase in (STEP1, STEP2)
+    )
+    phases = [IMAGES, NETWORK1, step1]
     if settings.runs_step2:
         # The second channel has the grid of the network, to which label maps of a scan do not
         # come back without loss.
         makes, options = (*STEP1.makes, "step2_input"), (*STEP1.settings, "crop_margin")
-        step1 = replace(STEP1, makes=makes, settings=options)
-        phases = [IMAGES, NETWORK1, step1, NETWORK2, STEP2]
+        step1 = replace(step1, makes=makes, settings=options)
+        phases = [IMAGES, NETWORK1, step1, NETWORK2, step2]
     if PREVIEW in settings.kept():
         phases.append(_previews(settings))
     made = {result for phase in phases for result in phase.makes}
@@ -131,6 +139,11 @@ def recipe(settings: TotalSpineSegSettings) -> Recipe:
         corrections={kind: words for kind, words in CORRECTIONS.items() if kind in made},
         words=WORDS,
     )
+
+
+def _correctable(settings: TotalSpineSegSettings) -> Correctable:
+    """Label maps lie on the grid of the scan, with ``--iso`` on that of the prepared image."""
+    return Correctable(LABELS, "input" if settings.iso else SCAN)
 
 
 def _previews(settings: TotalSpineSegSettings) -> Phase:

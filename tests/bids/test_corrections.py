@@ -156,20 +156,6 @@ def dataset(root: Path) -> Path:
     return root
 
 
-def test_a_kept_index_is_used_and_found_out_of_date(tmp_path: Path) -> None:
-    root, index = dataset(tmp_path / "bids"), tmp_path / "index"
-    assert len(find_scans(root, database=index, participant_label=["a"]).scans) == 1
-    assert len(find_scans(root, database=index).scans) == 2  # the index has all subjects
-    (root / "sub-c" / "anat").mkdir(parents=True)
-    (root / "sub-c/anat/sub-c_T2w.nii.gz").write_text("x")
-    with pytest.raises(InputError, match=r"out of date: sub-c is new.*Delete this folder"):
-        find_scans(root, database=index)
-    assert len(find_scans(root, database=index, participant_label=["a"]).scans) == 1
-    (root / "sub-a/anat/sub-a_T2w.nii.gz").unlink()
-    with pytest.raises(InputError, match=r"sub-a_T2w\.nii\.gz is gone"):
-        find_scans(root, database=index)
-
-
 def test_excluded_subjects(tmp_path: Path) -> None:
     root = dataset(tmp_path)
     found = find_scans(root, exclude_participant_label=["sub-a"])

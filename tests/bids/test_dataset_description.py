@@ -13,6 +13,7 @@ from spineps_nipype.bids.dataset_description import (
     label_tables,
 )
 from spineps_nipype.core.labels import system_labels
+from spineps_nipype.core.nomenclature import Column
 
 
 def read(folder: Path) -> dict[str, object]:
@@ -98,6 +99,45 @@ def test_label_tables(tmp_path: Path, table: str, number: int, name: str) -> Non
     numbers = [line.split("\t")[0] for line in lines[1:]]
     assert len(set(numbers)) == len(numbers)
     assert set(label_tables()) == {"seg-spine_dseg.tsv", "seg-vert_dseg.tsv"}
+
+
+def test_files_of_other_programs_stay(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".bidsignore").write_bytes(b"theirs\xff/\n*.html")
+    (out / "seg-vert_dseg.tsv").write_text("index\tname\n1\ttheirs\n")
+    describe_dataset(out, tmp_path)
+    describe_dataset(out, tmp_path)
+    lines = (out / ".bidsignore").read_bytes().split(b"\n")
+    assert lines[:2] == [b"theirs\xff/", b"*.html"]
+    assert lines.count(b"*.html") == 1
+    assert b"logs" in lines
+    assert (out / "seg-vert_dseg.tsv").read_text() == "index\tname\n1\ttheirs\n"
+    assert (out / "seg-spine_dseg.tsv").read_text().startswith("index\tname\tabbreviation")
+
+
+def test_our_own_tables_are_replaced_unless_somebody_changed_them(tmp_path: Path) -> None:
+    out, table = tmp_path / "out", tmp_path / "out" / "t_dseg.tsv"
+
+    def describe(system: Column) -> str:
+        describe_dataset(out, tmp_path, tables={"t_dseg.tsv": system_labels(system)})
+        return table.read_text()
+
+    old, new = describe("spine_segmentation"), describe("totalspineseg")
+    assert old != new
+    table.write_text("index\tname\n1\tmine\n")
+    assert describe("spine_segmentation") == "index\tname\n1\tmine\n"
+    table.write_text("")
+    assert describe("spine_segmentation") == old
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "[" * 200_000])
+def test_a_damaged_description_is_kept_beside(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "dataset_description.json"
+    path.write_text(text)
+    describe_dataset(tmp_path, tmp_path / "bids")
+    assert read(tmp_path)["DatasetType"] == "derivative"
+    assert path.with_name(f"{path.name}.replaced").read_text() == text
 
 
 def test_lookup_tables_lie_beside_the_label_tables(tmp_path: Path) -> None:

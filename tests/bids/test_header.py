@@ -31,13 +31,13 @@ def test_a_truncated_body_is_not_noticed_here(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not there"):
+    with pytest.raises(InputError, match="does not exist"):
         read_header(tmp_path / "absent.nii.gz")
     (tmp_path / "link.nii.gz").symlink_to(tmp_path / "gone")
     with pytest.raises(InputError, match="leads nowhere"):
         read_header(tmp_path / "link.nii.gz")
     (tmp_path / "text.nii.gz").write_text("no image")
-    with pytest.raises(InputError, match="not readable as NIfTI"):
+    with pytest.raises(InputError, match="damaged or not a NIfTI image"):
         read_header(tmp_path / "text.nii.gz")
 
 

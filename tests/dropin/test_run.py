@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from spineps_nipype.dropin import (
     segment_image,
 )
 from spineps_nipype.dropin import dataset as dataset_module
+from spineps_nipype.dropin.paths import input_image_path
 from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.workflows.cli import main
 
@@ -243,6 +245,30 @@ def done(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "copy"))
 
 
+def test_results_say_what_the_header_of_the_scan_says(dataset: Path, models: Models) -> None:
+    """Codes, a qform that contradicts the sform, and a warning in sidecars and checks."""
+    path = next(dataset.rglob("*_T2w.nii.gz"))
+    image = nib.load(path)
+    moved = image.affine.copy()
+    moved[:3, 3] += 5
+    image.set_qform(moved, 4)
+    image.set_sform(image.affine, 2)
+    image.to_filename(path)
+    paths, code = process_img_nii(scan_of(dataset), *models, **QUICK)
+    assert code == ErrCode.OK
+    for key in ("out_spine", "out_vert"):
+        result = nib.load(paths[key])
+        for place in ("get_qform", "get_sform"):
+            expected, its_code = getattr(image, place)(coded=True)
+            found, found_code = getattr(result, place)(coded=True)
+            assert found_code == its_code
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+    sidecar = json.loads(Path(str(paths["out_vert"]).replace(".nii.gz", ".json")).read_text())
+    (warning,) = sidecar["InputWarnings"]
+    assert "up to 8.66 mm and 0.0 degrees apart" in warning
+    assert warning in paths["out_checks"].read_text()
+
+
 def test_in_memory_nothing_is_written(dataset: Path, models: Models) -> None:
     before = files_of(dataset)
     found = process_img_nii(scan_of(dataset), *models, return_output_instead_of_save=True, **QUICK)
@@ -337,6 +363,35 @@ def test_a_dataset_goes_on_after_a_broken_scan(dataset: Path, models: Models) ->
     assert "gzip -t" in log.read_text()
     again = process_dataset(dataset, instance, semantic, labeling, save_log_data=False, **QUICK)
     assert (again["seen"], again["already_done"], again["failed"]) == (2, 1, 1)
+
+
+def test_odd_entries_of_a_dataset_cost_themselves_only(
+    dataset: Path, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links, copies, foreign names, deep JSON; folders may have any name, as in SPINEPS."""
+    raw = dataset / "rawdata"
+    scan = next(raw.rglob("*_T2w.nii.gz"))
+    other = raw / "117" / "T2w" / "sub-117_T2w.nii.gz"
+    other.parent.mkdir(parents=True)
+    shutil.copy(scan, other)
+    (scan.parent / "loop").symlink_to("..")
+    other.with_name("sub-117_run-1_T2w.nii.gz").symlink_to(other.name)
+    other.with_name("sub-117_T2w.nii").write_bytes(b"")
+    (raw / "sub-x/sourcedata").mkdir()
+    shutil.copy(scan, raw / "sub-x/sourcedata/sub-x_acq-sag_run-2_T2w.nii.gz")
+    other.with_name("sub-117_T2w.json").write_text("[" * 200_000)
+    open(os.path.join(os.fsencode(other.parent), b"sub-1_acq-\xfc_T2w.nii.gz"), "wb").close()
+    seen = []
+
+    def segment(scan: BIDS_FILE, *_: object, **__: object) -> tuple[dict[str, Path], ErrCode]:
+        seen.append(input_image_path(scan))
+        return {}, ErrCode.OK
+
+    monkeypatch.setattr(dataset_module, "process_img_nii", segment)
+    semantic, instance, labeling = models
+    done = process_dataset(dataset, instance, semantic, labeling, save_log_data=False)
+    assert done["processed"] == 2
+    assert sorted(seen) == sorted([scan, other])
 
 
 def test_pairs_and_models_of_a_dataset_must_fit(dataset: Path, models: Models) -> None:

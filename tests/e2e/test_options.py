@@ -30,8 +30,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> App:
     folder = tmp_path_factory.mktemp("done")
     whole = App(write_dataset(folder / "bids"), folder / "out", folder / "work", tiny_models)
     tell = ("--write-graph", "--resource-monitor", "--notrack", "--low-mem")
-    database = ("--bids-database-dir", str(folder / "index"))
-    assert main(whole.arguments(*LINEAR, *tell, *database)) == 0
+    assert main(whole.arguments(*LINEAR, *tell)) == 0
     return whole
 
 

@@ -325,9 +325,6 @@ def test_work_inside_the_dataset_is_refused(app: App, capsys: Capsys) -> None:
     app.work = app.bids / "work"
     assert app(capsys) == 2
     assert f"Choose -w {app.bids}_work." in app.last_line
-    app.work = app.bids.with_name("work")
-    assert app(capsys, "--bids-database-dir", str(app.bids / "index")) == 2
-    assert f"Choose --bids-database-dir {app.bids}_index." in app.last_line
     assert not (app.bids / "work").exists()
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import nibabel as nib
 import numpy as np
 
 from ..sc_epi.tiny_epi import write_archive
+from ..tiny_packages import save_scan
 from .lab import Lab
 from .record import Case
 from .words import NUMERICS, OVERRIDES
@@ -34,7 +34,7 @@ def _write_cord(path: Path, shape: tuple[int, ...]) -> None:
     image[15:17, 15:17, 2] = 20
     image[2:4, 2:4, 3] = 160
     path.parent.mkdir(parents=True)
-    nib.save(nib.Nifti1Image(image, np.diag([1, 1, 5, 1.0])), path)
+    save_scan(image, np.diag([1, 1, 5, 1.0]), path)
 
 
 def _write_volume(lab: Lab) -> None:

@@ -21,7 +21,7 @@ from .normalise import Normaliser
 
 STORING: Final = ("PrepareDerivatives", "SaveDerivatives")
 """Interfaces that compute nothing; the files tell what they did."""
-SHARED: Final = ("bids", "models", "index", "saved")
+SHARED: Final = ("bids", "models", "saved")
 """Folders of a lab that all cases share."""
 THREADS: Final = os.environ.get("GOLDEN_THREADS", "1")
 """Threads of a network; the table does not depend on them."""
@@ -54,7 +54,6 @@ class Lab:
             *(str(self.bids), str(self.out), "participant", "-w", str(self.work)),
             *("--plugin", "Linear", "--device", "cpu", "--engine", "torch"),
             *("--nprocs", THREADS, "--omp-nthreads", THREADS, "--mem-gb", "8"),
-            *("--bids-database-dir", str(self.root / "index" / self.bids.name)),
             *(word.format(lab=self.root) for word in (*self._flags, *more)),
         ]
         with redirect_stdout(told):

@@ -9,6 +9,7 @@ from typing import Final
 import nibabel as nib
 import numpy as np
 
+from ..tiny_packages import save_scan
 from ..totalspineseg.block_spine import DISCS, raw_spine
 from ..totalspineseg.tiny_weights import scan_of, write_release
 from .lab import Lab
@@ -28,7 +29,7 @@ FOLDERS: Final = (
 def write_blocks(path: Path, landmarks: tuple[int, ...] = (91, 100)) -> None:
     """The scan of a spine of blocks."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(scan_of(raw_spine(LUMBAR, landmarks)), AFFINE), path)
+    save_scan(scan_of(raw_spine(LUMBAR, landmarks)), AFFINE, path)
 
 
 def make_lab(root: Path) -> Lab:

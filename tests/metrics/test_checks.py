@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.metrics.checks import OVERALL, Finding, check_masks
+from spineps_nipype.metrics.checks import HEADER_CHECK, OVERALL, Finding, check_masks
 from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 
 from .model_spine import ModelSpine, model_spine, repaint
@@ -45,6 +45,13 @@ def test_a_good_spine_passes(model: ModelSpine) -> None:
         *("vertebrae", "order", "discs", "sizes", "counts", "field of view"),
         "names",
     }
+
+
+def test_an_odd_header_is_a_finding(model: ModelSpine) -> None:
+    scene = split_masks(model.spine, model.vert)
+    found = check_masks(scene, measure_spine(scene), SURE, ["Both positions differ."])
+    assert found[0] == Finding(OVERALL, "look", "", "Both positions differ.")
+    assert found[-1] == Finding(HEADER_CHECK, "look", "", "Both positions differ.")
 
 
 def test_masks_are_not_changed(model: ModelSpine) -> None:

@@ -22,7 +22,7 @@ from spineps_nipype.totalspineseg.folders import result_paths
 from spineps_nipype.totalspineseg.settings import TotalSpineSegSettings
 
 from ..workflows.scan_files import Package
-from .stored_results import store
+from .stored_results import store, write_result
 
 TSS = TotalSpineSegSettings()
 STEPS = {"step1": Package("one", "a" * 64), "step2": Package("two", "b" * 64)}
@@ -83,7 +83,7 @@ def lab(tmp_path: Path) -> Callable[[Provenance], Lab]:
         store(provenance, files)
         for phase in provenance.recipe.phases:
             for extra in (n for n in phase.extras if n in files):
-                files[extra].write_text("a picture")
+                write_result(files[extra], "a picture")
         lab = Lab(provenance, files)
         assert lab.plan().all_done, list(lab.plan())
         return lab

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
+from spineps_nipype.core.anatomy import CORPUS
 from spineps_nipype.results.plan import ScanPlan
 from spineps_nipype.results.sidecar import sidecar_of
 from spineps_nipype.spineps.settings import (
@@ -22,6 +26,7 @@ from spineps_nipype.spineps.settings import (
 
 from ..workflows.scan_files import MODELS, Package, output_paths, store_all
 from ..workflows.scan_files import plan as plan_scan
+from .stored_results import write_mask
 
 PHASES = ("semantic", "instance", "final", "poi", "snapshot", "metrics")
 SETTINGS = PipelineSettings()
@@ -32,7 +37,7 @@ ALL_KEYS = ("out_spine", "out_vert", "out_ctd", "out_snap", "out_snap2", "out_me
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
     path = tmp_path / "sub-x_T2w.nii.gz"
-    path.write_bytes(b"image")
+    write_mask(path)
     return path
 
 
@@ -108,6 +113,7 @@ def test_stored_files_enter_only_for_phases_that_do_not_run(
         "vert_raw": paths["out_vert_raw"],
         "spine": paths["out_spine"],
         "vert": paths["out_vert"],
+        "labels_table": paths["out_labels"],
         "metrics": paths["out_metrics"],
         "checks": paths["out_checks"],
     }
@@ -217,7 +223,7 @@ def test_a_corrected_mask_is_kept_and_what_depends_on_it_runs(
     scan: Path, paths: dict[str, Path]
 ) -> None:
     store_all(scan, paths, SETTINGS)
-    paths["out_spine_raw"].write_text("corrected by hand")
+    write_mask(paths["out_spine_raw"], CORPUS)
     plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
     assert actions(plan) == "srrrrr"
     assert "correction" in why(plan, "semantic")
@@ -226,9 +232,103 @@ def test_a_corrected_mask_is_kept_and_what_depends_on_it_runs(
 
 def test_a_corrected_final_mask_gives_new_centroids(scan: Path, paths: dict[str, Path]) -> None:
     store_all(scan, paths, SETTINGS)
-    paths["out_vert"].write_text("corrected by hand")
+    write_mask(paths["out_vert"])
     plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
     assert actions(plan) == "sssrrr"
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("out_spine_raw", "rrrrrr"),
+        ("out_vert_raw", "srrrrr"),
+        ("out_spine", "ssrrrr"),
+        ("out_labels", "ssrrrr"),
+        ("out_ctd", "sssrrs"),
+        ("out_snap", "ssssrs"),
+        ("out_metrics", "sssssr"),
+        ("out_checks", "sssssr"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"half of it"])
+@pytest.mark.parametrize("reuse", ["same", "any"])
+def test_a_damaged_file_is_made_again(
+    scan: Path, paths: dict[str, Path], key: str, expected: str, content: bytes, reuse: str
+) -> None:
+    store_all(scan, paths, SETTINGS)
+    paths[key].write_bytes(content)
+    plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS, reuse=reuse)  # type: ignore[arg-type]
+    assert actions(plan) == expected
+    first = next(step for step in plan if step.action == "run")
+    assert paths[key].name in first.why
+    assert "stored, but" in first.why
+
+
+def _on_another_grid(path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.full((2, 3, 5), 20, np.uint8), np.eye(4)), path)
+
+
+def _elsewhere(path: Path) -> None:
+    affine = np.eye(4)
+    affine[0, 3] = 1
+    nib.save(nib.Nifti1Image(np.full((2, 3, 4), 20, np.uint8), affine), path)
+
+
+def _fractions(path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.full((2, 3, 4), 19.5, np.float32), np.eye(4)), path)
+
+
+def _without_its_end(path: Path) -> None:
+    write_mask(path)
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def _with_a_wrong_sum(path: Path) -> None:
+    write_mask(path)
+    whole = bytearray(path.read_bytes())
+    whole[-6] ^= 1
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: write_mask(path, 99), "unknown labels: 99"),
+        (lambda path: write_mask(path, 0), "no label"),
+        (_on_another_grid, "grid of its scan"),
+        (_elsewhere, "grid of its scan"),
+        (_fractions, "no labels"),
+        (_without_its_end, "cannot be read"),
+        (_with_a_wrong_sum, "cannot be read"),
+    ],
+)
+def test_a_changed_mask_that_is_no_correction(
+    scan: Path, paths: dict[str, Path], spoil: Callable[[Path], None], words: str
+) -> None:
+    store_all(scan, paths, SETTINGS)
+    spoil(paths["out_vert"])
+    plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
+    assert actions(plan) == "ssrrrr"
+    assert words in why(plan, "final")
+
+
+def test_moved_points_are_a_correction(scan: Path, paths: dict[str, Path]) -> None:
+    store_all(scan, paths, SETTINGS)
+    header, points = json.loads(paths["out_ctd"].read_text())
+    points["20"]["50"][0] += 1
+    paths["out_ctd"].write_text(json.dumps([header, points]))
+    plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
+    assert actions(plan) == "ssssrs"
+    assert "correction" in why(plan, "poi")
+
+
+def test_a_copy_of_a_picture_is_made_again_if_it_is_damaged(
+    scan: Path, paths: dict[str, Path]
+) -> None:
+    store_all(scan, paths, SETTINGS)
+    paths["out_snap2"].write_bytes(b"")
+    plan = plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
+    assert plan.copies == ((paths["out_snap"], paths["out_snap2"]),)
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"Provenance": 3}', "[1]"])

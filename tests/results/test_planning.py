@@ -8,20 +8,20 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spineps_nipype.results.plan import ScanPlan, plan_scan
-from spineps_nipype.results.recipe import SCAN, Phase, Recipe
+from spineps_nipype.results.recipe import SCAN, Correctable, Phase, Recipe
 from spineps_nipype.results.record import Provenance
 from spineps_nipype.results.sidecar import sidecar_of
 
-from .stored_results import store
+from .stored_results import store, write_mask
 
-State = Literal["stored", "lost", "differs", "edited"]
-STATES: tuple[State, ...] = ("stored", "lost", "differs", "edited")
+State = Literal["stored", "lost", "differs", "corrected", "damaged"]
+STATES: tuple[State, ...] = get_args(State)
 SETTINGS = {"option": 1, "other": True}
 
 
@@ -60,6 +60,7 @@ def made(draw: st.DrawFn) -> Made:
                 reads=tuple(reads),
                 settings=tuple(draw(st.lists(st.sampled_from(list(SETTINGS)), unique=True))),
                 override=f"override_{name}",
+                correctable={results[-1]: Correctable(grid="")},
             )
         )
         known += results
@@ -88,8 +89,10 @@ def spoil(made: Made, files: Mapping[str, Path]) -> None:
         state = made.states[phase.name]
         if state == "lost":
             path.unlink()
-        elif state == "edited":
-            path.write_text("edited")
+        elif state == "corrected":
+            write_mask(path)
+        elif state == "damaged":
+            path.write_text("damaged")
         elif state == "differs":
             content = json.loads(sidecar_of(path).read_text())
             content["Provenance"]["Algorithm"][phase.name] = 0
@@ -105,12 +108,14 @@ def expected(made: Made) -> set[str]:
     """Phases that run, in other words: by following the files from phase to phase."""
     runs: set[str] = set()
     for phase in made.recipe.order:
-        own = made.states[phase.name] in ("lost", "differs") or phase.name in made.forced
+        own = (
+            made.states[phase.name] in ("lost", "differs", "damaged") or phase.name in made.forced
+        )
         from_others = False
         for read in (r for r in phase.reads if r != SCAN):
             maker = made.recipe.maker(read)
-            edited = made.states[maker.name] == "edited" and read == maker.makes[-1]
-            from_others |= maker.name in runs or edited
+            corrected = made.states[maker.name] == "corrected" and read == maker.makes[-1]
+            from_others |= maker.name in runs or corrected
         if own or from_others:
             runs.add(phase.name)
     return runs

@@ -264,3 +264,18 @@ def test_names_of_an_entry() -> None:
     assert (found.dataset, found.subject, found.contrast) == ("study", "sub-01", "func")
     stated = qc_names(Path("/x.nii.gz"), "d", "s")
     assert (stated.dataset, stated.subject, stated.contrast) == ("d", "s", "")
+
+
+@pytest.mark.parametrize(
+    "name", ["/../../../evil", "..", "a/b", "x\0y", "n" * 400, "/" + "../" * 30 + "tmp/evil"]
+)
+def test_a_label_of_a_package_cannot_lead_out_of_a_folder(tmp_path: Path, name: str) -> None:
+    (output,) = outputs_of({"labels": {"background": 0, name: 1}})
+    path = tmp_path / f"sub-a_bold{output.suffix}.nii.gz"
+    assert path.resolve().parent == tmp_path.resolve()
+    path.touch()
+
+
+def test_labels_that_become_one_name_are_refused() -> None:
+    with pytest.raises(ModelError, match="same file name"):
+        outputs_of({"labels": {"background": 0, "a/b": 1, "a:b": 2}})

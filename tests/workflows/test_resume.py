@@ -151,3 +151,32 @@ def test_peak_memory_is_that_of_the_node(bench: Bench) -> None:
     assert bench.run("MultiProc", a="spend")
     peaks = {e.node: e.peak_gb or 0 for e in bench.events if e.kind == "done"}
     assert peaks["whole.a.first"] > peaks["whole.b.first"] + 0.15
+
+
+def _damage(path: Path) -> None:
+    path.write_text("12")
+
+
+def _lose_seal(path: Path) -> None:
+    (path.parent / "_files.json").unlink()
+
+
+def _damage_seal(path: Path) -> None:
+    (path.parent / "_files.json").write_text("[" * 100_000)
+
+
+def _damage_result(path: Path) -> None:
+    (path.parent / "result_first.pklz").write_bytes(b"\x1f\x8b")
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+@pytest.mark.parametrize("spoil", [_damage, _lose_seal, _damage_seal, _damage_result])
+def test_a_changed_file_in_the_work_folder_is_not_believed(
+    bench: Bench, plugin: str, spoil: Callable[[Path], None]
+) -> None:
+    assert bench.run(plugin)
+    made = bench.folder / "work" / "whole" / "a" / "first" / "sum.txt"
+    spoil(made)
+    assert bench.run(plugin)
+    assert bench.ran() == ["a.first"], "with the same file again, the second node is remembered"
+    assert bench.result("a") == "11"

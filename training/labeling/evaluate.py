@@ -12,7 +12,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from TPTBox import NII
@@ -55,8 +55,8 @@ def evaluate_views(
         image = render(phantom, contrast=contrast, seed=seed)
         for count in counts:
             rng = np.random.default_rng((seed, 8, count or 0))
-            rows = _rows(phantom, count, rng)
-            right = name_view(phantom, image, rows, network)
+            rows = rows_in_view(phantom, count, rng)
+            right = [v.right for v in name_view(phantom, image, rows, network)]
             name = "whole" if count is None else str(count)
             found.setdefault(name, []).append((float(np.mean(right)), bool(np.all(right))))
     return {
@@ -68,10 +68,17 @@ def evaluate_views(
     }
 
 
+class NamedVertebra(NamedTuple):
+    """Whether the name of a vertebra is right, and its confidence."""
+
+    right: bool
+    confidence: float
+
+
 def name_view(
     phantom: Phantom, image: np.ndarray, rows: slice, network: LabelingModel
-) -> list[bool]:
-    """For every vertebra in view, cranial to caudal, whether its name is right.
+) -> list[NamedVertebra]:
+    """Name the vertebrae in view, cranial to caudal.
 
     Parameters
     ----------
@@ -105,11 +112,15 @@ def name_view(
         LabelingSettings(),
         c1_enabled=False,
     )
-    table = {row["number"]: row["label"] for row in labelled.table}
-    return [table.get(place + FIRST_NUMBER) == label for place, label in enumerate(order)]
+    table = {row["number"]: row for row in labelled.table}
+    found = [table.get(place + FIRST_NUMBER, {}) for place in range(len(order))]
+    return [
+        NamedVertebra(row.get("label") == label, row.get("confidence") or 0.0)
+        for row, label in zip(found, order, strict=True)
+    ]
 
 
-def _rows(phantom: Phantom, count: int | None, rng: np.random.Generator) -> slice:
+def rows_in_view(phantom: Phantom, count: int | None, rng: np.random.Generator) -> slice:
     """Rows (I) of a view of some consecutive vertebrae."""
     if count is None:
         return slice(0, phantom.spine.shape[1])

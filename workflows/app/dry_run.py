@@ -31,6 +31,7 @@ def _plan_text(one: PlannedScan, work_folder: Path) -> str:
         zooms = " x ".join(f"{z:.2f}" for z in one.header.zooms)
         axes = "".join(one.header.axis_codes)
         lines.append(f"  image     {shape} voxels of {zooms} mm, {axes}")
+        lines += [f"  warning   {warning}" for warning in one.header.warnings]
     if one.models is not None:
         packages = one.models.packages
         names = [f"{k}: {p.id if p else 'none'}" for k, p in packages.items()]

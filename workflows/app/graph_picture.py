@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.core.files import write_text
+
 logger = logging.getLogger("spineps_nipype.run")
 
 DRAWING_LIMIT: Final = 120.0
@@ -32,7 +34,7 @@ def write_graph(workflow: Any, folder: Path, name: str = "graph") -> Path:
 
     text, picture = folder / f"{name}.dot", folder / f"{name}.svg"
     # nipype itself calls Graphviz through a shell, and says nothing when it is absent.
-    text.write_text(dot_text(workflow), encoding="utf-8")
+    write_text(text, dot_text(workflow))
     program = shutil.which("dot")
     if program is None:
         logger.warning("Graphviz (dot) is not installed: the graph of the run is text, %s", text)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from spineps_nipype.core.files import whole_file
-from spineps_nipype.core.tables import write_rows
+from spineps_nipype.core.files import remove_file
+from spineps_nipype.core.own_files import is_own, own_files
+from spineps_nipype.core.tables import table_text
 from spineps_nipype.errors import InputError, OutputError, SpinepsError
 from spineps_nipype.metrics.columns import COLUMNS
-from spineps_nipype.reports.group_page import GroupEntry, write_group_page
+from spineps_nipype.reports.group_page import PAGE, GroupEntry, write_group_page
+from spineps_nipype.reports.page_files import is_own_page, subject_page
 from spineps_nipype.reports.ratings import read_ratings
 
 from ..options.run_options import Folders, ScanSelection
@@ -46,11 +49,12 @@ def run_group(folders: Folders, selection: ScanSelection, *, pages_first: bool) 
     No mask is opened, unless the pages of the subjects are to be written first.
     """
     try:
-        check_folders(folders, selection.bids_database_dir)
+        check_folders(folders)
     except OutputError as fault:
         print(fault_line(fault))
         return WRONG_USAGE
     try:
+        _check_names(folders.output_dir)
         if pages_first:
             for page in subject_pages(folders, selection):
                 print(f"Page: {page}")
@@ -98,6 +102,27 @@ def subject_pages(folders: Folders, selection: ScanSelection) -> list[Path]:
     return pages
 
 
+def _check_names(folder: Path) -> None:
+    """Refuse an output folder in which other programs' files have the names of ours.
+
+    Raises
+    ------
+    OutputError
+        If there is such a file.
+    """
+    tables = [folder / f"{n}{end}" for n in (TABLE, LEVELS) for end in (".tsv", ".json")]
+    foreign = [path for path in tables if not is_own(folder, path)]
+    if not is_own_page(folder / PAGE):
+        foreign.append(folder / PAGE)
+    if foreign:
+        raise OutputError(
+            "A file has the name of a table or page of this level, and this program did not "
+            "write it, or it was changed since.",
+            file=foreign[0],
+            remedy="Move it away, then run again.",
+        )
+
+
 def _scans(folders: Folders, selection: ScanSelection) -> list[GroupScan]:
     found = []
     for root in roots_of(folders.output_dir):
@@ -138,6 +163,8 @@ def _write(folder: Path, scans: Sequence[GroupScan]) -> list[Path]:
     if levels:
         where: dict[str, Mapping[str, Any]] = {k: columns[k] for k in WHERE if k in columns}
         written += _table(folder / f"{LEVELS}.tsv", levels, {**where, **COLUMNS})
+    else:
+        _remove_table(folder / f"{LEVELS}.tsv")
     entries = [
         _entry(folder, scan, row, outliers.get(i, ()))
         for i, (scan, row) in enumerate(zip(scans, rows, strict=True))
@@ -153,22 +180,35 @@ def _write(folder: Path, scans: Sequence[GroupScan]) -> list[Path]:
 def _table(
     path: Path, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Mapping[str, Any]]
 ) -> list[Path]:
-    with whole_file(path) as temporary:
-        write_rows(rows, temporary, list(columns))
     told = path.with_suffix(".json")
-    with whole_file(told) as temporary:
-        temporary.write_text(json.dumps(columns, indent=4) + "\n", encoding="utf-8")
+    try:
+        with own_files(path.parent) as own:
+            own.write(path, table_text(rows, list(columns)))
+            own.write(told, json.dumps(columns, indent=4) + "\n")
+    except OutputError:
+        _remove_table(path)
+        raise
     return [path, told]
+
+
+def _remove_table(path: Path) -> None:
+    """Remove the table of an earlier run, which nobody should take for that of this one."""
+    for old in (path, path.with_suffix(".json")):
+        with suppress(OSError):
+            if not old.is_file() or not is_own(path.parent, old):
+                continue
+            remove_file(old)
+            logger.warning("%s was removed: it was of an earlier run", old)
 
 
 def _entry(
     folder: Path, scan: GroupScan, row: Mapping[str, Any], outliers: Sequence[str]
 ) -> GroupEntry:
     stored = scan.stored
-    page = stored.root / f"{stored.subject}.html"
+    page = subject_page(stored.root, stored.subject)
     try:
         picture = draw_thumbnail(stored)
-    except OSError as fault:
+    except Exception as fault:  # whatever a damaged picture makes Pillow raise
         logger.warning("%s has no small picture: %s", stored.label, fault)
         picture = None
     return GroupEntry(

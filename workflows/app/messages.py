@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -31,20 +32,25 @@ def report_bids_faults(bids_dir: Path, selection: ScanSelection, query: Query) -
 
 
 def report_skipped_images(query: Query) -> None:
-    """Name images that somebody might miss, each kind of reason once."""
+    """Name images that somebody might miss, each kind of reason once; count the others."""
     reasons: dict[str, list[str]] = {}
     for image in query.skipped:
         if not image.expected:
-            reasons.setdefault(image.why, []).append(image.path.name)
+            reasons.setdefault(image.why, []).append(image.shown)
     for why, names in reasons.items():
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         print(f"not taken: {', '.join(names[:3])}{more}: {why}", file=sys.stderr)
+    counts = Counter(image.why for image in query.skipped if image.expected)
+    if counts:
+        listed = [f"{n} ({why})" for why, n in counts.most_common(NAMED_FAULTS)]
+        more = "; ..." if len(counts) > NAMED_FAULTS else ""
+        print(f"not taken, as usual: {'; '.join(listed)}{more}", file=sys.stderr)
 
 
 def no_scan_error(bids_dir: Path, selection: ScanSelection, query: Query) -> InputError:
     """Error of a run that finds no scan, with what would change that."""
     found = f"{len(query.skipped)} images are there, none of them fits" if query.skipped else ""
-    first = f"; the first: {query.skipped[0].path.name}: {query.skipped[0].why}" if found else ""
+    first = f"; the first: {query.skipped[0].shown}: {query.skipped[0].why}" if found else ""
     return InputError(
         f"There is no {' or '.join(selection.modalities)} scan to segment"
         + (f" ({found}{first})." if found else "."),

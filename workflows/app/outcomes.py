@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.files import is_file
+from spineps_nipype.core.tables import write_rows
 from spineps_nipype.errors import ErrCode, SpinepsError
 
-from ..engine.progress import Progress, ScanProgress
 from ..systems.scan_jobs import PlannedScan, RefusedScan
+
+if TYPE_CHECKING:  # a dry run has no use for nipype
+    from ..engine.progress import Progress, ScanProgress
 
 ALL_DONE, NOTHING_RAN, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses."""
-COLUMNS: Final = ("scan", "code", "seconds", "peak_memory_gb", "reason", "node", "crash_file")
-"""Columns of every table; models, the file and the results of the system follow."""
-NOT_APPLICABLE: Final = "n/a"
 INTERRUPTED: Final = "The run was stopped before this scan was finished; run it again to go on."
 UNFINISHED: Final = "The scan was not finished; run it again to go on."
 
@@ -64,7 +62,7 @@ def _outcome(scan: PlannedScan, seen: ScanProgress | None, interrupted: bool) ->
         return ended(
             failure.code, failure.reason, node=failure.where, crash_file=failure.crash_file
         )
-    complete = seen.finished and all(scan.files[key].is_file() for key in scan.results)
+    complete = seen.finished and all(is_file(scan.files[key]) for key in scan.results)
     if not complete:
         return ended(ErrCode.UNKNOWN, INTERRUPTED if interrupted else UNFINISHED)
     return ended(ErrCode.OK, "; ".join(scan.models.notes))
@@ -85,38 +83,29 @@ def write_table(results: Sequence[Outcome], path: Path) -> None:
     OutputError
         If it cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    first = results[0].scan
-    kinds, keys = first.kinds, list(first.results)
-    writer.writerow([*COLUMNS, *(f"model_{kind}" for kind in kinds), "file", *keys])
-    for result in results:
-        scan = result.scan
-        packages = scan.models.packages if scan.models else {}
-        models = [
-            package.id if (package := packages.get(kind)) is not None else NOT_APPLICABLE
-            for kind in kinds
-        ]
-        files = [
-            str(path_) if (path_ := scan.files[key]).is_file() else NOT_APPLICABLE for key in keys
-        ]
-        ran = result.seconds > 0
-        writer.writerow(
-            [
-                scan.label,
-                result.code.name,
-                f"{result.seconds:.1f}" if ran else NOT_APPLICABLE,
-                f"{result.peak_gb:.2f}" if result.peak_gb else NOT_APPLICABLE,
-                " ".join(result.reason.split()) or NOT_APPLICABLE,
-                result.node or NOT_APPLICABLE,
-                result.crash_file or NOT_APPLICABLE,
-                *models,
-                scan.scan.path,
-                *files,
-            ]
-        )
-    with whole_file(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+    write_rows([_row(result) for result in results], path)
+
+
+def _row(result: Outcome) -> dict[str, Any]:
+    """Row of a scan: how it ended, its models, the file, its results."""
+    scan = result.scan
+    packages = scan.models.packages if scan.models else {}
+    models = {f"model_{kind}": packages.get(kind) for kind in scan.kinds}
+    ended = {
+        "scan": scan.label,
+        "code": result.code.name,
+        "seconds": f"{result.seconds:.1f}" if result.seconds > 0 else None,
+        "peak_memory_gb": f"{result.peak_gb:.2f}" if result.peak_gb else None,
+        "reason": " ".join(result.reason.split()),
+        "node": result.node,
+        "crash_file": result.crash_file,
+    }
+    return {
+        **ended,
+        **{name: None if package is None else package.id for name, package in models.items()},
+        "file": str(scan.scan.path),
+        **{key: str(p) if is_file(p := scan.files[key]) else None for key in scan.results},
+    }
 
 
 def closing_lines(results: Sequence[Outcome], table: Path | None) -> str:

@@ -79,7 +79,7 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
     """
     folders, selection, task = options.folders, options.selection, options.task
     try:
-        check_folders(folders, selection.bids_database_dir)
+        check_folders(folders)
         plugin = choose_plugin(options.scheduling)
         system = make()
         query = system.find()
@@ -108,8 +108,11 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     folders, behaviour = options.folders, options.behaviour
     machine = choose_machine(options.machine, plugin, len(query.scans))
     logs = folders.logs / f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
-    make_folder(logs)
-    make_folder(folders.work_folder)
+    try:
+        make_folder(logs)
+        make_folder(folders.work_folder)
+    except OutputError as fault:
+        return _only_look(query, system, machine, fault)
     with (
         lock_work_folder(folders.work_folder),
         run_log(logs / "run.log", behaviour.verbose),
@@ -142,6 +145,23 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         _write_pages(folders, [one.scan.path for one in scans])
     print(closing_lines(results, table))
     return RunEnd(exit_status(results), interrupted)
+
+
+def _only_look(query: Query, system: System, machine: Machine, fault: OutputError) -> RunEnd:
+    """End of a run in a folder that cannot be written: a good one if nothing is left to do.
+
+    Raises
+    ------
+    OutputError
+        The given one, if something is to be computed.
+    """
+    scans = system.jobs(query.scans, machine)
+    if any(job.runs for job in jobs_of(scans)):
+        raise fault
+    results = outcomes(scans)
+    print(f"Nothing is left to do, and nothing was written: {fault.file} cannot be written.")
+    print(closing_lines(results, None))
+    return RunEnd(exit_status(results))
 
 
 def _write_pages(folders: Folders, scans: Sequence[Path]) -> None:

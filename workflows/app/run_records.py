@@ -11,11 +11,10 @@ from typing import Any, Final
 
 from spineps_nipype import __version__
 from spineps_nipype.bids.sidecars import package_versions
-from spineps_nipype.core.files import whole_file
-from spineps_nipype.core.locks import held
+from spineps_nipype.core.files import write_text
+from spineps_nipype.core.own_files import is_own, own_files
 from spineps_nipype.settings import flat_values
 
-from ..engine.run_guards import make_folder
 from ..engine.run_resources import Machine
 from ..options.config_file import config_text
 from ..options.run_options import RunOptions
@@ -42,8 +41,8 @@ def write_records(
         "memory_gb": machine.memory_gb,
         "scans": [str(one.scan.path) for one in scans],
     }
-    _write(logs / "run.json", json.dumps(record, indent=2, default=str) + "\n")
-    _write(logs / "config.toml", config_text(options))
+    write_text(logs / "run.json", json.dumps(record, indent=2, default=str) + "\n")
+    write_text(logs / "config.toml", config_text(options))
 
 
 def log_models(scans: Sequence[PlannedScan], folder: Path | None) -> None:
@@ -66,13 +65,9 @@ def log_models(scans: Sequence[PlannedScan], folder: Path | None) -> None:
 
 def _note_models(path: Path, lines: Sequence[str]) -> None:
     """Add a line a scan to the note; runs for other scans may do so at the same time."""
-    make_folder(path.parent)
-    with held(path.with_name(f".{path.name}.lock")):
-        known = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    root = path.parent.parent
+    with own_files(root) as own:
+        there = path.is_file() and is_own(root, path)
+        known = path.read_text(encoding="utf-8").splitlines() if there else []
         merged = {line.partition(": ")[0]: line for line in (*known, *lines)}
-        _write(path, "\n".join(merged[scan] for scan in sorted(merged)) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        own.write(path, "\n".join(merged[scan] for scan in sorted(merged)) + "\n")

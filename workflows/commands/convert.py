@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
-from spineps_nipype.errors import InputError, SpinepsError
+from spineps_nipype.errors import InputError, OutputError, SpinepsError
 
 from ..options.start_up import run_command
 
@@ -89,6 +89,7 @@ def _convert(arguments: argparse.Namespace) -> None:
     from spineps_nipype.core.convert_labels import convert_labels
     from spineps_nipype.core.images import save_nii
 
+    _check_names(arguments)
     vert, spine = _load_masks(arguments)
     grid = vert if vert is not None else spine
     found = convert_labels(
@@ -105,27 +106,47 @@ def _convert(arguments: argparse.Namespace) -> None:
             f"{arguments.target} has no semantic mask for --out-spine.",
             remedy="Leave that option out.",
         )
-    save_nii(grid.set_array(found.labels, seg=True), arguments.output)
+    like = arguments.input if vert is not None else arguments.spine
+    save_nii(grid.set_array(found.labels, seg=True), arguments.output, like=like)
     if arguments.out_spine is not None:
-        save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine)
+        save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine, like=like)
     _report_losses(found, arguments.losses)
 
 
-def _load_masks(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Vertebra and semantic mask on one grid; one of them may be None.
+def _check_names(arguments: argparse.Namespace) -> None:
+    """Find out which file is which, and refuse outputs that would replace others.
 
     Raises
     ------
-    InputError
-        If the output has no name.
+    InputError, OutputError
+        If the output has no name, or none that it can have.
     """
-    from spineps_nipype.core.geometry import to_input_grid
-    from spineps_nipype.core.images import load_mask
+    from .output_names import check_image_name, check_outputs
 
     if arguments.output is None and arguments.spine is not None:  # only a semantic mask
         arguments.input, arguments.output = None, arguments.input
     if arguments.output is None:
         raise InputError("There is no name for the output.", remedy="Give INPUT and OUTPUT.")
+    images = {arguments.output: "converted label map"}
+    if arguments.out_spine is not None:
+        if arguments.out_spine == arguments.output:
+            raise OutputError(
+                "Both outputs have one name.",
+                file=arguments.output,
+                remedy="Give each a name of its own.",
+            )
+        images[arguments.out_spine] = "semantic mask"
+    for path in images:
+        check_image_name(path)
+    tables = {} if arguments.losses is None else {arguments.losses: "table of losses"}
+    check_outputs({**images, **tables}, filter(None, (arguments.input, arguments.spine)))
+
+
+def _load_masks(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Vertebra and semantic mask on one grid; one of them may be None."""
+    from spineps_nipype.core.geometry import to_input_grid
+    from spineps_nipype.core.images import load_mask
+
     vert = None if arguments.input is None else load_mask(arguments.input)
     spine = None if arguments.spine is None else load_mask(arguments.spine)
     if vert is not None and spine is not None:

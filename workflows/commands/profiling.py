@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from spineps_nipype.core.files import make_folder, remove_file, whole_file, write_text
+
 TIME_FILE: Final = "time_profiling_results.txt"
 PEAK_FILE: Final = "peak_memory.txt"
 SNAPSHOT_FILE: Final = "memory_snapshots.txt"
@@ -42,13 +44,13 @@ def time_profile(stated: str | Path | None) -> Iterator[None]:
         yield
     finally:
         profiler.disable()
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".prof":
-            profiler.dump_stats(path)
+            with whole_file(path) as temporary:
+                profiler.dump_stats(temporary)
         else:
             text = io.StringIO()
             pstats.Stats(profiler, stream=text).sort_stats("cumulative").print_stats()
-            path.write_text(text.getvalue(), encoding="utf-8")
+            write_text(path, text.getvalue())
 
 
 @contextmanager
@@ -64,13 +66,13 @@ def memory_trace(folder: str | Path | None) -> Iterator[None]:
         yield
         return
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name in (PEAK_FILE, SNAPSHOT_FILE):
-        (folder / name).unlink(missing_ok=True)
+        remove_file(folder / name)
     tracemalloc.start()
     try:
         yield
     finally:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        (folder / PEAK_FILE).write_text(f"PEAK; {peak / 1024:.3f}\n", encoding="utf-8")
+        write_text(folder / PEAK_FILE, f"PEAK; {peak / 1024:.3f}\n")

@@ -24,7 +24,7 @@ from spineps_nipype.settings import Option
 from ..options.setting_flags import argument_of, flagged, stated
 from ..options.start_up import run_command
 from ..options.value_types import device
-from .profiling import TIME_FILE, memory_trace, time_profile
+from .profiling import TIME_FILE, memory_trace, profile_path, time_profile
 
 PROGRAM: Final = "spineps-sc-epi"
 WRONG_USAGE, FAILED = 2, 1
@@ -174,6 +174,10 @@ def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> No
     for path in [*arguments.images, *([arguments.qc_seg] if arguments.qc_seg else [])]:
         if not path.is_file():
             parser.error(f"This file does not exist: {path}")
+    if arguments.profile_time is not None:
+        profile = profile_path(arguments.profile_time)
+        if profile.exists() and any(profile.samefile(image) for image in arguments.images):
+            parser.error(f"The time profile would replace an image: {profile}")
 
 
 def _run(arguments: argparse.Namespace, words: Sequence[str]) -> int:

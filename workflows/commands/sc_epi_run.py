@@ -7,36 +7,40 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from TPTBox import NII
 
 from spineps_nipype import __version__
-from spineps_nipype.bids.sidecars import package_versions
+from spineps_nipype.bids.sidecars import INPUT_WARNINGS, package_versions
 from spineps_nipype.core.files import file_digest
-from spineps_nipype.core.images import load_mask, save_nii
+from spineps_nipype.core.images import load_map, load_mask, save_nii
+from spineps_nipype.core.stored_space import read_space
 from spineps_nipype.errors import SpinepsError
 from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.protocols import SemanticPrediction
 from spineps_nipype.models.systems import SC_EPI
 from spineps_nipype.results.recipe import SCAN
 from spineps_nipype.results.record import NO_FILE, Provenance
-from spineps_nipype.results.sidecar import Description, sidecar, write_json
+from spineps_nipype.results.sidecar import JSON, Description, describe
+from spineps_nipype.results.storing import store_results
 from spineps_nipype.sc_epi.model import EpiPackage, epi_package, model_url, with_mirroring
 from spineps_nipype.sc_epi.naming import output_paths, qc_names, stem_of
-from spineps_nipype.sc_epi.qc_mosaic import draw_entry
+from spineps_nipype.sc_epi.qc_mosaic import draw_or_say_entry
 from spineps_nipype.sc_epi.qc_report import add_entry
 from spineps_nipype.sc_epi.qc_views import view_of
 from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
 from spineps_nipype.sc_epi.segment import segment_epi
 from spineps_nipype.sc_epi.settings import EpiSegSettings
-from spineps_nipype.sc_epi.volumes import first_volume, load_epi, save_series
+from spineps_nipype.sc_epi.volumes import load_epi, save_series
 
 from ..engine.available_resources import available_cpus, choose_device
+from .output_names import check_outputs
 
 logger = logging.getLogger("spineps_nipype.sc_epi")
 
@@ -72,6 +76,7 @@ def segment_images(arguments: argparse.Namespace, settings: EpiSegSettings, comm
         arguments.out,
         numerics=settings.numerics,
     )
+    _check_names(arguments, targets)
     torch.set_num_threads(arguments.threads or available_cpus())
     from spineps_nipype.models.inference.semantic import load_semantic
 
@@ -82,8 +87,10 @@ def segment_images(arguments: argparse.Namespace, settings: EpiSegSettings, comm
     for image, paths in zip(arguments.images, targets, strict=True):
         temporary = Path(tempfile.mkdtemp(prefix="spineps_sc_epi_"))
         try:
-            _segment(image, paths, network, package, settings, temporary)
-            _describe(image, paths, description, package)
+            names = [result_name(output.suffix) for output in package.outputs]
+            targets_of = dict(zip(names, paths, strict=True))
+            made = _segment(image, targets_of, package, network, settings, temporary)
+            _store(image, targets_of, made, description, temporary)
             if arguments.qc is not None:
                 _add_page(arguments, image, paths[0], settings, command, temporary)
             _say_viewer(image, paths)
@@ -99,6 +106,22 @@ def segment_images(arguments: argparse.Namespace, settings: EpiSegSettings, comm
     if failed and len(arguments.images) > 1:
         print(f"{failed} of {len(arguments.images)} images failed.", file=sys.stderr)
     return FAILED if failed else 0
+
+
+def _check_names(arguments: argparse.Namespace, targets: Sequence[Sequence[Path]]) -> None:
+    """Refuse outputs that would replace an image, or another program's file.
+
+    Raises
+    ------
+    OutputError
+        If one would.
+    """
+    paths = [path for row in targets for path in row]
+    side_files = [path.with_name(f"{stem_of(path)}{JSON}") for path in paths]
+    outputs = {**dict.fromkeys(paths, "mask"), **dict.fromkeys(side_files, "side file")}
+    crop = [arguments.qc_seg] if arguments.qc_seg else []
+    beside = [image.with_name(f"{stem_of(image)}.json") for image in arguments.images]
+    check_outputs(outputs, [*arguments.images, *beside, *crop])
 
 
 class _Recorder:
@@ -118,20 +141,25 @@ class _Recorder:
 
 def _segment(
     image: Path,
-    paths: Sequence[Path],
-    network: Any,
+    targets: Mapping[str, Path],
     package: EpiPackage,
+    network: Any,
     settings: EpiSegSettings,
     temporary: Path,
-) -> None:
+) -> dict[str, Path]:
+    """Masks of an image by the name of the result, in a temporary folder."""
     logger.info("segmenting %s", image)
     volumes = load_epi(image, settings.on_4d, numerics=settings.numerics)
     recorder = _Recorder(network, temporary)
     found = [segment_epi(volume, recorder, package.outputs, settings) for volume in volumes]
-    save_nii(volumes[0], temporary / "reference.nii.gz")
-    for output, path in zip(package.outputs, paths, strict=True):
-        save_series([masks[output.suffix] for masks in found], path)
-        logger.info("written %s", path)
+    save_nii(volumes[0], temporary / "reference.nii.gz", like=image)
+    made = {}
+    for output in package.outputs:
+        name = result_name(output.suffix)
+        ending = ".nii.gz" if targets[name].name.endswith(".gz") else ".nii"
+        masks = [volume[output.suffix] for volume in found]
+        made[name] = save_series(masks, temporary / f"{name}{ending}", like=image)
+    return made
 
 
 def _description(
@@ -164,17 +192,29 @@ def _description(
     )
 
 
-def _describe(
-    image: Path, paths: Sequence[Path], description: Description, package: EpiPackage
+def _store(
+    image: Path,
+    targets: Mapping[str, Path],
+    made: Mapping[str, Path],
+    description: Description,
+    temporary: Path,
 ) -> None:
-    """Write the side file of each mask of an image."""
-    digests = {SCAN: file_digest(image)}
+    """Put each mask of an image with its side file into its place."""
     sources = {**description.metadata, "Sources": [image.name]}
-    names = [result_name(output.suffix) for output in package.outputs]
-    made = dict(zip(names, paths, strict=True))
-    for name, path in made.items():
-        content = sidecar(name, path, replace(description, metadata=sources), digests, made)
-        write_json(path.with_name(f"{stem_of(path)}.json"), content)
+    warnings = read_space(image).warnings
+    if warnings:
+        sources[INPUT_WARNINGS] = list(warnings)
+    files = describe(
+        made, replace(description, metadata=sources), inputs={SCAN: image}, folder=temporary
+    )
+    places = [
+        place
+        for path in targets.values()
+        for place in (path, path.with_name(f"{stem_of(path)}{JSON}"))
+    ]
+    store_results(zip(files, places, strict=True))
+    for path in targets.values():
+        logger.info("written %s", path)
 
 
 def _add_page(
@@ -186,15 +226,16 @@ def _add_page(
     temporary: Path,
 ) -> None:
     crop: NII | None = load_mask(arguments.qc_seg) if arguments.qc_seg else None
-    view = view_of(
-        first_volume(temporary / "reference.nii.gz"),
-        first_volume(mask),
+    view = partial(
+        view_of,
+        load_map(temporary / "reference.nii.gz"),
+        load_map(mask),
         settings.qc.qc_plane,
         crop=crop,
         resolution=settings.qc.qc_resolution,
         numerics=settings.numerics,
     )
-    background, overlay = draw_entry(view, temporary, numerics=settings.numerics)
+    background, overlay = draw_or_say_entry(view, temporary, numerics=settings.numerics)
     page = add_entry(
         arguments.qc,
         background,

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from spineps_nipype.bids.header import ScanHeader
+from spineps_nipype.errors import ResourceError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.spineps.settings import PipelineSettings
@@ -139,6 +140,34 @@ def model_voxels(header: ScanHeader, config: ModelConfig) -> int:
 
 
 _AXIS: Final[Mapping[str, str]] = {"A": "P", "P": "P", "S": "I", "I": "I", "L": "R", "R": "R"}
+
+
+def check_tiles(models: Mapping[str, Any], memory_gb: float) -> None:
+    """Refuse networks of which a single tile needs more memory than the run may fill.
+
+    Parameters
+    ----------
+    models
+        Packages by kind; those that are no nnU-Net packages are passed over.
+    memory_gb
+        What the run may fill [GB].
+
+    Raises
+    ------
+    ResourceError
+        If there is such a network; one that cuts its tiles to the image is none.
+    """
+    for package in models.values():
+        if not isinstance(package, ModelPackage) or package.config.shrink_tile:
+            continue
+        needed = _tile_gb(package)
+        if needed is not None and needed > memory_gb:
+            raise ResourceError(
+                f"A tile of the network {package.id} needs about {needed:.1f} GB of memory, "
+                f"the run may fill {memory_gb:.1f} GB.",
+                file=package.folder / "plans.json",
+                remedy="Give the run more memory (--mem), or use another model.",
+            )
 
 
 def _tile_gb(package: ModelPackage) -> float | None:

@@ -6,8 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import format_exception
@@ -20,6 +19,7 @@ from nipype.pipeline.plugins.base import DistributedPluginBase
 from nipype.pipeline.plugins.tools import report_crash
 
 from .faults import Fault, failed_answer, fault_of_node, note_faults
+from .node_results import is_current, seal
 
 logger = logging.getLogger("spineps_nipype.engine")
 
@@ -85,10 +85,7 @@ class ObservedPlugin(DistributedPluginBase):
         node = self.procs[jobid]
         self._started[node.fullname] = time.monotonic()
         try:
-            cached, updated = node.is_cached()
-            if cached and updated and not outputs_exist(node):
-                logger.warning("results of %s are gone from the work folder", node.fullname)
-                forget(node)
+            is_current(node)
         except Exception as raised:
             answer = failed_answer(raised)
             self._run_errors.append("".join(answer["traceback"]))
@@ -102,7 +99,10 @@ class ObservedPlugin(DistributedPluginBase):
 
     def _task_finished_cb(self, jobid: int, cached: bool = False) -> None:
         super()._task_finished_cb(jobid, cached=cached)
-        name = self.procs[jobid].fullname
+        node = self.procs[jobid]
+        name = node.fullname
+        if not cached and node.run_without_submitting and name not in self._failed:
+            seal(node)  # one with a process of its own does so there
         if name not in self._failed:  # nipype also calls this for nodes that failed here
             kind: EventKind = "cached" if cached else "done"
             self._observe(NodeEvent(name, kind, self._seconds(name), self._peaks.get(name)))
@@ -159,41 +159,3 @@ def write_crash_file(node: Any, lines: list[str]) -> str:
         logger.error("no crash file for %s could be written: %s", node.fullname, fault)
         return ""
     return str(named)
-
-
-def is_remembered(node: Any) -> bool:
-    """Whether a node need not run: its result is that of its inputs, and its files are there."""
-    cached, updated = node.is_cached()
-    if cached and updated and not outputs_exist(node):
-        forget(node)
-        return False
-    always = node.overwrite or (node.overwrite is None and node.interface.always_run)
-    return bool(cached and updated and not always)
-
-
-def outputs_exist(node: Any) -> bool:
-    """Whether the files that a remembered result names are there."""
-    try:
-        outputs = node.result.outputs
-    except Exception:
-        return False
-    values = outputs.get_traitsfree() if hasattr(outputs, "get_traitsfree") else {}
-    return all(Path(name).exists() for name in _paths(list(values.values())))
-
-
-def _paths(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and os.path.isabs(value):
-        yield value
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            yield from _paths(entry)
-
-
-def forget(node: Any) -> None:
-    """Make nipype forget the result of a node."""
-    folder = Path(node.output_dir())
-    for pattern in ("_0x*.json", "result_*.pklz"):
-        for path in folder.glob(pattern):
-            with suppress(OSError):
-                path.unlink()
-    node._result = None

@@ -22,9 +22,11 @@ from pathlib import Path
 from traceback import format_exception
 from typing import Any, Final
 
+from spineps_nipype.core.files import set_writing_roots
 from spineps_nipype.errors import ResourceError
 
 from .faults import dead_process_error, failed_answer, fault_of_node, note_faults
+from .node_results import seal
 
 PRELOAD: Final = ("spineps_nipype.workflows.engine.preloaded",)
 """Imported once in the server; every process starts with what it imports."""
@@ -52,11 +54,14 @@ class WorkerSetup:
         File that gets everything the process prints; None leaves its output alone.
     log_level
         Level of the loggers of nipype and of this package.
+    roots
+        Folders below which it may write; None for anywhere.
     """
 
     folder: str
     log_file: str | None = None
     log_level: int = logging.WARNING
+    roots: tuple[Path, ...] | None = None
 
 
 def start_server(preload: Sequence[str] = PRELOAD, method: str = "forkserver") -> Any:
@@ -178,6 +183,7 @@ def answer_of(node: Any, updatehash: bool) -> dict[str, Any]:
     noted = note_faults(node.interface)
     try:
         answer["result"] = node.run(updatehash=updatehash)
+        seal(node)
     except BaseException as raised:
         answer["traceback"] = format_exception(raised)
         answer["fault"] = fault_of_node(raised, noted)
@@ -216,6 +222,7 @@ def _prepare(setup: WorkerSetup) -> None:
         os.chdir(setup.folder)
     except OSError:  # deleted while the run lasts; nodes have folders of their own
         os.chdir("/")
+    set_writing_roots(setup.roots)
     os.environ["NO_ET"] = os.environ["NIPYPE_NO_ET"] = "1"
     if setup.log_file is not None:
         with suppress(OSError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from spineps_nipype.errors import InputError, ResourceError
 
 from ..options.run_options import Scheduling
-from .node_events import ObservedPlugin, Observer
+
+if TYPE_CHECKING:  # a dry run has no use for nipype
+    from .node_events import Observer
 
 CLUSTER: Final = ("SLURM", "SLURMGraph")
 OURS: Final = ("MultiProc", "Linear", *CLUSTER)
@@ -83,7 +85,7 @@ def read_plugin_file(path: Path) -> PluginChoice:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as fault:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as fault:
         raise InputError(
             f"The file of --nipype-plugin-file cannot be read: {fault}.", file=path, remedy=REMEDY
         ) from fault
@@ -109,6 +111,8 @@ def make_foreign_plugin(choice: PluginChoice, observe: Observer) -> Any:
     Plugins that submit whole graphs tell nothing until they are done.
     """
     from nipype.pipeline.plugins.base import DistributedPluginBase
+
+    from .node_events import ObservedPlugin
 
     base = _plugin_class(choice.name)
     assert base is not None

@@ -22,6 +22,8 @@ from nipype.pipeline.plugins.base import PluginBase, report_nodes_not_run, str2b
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
 from numpy.typing import NDArray
 
+from spineps_nipype.core.files import writing_roots
+
 from .dependencies import Dependencies, NothingToRemove
 from .faults import fault_of_node, note_faults
 from .node_events import (
@@ -30,7 +32,6 @@ from .node_events import (
     ObservedPlugin,
     Observer,
     ignore_event,
-    is_remembered,
     write_crash_file,
 )
 from .node_process import (
@@ -40,6 +41,7 @@ from .node_process import (
     reset_peak_memory,
     start_server,
 )
+from .node_results import is_remembered, seal
 
 logger = logging.getLogger("spineps_nipype.engine")
 
@@ -57,6 +59,8 @@ EXECUTION: Final = {
 """Options of nipype that a run depends on."""
 LOOK_AGAIN: Final = 0.2
 """Time after which the state of a run is shown again although no node has ended [s]."""
+SETTLED_NODES: Final = 64
+"""Nodes that end before what is in memory is left out of the collections of garbage once more."""
 MOST_READY: Final = 256
 """Nodes that are looked at for what can start now: those of the next scans, not of all."""
 
@@ -125,7 +129,10 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
         args = self.plugin_args
         self._context = start_server(method=args.get("mp_context") or "forkserver")
         self._setup = WorkerSetup(
-            self._cwd, args.get("worker_log"), args.get("log_level", logging.WARNING)
+            self._cwd,
+            args.get("worker_log"),
+            args.get("log_level", logging.WARNING),
+            writing_roots(),
         )
         self._tasks: dict[int, NodeProcess] = {}
         self._ended = 0
@@ -172,6 +179,10 @@ class RobustMultiProcPlugin(ObservedPlugin, MultiProcPlugin):
     def _task_finished_cb(self, jobid: int, cached: bool = False) -> None:
         self._ended += 1
         super()._task_finished_cb(jobid, cached=cached)
+        if self._ended % SETTLED_NODES == 0:
+            # nipype collects after every node; results of a thousand scans would slow that down.
+            gc.collect()
+            gc.freeze()
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self._taskid += 1
@@ -246,6 +257,8 @@ class RobustLinearPlugin(PluginBase):
                 self._observe(NodeEvent(name, "start"))
             reset_peak_memory()
             node.run(updatehash=updatehash)
+            if not remembered:
+                seal(node)
         except Exception as raised:
             lines = format_exception(raised)
             crash_file = write_crash_file(node, lines)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TextIO
 
+from spineps_nipype.core.files import append_text
+
 from .failures import Failure, describe_failure
 from .faults import fault_in_text
 from .node_events import NodeEvent
@@ -239,8 +241,8 @@ class Progress:
             entry["reason"] = scan.failure.reason
         if scan.finished:
             entry["ended"] = "done" if scan.failure is None else "failed"
-        with suppress(OSError), self._file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry) + "\n")
+        with suppress(OSError):
+            append_text(self._file, json.dumps(entry) + "\n")
 
     def _show(self, event: NodeEvent, scan: ScanProgress, node: str) -> None:
         if event.kind == "failed":

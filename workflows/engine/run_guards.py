@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.core.files import check_target
 from spineps_nipype.core.locks import LockBusyError, held
 from spineps_nipype.errors import OutputError, ResourceError
 
@@ -28,6 +29,7 @@ THREAD_VARIABLES: Final = (
 def make_folder(folder: Path) -> None:
     """Make a folder, and try whether it takes files."""
     probe = folder / f".probe-{os.getpid()}"
+    check_target(probe)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
@@ -49,6 +51,7 @@ def clean_work(work: Path) -> None:
         If it cannot be deleted.
     """
     for folder in work.glob(WORK_PATTERN):
+        check_target(folder)
         try:
             shutil.rmtree(folder)
         except OSError as fault:

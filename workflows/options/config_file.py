@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype import __version__
+from spineps_nipype.core.text_files import read_text
 from spineps_nipype.settings import flat_values
 
 from .overrides import override_flags
@@ -26,6 +27,8 @@ TABLES: Final = {
     "systems": ("totalspineseg", "sc_epi", "spine_segmentation"),
 }
 """Tables of a file, and the parts of the options that stand in each; all others stand in `run`."""
+MOST_REPEATED: Final = 10
+"""Most times that a flag which counts, such as ``-v``, is given."""
 NOT_REPEATED: Final = frozenset(
     {
         "bids_dir",
@@ -65,7 +68,7 @@ def parse_with_config(parser: Parser, argv: Sequence[str]) -> argparse.Namespace
 def _words(parser: Parser, path: Path) -> Iterator[str]:
     """Arguments that say what a file says; paths in it are relative to its folder."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except (OSError, ValueError) as fault:
         parser.error(f"the file cannot be read: {fault}")
     actions: dict[str, argparse.Action] = {}
@@ -90,6 +93,8 @@ def _spelled(
         flag = action.option_strings[0]
     if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction):
         if isinstance(action, argparse._CountAction) and type(value) is int:
+            if not 0 <= value <= MOST_REPEATED:
+                parser.error(f"{key} = {value} is not between 0 and {MOST_REPEATED}")
             yield from [flag] * value
             return
         if not isinstance(value, bool):
@@ -104,6 +109,8 @@ def _spelled(
         parser.error(f"{key} takes one value, not a list")
     if not values:
         return
+    if action.type is Path and not all(isinstance(one, str) for one in values):
+        parser.error(f"{key} = {value!r} is no path")
     if action.nargs is None:
         # One word with its flag, because a value may begin with a hyphen.
         yield f"{flag}={folder / values[0] if action.type is Path else values[0]}"

@@ -34,7 +34,8 @@ def add_selection(group: Any) -> None:
         nargs="+",
         default=Replaceable(["T2w"]),
         metavar="NAME",
-        help="kinds of scans: T2w, T1w, vibe, ct (default: T2w)",
+        help="kinds of scans: T2w, T1w, vibe, ct, and for systems that take any contrast also "
+        "T2star, PDw, UNIT1, MTS and others (default: T2w)",
     )
     group.add_argument(
         "--bids-filter-file",
@@ -52,7 +53,8 @@ def add_selection(group: Any) -> None:
         "--bids-database-dir",
         type=Path,
         metavar="DIR",
-        help="keep the pybids index of the dataset here and use it again; made when absent",
+        help="accepted and without effect: every run lists the dataset anew, so that no scan is "
+        "missed",
     )
     group.add_argument(
         "--skip-bids-validation",

@@ -66,8 +66,6 @@ class ScanSelection:
         JSON file that limits the scans further.
     ignore_bids_filter
         Take every image that is no mask, whatever its name.
-    bids_database_dir
-        Folder that keeps the index of the dataset; None indexes anew.
     skip_bids_validation
         Do not look for names and files that are not BIDS.
     average_4d
@@ -82,7 +80,6 @@ class ScanSelection:
     modalities: tuple[str, ...] = ("T2w",)
     bids_filter_file: Path | None = None
     ignore_bids_filter: bool = False
-    bids_database_dir: Path | None = None
     skip_bids_validation: bool = False
     average_4d: bool = False
     ignore_compatibility: bool = False

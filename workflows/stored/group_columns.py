@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spineps_nipype.core.verdicts import VERDICTS
+from spineps_nipype.metrics.checks import HEADER_CHECK
 from spineps_nipype.metrics.columns import COLUMNS
 
 from ..engine.phase_names import PHASE_NAMES
+from .scans import MEASURES
 from .subject_pages import CONSENSUS_CHECK
 
 CURVES: Final = ("lumbar_lordosis", "thoracic_kyphosis")
-MEASURES: Final = tuple(name for name, said in COLUMNS.items() if "Units" in said)
 LEVEL_MEASURES: Final = tuple(name for name in MEASURES if name not in CURVES)
 CHECKS: Final = (
     "vertebrae",
@@ -22,6 +23,7 @@ CHECKS: Final = (
     "counts",
     "field of view",
     "label confidence",
+    HEADER_CHECK,
     CONSENSUS_CHECK,
 )
 ALWAYS: Final = ("subject", "scan", "pipeline", "source", "status", "error", "verdict", "rating")
@@ -47,7 +49,8 @@ def _dictionary() -> dict[str, dict[str, Any]]:
         "scan": "Name of the scan without its extension.",
         "pipeline": "System that segmented it, as in --pipeline.",
         "source": "Path of the scan below the dataset.",
-        "status": "done, or failed: the last run that took the scan did not finish it.",
+        "status": "done; failed: the last run that took the scan did not finish it; or damaged: a "
+        "stored file of it cannot be used.",
         "error": "Error of the scan, with its code.",
     }
     said: dict[str, dict[str, Any]] = {k: {"Description": v} for k, v in plain.items()}

@@ -17,8 +17,8 @@ from spineps_nipype.reports.outliers import Spread, number, spreads
 from spineps_nipype.reports.ratings import Rating, comments, joint_verdict
 
 from ..engine.phase_names import PHASE_NAMES
-from .group_columns import CHECKS, CURVES, LEVEL_MEASURES, MEASURES, check_column
-from .scans import StoredScan
+from .group_columns import CHECKS, CURVES, LEVEL_MEASURES, check_column
+from .scans import MEASURES, StoredScan
 from .subject_pages import CONSENSUS_CHECK, checks_of, metrics_of
 
 LEVELS: Final = tuple(VERTEBRA_NAMES[v] for v in ANATOMICAL_ORDER)
@@ -113,9 +113,15 @@ def _ending(stored: StoredScan) -> dict[str, Any]:
         "scan": stored.label,
         "pipeline": stored.system,
         "source": stored.source,
-        "status": "failed" if stored.error else "done",
+        "status": _status(stored),
         "error": " ".join(stored.error.split()),
     }
+
+
+def _status(stored: StoredScan) -> str:
+    if stored.damage:
+        return "damaged"
+    return "failed" if stored.error else "done"
 
 
 def _judgements(scan: GroupScan) -> dict[str, Any]:
@@ -172,7 +178,7 @@ def _overall(checks: Sequence[Mapping[str, Any]], key: str) -> str | None:
 
 
 def _worst(checks: Sequence[Mapping[str, Any]], check: str) -> str | None:
-    found = [row["verdict"] for row in checks if row["check"] == check]
+    found = [str(row["verdict"]) for row in checks if row["check"] == check]
     return max(found, key=VERDICTS.index) if found else None
 
 

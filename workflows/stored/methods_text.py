@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from spineps_nipype.bids.dataset_description import SOURCES
 from spineps_nipype.bids.names import parse_name
 from spineps_nipype.reports.boilerplate import Methods, methods_text, system_text
 from spineps_nipype.spineps.recipe import VIBESEG
-from spineps_nipype.spineps.settings import PipelineSettings
 
 from ..options.other_systems import SPINEPS
+from .recorded_settings import recorded_settings
 from .scans import StoredScan
 
 PACKAGE = "spineps-nipype"
@@ -52,7 +51,7 @@ def _text(made: Sequence[tuple[StoredScan, Mapping[str, Any]]]) -> str:
         word = parse_name(one.scan).suffix
         words[word] = words.get(word, 0) + 1
     given = [one["Provenance"].get("Corrections", {}) for _, one in made]
-    settings = _settings(said["Provenance"].get("Settings", {}))
+    settings = recorded_settings(said["Provenance"].get("Settings", {}))
     return methods_text(
         Methods(
             models=models,
@@ -65,15 +64,3 @@ def _text(made: Sequence[tuple[StoredScan, Mapping[str, Any]]]) -> str:
             cropped=VIBESEG in models,
         )
     )
-
-
-def _settings(recorded: Mapping[str, Any]) -> PipelineSettings:
-    """Settings as a sidecar tells them; what it does not know is as usual."""
-    default = PipelineSettings()
-    known = default.flat()
-    flat: dict[str, Any] = {}
-    for value in recorded.values():
-        if isinstance(value, dict):
-            flat.update({name: v for name, v in value.items() if name in known})
-    settings = PipelineSettings.from_flat(flat)
-    return replace(settings, numerics=recorded.get("numerics", default.numerics))

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from spineps_nipype.bids.names import split_extension
 from spineps_nipype.core.images import load_image
+from spineps_nipype.core.marks import VOLUMES_MARK, is_marked
+from spineps_nipype.errors import OutputError
 from spineps_nipype.reports.mosaic import draw_mosaic
 from spineps_nipype.reports.thumbnail import shrink_picture
 from spineps_nipype.reports.viewer import write_volumes
 
-from .scans import StoredScan
+from .scans import StoredScan, subject_of
 from .shown_masks import MASKS, shown_masks
 
 FIGURES: Final = "figures"
@@ -30,12 +33,17 @@ class Pictures:
 
 
 def pictures_of(scan: StoredScan) -> Pictures:
-    """Where the pictures of a scan lie."""
-    folder = scan.root / scan.subject / FIGURES
+    """Where the pictures of a stored scan lie."""
+    return picture_paths(scan.root, scan.scan)
+
+
+def picture_paths(root: Path, scan: Path) -> Pictures:
+    """Where the pictures of a scan lie in an output folder."""
+    folder, label = root / subject_of(scan) / FIGURES, split_extension(scan.name)[0]
     return Pictures(
-        folder / f"{scan.label}_mosaic.png",
-        folder / f"{scan.label}_volumes.js",
-        folder / f"{scan.label}_thumb.png",
+        folder / f"{label}_mosaic.png",
+        folder / f"{label}_volumes.js",
+        folder / f"{label}_thumb.png",
     )
 
 
@@ -45,13 +53,21 @@ def draw_pictures(scan: StoredScan) -> None:
     Raises
     ------
     SpinepsError
-        If image or masks cannot be read.
+        If image or masks cannot be read, or another program's picture has the name of one.
     """
     masks = [path for key, path in scan.files.items() if key in MASKS]
     pictures = pictures_of(scan)
     if not masks or not scan.scan.is_file():
         return
-    if _younger((pictures.mosaic, pictures.volumes), masks):
+    drawn = (pictures.mosaic, pictures.volumes)
+    for path in drawn:
+        if path.is_file() and is_marked(path, VOLUMES_MARK) is False and path.stat().st_size:
+            raise OutputError(
+                "A file that this program did not write has the name of a picture.",
+                file=path,
+                remedy="Move it away; --reports-only draws the picture.",
+            )
+    if _younger(drawn, masks):
         return
     image = load_image(scan.scan, average_4d=True)
     shown = shown_masks(scan.files, image)
@@ -70,6 +86,9 @@ def draw_thumbnail(scan: StoredScan) -> Path | None:
 
 
 def _younger(targets: Sequence[Path], sources: Sequence[Path]) -> bool:
-    """Whether all targets are there and were written after all sources."""
+    """Whether all targets are there, can be opened, and were written after all sources."""
     newest = max(path.stat().st_mtime for path in sources)
-    return all(path.is_file() and path.stat().st_mtime >= newest for path in targets)
+    return all(
+        path.is_file() and path.stat().st_mtime >= newest and is_marked(path, VOLUMES_MARK)
+        for path in targets
+    )

@@ -9,6 +9,7 @@ from typing import Final
 from spineps_nipype.bids.bids_layout import bids_paths
 from spineps_nipype.bids.names import output_folder, output_name, output_paths, parse_name
 from spineps_nipype.bids.names import split_extension as split
+from spineps_nipype.core.files import is_file
 from spineps_nipype.sc_epi.naming import stem_of
 from spineps_nipype.totalspineseg.folders import result_paths
 
@@ -42,13 +43,13 @@ def stored_files(system: str, scan: Path, bids_dir: Path, root: Path) -> dict[st
         Output folder of the system.
     """
     found = _FINDERS[system](scan, bids_dir, root)
-    return {key: path for key, path in found.items() if path.is_file()}
+    return {key: path for key, path in found.items() if is_file(path)}
 
 
 def _spineps(scan: Path, bids_dir: Path, root: Path) -> dict[str, Path]:
     """In the layout of SPINEPS or of BIDS, whichever has masks of the scan."""
     layouts = [output_paths(scan, bids_dir, root), bids_paths(scan, bids_dir, root)]
-    paths = next((p for p in layouts if p["out_spine"].is_file()), layouts[0])
+    paths = next((p for p in layouts if is_file(p["out_spine"])), layouts[0])
     return {key: paths[f"out_{key}"] for key in SPINEPS_KEYS}
 
 

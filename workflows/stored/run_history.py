@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.bids.names import split_extension
-from spineps_nipype.core.files import read_json
-from spineps_nipype.core.tables import read_rows
+from spineps_nipype.core.own_readers import read_events, read_outcomes, read_run
+from spineps_nipype.core.safe_names import safe_below
+from spineps_nipype.core.schema import Rows
 from spineps_nipype.errors import ErrCode
+
+logger = logging.getLogger("spineps_nipype.reports")
 
 GOOD: Final = (ErrCode.OK.name, ErrCode.ALL_DONE.name)
 """Outcomes of scans whose results are all there."""
@@ -83,14 +86,21 @@ def read_history(logs: Path, bids_dir: Path, wanted: Collection[str] | None = No
     begun: dict[str, PastOutcome] = {}
     runs = sorted((path for path in logs.glob("*") if path.is_dir()), reverse=True)
     for run in runs:
-        said = read_json(run / "run.json")
+        said, fault = read_run(run / "run.json")
+        if fault:
+            logger.warning("%s is damaged: %s", run / "run.json", fault)
         home = Path(said.get("options", {}).get("bids_dir") or bids_dir)
-        table, events = run / "scans.tsv", list(_events(run / "progress.jsonl"))
-        if table.is_file():
-            for source, outcome in _outcomes(table, home):
+        table, events = run / "scans.tsv", list(read_events(run / "progress.jsonl"))
+        rows, fault = read_outcomes(table) if table.is_file() else Rows([])
+        if table.is_file() and not fault:
+            for source, outcome in _outcomes(rows, home, run.name):
                 history.outcomes.setdefault(source, outcome)
         else:
-            reason = f"The run {run.name} has not ended; if it was killed, run it again."
+            reason = (
+                f"The table of the run {run.name} is damaged ({fault}); run it again."
+                if fault
+                else f"The run {run.name} has not ended; if it was killed, run it again."
+            )
             ended = dict(_ended(events, run.name))
             for scan in said.get("scans", []):
                 outcome = PastOutcome(ErrCode.UNKNOWN.name, reason, run.name)
@@ -105,17 +115,20 @@ def read_history(logs: Path, bids_dir: Path, wanted: Collection[str] | None = No
     return History({**begun, **history.outcomes}, history.times)
 
 
-def _outcomes(table: Path, home: Path) -> Iterator[tuple[str, PastOutcome]]:
-    for row in read_rows(table):
-        if row.get("file") and row.get("code"):
-            code = str(row["code"])
-            reason = "" if code in GOOD else row.get("reason") or ""
-            yield below(str(row["file"]), home), PastOutcome(code, reason, table.parent.name)
+def _outcomes(
+    rows: Sequence[Mapping[str, str | None]], home: Path, run: str
+) -> Iterator[tuple[str, PastOutcome]]:
+    for row in rows:
+        code = str(row["code"])
+        reason = "" if code in GOOD else row.get("reason") or ""
+        yield below(str(row["file"]), home), PastOutcome(code, reason, run)
 
 
 def _ended(events: Sequence[Mapping[str, Any]], run: str) -> Iterator[tuple[str, PastOutcome]]:
     """Scans that a run without a table has brought to an end."""
     for event in events:
+        if "scan" not in event:
+            continue
         if event.get("ended") == "done":
             yield event["scan"], PastOutcome(ErrCode.OK.name, "", run)
         elif event.get("reason"):
@@ -133,16 +146,5 @@ def _durations(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, 
 def below(scan: str | Path, bids_dir: Path) -> str:
     """Path of a scan below its dataset; its name alone where it lies outside."""
     path = Path(scan)
-    return path.relative_to(bids_dir).as_posix() if path.is_relative_to(bids_dir) else path.name
-
-
-def _events(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.is_file():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:  # a run that was killed while it wrote
-            continue
-        if isinstance(event, dict):
-            yield event
+    inside = path.relative_to(bids_dir).as_posix() if path.is_relative_to(bids_dir) else ""
+    return safe_below(inside) or path.name

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.bids.names import parse_name, split_extension
 from spineps_nipype.bids.sidecars import RAW_LINK
-from spineps_nipype.core.files import read_json
+from spineps_nipype.core.own_readers import (
+    changed_since,
+    read_checks,
+    read_description,
+    read_metrics,
+    read_sidecar,
+)
+from spineps_nipype.core.safe_names import safe_below
+from spineps_nipype.core.schema import Content, Rows
+from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.results.sidecar import sidecar_of
 
 from ..options.other_systems import PIPELINES, SPINEPS
 from ..options.run_options import ScanSelection
+from .recorded_settings import settings_fault
 from .result_files import MARKERS, stored_files
 from .run_history import GOOD, PastOutcome, below, read_history
+
+logger = logging.getLogger("spineps_nipype.reports")
 
 LOGS: Final = "logs"
 CONSENSUS: Final = "consensus"
 MAIN: Final = ("vert", "spine", "totalspineseg", "totalspineseg_step1")
 MAIN_RESULTS: Final = (*MAIN, "spine_segmentation", "two_classes", "cord")
 """Results whose sidecar tells how a scan was made, the best first."""
+SMALL: Final = ("metrics", "checks", "labels")
+"""Results that are held against the digest in their record when pages are written."""
+MEASURES: Final = tuple(name for name, said in COLUMNS.items() if "Units" in said)
+"""Columns of the metrics that hold numbers."""
 _TITLE: Final = re.compile(r"Segmentations of the spine \((.+)\)")
 _ODD: Final = re.compile(r"[^A-Za-z0-9+-]")
 
@@ -75,13 +93,52 @@ class StoredScan:
     @property
     def error(self) -> str:
         """Why there is no result, or not the one that was asked for last; empty if all is well."""
+        if self.damage:
+            return f"Damaged: {self.damage}. Run the scan again: it is made again."
         if self.outcome is not None and self.outcome.code not in GOOD:
             return f"{self.outcome.code}: {self.outcome.reason}"
         return "" if self.main else "The results are no longer in the output folder."
 
+    @cached_property
+    def damage(self) -> str:
+        """What is wrong with a stored file that pages read, by its name; empty if nothing is."""
+        faults = [self._main_sidecar.fault] if self._main_sidecar.fault else []
+        for key in SMALL:
+            if key in self.files:
+                path = self.files[key]
+                faults += filter(None, [changed_since(path, sidecar_of(path))])
+        faults += [rows.fault for rows in (self.checks, self.metrics) if rows.fault]
+        return "; ".join(faults[:1])
+
+    @cached_property
+    def _main_sidecar(self) -> Content:
+        path = sidecar_of(self.main) if self.main else None
+        if path is None or not path.is_file():
+            return Content({})
+        said, fault = read_sidecar(path)
+        if self.system == SPINEPS:
+            fault = fault or settings_fault(said.get("Provenance", {}).get("Settings", {}))
+        return Content(said, f"{path.name}: {fault}" if fault else "")
+
     def sidecar(self) -> dict[str, Any]:
-        """Content of the sidecar of the main mask; empty if there is none."""
-        return read_json(sidecar_of(self.main)) if self.main else {}
+        """Content of the sidecar of the main mask; empty if there is none, or it is damaged."""
+        return self._main_sidecar.said
+
+    @cached_property
+    def checks(self) -> Rows:
+        """Table of the checks; no rows if there is none, or it is damaged."""
+        return self._table("checks", read_checks)
+
+    @cached_property
+    def metrics(self) -> Rows:
+        """Table of the metrics; no rows if there is none, or it is damaged."""
+        return self._table("metrics", partial(read_metrics, numbers=MEASURES))
+
+    def _table(self, key: str, read: Callable[[Path], Rows]) -> Rows:
+        if key not in self.files:
+            return Rows([])
+        rows, fault = read(self.files[key])
+        return Rows(rows, f"{self.files[key].name}: {fault}" if fault else "")
 
 
 def subject_of(scan: Path) -> str:
@@ -129,7 +186,8 @@ def stored_scans(
 
 def system_of(root: Path) -> str:
     """System that an output folder belongs to, as its description says."""
-    title = _TITLE.fullmatch(str(read_json(root / "dataset_description.json").get("Name", "")))
+    said = read_description(root / "dataset_description.json").said
+    title = _TITLE.fullmatch(said.get("Name", ""))
     return title[1] if title and title[1] in PIPELINES else SPINEPS
 
 
@@ -164,6 +222,9 @@ def _marked(root: Path, system: str, subjects: Collection[str] | None) -> set[st
     for pattern in MARKERS[system]:
         for subject in sorted(subjects) if subjects is not None else ["sub-*"]:
             for path in root.glob(pattern.format(sub=subject)):
-                sources = read_json(path).get("Sources", [])
-                found.update(s.removeprefix(link) for s in sources if s.startswith(link))
+                said, fault = read_sidecar(path)
+                if fault:
+                    logger.warning("%s is damaged: %s", path, fault)
+                raw = [s.removeprefix(link) for s in said.get("Sources", []) if s.startswith(link)]
+                found.update(place for text in raw if (place := safe_below(text)) is not None)
     return found

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.bids.names import output_folder, output_name, parse_name
-from spineps_nipype.core.files import read_json
-from spineps_nipype.core.tables import read_rows
-from spineps_nipype.errors import SpinepsError
+from spineps_nipype.bids.sidecars import INPUT_WARNINGS
+from spineps_nipype.core.files import is_file
+from spineps_nipype.core.own_readers import read_comparison
+from spineps_nipype.errors import OutputError
+from spineps_nipype.metrics.checks import HEADER_CHECK
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
@@ -50,14 +52,25 @@ def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = Non
             entries = [_entry(scan, bids_dir) for scan in stored]
             methods = stored_methods(stored)
             pages.append(write_subject_page(root, subject, entries, methods, COLUMNS))
+        except OutputError as fault:
+            logger.warning("the page of %s is not written: %s", subject, fault)
         except Exception:  # a page is not worth a result
             logger.exception("the page of %s could not be written", subject)
     return pages
 
 
 def checks_of(scan: StoredScan, bids_dir: Path) -> list[dict[str, Any]]:
-    """Rows of the checks of a scan; what other systems say of it stands at the end."""
-    rows: list[dict[str, Any]] = [*_rows(scan, "checks")]
+    """Rows of the checks of a scan; what other systems say of it stands at the end.
+
+    Systems without checks of their own say at least what is odd about the scan.
+    """
+    rows: list[dict[str, Any]] = [*scan.checks.rows]
+    if not rows:
+        warnings = scan.sidecar().get(INPUT_WARNINGS, ())
+        rows = [
+            {"check": HEADER_CHECK, "verdict": "look", "level": None, "reason": str(warning)}
+            for warning in warnings
+        ]
     said = consensus_of(scan, bids_dir)
     if said:
         agrees = not said.get("Disagreements") and said.get("SharedStructures", 1) > 0
@@ -71,7 +84,10 @@ def consensus_of(scan: StoredScan, bids_dir: Path) -> dict[str, Any]:
     """Comparison of the systems on a scan; empty if there is none."""
     for home in (scan.root, scan.root.parent):
         folder = output_folder(scan.scan, bids_dir, home / CONSENSUS)
-        said = read_json(folder / output_name(parse_name(scan.scan), CONSENSUS, ".json"))
+        path = folder / output_name(parse_name(scan.scan), CONSENSUS, ".json")
+        said, fault = read_comparison(path)
+        if fault:
+            logger.warning("%s is damaged: %s", path, fault)
         if said:
             return said
     return {}
@@ -79,26 +95,24 @@ def consensus_of(scan: StoredScan, bids_dir: Path) -> dict[str, Any]:
 
 def metrics_of(scan: StoredScan) -> Sequence[dict[str, Any]]:
     """Rows of the metrics of a scan."""
-    return _rows(scan, "metrics")
-
-
-def _rows(scan: StoredScan, key: str) -> list[dict[str, str | None]]:
-    return read_rows(scan.files[key]) if key in scan.files else []
+    return scan.metrics.rows
 
 
 def _entry(scan: StoredScan, bids_dir: Path) -> ScanEntry:
+    error = scan.error
     try:
         draw_pictures(scan)
-    except (SpinepsError, OSError) as fault:  # the rest of the page is worth having
+    except Exception as fault:  # the rest of the page is worth having
         logger.warning("%s is not drawn: %s", scan.label, fault)
+        error = error or f"The pictures could not be drawn: {fault}"
     pictures = pictures_of(scan)
     mosaic, volumes = (
-        path.relative_to(scan.root).as_posix() if path.is_file() else ""
+        path.relative_to(scan.root).as_posix() if is_file(path) else ""
         for path in (pictures.mosaic, pictures.volumes)
     )
     return ScanEntry(
         scan.label,
-        error=scan.error,
+        error=error,
         mosaic=mosaic,
         volumes=volumes,
         metrics=metrics_of(scan),

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 from spineps_nipype import __version__
 from spineps_nipype.bids.corrections import Corrections, find_corrections
 from spineps_nipype.bids.dataset_description import SOURCES, describe_dataset
-from spineps_nipype.bids.header import ScanHeader, read_header
+from spineps_nipype.bids.header import ScanHeader, grid_of, read_header
 from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan, find_scans, read_filter_file
 from spineps_nipype.bids.sidecars import scan_metadata
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.corrected_masks import corrected_mask
+from spineps_nipype.core.files import write_text
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.core.labels import Label
 from spineps_nipype.errors import InputError, SpinepsError
@@ -26,9 +27,11 @@ from spineps_nipype.results.record import Provenance
 from spineps_nipype.results.scan_output import ScanOutput
 from spineps_nipype.results.sidecar import generated_by
 
+from ..engine.memory_estimates import check_tiles
 from ..engine.run_resources import Machine
 from ..options.run_options import RunOptions
 from .model_choice import ChosenModels
+from .output_checks import check_foreign, check_names
 from .scan_jobs import (
     NamedScan,
     PlannedScan,
@@ -129,6 +132,18 @@ class SegmentationSystem(ABC):
             system=self.name,
         )
 
+    def check_corrections(self, scan: Path, corrections: Corrections) -> None:
+        """Refuse corrected masks that are not labels on the grid of their scan, as nodes would.
+
+        Raises
+        ------
+        InputError, EmptyResultError
+            With the mask, and what is wrong with it.
+        """
+        shape, affine = grid_of(scan)
+        for path in corrections.masks.values():
+            corrected_mask(path, shape, affine)
+
     def kept(
         self,
         models: ChosenModels,  # noqa: ARG002
@@ -191,8 +206,7 @@ class SegmentationSystem(ABC):
         used = jobs_of(scans)
         networks = {k: p.id for job in used for k, p in job.models.packages.items() if p}
         text = system_text(self.name, __version__, len(used), networks, SOURCES[self.name])
-        with whole_file(folder / "CITATION.md") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(folder / "CITATION.md", text)
         return folder / "CITATION.md"
 
     def workflow(self, job: ScanJob, *, device: str, omp_nthreads: int) -> Any:
@@ -214,7 +228,6 @@ class SegmentationSystem(ABC):
             session_label=asked.session_label,
             filters=read_filter_file(file) if file else None,
             ignore_bids_filter=asked.ignore_bids_filter,
-            database=asked.bids_database_dir,
         )
 
     def _look(self, named: NamedScan, target: Target, machine: Machine) -> PlannedScan:
@@ -247,6 +260,7 @@ class SegmentationSystem(ABC):
         models: ChosenModels,
         machine: Machine,
     ) -> ScanJob:
+        check_names(named, self.recipe, self.folders)
         corrections = self.corrections(named.scan, target.files)
         provenance = Provenance(
             self.recipe, target.settings, models.packages, corrections.digests()
@@ -263,15 +277,19 @@ class SegmentationSystem(ABC):
             named.files,
             kept=self.kept(models, corrections),
             asked=self.asked(),
-            metadata=self._metadata(named.scan.path, target, models, corrections, machine),
+            metadata=self._metadata(named.scan.path, header, target, models, corrections, machine),
             entries=self.entries(),
             confidences=self.confidences(),
             root=self.folders.output_dir,
         )
         memory_gb: Mapping[str, float] = {}
         if not plan.all_done:
+            check_foreign(plan, output)
+            if corrections.masks:
+                self.check_corrections(named.scan.path, corrections)
             memory_gb = self.memory(header, models)
             check_memory(named.scan.path, header, machine.memory_gb)
+            check_tiles(models.packages, machine.memory_gb)
             self._check_space(named.scan.path, header, models)
         return ScanJob(
             **vars(named),
@@ -287,6 +305,7 @@ class SegmentationSystem(ABC):
     def _metadata(
         self,
         path: Path,
+        header: ScanHeader,
         target: Target,
         models: ChosenModels,
         corrections: Corrections,
@@ -295,7 +314,9 @@ class SegmentationSystem(ABC):
         """Entries of all sidecars of a scan."""
         made = {
             **generated_by(self.generated_as),
-            **scan_metadata(path, self.folders.bids_dir, notes=models.notes),
+            **scan_metadata(
+                path, self.folders.bids_dir, notes=models.notes, warnings=header.warnings
+            ),
         }
         made["Sources"] = [*made["Sources"], *corrections.sources]
         engine = self.computed_by(target)

@@ -215,7 +215,7 @@ def workflow_name(path: Path, root: Path, taken: set[str]) -> str:
     return f"scan_{name}"
 
 
-def check_folders(folders: Folders, database: Path | None) -> None:
+def check_folders(folders: Folders) -> None:
     """Refuse folders that would change the dataset.
 
     Raises
@@ -228,13 +228,8 @@ def check_folders(folders: Folders, database: Path | None) -> None:
     for folder, words, remedy in (
         (folders.output_dir, "output folder (OUTPUT_DIR)", f"a folder outside, or {suggested}"),
         (folders.work_folder, "work folder (-w)", f"-w {_beside(bids, 'work')}"),
-        (
-            database,
-            "folder of --bids-database-dir",
-            f"--bids-database-dir {_beside(bids, 'index')}",
-        ),
     ):
-        place = bids.parent if folder is None else folder.resolve()
+        place = folder.resolve()
         inside = place == bids or bids in place.parents
         if inside and bids / "derivatives" not in place.parents:
             raise OutputError(

@@ -16,9 +16,11 @@ from spineps_nipype.bids.dataset_description import label_tables
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths
 from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.core.corrected_masks import refuse_empty
+from spineps_nipype.core.images import load_mask
 from spineps_nipype.core.labels import Label
 from spineps_nipype.core.planes import image_plane
-from spineps_nipype.errors import CompatibilityError, ModelError
+from spineps_nipype.errors import CompatibilityError, InputError, ModelError
 from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.spineps.recipe import (
@@ -136,7 +138,7 @@ class SpinepsSystem(SegmentationSystem):
                 header.zooms,
                 header.axis_codes,
             )
-        except (CompatibilityError, ModelError) as fault:
+        except (CompatibilityError, InputError, ModelError) as fault:
             raise type(fault)(
                 fault.what, file=fault.file or scan.path, remedy=fault.remedy
             ) from fault
@@ -145,6 +147,16 @@ class SpinepsSystem(SegmentationSystem):
     def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:  # noqa: ARG002
         """Masks with the entities of the scan, and fixed names."""
         return find_corrections(scan.path, self.policy.derivatives, self._names, system=self.name)
+
+    def check_corrections(self, scan: Path, corrections: Corrections) -> None:
+        """As of every system; a vertebra mask must hold a vertebra."""
+        from spineps_nipype.spineps.numbers import vertebrae_alone
+
+        super().check_corrections(scan, corrections)
+        if corrections.vert is not None:
+            refuse_empty(
+                vertebrae_alone(load_mask(corrections.vert).get_array()), corrections.vert
+            )
 
     def kept(
         self,
@@ -216,6 +228,7 @@ class SpinepsSystem(SegmentationSystem):
             omp_nthreads=omp_nthreads,
             mem_gb=job.memory_gb,
             note=" ".join(job.models.notes),
+            header_warnings=job.header.warnings,
             **job.arguments,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spineps_nipype.bids.sidecars import package_versions
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.files import write_text
 from spineps_nipype.reports.boilerplate import Methods, bibliography, methods_text
 from spineps_nipype.spineps.recipe import VIBESEG
 from spineps_nipype.spineps.settings import PipelineSettings
@@ -22,8 +22,7 @@ def write_methods(folder: Path, settings: PipelineSettings, scans: Sequence[Plan
         (path, methods_text(methods_of(settings, scans))),
         (folder / "CITATION.bib", bibliography()),
     ):
-        with whole_file(file) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(file, text)
     return path
 
 

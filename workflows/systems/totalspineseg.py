@@ -11,6 +11,8 @@ from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.core.corrected_masks import refuse_empty
+from spineps_nipype.core.images import load_mask
 from spineps_nipype.core.labels import Label, system_labels
 from spineps_nipype.errors import InputError
 from spineps_nipype.models.finding import find_packages
@@ -103,6 +105,14 @@ class TotalSpineSegSystem(SegmentationSystem):
     def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:  # noqa: ARG002
         """The same networks for every scan."""
         return self._models
+
+    def check_corrections(self, scan: Path, corrections: Corrections) -> None:
+        """As of every system; where results lie on a grid of 1 mm, only the labels are known."""
+        if not self._settings.iso:
+            super().check_corrections(scan, corrections)
+            return
+        for path in corrections.masks.values():
+            refuse_empty(load_mask(path).get_array(), path)
 
     def kept(
         self,

@@ -6,7 +6,6 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from nipype.interfaces.base import (
     BaseInterfaceInputSpec,
     File,
@@ -16,16 +15,12 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ...core.anatomy import SACRUM
+from ...core.corrected_masks import corrected_mask, refuse_empty
 from ...core.images import load_image, load_mask, save_nii
 from ...core.tables import write_table
-from ...errors import EmptyResultError, InputError
 from ...spineps.fixed_names import FixedName, fix_names
-from ...spineps.numbers import is_vertebra
+from ...spineps.numbers import vertebrae_alone
 from .common import node_file
-
-SAME_PLACE_MM = 0.1
-"""Largest difference of equal affines, since programs round them [mm]."""
 
 
 class _CorrectedInputSpec(BaseInterfaceInputSpec):
@@ -52,26 +47,14 @@ class CorrectedMask(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         path = Path(self.inputs.in_file)
         image = load_image(self.inputs.reference)
-        mask = load_mask(path).reorient(image.orientation)
-        same = mask.shape == image.shape and np.allclose(
-            mask.affine, image.affine, atol=SAME_PLACE_MM
-        )
-        if not same:
-            raise InputError(
-                "The corrected mask is not on the grid of its scan.",
-                file=path,
-                remedy="Save the correction on the grid of the scan (same size and position).",
-            )
+        mask = corrected_mask(path, image.shape, image.affine)
         array = mask.get_array()
         if self.inputs.vertebrae_only:
-            kept = [n for n in np.unique(array) if n < SACRUM or is_vertebra(int(n))]
-            array = np.where(np.isin(array, kept), array, 0)
-        if not array.any():
-            raise EmptyResultError(
-                "The corrected mask is empty.", file=path, remedy="Correct it, or take it away."
-            )
+            array = vertebrae_alone(array)
+            refuse_empty(array, path)
         out_file = node_file(runtime, "corrected.nii.gz")
-        save_nii(image.set_array(array, seg=True), out_file)  # on its grid to the last digit
+        # On the grid of the image to the last digit.
+        save_nii(image.set_array(array, seg=True), out_file, like=self.inputs.reference)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -117,7 +100,7 @@ class FixNames(SimpleInterface):
         ]
         result = fix_names(load_mask(inputs.vert), rows, fixed)
         vert, table = node_file(runtime, "vert.nii.gz"), node_file(runtime, "labels.tsv")
-        save_nii(result.vert, vert)
+        save_nii(result.vert, vert, like=inputs.vert)
         write_table(result.table, table)
         self._results.update(vert=str(vert), table=str(table))
         return runtime

@@ -15,7 +15,7 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ...core.images import background_value, load_image, save_nii
+from ...core.images import background_value, load_scan, save_nii
 from ...models.loading import load_semantic
 from ...spineps.helper_networks import installed_vibeseg
 from ...spineps.preprocess import preprocess_input
@@ -60,14 +60,14 @@ class Conform(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         scan = Path(self.inputs.in_file)
         limit = self.inputs.max_gib if isdefined(self.inputs.max_gib) else None
-        image = load_image(
+        image = load_scan(
             scan,
             average_4d=self.inputs.average_4d,
             max_gib=limit,
             integer_voxels=self.inputs.integer_voxels,
         )
         out_file = node_file(runtime, "conformed.nii.gz")
-        save_nii(image, out_file, passing=True)
+        save_nii(image, out_file, like=scan, passing=True)
         self._results["out_file"] = str(out_file)
         self._results["background"] = float(background_value(scan))
         return runtime
@@ -105,7 +105,7 @@ class SpineCrop(SimpleInterface):
         self._results["out_file"] = self.inputs.in_file
         if image is not whole:
             out_file = node_file(runtime, "cropped.nii.gz")
-            save_nii(image, out_file, passing=True)
+            save_nii(image, out_file, like=self.inputs.in_file, passing=True)
             self._results["out_file"] = str(out_file)
         return runtime
 
@@ -138,6 +138,6 @@ class Preprocess(SimpleInterface):
             numerics=self.inputs.numerics,
         )
         out_file = node_file(runtime, "preprocessed.nii.gz")
-        save_nii(image, out_file, passing=True)
+        save_nii(image, out_file, like=self.inputs.in_file, passing=True)
         self._results["out_file"] = str(out_file)
         return runtime

@@ -77,7 +77,7 @@ class PostProcess(SimpleInterface):
         )
         for name, mask in (("spine", result.spine), ("vert", result.vert)):
             path = node_file(runtime, f"{name}.nii.gz")
-            save_nii(mask, path, passing=True)
+            save_nii(mask, path, like=inputs.in_file, passing=True)
             self._results[name] = str(path)
         self._results["crop"] = box_to_list(result.crop)
         return runtime
@@ -126,7 +126,7 @@ class LabelVertebrae(SimpleInterface):
                 numerics=inputs.numerics,
             )
         vert: Path = node_file(runtime, "vert.nii.gz")
-        save_nii(result.vert, vert, passing=True)
+        save_nii(result.vert, vert, like=inputs.in_file, passing=True)
         table = node_file(runtime, "labels.tsv")
         write_table(result.table, table)
         self._results.update(vert=str(vert), table=str(table))
@@ -167,6 +167,6 @@ class FinalizeMasks(SimpleInterface):
         )
         for name, mask in (("spine", spine), ("vert", vert)):
             path = node_file(runtime, f"{name}.nii.gz")
-            save_nii(mask, path)
+            save_nii(mask, path, like=inputs.vert)
             self._results[name] = str(path)
         return runtime

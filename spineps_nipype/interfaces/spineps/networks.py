@@ -91,7 +91,7 @@ class SemanticSegmentation(SimpleInterface):
                 ),
             )
         out_file = node_file(runtime, "spine_raw.nii.gz")
-        save_nii(result.mask, out_file)
+        save_nii(result.mask, out_file, like=inputs.in_file)
         self._results["out_file"] = str(out_file)
         if inputs.save_softmax:
             assert result.probabilities is not None
@@ -101,12 +101,12 @@ class SemanticSegmentation(SimpleInterface):
         if inputs.save_probseg:
             assert result.probabilities is not None
             path = node_file(runtime, "probseg.nii.gz")
-            save_probability_image(result.probabilities, result.mask, path)
+            save_probability_image(result.probabilities, result.mask, path, like=inputs.in_file)
             self._results["probseg"] = str(path)
         if inputs.save_uncertainty:
             assert result.uncertainty is not None
             path = node_file(runtime, "uncertainty.nii.gz")
-            save_nii(result.uncertainty, path)
+            save_nii(result.uncertainty, path, like=inputs.in_file)
             self._results["uncertainty"] = str(path)
         return runtime
 
@@ -156,7 +156,7 @@ class InstanceSegmentation(SimpleInterface):
                 debug=debug,
             )
         out_file = node_file(runtime, "vert_raw.nii.gz")
-        save_nii(vertebrae, out_file)
+        save_nii(vertebrae, out_file, like=inputs.in_file)
         self._results["out_file"] = str(out_file)
         if debug:
             self._results["debug"] = [str(path) for path in save_steps(debug, runtime.cwd)]

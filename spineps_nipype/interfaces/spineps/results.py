@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from nipype.interfaces.base import (
@@ -14,6 +15,7 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_image, load_mask
+from ...core.pictures import draw_or_say
 from ...spineps.centroids import compute_centroids, save_poi
 from ...spineps.settings import CentroidSettings
 from ...spineps.snapshot import draw_snapshot
@@ -75,15 +77,15 @@ class Snapshot(SimpleInterface):
         from TPTBox import POI
 
         inputs = self.inputs
-        out_file = node_file(runtime, "snapshot.png")
-        draw_snapshot(
+        draw = partial(
+            draw_snapshot,
             load_image(inputs.in_file),
             load_mask(inputs.spine),
             load_mask(inputs.vert),
             POI.load(inputs.poi),
-            out_file,
             is_ct=inputs.is_ct,
             note=inputs.note,
         )
+        out_file = draw_or_say(draw, node_file(runtime, "snapshot.png"))
         self._results["out_file"] = str(out_file)
         return runtime

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import nibabel as nib
 from nipype.interfaces.base import (
     BaseInterfaceInputSpec,
     File,
@@ -13,8 +12,8 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ...core.images import load_image, load_mask, save_nii
-from ...core.volume import Volume
+from ...core.images import load_image, load_map, load_mask, save_nii
+from ...core.stored_space import read_space
 from ...totalspineseg.native import to_grid
 from ...totalspineseg.preparation import prepare_image
 from ...totalspineseg.upstream import upstream
@@ -42,7 +41,7 @@ class TSSPrepare(SimpleInterface):
         whole = upstream(numerics).integer_voxels
         image = load_image(self.inputs.in_file, integer_voxels=whole)
         out_file = node_file(runtime, "prepared.nii.gz")
-        save_nii(prepare_image(image, numerics=numerics), out_file)
+        save_nii(prepare_image(image, numerics=numerics), out_file, like=self.inputs.in_file)
         self._results["out_file"] = str(out_file)
         return runtime
 
@@ -74,17 +73,10 @@ class TSSToNative(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
         soft = inputs.mode == "linear"
-        result = load_soft(inputs.in_file) if soft else load_mask(inputs.in_file)
-        grid = nib.load(inputs.reference)
+        result = load_map(inputs.in_file) if soft else load_mask(inputs.in_file)
+        grid = read_space(inputs.reference)
         out_file = node_file(runtime, "native.nii.gz")
-        save_nii(to_grid(result, grid.shape, grid.affine, inputs.mode), out_file)
+        native = to_grid(result, grid.shape, grid.affine, inputs.mode)
+        save_nii(native, out_file, like=inputs.reference)
         self._results["out_file"] = str(out_file)
         return runtime
-
-
-def load_soft(path: str) -> Volume:
-    """Load a soft map, which unlike a scan may be 0 everywhere."""
-    from TPTBox import NII
-
-    soft: Volume = NII(nib.load(path), False)
-    return soft

@@ -63,7 +63,7 @@ class TSSNetwork1(SimpleInterface):
         }
         for name, result in results.items():
             path = node_file(runtime, f"{name}.nii.gz")
-            save_nii(result, path)
+            save_nii(result, path, like=inputs.in_file)
             self._results[name] = str(path)
         return runtime
 
@@ -113,5 +113,5 @@ class TSSNetwork2(SimpleInterface):
                 profile=PROFILES[inputs.release],
                 device=inputs.device,
             )
-            save_nii(segment_step2(image, channel, network), out_file)
+            save_nii(segment_step2(image, channel, network), out_file, like=inputs.in_file)
         return runtime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from nipype.interfaces.base import (
@@ -14,6 +15,7 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_image, load_mask
+from ...core.pictures import draw_or_say
 from ...totalspineseg.preview import (
     DISC_TAGS,
     LEVEL_TAGS,
@@ -60,14 +62,16 @@ class TSSPreview(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
-        picture = draw_preview(
-            load_image(inputs.in_file),
-            load_mask(inputs.seg_file) if isdefined(inputs.seg_file) else None,
-            plane=inputs.plane,
-            position=inputs.position,
-            **TAGS[inputs.tags],
-        )
-        out_file = node_file(runtime, "preview.jpg")
-        save_preview(picture, out_file)
+        image = load_image(inputs.in_file)
+        labels = load_mask(inputs.seg_file) if isdefined(inputs.seg_file) else None
+
+        def draw(path: Path) -> None:
+            shown = TAGS[inputs.tags]
+            picture = draw_preview(
+                image, labels, plane=inputs.plane, position=inputs.position, **shown
+            )
+            save_preview(picture, path)
+
+        out_file = draw_or_say(draw, node_file(runtime, "preview.jpg"))
         self._results["out_file"] = str(out_file)
         return runtime

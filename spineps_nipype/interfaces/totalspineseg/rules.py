@@ -13,13 +13,12 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ...core.images import load_image, load_mask, save_nii
+from ...core.images import load_image, load_map, load_mask, save_nii
 from ...totalspineseg.inference import RawStep1
 from ...totalspineseg.settings import RuleSettings
 from ...totalspineseg.steps import finish_step1, finish_step2, step2_input
 from ..settings_traits import read_settings, settings_spec
 from ..spineps.common import node_file
-from .grids import load_soft
 
 
 class _RulesInputSpec(settings_spec(RuleSettings)):  # type: ignore[misc]
@@ -66,8 +65,8 @@ class TSSRules1(SimpleInterface):
         inputs = self.inputs
         raw = RawStep1(
             load_mask(inputs.in_file),
-            load_soft(inputs.canal).get_array(),
-            load_soft(inputs.cord).get_array(),
+            load_map(inputs.canal).get_array(),
+            load_map(inputs.cord).get_array(),
         )
         corrected = load_mask(inputs.corrected) if isdefined(inputs.corrected) else None
         found = finish_step1(raw, **_rules(inputs), corrected=corrected)
@@ -82,7 +81,7 @@ class TSSRules1(SimpleInterface):
         }
         for name, result in results.items():
             path = node_file(runtime, f"{name}.nii.gz")
-            save_nii(result, path)
+            save_nii(result, path, like=inputs.in_file)
             self._results[name] = str(path)
         return runtime
 
@@ -105,7 +104,7 @@ class TSSInput2(SimpleInterface):
         inputs = self.inputs
         channel = step2_input(load_mask(inputs.step1_output), read_settings(inputs, RuleSettings))
         path = node_file(runtime, "channel.nii.gz")
-        save_nii(channel, path)
+        save_nii(channel, path, like=inputs.step1_output)
         self._results["channel"] = str(path)
         return runtime
 
@@ -131,6 +130,6 @@ class TSSRules2(SimpleInterface):
             load_mask(inputs.in_file), load_image(inputs.reference), **_rules(inputs)
         )
         out_file = node_file(runtime, "output.nii.gz")
-        save_nii(output, out_file)
+        save_nii(output, out_file, like=inputs.in_file)
         self._results["out_file"] = str(out_file)
         return runtime

@@ -20,29 +20,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spineps_nipype.core.files import check_target
 from spineps_nipype.core.locks import LockBusyError, held
 from spineps_nipype.errors import OutputError, ResourceError
 from spineps_nipype.models.engine_choice import INSTALL
+from spineps_nipype.models.folders import CACHE_VARIABLE, cache_folder
 from spineps_nipype.models.networks.fast_norm import spell_out
 
 logger = logging.getLogger(__name__)
 
-CACHE_VARIABLE: Final = "SPINEPS_NIPYPE_CACHE"
-"""Environment variable with the folder of translated networks."""
 FORMAT: Final = 2
 """Increased when a network of this package changes but its weights do not."""
 LONGEST_TRANSLATION: Final = 120.0
 """Longest wait for another process that translates the same network [s]."""
 PRECISIONS: Final = {"float32": "f32", "bfloat16": "bf16"}
-
-
-def cache_folder() -> Path:
-    """Where translated networks are kept."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named) / "openvino"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "spineps-nipype" / "openvino"
 
 
 def import_openvino() -> Any:
@@ -138,7 +129,7 @@ class OpenVinoEngine:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as err:
-            logger.info("translated networks are not kept: %s", err)
+            logger.info("translated networks are not kept, see %s: %s", CACHE_VARIABLE, err)
             return None
         if not os.access(folder, os.W_OK):
             return None
@@ -191,6 +182,7 @@ def _store(model: Any, path: Path) -> None:
     """Write model and weights under temporary names, then rename: the model comes last."""
     import openvino
 
+    check_target(path)
     temporary = path.with_name(f"{os.getpid()}_{path.name}")
     try:
         openvino.save_model(model, temporary, compress_to_fp16=False)

@@ -126,3 +126,52 @@ def test_conversion(tmp_path: Path, capsys: Capsys) -> None:
     spineps = ["--from", "spineps", "--to", "totalspineseg", str(source), str(target)]
     assert convert.main([*spineps, "--numbering", "counted"]) == 1
     assert "counted from the top" in capsys.readouterr().err
+
+
+def test_outputs_of_a_segmentation_replace_nothing_of_others(
+    model: Path, tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = epi(tmp_path / "func.nii.gz")
+    (tmp_path / "func.json").write_text("{}")
+    theirs = epi(tmp_path / "theirs.nii.gz")
+    (tmp_path / "link.nii.gz").symlink_to(image)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    words = ["-i", "func.nii.gz", "-model", str(model), "-device", "cpu", "-threads", "1"]
+    for name, said in (
+        ("func", "would replace a file that is read"),
+        ("func.nii", "would replace a file that is read"),  # its side file is that of the image
+        ("link", "would replace a file that is read"),
+        ("theirs", "did not write"),
+    ):
+        assert sc_epi.main([*words, "-o", name]) == 1
+        assert said in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        sc_epi.main([*words, "-o", "own", "-profile-time", "func.nii.gz"])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert sc_epi.main([*words, "-o", "own"]) == 0
+    assert sc_epi.main([*words, "-o", "own"]) == 0, "our own result may be made again"
+    assert array(theirs).max() == 160
+
+
+def test_outputs_of_a_conversion_replace_nothing_of_others(tmp_path: Path, capsys: Capsys) -> None:
+    source, theirs, table = (tmp_path / n for n in ("m.nii.gz", "theirs.nii.gz", "t.tsv"))
+    for path in (source, theirs):
+        nib.save(nib.Nifti1Image(np.full((4, 4, 4), 45, np.uint8), np.eye(4)), path)
+    table.write_text("subject\tage\n")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    words = ["--from", "totalspineseg", "--to", "spineps", str(source)]
+    target = tmp_path / "o.nii.gz"
+    for more, said in (
+        ([str(source)], "would replace a file that is read"),
+        ([str(theirs)], "did not write"),
+        ([str(tmp_path / "o.mha")], "ends with .nii.gz"),
+        ([str(target), "--out-spine", str(target)], "one name"),
+        ([str(target), "--losses", str(table)], "did not write"),
+        ([str(target), "--losses", str(source)], "would replace a file that is read"),
+    ):
+        assert convert.main([*words, *more]) == 1
+        assert said in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    for _ in range(2):
+        assert convert.main([*words, str(target), "--losses", str(tmp_path / "l.tsv")]) == 0

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from spineps_nipype.bids.header import read_header
+from spineps_nipype.errors import ResourceError
+from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.spineps.settings import InstanceSettings, PipelineSettings
 from spineps_nipype.workflows.engine.memory_estimates import (
     BYTES_PER_VOXEL,
+    check_tiles,
     node_memory,
     scan_memory,
 )
@@ -55,3 +58,13 @@ def test_the_batch_decides_over_the_instance_network(
 
     maps = np.prod(CUTOUT) * 16 * 9 * 4 / 1e9
     assert estimate(400) - estimate(200) == pytest.approx(200 * maps, abs=0.02)
+
+
+def test_a_tile_that_no_memory_holds(models: dict[str, ModelPackage]) -> None:
+    tile_gb = 16 * 56 * 48 * 9 * 4 / 1e9
+    check_tiles({**models, "form": None}, tile_gb * 1.01)
+    with pytest.raises(ResourceError, match=r"A tile of the network .* needs about 0\.0 GB"):
+        check_tiles(models, tile_gb * 0.99)
+    package = models["semantic"]
+    cutting = replace(package, config=replace(package.config, shrink_tile=True))
+    check_tiles({"semantic": cutting}, tile_gb * 0.99)

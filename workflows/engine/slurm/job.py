@@ -18,7 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.core.files import (
+    check_target,
+    set_writing_roots,
+    whole_file,
+    write_text,
+    writing_roots,
+)
 
 from ..faults import failed_answer
 from ..run_guards import BACKEND_VARIABLE, THREAD_VARIABLES
@@ -88,16 +94,17 @@ def write_job(
     log_level: int = logging.WARNING,
 ) -> Path:
     """Write what the job needs into a new folder; returns the script."""
+    check_target(folder)
     folder.mkdir(parents=True)
     with (folder / NODE).open("wb") as stream:
-        pickle.dump((node, updatehash, log_level), stream)
+        pickle.dump((node, updatehash, log_level, writing_roots()), stream)
     program = folder / PROGRAM
     search = [path or os.getcwd() for path in sys.path]
-    program.write_text(_PROGRAM.format(search=search, module=__name__, folder=str(folder)))
+    write_text(program, _PROGRAM.format(search=search, module=__name__, folder=str(folder)))
     command = [sys.executable, "-X", "faulthandler", str(program)]
     lines = [template.rstrip("\n"), *_exports(), f"exec {shlex.join([*prefix, *command])}"]
     script = folder / SCRIPT
-    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(script, "\n".join(lines) + "\n")
     return script
 
 
@@ -147,8 +154,10 @@ def main(folder: Path) -> int:
     result_file: Path | None = None
     try:
         with (folder / NODE).open("rb") as stream:
-            node, updatehash, log_level = pickle.load(stream)  # noqa: S301 - written by our run
+            packed = pickle.load(stream)  # noqa: S301 - written by our run
+        node, updatehash, log_level, roots = packed
         set_log_levels(log_level)
+        set_writing_roots(roots)
         answer = answer_of(node, updatehash)
         if answer["traceback"] is None:
             result_file = Path(node.output_dir()) / f"result_{node.name}.pklz"

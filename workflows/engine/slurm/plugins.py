@@ -14,7 +14,8 @@ from typing import Any, Final
 from nipype.pipeline.engine import MapNode
 from nipype.pipeline.plugins.base import topological_sort
 
-from ..node_events import NodeEvent, ObservedPlugin, is_remembered
+from ..node_events import NodeEvent, ObservedPlugin
+from ..node_results import is_remembered
 from .commands import check_programs
 from .job import Job
 from .options import SlurmOptions

@@ -1,0 +1,86 @@
+"""Results put into their places, so that a stopped run never leaves one with a foreign record.
+
+The record comes before the result that it speaks of. Where an older result is replaced, the record
+names both until the new one is there; whoever reads such a record makes the result again.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from spineps_nipype.core.files import copy_whole, set_aside
+
+from .proof import is_intact
+from .sidecar import (
+    JSON,
+    PROVENANCE,
+    REPLACES,
+    has_sidecar,
+    read_record,
+    result_digest,
+    sidecar_of,
+    write_json,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def store_results(pairs: Iterable[tuple[Path, Path]]) -> None:
+    """Copy results, and sidecars among them, to their places; what is there already stays.
+
+    A file that is there and is not what its record says (a correction by a reader, a damaged
+    file) is kept beside under another name.
+
+    Parameters
+    ----------
+    pairs
+        Made file and its place.
+
+    Raises
+    ------
+    OutputError
+        If a place cannot be written.
+    """
+    made = {target: source for source, target in pairs}
+    paired = {sidecar_of(t) for t in made if has_sidecar(t) and sidecar_of(t) in made}
+    for target, source in made.items():
+        if target in paired:
+            continue
+        sidecar = sidecar_of(target)
+        if has_sidecar(target) and sidecar in paired:
+            _store_with_sidecar(source, target, made[sidecar], sidecar)
+        else:
+            if target.suffix == JSON:
+                _make_room(source, target)
+            copy_whole(source, target)
+
+
+def _store_with_sidecar(source: Path, target: Path, described: Path, sidecar: Path) -> None:
+    """A result and its sidecar, so that no pair of an old and a new one is ever believed."""
+    _make_room(source, target)
+    if sidecar.is_file() and read_record(sidecar) is None:
+        set_aside(sidecar)
+    if not target.is_file():
+        copy_whole(described, sidecar)
+    elif not _same(source, target):
+        content = json.loads(described.read_text(encoding="utf-8"))
+        content[PROVENANCE][REPLACES] = result_digest(target)
+        write_json(sidecar, content)
+    copy_whole(source, target)
+    copy_whole(described, sidecar)
+
+
+def _make_room(source: Path, target: Path) -> None:
+    """Keep what is no result of a run when a result takes its place."""
+    if target.is_file() and not _same(source, target) and not is_intact(target):
+        kept = set_aside(target)
+        if kept is not None:
+            logger.warning("%s had been changed or damaged; it is kept as %s", target, kept.name)
+
+
+def _same(source: Path, target: Path) -> bool:
+    return filecmp.cmp(source, target, shallow=False)
