@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.images import background_value, load_mask
+from ..models.loading import load_semantic
+from ..models.spineps_packages import scout_package
 from ..spineps.discs import finalize_masks
 from ..spineps.instance import segment_instances
 from ..spineps.labeling import label_vertebrae
@@ -16,6 +18,7 @@ from ..spineps.preprocess import preprocess_input
 from ..spineps.semantic import SemanticResult, segment_semantic
 from ..spineps.settings import PipelineSettings
 from ..spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
+from ..spineps.tile_choice import chosen_tiles
 from .models import SegmentationModel
 
 if TYPE_CHECKING:
@@ -73,10 +76,12 @@ class RunningScan:
             background=background_value(self.path),
             numerics=settings.numerics,
         )
+        at_spine = chosen_tiles(settings.semantic.tiles, settings.numerics) == "spine"
         self.semantic = segment_semantic(
             prepared,
             model.load().predictor,
             settings.semantic,
+            scout=load_semantic(scout_package()) if at_spine else None,
             numerics=settings.numerics,
             probabilities=save.save_softmax_logits,
         )

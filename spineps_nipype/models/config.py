@@ -120,6 +120,9 @@ class ModelConfig:
     mapping: Mapping[int, int] = field(default_factory=lambda: dict(DEFAULT_MAPPING))
     shrink_tile: bool = False
     """Ours: small images get a smaller tile instead of padding up to the patch."""
+    spine_tile: tuple[int, int, int] | None = None
+    """Ours: largest tile, voxels in the axes of the network, on the box of the spine. None: tiles
+    lie on the whole image, and those without spine are left out."""
     seed_erosion: int = 2
     """Ours: voxels that bodies are eroded by to find seeds. SPINEPS takes 2, which leaves nothing
     of cervical bodies, or of thin slabs, on a coarse grid."""
@@ -274,6 +277,11 @@ def _cutout(value: Any, name: str) -> tuple[int, int, int]:
     return sizes[0], sizes[1], sizes[2]
 
 
+def _tile(value: Any, name: str) -> tuple[int, int, int]:
+    sizes = listed(value, name, lambda one, place: whole(one, place, 1, MAX_SIDE), 3)
+    return sizes[0], sizes[1], sizes[2]
+
+
 def _label_list(value: Any, name: str) -> tuple[int, ...]:
     return listed(value, name, _label)
 
@@ -289,6 +297,7 @@ _OPTIONAL: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "vert_size_threshold": lambda value, name: whole(value, name, 0, MAX_CUTOUT),
     "mapping": _labels,
     "shrink_tile": switch,
+    "spine_tile": _tile,
     "seed_erosion": lambda value, name: whole(value, name, 0, 20),
     "anomaly_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),
     "sacrum_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),

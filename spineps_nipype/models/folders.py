@@ -66,6 +66,11 @@ def embedded_dir() -> Path:
     return Path(str(files("spineps_nipype") / "data" / "models" / "compact"))
 
 
+def scout_dir() -> Path:
+    """Folder of the network that finds the spine, which comes with every installation."""
+    return Path(str(files("spineps_nipype") / "data" / "models" / "compact-scout" / "package"))
+
+
 def embedded_system(system: str) -> Path | None:
     """Folder of the compact networks of another system, None if this installation has none.
 

@@ -25,6 +25,8 @@ EMBEDDED: Final[Mapping[Kind, str]] = {
     "instance": "compact_instance",
     "labeling": "compact_labeling",
 }
+SCOUT_ID: Final = "compact_scout"
+"""Embedded network that finds the spine; it has no phase of its own and is no choice for one."""
 OTHER_SYSTEMS: Final = re.compile(r"totalspineseg|episeg|sc-epi|spine-segmentation", re.IGNORECASE)
 """Folders of other systems in the models folder: no choice for a SPINEPS phase."""
 DEFAULT_RELEASE: Final[Mapping[Kind, str]] = {
@@ -94,6 +96,11 @@ def spineps_package(
     if wanted in known:
         return _for_phase(load_package(known[wanted], id=wanted), kind)
     raise _not_found(id_or_path, kind, folder)
+
+
+def scout_package() -> ModelPackage:
+    """The embedded network that finds the spine, so that the semantic network skips the rest."""
+    return load_package(folders.scout_dir(), id=SCOUT_ID)
 
 
 def licence_of(package: Package) -> str:

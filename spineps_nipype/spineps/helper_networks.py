@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
 
 from ..errors import ModelError
 from ..models.config import ModelConfig
 from ..models.finding import find_package
 from ..models.package import ModelPackage
-from ..models.systems import SPINEPS
+from ..models.spineps_packages import scout_package
 from ..models.systems import VIBESEG as VIBESEG_SYSTEM
 from .recipe import SCOUT, VIBESEG
 from .settings import PipelineSettings
 from .spine_crop import crop_wanted, size_in_box
-
-SCOUT_ID: Final = "compact_semantic"
-"""Package whose network finds the spine for ``tiles = spine``."""
+from .tile_choice import chosen_tiles
 
 
 def helper_networks(
@@ -74,6 +71,6 @@ def _vibeseg_or_none() -> ModelPackage | None:
 
 
 def _scout(settings: PipelineSettings) -> dict[str, ModelPackage]:
-    if settings.semantic.tiles == "all":
+    if chosen_tiles(settings.semantic.tiles, settings.numerics) == "all":
         return {}
-    return {SCOUT: find_package(SPINEPS, "semantic", SCOUT_ID)}
+    return {SCOUT: scout_package()}

@@ -13,6 +13,7 @@ from ..results.recipe import SCAN, Correctable, Phase, Recipe
 from ..results.record import Models, Provenance
 from ..settings import deciding_values
 from .settings import OverrideSettings, PipelineSettings, SaveSettings
+from .tile_choice import chosen_tiles
 
 VIBESEG: Final = "vibeseg"
 """Network that crops large images to the spine."""
@@ -30,7 +31,7 @@ PHASES: Final = (
         reads=(SCAN,),
         settings=("crop", "preprocess", "semantic", "engine", "numerics"),
         models=("semantic", VIBESEG, SCOUT),
-        algorithm=3,
+        algorithm=4,
         correctable={"spine_raw": Correctable(STRUCTURES)},
         extras={
             "softmax": "save_softmax_logits",
@@ -169,6 +170,8 @@ def provenance(
 ) -> Provenance:
     """How results are made under some settings, on a device that computes the networks.
 
+    Engine and tiles stand there as they are, not as ``auto``.
+
     Parameters
     ----------
     settings
@@ -181,7 +184,12 @@ def provenance(
     device
         Where networks run.
     """
-    chosen = replace(settings, engine=choose_engine(settings.engine, device))
+    tiles = chosen_tiles(settings.semantic.tiles, settings.numerics)
+    chosen = replace(
+        settings,
+        engine=choose_engine(settings.engine, device),
+        semantic=replace(settings.semantic, tiles=tiles),
+    )
     way = recipe(chosen.save)
     return Provenance(way, recorded_settings(chosen), models, corrections or {})
 

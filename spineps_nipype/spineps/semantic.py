@@ -18,6 +18,7 @@ from ..models.protocols import Progress, SemanticModel
 from .semantic_cleanup import clean_semantic
 from .settings import Numerics, SemanticSettings
 from .spine_region import find_spine
+from .tile_choice import chosen_tiles
 from .upstream import upstream
 
 
@@ -71,7 +72,8 @@ def segment_semantic(
     settings
         Options of this phase.
     scout
-        Small network that finds the spine, needed if only tiles near it are to be computed.
+        Very small network that finds the spine. Without it all tiles are computed, unless the
+        settings insist on those at the spine.
     probabilities
         Whether to return class probabilities and uncertainty.
     progress
@@ -83,6 +85,8 @@ def segment_semantic(
         If nothing is found, before or after cleaning.
     ModelError
         If the model needs several image channels.
+    ValueError
+        If the settings insist on tiles at the spine and nothing is there to find it.
     """
     if len(network.config.expected_inputs) != 1:
         wanted = ", ".join(network.config.expected_inputs)
@@ -93,10 +97,10 @@ def segment_semantic(
     grid = to_model_grid(image, network)
     rules = upstream(numerics)
     region = None
-    if settings.tiles == "spine" and not rules.tiles_everywhere:
-        if scout is None:
-            raise ValueError("tiles near the spine need a scout network that finds it")
-        region = find_spine(image, scout, grid)
+    if scout is not None and chosen_tiles(settings.tiles, numerics) == "spine":
+        region = find_spine(grid, scout)
+    elif settings.tiles == "spine":
+        raise ValueError("tiles at the spine need a network that finds it")
     prediction = network.predict(
         grid,
         step_size=settings.proc_sem_step_size,

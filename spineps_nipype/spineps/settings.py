@@ -12,7 +12,9 @@ Numerics = Literal["corrected", "spineps-2.1.3", "seed"]
 """Rules with their faults corrected, or as version 2.1.3 or the one before (seed) has them."""
 AutoCrop = Literal["auto", "yes", "no"]
 PoiPoints = Literal["all", "bodies"]
-Tiles = Literal["all", "spine"]
+Tiles = Literal["auto", "all", "spine"]
+"""Which tiles of the semantic network are computed; auto: those at the spine, but all under the
+numerics of SPINEPS."""
 
 
 _BOX: Final = re.compile(",".join([r"(\d*):(\d*)"] * 3))
@@ -97,9 +99,9 @@ class SemanticSettings:
     )
     tta: bool | None = option(None, "average over mirrored inputs (default: as the model says)")
     tiles: Tiles = option(
-        "all",
-        "compute all tiles of the network, or those at the spine, which the compact network finds "
-        "first: for wide scans and large networks; a few voxels may differ",
+        "auto",
+        "compute all tiles of the network, or those at the spine, which a very small network "
+        "finds first; auto: at the spine, but all under the numerics of SPINEPS",
     )
     proc_sem_remove_inferior_beyond_canal: bool = option(
         False, "delete labels beyond the canal, except the sacrum"

@@ -1,6 +1,6 @@
-"""Region of the spine, found by a small network on a coarse grid. Source: ours.
+"""Region of the spine, found by a very small network on a coarse grid. Source: ours.
 
-With the option ``tiles = spine``, the large network computes only tiles that meet this region.
+The semantic network computes only tiles that meet this region.
 """
 
 from __future__ import annotations
@@ -13,19 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from ..core.components import component_sizes, label_components
-from ..core.geometry import rescale, to_input_grid
-from ..core.volume import Volume
+from ..core.coarse_grid import coarse_mean, from_coarse
+from ..core.components import bounding_box, component_sizes, label_components
+from ..core.geometry import PIR
+from ..core.volume import Volume, make_volume
 from ..models.protocols import SemanticModel
 
 logger = logging.getLogger(__name__)
 
-COARSENING: Final = 1.5
-"""Spacing of the search as a multiple of the finest one that the network accepts."""
-TILE_STEP: Final = 0.8
-"""Distance between its tiles as a fraction of a tile: a rough mask is enough."""
-MARGIN_MM: Final = 15.0
-"""Margin around the mask that belongs to the region, too."""
+SPACING: Final = (5.0, 5.0, 5.0)
+"""Grid of the search, mm in P, I, R."""
+CUT_PERCENT: Final = (0.5, 99.5)
+"""Percentiles of the coarse image beyond which grey values are cut off: metal, bright fat."""
+LIKELY: Final = 0.2
+"""Probability from which on a voxel counts as spine: what is missed is lost, what is too much
+costs time only."""
+SURE: Final = 0.7
+"""Highest probability below which the search has found nothing that it can tell from the rest."""
+SURE_SHARE: Final = 0.5
+"""Share of the likely voxels that must belong to the column, else the search has failed."""
+REACH_MM: Final = 20.0
+"""Distance along the spine over which every row is as wide as its neighbours: holes and thin
+processes that the coarse grid misses belong to the region, too."""
+MARGIN_MM: Final = 8.0
+"""Margin around that."""
 MIN_SPINE_MM3: Final = 5_000.0
 """Volume below which nothing counts as spine: a lumbar vertebral body has about 40 cm3."""
 MIN_FRAGMENT_MM3: Final = 500.0
@@ -35,34 +46,73 @@ BESIDE_SHARE: Final = 0.5
 not above or below."""
 
 
-def find_spine(image: Volume, scout: SemanticModel, grid: Volume) -> Volume | None:
-    """Mask of the spine with a margin of 15 mm.
+def find_spine(grid: Volume, scout: SemanticModel) -> Volume | None:
+    """Mask of the spine with a margin.
 
     Parameters
     ----------
-    image
-        Pre-processed image.
-    scout
-        Small semantic network.
     grid
-        Image whose grid the mask has.
+        Pre-processed image in any orientation.
+    scout
+        Network that tells spine from everything else on the coarse grid.
 
     Returns
     -------
     Volume or None
-        None if the network finds less than 5 cm3 of spine.
+        On the grid of the image; None where the network is not sure, that is, where it finds less
+        than 5 cm3, nothing of high probability, or as much beside the spine as in it.
     """
-    turned = image.reorient(scout.config.orientation)
-    spacing = [low * COARSENING for low in scout.config.spacing_min]
-    coarse = rescale(turned, [max(s, float(z)) for s, z in zip(spacing, turned.zoom, strict=True)])
-    found = scout.predict(coarse, tta=False, step_size=TILE_STEP).labels
-    zoom = [float(z) for z in found.zoom]
-    array = _column(found.get_array() > 0, zoom)
-    if not array.any():
-        logger.info("no spine was found in the coarse search: all tiles are computed")
+    turned = grid.reorient(PIR)
+    zoom = [float(z) for z in turned.zoom]
+    image = coarse_image(turned.get_array(), zoom)
+    coarse = make_volume(image, np.diag([*SPACING, 1.0]) @ _TO_PIR, seg=False)
+    soft = scout.predict(coarse, probabilities=True).probabilities
+    assert soft is not None
+    column = _column_or_none(1 - soft[0])
+    if column is None:
+        logger.info("the search for the spine was not sure: all tiles are computed")
         return None
-    near = distance_transform_edt(~array, sampling=zoom) <= MARGIN_MM
-    return to_input_grid(found.set_array(near.astype(np.uint8), seg=True), grid)
+    near = distance_transform_edt(~_row_boxes(column), sampling=SPACING) <= MARGIN_MM
+    array = from_coarse(near.astype(np.uint8), turned.shape, zoom, SPACING)
+    return turned.set_array(array, seg=True).reorient(grid.orientation)
+
+
+def coarse_image(array: NDArray[np.float32], zoom: Sequence[float]) -> NDArray[np.float32]:
+    """What the network of the search sees of an image (P, I, R).
+
+    Parameters
+    ----------
+    zoom
+        Voxel size, mm.
+    """
+    coarse = coarse_mean(array, zoom, SPACING)
+    low, high = np.percentile(coarse, CUT_PERCENT)
+    return np.clip(coarse, low, high)
+
+
+_TO_PIR: Final = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
+"""Affine of voxels of 1 mm in P, I, R."""
+
+
+def _column_or_none(spine: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Voxels of the spine by their probabilities, None where these are not to be trusted."""
+    likely = spine >= LIKELY
+    column = _column(likely, SPACING)
+    if not column.any() or spine[column].max() < SURE:
+        return None
+    return column if column.sum() >= SURE_SHARE * likely.sum() else None
+
+
+def _row_boxes(column: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """For every row, the box in P and R of the column in the rows near it."""
+    reach = round(REACH_MM / SPACING[1])
+    boxes = np.zeros_like(column)
+    for row in range(column.shape[1]):
+        near = column[:, max(row - reach, 0) : row + reach + 1]
+        if near.any():
+            deep, _, wide = bounding_box(near)
+            boxes[deep, row, wide] = True
+    return boxes
 
 
 def _column(found: NDArray[np.bool_], zoom: Sequence[float]) -> NDArray[np.bool_]:

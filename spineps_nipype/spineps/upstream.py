@@ -36,10 +36,11 @@ class Upstream:
     half_precision: bool = fault()
     """Network input, tile weights and sums of the semantic network are float16."""
     tiles_everywhere: bool = fault()
-    """Tiles without spine are computed whatever the settings say."""
+    """Tiles without spine are computed, unless the settings ask for those at the spine."""
     own_keys_ignored: bool = fault()
     """Keys of model configurations that SPINEPS does not know do nothing: `shrink_tile`,
-    `seed_erosion`, `anomaly_cost`, `sacrum_cost`, and weights of forms are not read."""
+    `spine_tile`, `seed_erosion`, `anomaly_cost`, `sacrum_cost`, and weights of forms are not
+    read."""
     far_cut_to_largest_box: bool = fault(SEED)
     """Far components are judged by the box of the largest alone: inside all stay, outside all
     go."""

@@ -90,6 +90,35 @@ def test_a_region_leaves_its_labels_and_is_background_elsewhere(semantic_folder:
     np.testing.assert_array_equal(again, whole)
 
 
+def test_tiles_on_the_spine_see_it_alone(semantic_folder: Path) -> None:
+    path = semantic_folder / "inference_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "spine_tile": [8, 16, 16]}))
+    network = load_semantic(load_package(semantic_folder))
+    scan = image((60, 24, 90))
+    seen: list[torch.Tensor] = []
+
+    def constant(tile: torch.Tensor) -> torch.Tensor:
+        seen.append(tile)
+        return torch.stack([torch.full_like(tile[:, 0], value) for value in (0, 1, -9)], dim=1)
+
+    network._use_fold = lambda _fold: constant  # type: ignore[attr-defined]
+    mask = np.zeros(scan.shape, np.uint8)
+    mask[20:32, 0:24, 40:46] = 1
+    region = scan.set_array(mask, seg=True)
+    labels = network.predict(scan, region=region).labels.get_array()
+    # two tiles for each of two folds, as small as the region
+    assert [tuple(tile.shape) for tile in seen] == [(1, 1, 6, 16, 12)] * 4
+    np.testing.assert_array_equal(labels, np.where(mask, 49, 0))
+    # the grey values are those of the whole scan
+    array = scan.get_array()
+    normal = ((array - array.mean()) / array.std())[20:32, :16, 40:46]
+    np.testing.assert_allclose(seen[0][0, 0].numpy(), normal.T, atol=1e-4)
+    seen.clear()
+    network.predict(scan, region=region, shrink_tile=False)
+    assert all(tile.shape[2:] == (8, 16, 16) for tile in seen)
+    assert len(seen) > 2  # the tiles of the whole image, near the region
+
+
 def test_mirroring_changes_the_result(semantic_folder: Path) -> None:
     network = load_semantic(load_package(semantic_folder))
     plain = network.predict(image(), probabilities=True, tta=False).probabilities

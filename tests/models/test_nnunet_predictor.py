@@ -19,11 +19,8 @@ from numpy.typing import NDArray
 from TPTBox import NII
 
 from spineps_nipype.models.inference.semantic import SemanticNetwork, load_semantic
-from spineps_nipype.models.inference.sliding_window import (
-    sliding_window_logits,
-    tile_starts,
-    tile_weights,
-)
+from spineps_nipype.models.inference.sliding_window import sliding_window_logits, tile_weights
+from spineps_nipype.models.inference.tile_plan import tile_starts, tiles_everywhere
 from spineps_nipype.models.package import load_package
 
 FLOAT16 = 5e-3
@@ -74,8 +71,7 @@ def test_logits_of_the_sliding_window(
         network._use_fold(0),
         volume,
         classes=3,
-        patch=PATCH,
-        step=0.5,
+        plan=tiles_everywhere(shape, PATCH, 0.5),
         mirror_axes=mirror_axes,
     )
     assert ours.std() > 10 * FLOAT16

@@ -8,19 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from spineps_nipype.models.inference.sliding_window import (
-    fitting_patch,
-    sliding_window_logits,
-    tile_starts,
-    tile_weights,
-)
-
-
-def test_tile_starts() -> None:
-    assert tile_starts(149, 48, 0.5) == [0, 20, 40, 61, 81, 101]
-    assert tile_starts(48, 48, 0.5) == [0]
-    assert tile_starts(10, 48, 0.5) == [0]
-    assert tile_starts(49, 48, 0.5) == [0, 1]
+from spineps_nipype.models.inference.sliding_window import sliding_window_logits, tile_weights
+from spineps_nipype.models.inference.tile_plan import TilePlan, tiles_everywhere, tiles_near
 
 
 def test_weights_peak_in_the_middle_and_are_never_zero() -> None:
@@ -47,8 +36,7 @@ def test_pointwise_network_is_reproduced(
         network,
         volume,
         classes=2,
-        patch=(8, 16, 12),
-        step=0.5,
+        plan=tiles_everywhere(shape, (8, 16, 12), 0.5),
         mirror_axes=axes,
         progress=lambda done, total: seen.append((done, total)),
     )
@@ -64,8 +52,9 @@ def test_mirroring_averages_all_combinations() -> None:
         ramp = torch.arange(tile.shape[2], dtype=torch.float32)[None, None, :, None, None]
         return ramp.expand(1, 1, *tile.shape[2:])
 
+    plan = tiles_everywhere((4, 4, 4), (4, 4, 4), 0.5)
     logits = sliding_window_logits(
-        network, torch.zeros(1, 4, 4, 4), classes=1, patch=(4, 4, 4), step=0.5, mirror_axes=(0, 2)
+        network, torch.zeros(1, 4, 4, 4), classes=1, plan=plan, mirror_axes=(0, 2)
     )
     assert len(calls) == 4
     torch.testing.assert_close(logits, torch.full((1, 4, 4, 4), 1.5))
@@ -76,15 +65,11 @@ def test_float16_sums_overflow_as_in_spineps() -> None:
         return torch.cat([torch.full_like(tile, 70.0), torch.full_like(tile, 80.0)], dim=1)
 
     volume = torch.zeros(1, 8, 8, 8)
-    options = {"classes": 2, "patch": (8, 8, 8), "step": 0.5}
+    options: dict[str, Any] = {"classes": 2, "plan": tiles_everywhere((8, 8, 8), (8, 8, 8), 0.5)}
     old = sliding_window_logits(network, volume, half_precision=True, **options)
     new = sliding_window_logits(network, volume, **options)
     assert old[:, 4, 4, 4].argmax() == 0  # both infinite: the first class wins
     assert (new.argmax(dim=0) == 1).all()
-
-
-def test_fitting_patch() -> None:
-    assert fitting_patch((12, 160, 128), (5, 100, 500), (4, 16, 16)) == (8, 112, 128)
 
 
 def nonlinear(tile: Tensor) -> Tensor:
@@ -92,43 +77,35 @@ def nonlinear(tile: Tensor) -> Tensor:
     return torch.cat([tile.tanh() * tile.std(), (tile - tile.mean()) ** 2], dim=1)
 
 
-def near_one_corner() -> tuple[Tensor, Tensor, dict[str, Any]]:
+def test_kept_tiles_are_unchanged_bit_for_bit() -> None:
     volume = torch.randn((1, 8, 16, 64), generator=torch.Generator().manual_seed(0))
     region = torch.zeros(volume.shape[1:], dtype=torch.bool)
     region[2, 3, 1:14] = True
-    return volume, region, {"classes": 2, "patch": (8, 16, 16), "step": 0.5}
-
-
-def test_kept_tiles_are_unchanged_bit_for_bit() -> None:
-    volume, region, options = near_one_corner()
     seen: list[Tensor] = []
 
     def network(tile: Tensor) -> Tensor:
         seen.append(tile.clone())
         return nonlinear(tile)
 
-    whole = sliding_window_logits(network, volume, **options)
+    patch = (8, 16, 16)
+    whole = sliding_window_logits(
+        network, volume, classes=2, plan=tiles_everywhere(volume.shape[1:], patch, 0.5)
+    )
     everywhere = list(seen)
     seen.clear()
-    outside = torch.tensor([5.0, -5.0])
-    part = sliding_window_logits(network, volume, region=region, outside=outside, **options)
-    assert 0 < len(seen) < len(everywhere)
+    plan = tiles_near(region, patch, 0.5)
+    part = sliding_window_logits(network, volume, classes=2, plan=plan)
     assert all(any(torch.equal(tile, other) for other in everywhere) for tile in seen)
     # Tiles start at 0, 8, 16 ...; those at 0 and 8 meet the region: nothing is missing up to 16.
     assert len(seen) == 2
+    assert part.shape == (2, 8, 16, 24)
     assert torch.equal(part[..., :16], whole[..., :16])
-    assert (part[..., 24:] == outside[:, None, None, None]).all()
 
 
-def test_all_tiles_are_computed_where_none_meets_the_region() -> None:
-    volume, region, options = near_one_corner()
-    found = sliding_window_logits(nonlinear, volume, region=region & False, **options)
-    assert torch.equal(found, sliding_window_logits(nonlinear, volume, **options))
-
-
-def test_small_volumes_are_padded_with_their_region() -> None:
-    volume = torch.randn((1, 5, 9, 7), generator=torch.Generator().manual_seed(0))
-    region = torch.ones(volume.shape[1:], dtype=torch.bool)
-    options: dict[str, Any] = {"classes": 2, "patch": (8, 16, 12), "step": 0.5}
-    found = sliding_window_logits(nonlinear, volume, region=region, **options)
-    assert torch.equal(found, sliding_window_logits(nonlinear, volume, **options))
+def test_between_tiles_is_background() -> None:
+    volume = torch.ones(1, 4, 4, 12)
+    plan = TilePlan((slice(0, 4), slice(0, 4), slice(0, 12)), (4, 4, 4), ((0, 0, 0), (0, 0, 8)))
+    outside = torch.tensor([5.0, -5.0])
+    logits = sliding_window_logits(nonlinear, volume, classes=2, plan=plan, outside=outside)
+    assert (logits[..., 4:8] == outside[:, None, None, None]).all()
+    assert not (logits[..., :4] == outside[:, None, None, None]).any()

@@ -24,7 +24,7 @@ from nipype.interfaces.base import SimpleInterface, isdefined
 
 from spineps_nipype import interfaces
 from spineps_nipype.core.files import file_digest
-from spineps_nipype.models.folders import MODELS_VARIABLE, embedded_system
+from spineps_nipype.models.folders import MODELS_VARIABLE, embedded_system, scout_dir
 from spineps_nipype.models.package_files import digest_folder
 from spineps_nipype.spineps import helper_networks
 from spineps_nipype.spineps.spine_crop import SPINE_LABELS
@@ -153,7 +153,7 @@ class Lab:
         nib.save(nib.Nifti1Image(volume, np.diag([1, 1, 5, 1.0])), epi)
         (root / "blocks" / "dataset_description.json").write_text(json.dumps(description))
         write_packages(root / "spineps")
-        shutil.copytree(root / "spineps" / "tiny_semantic", root / "models" / "compact_semantic")
+        (root / "models").mkdir()
         write_release(root / "tss", "r20241115")
         write_archive(root / "epi")
         write_networks(root / "onnx")
@@ -241,7 +241,7 @@ def arguments(lab: Lab, system: str) -> tuple[Path, list[str]]:
         "spine-segmentation": ["--slice-models", str(lab.root / "onnx"), "--no-resample"],
     }[system]
     if system == "spineps":
-        return lab.bids, [*flags, "--auto-crop-to-spine", "yes", "--tiles", "spine"]
+        return lab.bids, [*flags, "--auto-crop-to-spine", "yes"]
     return blocks, ["--pipeline", system, *flags]
 
 
@@ -265,23 +265,14 @@ def test_what_a_node_loads_is_in_its_records_and_in_its_hash(
         assert all(digest != "none" for digest in others)
 
 
-def test_the_raw_semantic_mask_depends_on_crop_and_scout(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_raw_semantic_mask_depends_on_crop_and_scout(lab: Lab) -> None:
     bids, flags = arguments(lab, "spineps")
     assert lab.run(bids, *flags) == 0
-    semantic = recorded(lab.out)["semantic"]
-    folders = ("models/compact_semantic", f"vibeseg/Dataset100_VIBESeg/{SUFFIX}")
-    assert {digest_folder(lab.root / folder) for folder in folders} < semantic | {""}
-    # Another scout is another result.
-    scout = lab.root / "models" / "compact_semantic" / "inference_config.json"
-    text = scout.read_text()
-    scout.write_text(text + "\n")
-    try:
-        digest_of.cache_clear()
-        assert digest_folder(scout.parent) not in semantic
-    finally:
-        scout.write_text(text)
+    folders = (scout_dir(), lab.root / "vibeseg" / "Dataset100_VIBESeg" / SUFFIX)
+    assert {digest_folder(folder) for folder in folders} < recorded(lab.out)["semantic"]
+    # where all tiles are computed nothing searches for the spine
+    assert lab.run(bids, *flags, "--tiles", "all") == 0
+    assert digest_folder(folders[0]) not in recorded(lab.out)["semantic"]
 
 
 @pytest.mark.parametrize("lost", ["form", "instance"])

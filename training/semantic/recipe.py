@@ -29,6 +29,8 @@ KERNELS: Final = ((1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
 """Slices are thick: the finest levels look within them only. Axes are R, I, P."""
 STRIDES: Final = ((1, 1, 1), (1, 2, 2), (1, 2, 2), (2, 2, 2), (2, 2, 2))
 ARCHITECTURE: Final = nnunet.architecture(FEATURES, KERNELS, STRIDES)
+SPINE_TILE: Final = (24, 320, 128)
+"""Largest tile on the box of the spine: a lumbar scan is one, which sees the spine as a whole."""
 CONFIG: Final = package_config(
     log_name="spineps-nipype compact semantic (not a SPINEPS release)",
     modality=["T2w", "T1w", "Vibe", "MPR"],
@@ -36,6 +38,7 @@ CONFIG: Final = package_config(
     resolution_range=[list(FINEST), list(SPACING)],
     labels={str(i + 1): label for i, label in enumerate(MR_LABELS)},
     shrink_tile=True,
+    spine_tile=list(SPINE_TILE),
 )
 SHIFTS: Final = {
     **dict.fromkeys((41, 42), -0.7),

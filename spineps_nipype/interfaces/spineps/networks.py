@@ -17,15 +17,14 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_mask, save_nii
-from ...models.finding import find_package
 from ...models.package import ModelPackage, load_package
-from ...models.systems import SPINEPS
+from ...models.spineps_packages import scout_package
 from ...settings import EngineSettings
-from ...spineps.helper_networks import SCOUT_ID
 from ...spineps.instance import segment_instances
 from ...spineps.probabilities import save_probability_image, save_softmax
 from ...spineps.semantic import segment_semantic
 from ...spineps.settings import InstanceSettings, SemanticSettings
+from ...spineps.tile_choice import chosen_tiles
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import (
     ModelInputSpec,
@@ -44,7 +43,7 @@ class _SemanticInputSpec(
 ):
     in_file = File(exists=True, mandatory=True, desc="the pre-processed image")
     scout_dir = Directory(
-        exists=True, nohash=True, desc="package whose network finds the spine for `tiles = spine`"
+        exists=True, nohash=True, desc="package whose network finds the spine; default: ours"
     )
     scout_digest = Str(desc="digest of that package (SHA-256)")
     numerics = numerics_trait()
@@ -74,9 +73,9 @@ class SemanticSegmentation(SimpleInterface):
         engine = read_settings(inputs, EngineSettings)
         scout = None
         with torch_resources(inputs):
-            if settings.tiles == "spine":
-                package = checked_package(_scout(inputs), inputs.scout_digest)
-                scout = load_semantic(package, device=inputs.device, engine=engine)
+            if chosen_tiles(settings.tiles, inputs.numerics) == "spine":
+                # so small that neither another device nor another engine is worth its start
+                scout = load_semantic(checked_package(_scout(inputs), inputs.scout_digest))
             result = segment_semantic(
                 checked_image(inputs),
                 load_semantic(
@@ -113,10 +112,10 @@ class SemanticSegmentation(SimpleInterface):
 
 
 def _scout(inputs: Any) -> ModelPackage:
-    """Package of the network that chooses tiles: the given one, else the usual one."""
+    """Package of the network that chooses tiles: the given one, else the embedded one."""
     if isdefined(inputs.scout_dir):
         return load_package(Path(inputs.scout_dir))
-    return find_package(SPINEPS, "semantic", SCOUT_ID)
+    return scout_package()
 
 
 class _InstanceInputSpec(

@@ -15,7 +15,7 @@ import numpy as np
 from spineps_nipype.models.plans import check_dataset, check_plans, inherited
 from spineps_nipype.models.values import wrong
 
-from .sliding_window import Shape
+from .tile_plan import Shape
 
 
 @dataclass(frozen=True)

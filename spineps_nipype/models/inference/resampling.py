@@ -72,6 +72,45 @@ def resample_logits(logits: Tensor, shape: Sequence[int]) -> Tensor:
     )[0]
 
 
+def resample_window(
+    logits: Tensor, window: Sequence[slice], size: Sequence[int], shape: Sequence[int]
+) -> tuple[Tensor, tuple[slice, ...]]:
+    """Logits of a window back on the grid before `resample_input`, linearly, and the window there.
+
+    Parameters
+    ----------
+    logits
+        Of the window, (classes, z, y, x).
+    window
+        Voxels of the network input.
+    size
+        Whole size of the network input.
+    shape
+        Whole size of the other grid.
+
+    Returns
+    -------
+    tuple
+        The same numbers as `resample_logits` gives there, to rounding, as far as they depend on
+        the window only; at its edges the last voxel is continued.
+    """
+    there = []
+    for axis, (part, old, new) in enumerate(zip(window, size, shape, strict=True), start=1):
+        if old == new:
+            there.append(part)
+            continue
+        low, high = part.start * new // old, -(-part.stop * new // old)
+        there.append(slice(low, high))
+        position = (torch.arange(low, high) + 0.5) * (old / new) - 0.5 - part.start
+        position = position.clamp(0, part.stop - part.start - 1)
+        first = position.long()
+        second = (first + 1).clamp_max(part.stop - part.start - 1)
+        weight = (position - first).view([-1 if a == axis else 1 for a in range(logits.dim())])
+        ahead = logits.index_select(axis, second)
+        logits = logits.index_select(axis, first).lerp(ahead, weight)
+    return logits, tuple(there)
+
+
 def _function(name: str) -> Callable[..., Any]:
     """A resampling function of nnU-Net; it is imported when it is first needed."""
     if name not in RESAMPLERS:

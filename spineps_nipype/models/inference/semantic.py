@@ -32,8 +32,9 @@ from ...core.volume import Volume
 from .engines import Engine, Runner, make_engine
 from .nnunet_plan import Plan, plan_of
 from .normalization import normalize
-from .resampling import resample_input, resample_logits
-from .sliding_window import fitting_patch, sliding_window_logits
+from .resampling import resample_input, resample_logits, resample_window
+from .sliding_window import sliding_window_logits
+from .tile_plan import TilePlan, fitting_patch, tiles_everywhere, tiles_near, tiles_on
 
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
 CERTAIN = 20.0
@@ -93,12 +94,13 @@ class SemanticNetwork:
         probabilities
             Whether to return class probabilities.
         region
-            Mask on the grid of the image; only tiles near it are computed, and what none of them
-            reaches is background.
+            Mask on the grid of the image; only tiles near it are computed, or, where the package
+            names a `spine_tile`, tiles on its box. What none of them reaches is background.
         half_precision
             Input, weights and sums of tiles are float16 instead of float32, as nnU-Net has them.
         shrink_tile
-            Whether tiles are cut to small images where the package asks for that.
+            Whether tiles are cut to small images, or lie on the box of the region, where the
+            package asks for that.
 
         Returns
         -------
@@ -108,20 +110,20 @@ class SemanticNetwork:
         images = list(image) if isinstance(image, Sequence) else [image]
         volume, box, full, resampled = self._network_input(images, half_precision)
         mirror = self._mirror_axes if (self.config.mirroring if tta is None else tta) else ()
-        patch = self.plan.patch
-        if self.config.shrink_tile and shrink_tile:
-            patch = fitting_patch(patch, volume.shape[1:], self.plan.strides)
-        near = None if region is None else self._to_network(region, box, volume.shape[1:])
+        plan = self._tiles(
+            volume.shape[1:],
+            None if region is None else self._to_network(region, box, volume.shape[1:]),
+            step_size or self.config.step_size,
+            shrink_tile,
+        )
         logits, mean = None, None
         for fold in range(len(self._folds)):
             part = sliding_window_logits(
                 self._use_fold(fold),
                 volume,
                 classes=self.plan.classes,
-                patch=patch,
-                step=step_size or self.config.step_size,
+                plan=plan,
                 mirror_axes=mirror,
-                region=near,
                 outside=self._background(),
                 half_precision=half_precision,
                 progress=_shifted(progress, fold, len(self._folds)),
@@ -132,17 +134,41 @@ class SemanticNetwork:
             logits = part if logits is None else logits + part
         assert logits is not None
         logits = logits / len(self._folds)
+        window: tuple[slice, ...] = plan.window
         if resampled is not None:
-            logits = resample_logits(logits, resampled)
-            mean = None if mean is None else resample_logits(mean, resampled)
-        labels = self._to_grid(self._decide(logits)[None], box, full)[0]
+            size = volume.shape[1:]
+            if region is None:
+                window = tuple(slice(0, n) for n in resampled)
+                logits = resample_logits(logits, resampled)
+                mean = None if mean is None else resample_logits(mean, resampled)
+            else:
+                if mean is not None:
+                    mean, _ = resample_window(mean, plan.window, size, resampled)
+                logits, window = resample_window(logits, plan.window, size, resampled)
+        where = tuple(
+            slice(b.start + w.start, b.start + w.stop) for b, w in zip(box, window, strict=True)
+        )
+        labels = self._to_grid(self._decide(logits)[None], where, full)[0]
         soft_map = None
         if mean is not None:
-            soft_map = self._to_grid((mean / len(self._folds)).numpy(), box, full)
+            soft_map = self._to_grid((mean / len(self._folds)).numpy(), where, full)
             soft_map[0] = np.clip(1 - soft_map[1:].sum(axis=0), 0, 1)
         table = np.array(self.class_labels, dtype=np.uint16)
         result = images[0].set_array(table[labels], seg=True)
         return SemanticPrediction(result, soft_map, self.class_labels)
+
+    def _tiles(
+        self, shape: Sequence[int], region: Tensor | None, step: float, own_keys: bool
+    ) -> TilePlan:
+        """Tiles on the network input, see `predict`."""
+        patch, strides = self.plan.patch, self.plan.strides
+        if region is not None and self.config.spine_tile is not None and own_keys:
+            return tiles_on(region, self.config.spine_tile, strides, step)
+        if self.config.shrink_tile and own_keys:
+            patch = fitting_patch(patch, shape, strides)
+        if region is not None:
+            return tiles_near(region, patch, step)
+        return tiles_everywhere(shape, patch, step)
 
     def _network_input(
         self, images: Sequence[Volume], half_precision: bool

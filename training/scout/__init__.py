@@ -1,0 +1,1 @@
+"""Search for the spine: ``python -m training.scout``, then ``.evaluate``."""
