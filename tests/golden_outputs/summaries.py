@@ -26,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from spineps_nipype.core.files import REPLACED
+
 Text = Callable[[str], str]
 Summary = dict[str, str]
 """Lines of a file by their keys."""
@@ -51,15 +53,16 @@ TIMES: Final = "Run times"
 
 def summary(path: Path, text: Text) -> Summary:
     """Summary of a file by its kind; `text` replaces what is not the same everywhere."""
-    if path.name.endswith(PIXELS):
-        return dict(_of_pixels(path.name, path.read_bytes()))
+    name = path.name.partition(REPLACED)[0]
+    if name.endswith(PIXELS):
+        return dict(_of_pixels(name, path.read_bytes()))
     kinds: dict[str, Callable[[Path, Text], Summary]] = {
         ".json": _json,
         ".tsv": _table,
         ".html": _page,
         ".js": _script,
     }
-    return kinds.get(path.suffix, _lines)(path, text)
+    return kinds.get(Path(name).suffix, _lines)(path, text)
 
 
 @cache
