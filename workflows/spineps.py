@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,14 +29,13 @@ from spineps_nipype.interfaces import (
     Surfaces,
 )
 from spineps_nipype.interfaces.settings_traits import write_settings
-from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import SPINEPS
 from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.spineps.helper_networks import possible_networks
 from spineps_nipype.spineps.poi_header import poi_header
-from spineps_nipype.spineps.recipe import ALL_RESULTS, RECIPE, SCOUT, VIBESEG
+from spineps_nipype.spineps.recipe import ALL_RESULTS, RECIPE, SCOUT, VIBESEG, settled
 from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 
@@ -131,8 +130,7 @@ def init_spineps_wf(
         Points for 3D Slicer (JSON), and surfaces of the vertebrae with a table of their sizes
         (TSV), where the settings ask for them.
     """
-    settings = settings or PipelineSettings()
-    settings = replace(settings, engine=choose_engine(settings.engine, device))
+    settings = settled(settings or PipelineSettings(), device)
     semantic = resolve(semantic_model, "semantic")
     instance = resolve(instance_model, "instance")
     labeling = None if labeling_model is None else resolve(labeling_model, "labeling")

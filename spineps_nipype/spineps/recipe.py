@@ -32,7 +32,7 @@ PHASES: Final = (
         settings=("crop", "preprocess", "semantic", "engine", "numerics"),
         models=("semantic", VIBESEG, SCOUT),
         algorithm=4,
-        correctable={"spine_raw": Correctable(STRUCTURES)},
+        correctable={"spine_raw": Correctable(STRUCTURES, grid="")},
         extras={
             "softmax": "save_softmax_logits",
             "probseg": "save_probseg",
@@ -50,7 +50,7 @@ PHASES: Final = (
         settings=("instance", "engine", "numerics"),
         models=("instance",),
         algorithm=2,
-        correctable={"vert_raw": Correctable()},
+        correctable={"vert_raw": Correctable(grid="")},
         extras={"debug": "save_debug_data"},
         undescribed=frozenset({"debug"}),
         folders=frozenset({"debug"}),
@@ -184,14 +184,25 @@ def provenance(
     device
         Where networks run.
     """
+    chosen = settled(settings, device)
+    way = recipe(chosen.save)
+    return Provenance(way, recorded_settings(chosen), models, corrections or {})
+
+
+def settled(settings: PipelineSettings, device: str) -> PipelineSettings:
+    """Settings with the engine and the tiles that ``auto`` stands for on a device.
+
+    Raises
+    ------
+    ResourceError
+        If the engine that is asked for is not installed, or the device cannot do it.
+    """
     tiles = chosen_tiles(settings.semantic.tiles, settings.numerics)
-    chosen = replace(
+    return replace(
         settings,
         engine=choose_engine(settings.engine, device),
         semantic=replace(settings.semantic, tiles=tiles),
     )
-    way = recipe(chosen.save)
-    return Provenance(way, recorded_settings(chosen), models, corrections or {})
 
 
 def recorded_settings(settings: PipelineSettings) -> dict[str, Any]:

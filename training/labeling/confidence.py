@@ -1,6 +1,6 @@
 """Whether the confidence of names is worth its name: calibration, and flags against errors.
 
-    python benchmarks/name_confidence.py PACKAGE [--phantoms FIRST LAST]
+    python -m training.labeling.confidence PACKAGE [--phantoms FIRST LAST]
 
 Held-out phantoms are named with their true masks, whole and in views of 5, 8, 10 and 15
 vertebrae, in T2w, T1w and CT. Three eighths of them are made with a T13, an L6 or 11 thoracic
@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +25,8 @@ from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import LabelingModel
 from spineps_nipype.phantom import generate, render
 from spineps_nipype.phantom.plan import Anomalies
-from training.labeling.evaluate import NamedVertebra, name_view, rows_in_view
+
+from .evaluate import NamedVertebra, name_view, rows_in_view
 
 COUNTS: Final = (None, 5, 8, 10, 15)
 CONTRASTS: Final = ("T2w", "T2w", "T1w", "CT")

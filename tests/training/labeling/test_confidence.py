@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.name_confidence import area_under_curve, calibration_error, summary
+from training.labeling.confidence import area_under_curve, calibration_error, summary
 from training.labeling.evaluate import NamedVertebra
 
 
