@@ -19,6 +19,7 @@ from ..models.places import epi_folder
 from ..models.registry import registry
 from ..models.result_folders import EPI_ID
 from ..models.systems import SC_EPI
+from .recipe import result_name
 
 CORD_SUFFIX: Final = "_seg"
 ROOTLETS_SUFFIX: Final = "_rootlets"
@@ -117,7 +118,7 @@ def outputs_of(dataset: Mapping[str, Any]) -> tuple[EpiOutput, ...]:
     if all(name == f"lvl{i}" for i, name in enumerate(labels, start=1)):
         return (EpiOutput(ROOTLETS_SUFFIX, None),)
     outputs = tuple(EpiOutput(f"_{safe_name(n)}_seg", values) for n, values in labels.items())
-    if len({output.suffix for output in outputs}) < len(outputs):
+    if len({result_name(output.suffix) for output in outputs}) < len(outputs):
         raise ModelError(
             "dataset.json names labels that give the same file name.",
             remedy="Rename the labels: letters, digits, and single words tell them apart.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -48,7 +49,7 @@ def recipe(suffixes: Sequence[str]) -> Recipe:
 
 def result_name(suffix: str) -> str:
     """Result that an output of the model is; the word may name an input of a node."""
-    return f"mask{suffix}"
+    return "mask" + re.sub(r"\W", "_", suffix)
 
 
 def recorded_settings(settings: EpiSegSettings, qc_seg: str, report: bool) -> dict[str, Any]:

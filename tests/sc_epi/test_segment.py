@@ -21,6 +21,7 @@ from spineps_nipype.sc_epi.model import (
     with_mirroring,
 )
 from spineps_nipype.sc_epi.naming import output_paths, qc_names
+from spineps_nipype.sc_epi.recipe import result_name
 from spineps_nipype.sc_epi.segment import segment_epi
 from spineps_nipype.sc_epi.settings import CleanUpSettings, EpiSegSettings
 from spineps_nipype.sc_epi.volumes import load_epi, save_series
@@ -274,6 +275,7 @@ def test_a_label_of_a_package_cannot_lead_out_of_a_folder(tmp_path: Path, name: 
     path = tmp_path / f"sub-a_bold{output.suffix}.nii.gz"
     assert path.resolve().parent == tmp_path.resolve()
     path.touch()
+    assert result_name(output.suffix).isidentifier(), "it names an input of a node"
 
 
 def test_labels_that_become_one_name_are_refused() -> None:

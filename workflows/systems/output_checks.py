@@ -25,7 +25,7 @@ def check_names(named: NamedScan, recipe: Recipe, folders: Folders) -> None:
     InputError
         If a file of the scan would have too long a name.
     """
-    results = {named.files[name] for name in recipe.results if name in named.files}
+    results = [named.files[name] for name in recipe.results if name in named.files]
     paths = dict.fromkeys(results, "results")
     paths |= {sidecar_of(path): "sidecars" for path in results if has_sidecar(path)}
     pictures = picture_paths(folders.output_dir, named.scan.path)
