@@ -124,11 +124,14 @@ def _mark(marker: Path) -> bool:
             stream.write(f"{socket.gethostname()} {os.getpid()}")
         return True
     except FileExistsError:
-        if _is_dead(marker):
-            logger.warning("the lock of a process that was killed is removed: %s", marker)
-            with suppress(OSError):
-                marker.unlink()
-        return False
+        if not _is_dead(marker):
+            return False
+        logger.warning("the lock of a process that was killed is removed: %s", marker)
+        try:
+            marker.unlink()
+        except OSError:  # somebody was faster, or the folder is read-only now
+            return False
+        return _mark(marker)
     except OSError as fault:
         raise OutputError(
             f"The lock file cannot be made: {fault.strerror or fault}.",
