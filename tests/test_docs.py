@@ -20,7 +20,15 @@ from spineps_nipype.totalspineseg import upstream as totalspineseg
 from spineps_nipype.workflows.cli import build_parser
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-GENERATED = {"usage", "interfaces", "switches", "registry", "messages", "model_card"}
+GENERATED = {
+    "usage",
+    "interfaces",
+    "switches",
+    "registry",
+    "messages",
+    "model_card",
+    "scout_card",
+}
 GENERATED |= {"contributing"}
 
 

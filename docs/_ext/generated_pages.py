@@ -47,14 +47,15 @@ def setup(app: Any) -> dict[str, bool]:
 def _write(app: Any) -> None:
     folder = Path(app.srcdir) / "_generated"
     folder.mkdir(exist_ok=True)
-    card = REPOSITORY / "spineps_nipype/data/models/compact/MODEL_CARD.md"
+    models = REPOSITORY / "spineps_nipype" / "data" / "models"
     pages = {
         "usage": "\n".join(_usage()),
         "interfaces": "\n".join(_interfaces()),
         "switches": "\n".join(_switches()),
         "registry": "\n".join(_registry()),
         "messages": "\n".join(_messages()),
-        "model_card": card.read_text("utf-8"),
+        "model_card": (models / "compact" / "MODEL_CARD.md").read_text("utf-8"),
+        "scout_card": (models / "compact-scout" / "MODEL_CARD.md").read_text("utf-8"),
         "contributing": (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8"),
         "changelog": (REPOSITORY / "CHANGELOG.md").read_text("utf-8"),
     }

@@ -53,10 +53,11 @@ def inputs(models: dict[str, Any], settings: PipelineSettings) -> dict[str, dict
 
 
 # Inputs of other names that say the same to a node: the top number says whether the labelling may
-# use C1, old numerics how images are loaded, and tiles at the spine need a network that finds it.
+# use C1, old numerics how images are loaded and that all tiles are computed, and tiles at the
+# spine need a network that finds it.
 FURTHER_INPUTS = {
     "vertebra_instance_labeling_offset": ("c1_enabled",),
-    "numerics": ("integer_voxels",),
+    "numerics": ("integer_voxels", "scout_dir", "scout_digest"),
     "tiles": ("scout_dir", "scout_digest"),
 }
 

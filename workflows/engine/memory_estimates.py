@@ -175,10 +175,11 @@ def _tile_gb(package: ModelPackage) -> float | None:
     try:
         plans = json.loads((package.folder / "plans.json").read_text(encoding="utf-8"))
         sizes = []
+        at_spine = math.prod(package.config.spine_tile or (0,))
         for one in plans["configurations"].values():
             described = one.get("architecture", {}).get("arch_kwargs", {})
             width = described.get("features_per_stage", [one.get("UNet_base_num_features", 32)])[0]
-            sizes.append(math.prod(one["patch_size"]) * width)
+            sizes.append(max(math.prod(one["patch_size"]), at_spine) * width)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return max(sizes, default=0) * LIVE_MAPS * MAP_BYTES / GB or None
