@@ -57,7 +57,7 @@ def inputs(models: dict[str, Any], settings: PipelineSettings) -> dict[str, dict
 # spine need a network that finds it.
 FURTHER_INPUTS = {
     "vertebra_instance_labeling_offset": ("c1_enabled",),
-    "numerics": ("integer_voxels", "scout_dir", "scout_digest"),
+    "numerics": ("integer_voxels", "scout_dir", "scout_digest", "tiles"),
     "tiles": ("scout_dir", "scout_digest"),
 }
 

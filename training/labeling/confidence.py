@@ -25,8 +25,7 @@ from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import LabelingModel
 from spineps_nipype.phantom import generate, render
 from spineps_nipype.phantom.plan import Anomalies
-
-from .evaluate import NamedVertebra, name_view, rows_in_view
+from training.labeling.evaluate import NamedVertebra, name_view, rows_in_view
 
 COUNTS: Final = (None, 5, 8, 10, 15)
 CONTRASTS: Final = ("T2w", "T2w", "T1w", "CT")
