@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import nibabel as nib
-import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EmptyResultError, InputError
 from .images import load_mask
+from .stored_space import same_grid
 from .volume import Volume
-
-SAME_PLACE_MM: Final = 0.1
-"""Largest difference of equal affines, since programs round them [mm]."""
 
 
 def corrected_mask(path: Path, shape: Sequence[int], affine: NDArray[Any]) -> Volume:
@@ -44,10 +41,7 @@ def corrected_mask(path: Path, shape: Sequence[int], affine: NDArray[Any]) -> Vo
     codes = nib.aff2axcodes(affine)
     if mask.orientation != codes:
         mask = mask.reorient(codes)
-    same = tuple(mask.shape) == tuple(shape) and np.allclose(
-        mask.affine, affine, atol=SAME_PLACE_MM
-    )
-    if not same:
+    if not same_grid(mask.shape, mask.affine, shape, affine):
         raise InputError(
             "The corrected mask is not on the grid of its scan.",
             file=path,

@@ -21,7 +21,7 @@ from .image_checks import check_memory, check_shape, check_voxel_type, volume_sh
 from .intensities import usable_intensities
 from .marks import mark_image
 from .nifti_files import read_stored_header, read_voxels
-from .stored_space import read_space, space_of
+from .stored_space import StoredSpace, read_space, space_of
 from .volume import Volume, make_volume
 
 logger = logging.getLogger(__name__)
@@ -61,9 +61,8 @@ def load_scan(
     brought into a range that cannot overflow, unless integers are kept as the originals do.
     """
     path = Path(path)
-    for warning in read_space(path).warnings:
-        logger.warning("%s: %s", path.name, warning)
-    return _load(path, average_4d, max_gib, integer_voxels, clean=not integer_voxels)
+    stored = _stored(path, warn=True)
+    return _load(path, stored, average_4d, max_gib, integer_voxels, clean=not integer_voxels)
 
 
 def load_image(
@@ -98,15 +97,29 @@ def load_image(
     EmptyResultError
         If all voxels have the same value.
     """
-    return _load(Path(path), average_4d, max_gib, integer_voxels, clean=False)
+    path = Path(path)
+    return _load(path, _stored(path), average_4d, max_gib, integer_voxels, clean=False)
+
+
+def _stored(path: Path, *, warn: bool = False) -> tuple[Any, StoredSpace, tuple[int, ...]]:
+    """Header of a file, its place, and its shape; what is odd is told in the log if wanted."""
+    header = read_stored_header(path)
+    space = space_of(header, path)
+    for warning in space.warnings if warn else ():
+        logger.warning("%s: %s", path.name, warning)
+    return header, space, volume_shape(header.get_data_shape())
 
 
 def _load(
-    path: Path, average_4d: bool, max_gib: float | None, integer_voxels: bool, *, clean: bool
+    path: Path,
+    stored_as: tuple[Any, StoredSpace, tuple[int, ...]],
+    average_4d: bool,
+    max_gib: float | None,
+    integer_voxels: bool,
+    *,
+    clean: bool,
 ) -> Volume:
-    header = read_stored_header(path)
-    space = space_of(header, path)
-    shape = volume_shape(header.get_data_shape())
+    header, space, shape = stored_as
     check_shape(shape, path, average_4d)
     check_memory(shape, path, max_gib)
     data = _numbers(path).reshape(shape)
@@ -138,13 +151,9 @@ def load_volumes(path: str | Path, *, max_gib: float | None = None) -> list[Volu
         As for `load_scan`; constant volumes are refused, too.
     """
     path = Path(path)
-    header = read_stored_header(path)
-    shape = volume_shape(header.get_data_shape())
+    header, space, shape = stored = _stored(path, warn=True)
     if len(shape) == 3:
-        return [load_scan(path, max_gib=max_gib)]
-    space = space_of(header, path)
-    for warning in space.warnings:
-        logger.warning("%s: %s", path.name, warning)
+        return [_load(path, stored, False, max_gib, False, clean=True)]
     check_shape(shape, path, True)
     check_memory(shape[:3], path, max_gib)
     usable = _usable(_numbers(path).reshape(shape), header, path)
@@ -191,9 +200,7 @@ def load_mask(path: str | Path) -> Volume:
         If the file is missing, damaged or not 3-D, or holds negative or fractional values.
     """
     path = Path(path)
-    header = read_stored_header(path)
-    space = space_of(header, path)
-    shape = volume_shape(header.get_data_shape())
+    _, space, shape = _stored(path)
     if len(shape) != 3:
         raise InputError(
             f"The label map has {len(shape)} dimensions, not 3.",

@@ -56,13 +56,14 @@ def is_marked(path: Path, text: str = "") -> bool | None:
 
 
 def _image_is_marked(path: Path) -> bool | None:
-    import nibabel as nib
+    from ..errors import InputError
+    from .nifti_files import read_stored_header  # imports nibabel
 
     try:
-        header = nib.load(path).header
-        return bytes(header["descrip"].item()).startswith(MARK.encode())
-    except Exception:  # whatever a damaged file makes nibabel raise
+        said = read_stored_header(path)["descrip"].item()
+    except InputError:
         return None
+    return bytes(said).startswith(MARK.encode())
 
 
 def _picture_is_marked(path: Path) -> bool | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +31,7 @@ MAX_SHEAR: Final = 1e-2
 """Largest cosine between two axes of a grid that still counts as orthogonal."""
 MIN_SPACING_MM, MAX_SPACING_MM = 0.02, 50.0
 SAME_PLACE_MM: Final = 0.1
-"""Distance of the corners of a grid up to which qform and sform say the same."""
+"""Distance up to which two places are the same, since programs round affines [mm]."""
 SAME_SPACING: Final = 0.01
 """Relative difference up to which two voxel spacings are the same."""
 FAR_MM: Final = 1e4
@@ -104,6 +104,22 @@ class StoredSpace:
                 header[field] = value
         if self.spacing is not None:
             header["pixdim"][1:4] = self.spacing
+
+
+def same_grid(
+    shape: Sequence[int], affine: NDArray[Any], other_shape: Sequence[int], other: NDArray[Any]
+) -> bool:
+    """Whether two grids have the same voxels at the same places.
+
+    Parameters
+    ----------
+    shape, other_shape
+        Numbers of voxels.
+    affine, other
+        Voxel indices to world coordinates (RAS+, mm), shape (4, 4).
+    """
+    same_voxels = tuple(shape) == tuple(other_shape)
+    return same_voxels and bool(np.allclose(affine, other, atol=SAME_PLACE_MM))
 
 
 def read_space(path: str | Path) -> StoredSpace:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -98,8 +99,12 @@ def spineps_package(
     raise _not_found(id_or_path, kind, folder)
 
 
+@cache
 def scout_package() -> ModelPackage:
-    """The embedded network that finds the spine, so that the semantic network skips the rest."""
+    """The embedded network that finds the spine, so that the semantic network skips the rest.
+
+    Its digest is made once a process.
+    """
     return load_package(folders.scout_dir(), id=SCOUT_ID)
 
 

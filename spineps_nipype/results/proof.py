@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
-import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 
+from spineps_nipype.core.image_checks import volume_shape
+from spineps_nipype.core.images import LABEL_NOISE
 from spineps_nipype.core.marks import PICTURES, is_marked
+from spineps_nipype.core.nifti_files import read_stored_header, read_voxels
+from spineps_nipype.core.stored_space import same_grid, space_of
+from spineps_nipype.errors import InputError
 
 from .sidecar import (
     JSON,
@@ -27,15 +27,9 @@ from .sidecar import (
     result_digest,
 )
 
-SAME_PLACE_MM: Final = 0.1
-"""Largest difference of equal affines, since programs round them [mm]."""
-WHOLE: Final = 0.01
-"""Largest distance of a label from a whole number in a mask that was saved with fractions."""
 UNFINISHED: Final = "a run was stopped while it stored this"
-UNREADABLE: Final = (
-    *(OSError, EOFError, ValueError, zlib.error, RecursionError, MemoryError),
-    *(ImageFileError, HeaderDataError),
-)
+UNREADABLE: Final = (OSError, ValueError, RecursionError, MemoryError)
+"""What reading of a JSON file raises."""
 
 
 def is_intact(path: Path) -> bool:
@@ -106,15 +100,14 @@ def mask_fault(path: Path, reference: Path | None, labels: Collection[int] | Non
         Labels that it may have beside 0; None for any.
     """
     try:
-        data, affine = _read_whole(path)
-        elsewhere = reference is not None and not _on_grid(data.shape, affine, reference)
-    except UNREADABLE as fault:
-        said = (str(fault).splitlines() or [type(fault).__name__])[0]
-        return f"it cannot be read: {said}"
+        header, data = read_voxels(path)
+        elsewhere = reference is not None and not _on_grid(header, path, reference)
+    except InputError as fault:
+        return f"it cannot be read: {fault.what}"
     if elsewhere:
         return "it is not on the grid of its scan"
     whole = np.rint(data)
-    if not np.isfinite(data).all() or np.abs(data - whole).max(initial=0) > WHOLE:
+    if not np.isfinite(data).all() or np.abs(data - whole).max(initial=0) > LABEL_NOISE:
         return "it holds values that are no labels"
     found = {int(n) for n in np.unique(whole)} - {0}
     if not found:
@@ -126,23 +119,15 @@ def mask_fault(path: Path, reference: Path | None, labels: Collection[int] | Non
     return ""
 
 
-def _on_grid(shape: Sequence[int], affine: Any, reference: Path) -> bool:
+def _on_grid(header: Any, path: Path, reference: Path) -> bool:
     """Whether a mask has the grid of an image; what is not there has any."""
     if not reference.is_file():
         return True
-    other = nib.load(reference)
-    same = tuple(shape[:3]) == tuple(other.shape[:3])
-    return same and np.allclose(affine, other.affine, atol=SAME_PLACE_MM)
-
-
-def _read_whole(path: Path) -> tuple[Any, Any]:
-    """Voxels and affine of an image whose file is read to its end, check sum included."""
-    if path.name.endswith(".gz"):
-        with gzip.open(path) as stream:
-            while stream.read(1 << 20):
-                pass
-    image = nib.load(path)
-    return np.asanyarray(image.dataobj), image.affine
+    other = read_stored_header(reference)
+    shape, wanted = (volume_shape(h.get_data_shape())[:3] for h in (header, other))
+    return same_grid(
+        shape, space_of(header, path).affine, wanted, space_of(other, reference).affine
+    )
 
 
 def points_fault(path: Path) -> str:

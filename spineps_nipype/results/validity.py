@@ -61,6 +61,8 @@ class Validity:
         self.provenance, self.recipe = provenance, provenance.recipe
         self._files, self._reuse = files, reuse
         self._digests: dict[str, str | None] = {}
+        self._records: dict[str, Mapping[str, Any] | None] = {}
+        self._stored_faults: dict[str, str] = {}
         self._faults: dict[str, str] = {}
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
 
@@ -99,7 +101,7 @@ class Validity:
             return False
         wanted = self.provenance.own_record(phase.name)
         for name in phase.makes:
-            record = read_record(self._files[name])
+            record = self._record(name)
             if record is None or self.fault(name):
                 return False
             networks = {k: m for k, m in record.get("Models", {}).items() if k in phase.models}
@@ -111,7 +113,7 @@ class Validity:
     def kept(self, phase: Phase) -> Kept:
         """Stored results of a phase, and what they were made from."""
         described = next(n for n in phase.makes if has_record(self._files[n]))
-        record = read_record(self._files[described]) or {}
+        record = self._record(described) or {}
         return Kept({n: self._files[n] for n in phase.makes}, record.get("Inputs", {}))
 
     def _verdict(self, phase: Phase, results: tuple[str, ...]) -> Verdict:
@@ -147,12 +149,11 @@ class Validity:
         """See `fault`; of a file without a record nothing is known but whether it opens."""
         path, phase = self._files[name], self.recipe.maker(name)
         mask = phase.correctable.get(name)
-        record = read_record(path) if has_record(path) else None
-        if record is None:
+        if self._record(name) is None:
             if mask is None or self._reuse == "same":
                 return opening_fault(path)
             return mask_fault(path, self._files.get(mask.grid), None)
-        stored = stored_fault(path, record)
+        stored = self._stored_fault(name)
         if not stored or stored == UNFINISHED:
             return stored
         if name in phase.points:
@@ -182,14 +183,29 @@ class Validity:
     def _compared(self, described: list[str], wanted: Mapping[str, Any]) -> Verdict:
         edited = False
         for name in described:
-            record = read_record(self._files[name])
+            record = self._record(name)
             if record is None:
                 return Verdict(False, f"stored, but nothing tells how {name} was made")
             differ = differences(record, wanted, self.recipe)
             if differ:
                 return Verdict(False, f"stored result does not fit: {'; '.join(differ)}")
-            edited |= bool(stored_fault(self._files[name], record))
+            edited |= bool(self._stored_fault(name))
         return Verdict(True, EDITED if edited else "stored, made the same way")
+
+    def _record(self, name: str) -> Mapping[str, Any] | None:
+        """What is known of how a stored result was made, None if nothing is."""
+        if name not in self._records:
+            path = self._files[name]
+            self._records[name] = read_record(path) if has_record(path) else None
+        return self._records[name]
+
+    def _stored_fault(self, name: str) -> str:
+        """See `stored_fault`, of a result that has a record."""
+        if name not in self._stored_faults:
+            record = self._record(name)
+            assert record is not None
+            self._stored_faults[name] = stored_fault(self._files[name], record)
+        return self._stored_faults[name]
 
     def _digest(self, name: str) -> str | None:
         """Digest of a stored file, None if it is absent."""

@@ -102,7 +102,7 @@ def test_a_shared_damaged_and_closed_folder(
     def closed(folder: Path) -> Any:
         raise OutputError("The folder cannot be written: Read-only file system.", file=folder)
 
-    monkeypatch.setattr(participant, "make_folder", closed)
+    monkeypatch.setattr(participant, "make_writable", closed)
     assert app(capsys, *ONE) == 0
     assert app.last_line == "All 1 scans are done (1 of them before)."
     metrics.write_text("half of it")

@@ -20,7 +20,7 @@ from ..engine.run_guards import (
     inside,
     interrupt_on_sigterm,
     lock_work_folder,
-    make_folder,
+    make_writable,
 )
 from ..engine.run_log import run_log
 from ..engine.run_resources import Machine, choose_machine
@@ -109,8 +109,8 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
     machine = choose_machine(options.machine, plugin, len(query.scans))
     logs = folders.logs / f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     try:
-        make_folder(logs)
-        make_folder(folders.work_folder)
+        make_writable(logs)
+        make_writable(folders.work_folder)
     except OutputError as fault:
         return _only_look(query, system, machine, fault)
     with (

@@ -26,7 +26,7 @@ THREAD_VARIABLES: Final = (
 )
 
 
-def make_folder(folder: Path) -> None:
+def make_writable(folder: Path) -> None:
     """Make a folder, and try whether it takes files."""
     probe = folder / f".probe-{os.getpid()}"
     check_target(probe)

@@ -12,8 +12,8 @@ from spineps_nipype.reports.boilerplate import Methods, methods_text, system_tex
 from spineps_nipype.spineps.recipe import VIBESEG
 
 from ..options.other_systems import SPINEPS
-from .recorded_settings import recorded_settings
 from .scans import StoredScan
+from .settings_of_record import settings_of_record
 
 PACKAGE = "spineps-nipype"
 
@@ -51,7 +51,7 @@ def _text(made: Sequence[tuple[StoredScan, Mapping[str, Any]]]) -> str:
         word = parse_name(one.scan).suffix
         words[word] = words.get(word, 0) + 1
     given = [one["Provenance"].get("Corrections", {}) for _, one in made]
-    settings = recorded_settings(said["Provenance"].get("Settings", {}))
+    settings = settings_of_record(said["Provenance"].get("Settings", {}))
     return methods_text(
         Methods(
             models=models,

@@ -26,9 +26,9 @@ from spineps_nipype.results.sidecar import sidecar_of
 
 from ..options.other_systems import PIPELINES, SPINEPS
 from ..options.run_options import ScanSelection
-from .recorded_settings import settings_fault
 from .result_files import MARKERS, stored_files
 from .run_history import GOOD, PastOutcome, below, read_history
+from .settings_of_record import settings_fault
 
 logger = logging.getLogger("spineps_nipype.reports")
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from spineps_nipype.spineps.settings import Numerics, PipelineSettings
 
 
-def recorded_settings(recorded: Mapping[str, Any]) -> PipelineSettings:
+def settings_of_record(recorded: Mapping[str, Any]) -> PipelineSettings:
     """Settings of a record; what it does not know, or what cannot be, is as usual."""
     default = PipelineSettings()
     known = default.flat()
