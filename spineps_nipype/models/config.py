@@ -123,6 +123,8 @@ class ModelConfig:
     spine_tile: tuple[int, int, int] | None = None
     """Ours: largest tile, voxels in the axes of the network, on the box of the spine. None: tiles
     lie on the whole image, and those without spine are left out."""
+    spine_step: float | None = None
+    """Ours: distance of those tiles as a fraction of the tile; None: as everywhere."""
     seed_erosion: int = 2
     """Ours: voxels that bodies are eroded by to find seeds. SPINEPS takes 2, which leaves nothing
     of cervical bodies, or of thin slabs, on a coarse grid."""
@@ -298,6 +300,7 @@ _OPTIONAL: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "mapping": _labels,
     "shrink_tile": switch,
     "spine_tile": _tile,
+    "spine_step": lambda value, name: real(value, name, LEAST_STEP, 1),
     "seed_erosion": lambda value, name: whole(value, name, 0, 20),
     "anomaly_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),
     "sacrum_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,13 @@ def test_tiles_on_the_spine_see_it_alone(semantic_folder: Path) -> None:
     array = scan.get_array()
     normal = ((array - array.mean()) / array.std())[20:32, :16, 40:46]
     np.testing.assert_allclose(seen[0][0, 0].numpy(), normal.T, atol=1e-4)
+    network.config = replace(network.config, spine_step=1.0)  # side by side
+    mask[:] = 0
+    mask[20:32, 0:20, 40:46] = 1
+    for asked, tiles in ((None, 2), (0.1, 4)):
+        seen.clear()
+        network.predict(scan, region=scan.set_array(mask, seg=True), step_size=asked)
+        assert len(seen) == tiles * 2  # for both folds
     seen.clear()
     network.predict(scan, region=region, shrink_tile=False)
     assert all(tile.shape[2:] == (8, 16, 16) for tile in seen)

@@ -71,6 +71,7 @@ ODD_CONFIGS: list[dict[str, Any]] = [
     {"corpus_size_cleaning": "many"},
     {"anomaly_cost": INFINITY},
     {"shrink_tile": "yes"},
+    {"spine_step": 0},
     {"expected_inputs": "picture"},
 ]
 

@@ -7,7 +7,8 @@ nearest slice across slices that are more than three times as thick as their pix
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
@@ -72,43 +73,83 @@ def resample_logits(logits: Tensor, shape: Sequence[int]) -> Tensor:
     )[0]
 
 
-def resample_window(
-    logits: Tensor, window: Sequence[slice], size: Sequence[int], shape: Sequence[int]
-) -> tuple[Tensor, tuple[slice, ...]]:
-    """Logits of a window back on the grid before `resample_input`, linearly, and the window there.
+@dataclass(frozen=True)
+class WayBack:
+    """How logits of a window come back on the grid before `resample_input`, linearly.
+
+    The numbers are those of `resample_logits` there, to rounding, as far as they depend on the
+    window only; at its edges the last voxel is continued.
 
     Parameters
     ----------
-    logits
-        Of the window, (classes, z, y, x).
+    window
+        The window on the grid before.
+    blends
+        For each axis the two voxels between which each new one lies, and where; None where the
+        axis stays as it is.
+    """
+
+    window: tuple[slice, ...]
+    blends: tuple[tuple[Tensor, Tensor, Tensor] | None, ...]
+
+    def whole(self, logits: Tensor) -> Tensor:
+        """All logits (classes, z, y, x) of the window."""
+        for axis, blend in enumerate(self.blends, start=1):
+            logits = _blended(logits, axis, blend)
+        return logits
+
+    def slices(self, logits: Tensor) -> Iterator[Tensor]:
+        """The same slice by slice along z, (classes, y, x), which needs less memory."""
+        across = self.blends[1:]
+        for z in range(self.window[0].stop - self.window[0].start):
+            part = _one_slice(logits, z, self.blends[0])
+            for axis, blend in enumerate(across, start=1):
+                part = _blended(part, axis, blend)
+            yield part
+
+
+def way_back(window: Sequence[slice], size: Sequence[int], shape: Sequence[int]) -> WayBack:
+    """Way of a window to the grid before `resample_input`.
+
+    Parameters
+    ----------
     window
         Voxels of the network input.
     size
         Whole size of the network input.
     shape
         Whole size of the other grid.
-
-    Returns
-    -------
-    tuple
-        The same numbers as `resample_logits` gives there, to rounding, as far as they depend on
-        the window only; at its edges the last voxel is continued.
     """
-    there = []
-    for axis, (part, old, new) in enumerate(zip(window, size, shape, strict=True), start=1):
+    there: list[slice] = []
+    blends: list[tuple[Tensor, Tensor, Tensor] | None] = []
+    for part, old, new in zip(window, size, shape, strict=True):
         if old == new:
             there.append(part)
+            blends.append(None)
             continue
         low, high = part.start * new // old, -(-part.stop * new // old)
-        there.append(slice(low, high))
+        last = part.stop - part.start - 1
         position = (torch.arange(low, high) + 0.5) * (old / new) - 0.5 - part.start
-        position = position.clamp(0, part.stop - part.start - 1)
+        position = position.clamp(0, last)
         first = position.long()
-        second = (first + 1).clamp_max(part.stop - part.start - 1)
-        weight = (position - first).view([-1 if a == axis else 1 for a in range(logits.dim())])
-        ahead = logits.index_select(axis, second)
-        logits = logits.index_select(axis, first).lerp(ahead, weight)
-    return logits, tuple(there)
+        there.append(slice(low, high))
+        blends.append((first, (first + 1).clamp_max(last), position - first))
+    return WayBack(tuple(there), tuple(blends))
+
+
+def _blended(logits: Tensor, axis: int, blend: tuple[Tensor, Tensor, Tensor] | None) -> Tensor:
+    if blend is None:
+        return logits
+    first, second, weight = blend
+    weight = weight.view([-1 if a == axis else 1 for a in range(logits.dim())])
+    return logits.index_select(axis, first).lerp(logits.index_select(axis, second), weight)
+
+
+def _one_slice(logits: Tensor, z: int, blend: tuple[Tensor, Tensor, Tensor] | None) -> Tensor:
+    if blend is None:
+        return logits[:, z]
+    first, second, weight = (of_axis[z] for of_axis in blend)
+    return logits[:, first].lerp(logits[:, second], weight)
 
 
 def _function(name: str) -> Callable[..., Any]:

@@ -32,7 +32,7 @@ from ...core.volume import Volume
 from .engines import Engine, Runner, make_engine
 from .nnunet_plan import Plan, plan_of
 from .normalization import normalize
-from .resampling import resample_input, resample_logits, resample_window
+from .resampling import resample_input, resample_logits, way_back
 from .sliding_window import sliding_window_logits
 from .tile_plan import TilePlan, fitting_patch, tiles_everywhere, tiles_near, tiles_on
 
@@ -113,7 +113,7 @@ class SemanticNetwork:
         plan = self._tiles(
             volume.shape[1:],
             None if region is None else self._to_network(region, box, volume.shape[1:]),
-            step_size or self.config.step_size,
+            step_size,
             shrink_tile,
         )
         logits, mean = None, None
@@ -133,38 +133,36 @@ class SemanticNetwork:
                 mean = soft if mean is None else mean + soft
             logits = part if logits is None else logits + part
         assert logits is not None
-        logits = logits / len(self._folds)
-        window: tuple[slice, ...] = plan.window
-        if resampled is not None:
-            size = volume.shape[1:]
-            if region is None:
-                window = tuple(slice(0, n) for n in resampled)
-                logits = resample_logits(logits, resampled)
-                mean = None if mean is None else resample_logits(mean, resampled)
-            else:
-                if mean is not None:
-                    mean, _ = resample_window(mean, plan.window, size, resampled)
-                logits, window = resample_window(logits, plan.window, size, resampled)
+        logits /= len(self._folds)
+        if region is None and resampled is not None:
+            logits = resample_logits(logits, resampled)
+            mean = None if mean is None else resample_logits(mean, resampled)
+            back = way_back([slice(0, n) for n in resampled], resampled, resampled)
+        else:
+            back = way_back(plan.window, volume.shape[1:], resampled or volume.shape[1:])
         where = tuple(
-            slice(b.start + w.start, b.start + w.stop) for b, w in zip(box, window, strict=True)
+            slice(b.start + w.start, b.start + w.stop)
+            for b, w in zip(box, back.window, strict=True)
         )
-        labels = self._to_grid(self._decide(logits)[None], where, full)[0]
+        decided = np.stack([self._decide(part) for part in back.slices(logits)])
+        labels = self._to_grid(decided[None], where, full)[0]
         soft_map = None
         if mean is not None:
-            soft_map = self._to_grid((mean / len(self._folds)).numpy(), where, full)
+            soft_map = self._to_grid((back.whole(mean) / len(self._folds)).numpy(), where, full)
             soft_map[0] = np.clip(1 - soft_map[1:].sum(axis=0), 0, 1)
         table = np.array(self.class_labels, dtype=np.uint16)
         result = images[0].set_array(table[labels], seg=True)
         return SemanticPrediction(result, soft_map, self.class_labels)
 
     def _tiles(
-        self, shape: Sequence[int], region: Tensor | None, step: float, own_keys: bool
+        self, shape: Sequence[int], region: Tensor | None, asked: float | None, own_keys: bool
     ) -> TilePlan:
-        """Tiles on the network input, see `predict`."""
-        patch, strides = self.plan.patch, self.plan.strides
-        if region is not None and self.config.spine_tile is not None and own_keys:
-            return tiles_on(region, self.config.spine_tile, strides, step)
-        if self.config.shrink_tile and own_keys:
+        """Tiles on the network input, see `predict`; `asked` is the step that the user wants."""
+        patch, strides, config = self.plan.patch, self.plan.strides, self.config
+        step = asked or config.step_size
+        if region is not None and config.spine_tile is not None and own_keys:
+            return tiles_on(region, config.spine_tile, strides, asked or config.spine_step or step)
+        if config.shrink_tile and own_keys:
             patch = fitting_patch(patch, shape, strides)
         if region is not None:
             return tiles_near(region, patch, step)
@@ -240,7 +238,8 @@ class SemanticNetwork:
 
     def _decide(self, logits: Tensor) -> NDArray[np.uint8]:
         if self.plan.regions is None:
-            return logits.argmax(dim=0).numpy().astype(np.uint8)
+            chosen: NDArray[np.intp] = logits.numpy().argmax(axis=0)
+            return chosen.astype(np.uint8)
         out = np.zeros(logits.shape[1:], dtype=np.uint8)
         for channel, value in enumerate(self.plan.regions):
             out[(logits[channel] > 0).numpy()] = value

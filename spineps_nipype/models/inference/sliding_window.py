@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,10 +29,8 @@ Progress = Callable[[int, int], None]
 
 def tile_weights(patch: Shape, half_precision: bool = False) -> Tensor:
     """Gaussian weights of the voxels of a tile, never zero; see `sliding_window_logits`."""
-    peak = np.zeros(patch, dtype=np.float64)
-    peak[tuple(p // 2 for p in patch)] = 1
-    smooth = gaussian_filter(peak, [p * SIGMA_FRACTION for p in patch], mode="constant")
-    weights = torch.from_numpy(smooth)
+    z, y, x = (_bell(length) for length in patch)
+    weights = torch.from_numpy(z[:, None, None] * y[:, None] * x)
     if half_precision:
         weights = weights.half()
         weights = (weights / weights.max()) * WEIGHT_PEAK
@@ -39,6 +38,14 @@ def tile_weights(patch: Shape, half_precision: bool = False) -> Tensor:
         weights = (weights / weights.max()).float()
     weights[weights == 0] = weights[weights > 0].min()
     return weights
+
+
+def _bell(length: int) -> NDArray[np.float64]:
+    """Gaussian weights along one axis of a tile."""
+    peak = np.zeros(length)
+    peak[length // 2] = 1
+    bell: NDArray[np.float64] = gaussian_filter1d(peak, length * SIGMA_FRACTION, mode="constant")
+    return bell
 
 
 def sliding_window_logits(
