@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +18,7 @@ from spineps_nipype.core.nomenclature import (
     structure,
     structures,
 )
+from tests.reference.store import HERE
 
 HEADINGS: dict[Column, str] = {
     "spineps_vert": "SPINEPS vert (instance)",
@@ -41,8 +41,8 @@ RENAMED = {
 OURS = {f"vertebra_S{i}" for i in range(1, 7)}
 
 
-def test_the_table_agrees_with_the_reference(shared_dir: Path) -> None:
-    with (shared_dir / "specs" / "labels.csv").open(newline="") as stream:
+def test_the_table_agrees_with_the_reference() -> None:
+    with (HERE / "labels.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     compared = 0
     for row in rows:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +16,7 @@ from spineps_nipype.sc_epi.cleanup import (
 )
 from spineps_nipype.sc_epi.settings import CleanUpSettings
 from spineps_nipype.sc_epi.sizes import smallest_voxels
+from tests.reference.store import VECTORS
 
 VOXEL_MM3 = 5.0
 GOLDEN = {
@@ -30,8 +29,8 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_like_the_toolbox(shared_dir: Path, name: str) -> None:
-    with np.load(shared_dir / "golden" / f"sct_{name}.npz") as stored:
+def test_like_the_toolbox(name: str) -> None:
+    with np.load(VECTORS / f"sct_{name}.npz") as stored:
         ours = GOLDEN[name](stored["in_seg"])
         np.testing.assert_array_equal(ours, stored["out"])
         assert ours.dtype == stored["out"].dtype

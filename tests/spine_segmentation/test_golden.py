@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from spineps_nipype.spine_segmentation.naming import name_spine
 from spineps_nipype.spine_segmentation.slices import crop_or_pad, restore_size
 from spineps_nipype.spine_segmentation.split import split_instances
+from tests.reference.store import VECTORS
 
 from .blocks import vertebra_names
 
@@ -18,30 +18,30 @@ CASES = ("normal", "sacralised", "lumbarised", "L2_S1", "T5_T9", "T5_T9_fragment
 SIZES = ("256x512", "301x900", "400x1000")
 
 
-def vector(shared_dir: Path, name: str) -> dict[str, np.ndarray]:
-    with np.load(shared_dir / "golden" / f"{name}.npz") as stored:
+def vector(name: str) -> dict[str, np.ndarray]:
+    with np.load(VECTORS / f"{name}.npz") as stored:
         return dict(stored)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_split_like_the_original(shared_dir: Path, case: str) -> None:
-    golden = vector(shared_dir, f"ss_split_{case}")
+def test_split_like_the_original(case: str) -> None:
+    golden = vector(f"ss_split_{case}")
     ours = split_instances(golden["in_seg"], numerics="original").instances
     np.testing.assert_array_equal(ours, golden["out"])
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_names_like_the_original(shared_dir: Path, case: str) -> None:
-    golden = vector(shared_dir, f"ss_post_{case}")
+def test_names_like_the_original(case: str) -> None:
+    golden = vector(f"ss_post_{case}")
     ours = name_spine(golden["in_seg"], golden["in_vert_class"], numerics="original").labels
     np.testing.assert_array_equal(ours, golden["out"])
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_corrected_rules_find_the_same_vertebrae(shared_dir: Path, case: str) -> None:
-    golden = vector(shared_dir, f"ss_post_{case}")
+def test_corrected_rules_find_the_same_vertebrae(case: str) -> None:
+    golden = vector(f"ss_post_{case}")
     named = name_spine(golden["in_seg"], golden["in_vert_class"])
-    plain = vector(shared_dir, "ss_post_T5_T9")["out"] if "fragment" in case else golden["out"]
+    plain = vector("ss_post_T5_T9")["out"] if "fragment" in case else golden["out"]
     assert vertebra_names(named.labels) == vertebra_names(plain)
     assert np.unique(named.labels).tolist() == np.unique(plain).tolist()
     # Corners that a plane cuts off return to their vertebra; nothing else changes.
@@ -49,8 +49,8 @@ def test_corrected_rules_find_the_same_vertebrae(shared_dir: Path, case: str) ->
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_crop_and_pad_like_the_original(shared_dir: Path, size: str) -> None:
-    facts = json.loads((shared_dir / "golden" / "manifest.json").read_text())[f"ss_croppad_{size}"]
+def test_crop_and_pad_like_the_original(size: str) -> None:
+    facts = json.loads((VECTORS / "manifest.json").read_text())[f"ss_croppad_{size}"]
     width, height = (int(n) for n in size.split("x"))
     volume = np.random.default_rng(0).random((2, width, height)) + 0.1
     sized = crop_or_pad(volume)

@@ -33,6 +33,7 @@ from spineps_nipype.spineps.semantic_cleanup import (
     clean_small_components,
 )
 from spineps_nipype.spineps.settings import InstanceSettings, PreprocessSettings, SemanticSettings
+from tests.reference.store import StoredRun, digest
 
 SEMANTIC_PACKAGE_THERE = ("c6_net", "c6_tilt", "merged", "nosac_tta", "c6_3fold")
 INSTANCE_PACKAGE_THERE = ("c6_net", "c6_tilt", "nosac_tta")
@@ -62,20 +63,24 @@ def assert_same(ours: NII, reference: NII) -> None:
     np.testing.assert_array_equal(ours.get_array(), reference.get_array())
 
 
-@every_case
-def test_preprocessing(case: Case) -> None:
-    ours = preprocess_input(case.image, NO_N4, is_ct=False, numerics=ORIGINAL)
-    assert_same(ours, case.nii("02_preprocessed", seg=False))
+def prepared(case: StoredRun) -> NII:
+    """The input image after pre-processing."""
+    return preprocess_input(case.image, NO_N4, is_ct=False, numerics=ORIGINAL)
 
 
 @every_case
-def test_model_grid(case: Case) -> None:
-    reference = case.nii("03_net_input", seg=False)
-    turned = case.nii("02_preprocessed", seg=False).reorient(reference.orientation)
+def test_preprocessing(case: StoredRun) -> None:
+    assert digest(prepared(case)) == case.prepared_digest
+
+
+@pytest.mark.parametrize("dumped_case", CASES, indirect=True)
+def test_model_grid(dumped_case: Case) -> None:
+    reference = dumped_case.nii("03_net_input", seg=False)
+    turned = dumped_case.nii("02_preprocessed", seg=False).reorient(reference.orientation)
     assert_close(rescale(turned, SPACING), reference)
 
 
-def labels_of_the_network(case: Case) -> NII:
+def labels_of_the_network(case: StoredRun) -> NII:
     """Network classes of the reference in SPINEPS numbers."""
     classes = case.nii("04_net_labels")
     table = np.array(MR_CLASSES, np.uint8)
@@ -83,7 +88,7 @@ def labels_of_the_network(case: Case) -> NII:
 
 
 @every_case
-def test_semantic_cleanup_step_by_step(case: Case) -> None:
+def test_semantic_cleanup_step_by_step(case: StoredRun) -> None:
     small = clean_small_components(labels_of_the_network(case))
     expected = case.array("05_sem_cc_clean")
     np.testing.assert_array_equal(small.get_array(), expected)
@@ -92,27 +97,27 @@ def test_semantic_cleanup_step_by_step(case: Case) -> None:
 
 
 @every_case
-def test_semantic_cleanup(case: Case) -> None:
+def test_semantic_cleanup(case: StoredRun) -> None:
     ours = clean_semantic(labels_of_the_network(case), SemanticSettings(), ORIGINAL)
     assert_same(ours, case.nii("07_semantic_modelres"))
 
 
 @every_case
-def test_crop_of_the_instance_phase(case: Case) -> None:
+def test_crop_of_the_instance_phase(case: StoredRun) -> None:
     grid = rescale(case.nii("07_semantic_modelres").reorient(("P", "I", "R")), SPACING)
     crop = grid.compute_crop(dist=margin_voxels(3.75, grid.zoom))
     assert_same(grid.apply_crop(crop), case.nii("09_inst_input_crop"))
 
 
 @every_case
-def test_seeds(case: Case) -> None:
+def test_seeds(case: StoredRun) -> None:
     labels = case.array("09_inst_input_crop")
     seeds = find_seeds(labels, SPACING[1], SEED_VOXELS, InstanceSettings())
     np.testing.assert_allclose(seeds, case.data["10_corpus_coms"], atol=1e-9)
 
 
 @every_case
-def test_windows(case: Case) -> None:
+def test_windows(case: StoredRun) -> None:
     labels = case.array("09_inst_input_crop")
     config = case.instance_config
     volume = map_labels(labels, config.mapping)
@@ -123,7 +128,7 @@ def test_windows(case: Case) -> None:
 
 
 @every_case
-def test_couples(case: Case) -> None:
+def test_couples(case: StoredRun) -> None:
     ours = couple_predictions(case.predictions())
     expected = {
         tuple(tuple(member) for member in couple): agreement
@@ -134,7 +139,7 @@ def test_couples(case: Case) -> None:
 
 
 @every_case
-def test_merging(case: Case) -> None:
+def test_merging(case: StoredRun) -> None:
     couples = {tuple(tuple(m) for m in c): g for c, g in case.data["12_couples"]}
     shape = case.array("09_inst_input_crop").shape
     merged = merge_couples(couples, case.predictions(), shape)
@@ -143,7 +148,7 @@ def test_merging(case: Case) -> None:
 
 
 @every_case
-def test_final_instances(case: Case) -> None:
+def test_final_instances(case: StoredRun) -> None:
     expected = case.nii("14_instance_modelres")
     ours = finish_instances(case.array("13_merged"), 0, InstanceSettings())
     grid = rescale(case.nii("07_semantic_modelres").reorient(("P", "I", "R")), SPACING)
@@ -154,7 +159,7 @@ def test_final_instances(case: Case) -> None:
 
 
 @every_case
-def test_back_to_the_input_grid(case: Case) -> None:
+def test_back_to_the_input_grid(case: StoredRun) -> None:
     image = case.image
     spine = to_image_grid(case.nii("07_semantic_modelres"), image, ORIGINAL)
     vert = to_image_grid(case.nii("14_instance_modelres"), image, ORIGINAL)
@@ -167,7 +172,7 @@ def test_back_to_the_input_grid(case: Case) -> None:
 class Replay:
     """Instance model that answers with the predictions of the reference."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: StoredRun) -> None:
         self.config = case.instance_config
         self.predictions = case.predictions()
         self.seeds = len(case.data["10_corpus_coms"])
@@ -193,7 +198,7 @@ class Replay:
 
 
 @every_case
-def test_instance_phase_with_the_answers_of_the_reference(case: Case) -> None:
+def test_instance_phase_with_the_answers_of_the_reference(case: StoredRun) -> None:
     network = Replay(case)
     debug: dict[str, Any] = {}
     ours = segment_instances(
@@ -206,18 +211,18 @@ def test_instance_phase_with_the_answers_of_the_reference(case: Case) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", SEMANTIC_PACKAGE_THERE, indirect=True)
-def test_semantic_phase_with_the_package(case: Case) -> None:
+def test_semantic_phase_with_the_package(case: StoredRun) -> None:
     network = load_semantic(case.package(case.packages.semantic))
-    image = case.nii("02_preprocessed", seg=False)
-    ours = segment_semantic(image, network, SemanticSettings(), numerics=ORIGINAL)
+    ours = segment_semantic(prepared(case), network, SemanticSettings(), numerics=ORIGINAL)
     expected = case.nii("07_semantic_modelres").get_array()
     assert (ours.mask.get_array() == expected).mean() >= SAME_VOXELS
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", INSTANCE_PACKAGE_THERE, indirect=True)
-def test_instance_phase_with_the_package(case: Case) -> None:
-    network = load_instance(case.package(case.packages.instance))
-    ours = segment_instances(case.nii("07_semantic_modelres"), network, InstanceSettings())
-    expected = case.nii("14_instance_modelres").get_array()
+@pytest.mark.parametrize("dumped_case", INSTANCE_PACKAGE_THERE, indirect=True)
+def test_instance_phase_with_the_package(dumped_case: Case) -> None:
+    network = load_instance(dumped_case.package(dumped_case.packages.instance))
+    mask = dumped_case.nii("07_semantic_modelres")
+    ours = segment_instances(mask, network, InstanceSettings())
+    expected = dumped_case.nii("14_instance_modelres").get_array()
     assert (ours.get_array() == expected).mean() >= SAME_VOXELS

@@ -5,6 +5,7 @@ Every test starts from the reference's previous stage, so a fault shows where it
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from spineps_nipype.spineps.labeling_path import find_path
 from spineps_nipype.spineps.labeling_scores import score_vertebrae
 from spineps_nipype.spineps.missing_parts import assign_missing_parts, unify_articular_processes
 from spineps_nipype.spineps.settings import LabelingSettings
+from tests.reference.store import StoredRun
 
 LABELLED = ("c6_net", "c6_tilt", "c9_exact", "c9_lab15")
 every_case = pytest.mark.parametrize("case", CASES, indirect=True)
@@ -33,14 +35,14 @@ labelled_case = pytest.mark.parametrize("case", LABELLED, indirect=True)
 
 
 @every_case
-def test_articular_processes(case: Case) -> None:
+def test_articular_processes(case: StoredRun) -> None:
     vert, spine = case.array("20_post_vert_in"), case.array("20_post_seg_in")
     unify_articular_processes(vert, spine)
     np.testing.assert_array_equal(vert, case.array("21_post_inconsistency"))
 
 
 @every_case
-def test_missing_parts(case: Case) -> None:
+def test_missing_parts(case: StoredRun) -> None:
     vert, spine = case.array("21_post_inconsistency"), case.array("20_post_seg_in")
     deleted = assign_missing_parts(vert, spine, assign=True, fast=False)
     np.testing.assert_array_equal(vert, case.array("23_maskclean_vert"))
@@ -49,7 +51,7 @@ def test_missing_parts(case: Case) -> None:
 
 
 @every_case
-def test_split_top(case: Case) -> None:
+def test_split_top(case: StoredRun) -> None:
     vert, spine = case.nii("23_maskclean_vert"), case.array("23_maskclean_seg")
     array = vert.get_array()
     join_split_top(array, spine, vert.zoom)
@@ -57,7 +59,7 @@ def test_split_top(case: Case) -> None:
 
 
 @every_case
-def test_posterior_fragments(case: Case) -> None:
+def test_posterior_fragments(case: StoredRun) -> None:
     vert, spine = case.nii("24_merged_vert"), case.array("23_maskclean_seg")
     array = vert.get_array()
     move_posterior_fragments(
@@ -67,7 +69,7 @@ def test_posterior_fragments(case: Case) -> None:
 
 
 @every_case
-def test_numbers_from_the_top(case: Case) -> None:
+def test_numbers_from_the_top(case: StoredRun) -> None:
     vert = case.nii("25_posterior_fix")
     array = vert.get_array().astype(np.uint16)
     numbers = number_from_top(pir_view(array, vert.orientation), 2, ORIGINAL)
@@ -76,7 +78,7 @@ def test_numbers_from_the_top(case: Case) -> None:
 
 
 @every_case
-def test_reconcile_as_a_whole(case: Case) -> None:
+def test_reconcile_as_a_whole(case: StoredRun) -> None:
     result = case.reconciled
     np.testing.assert_array_equal(
         result.vert.get_array()[result.crop], case.array("26_top_to_bottom")
@@ -86,12 +88,12 @@ def test_reconcile_as_a_whole(case: Case) -> None:
     )
 
 
-def _numbered(case: Case) -> NII:
+def _numbered(case: StoredRun) -> NII:
     return case.nii("28_labeled" if case.has("28_labeled") else "26_top_to_bottom")
 
 
 @every_case
-def test_discs_and_endplates(case: Case) -> None:
+def test_discs_and_endplates(case: StoredRun) -> None:
     vert = _numbered(case)
     spine = case.array("23_maskclean_seg")
     array = vert.get_array().astype(np.uint16)
@@ -106,7 +108,7 @@ def test_discs_and_endplates(case: Case) -> None:
 
 
 @every_case
-def test_final_masks(case: Case) -> None:
+def test_final_masks(case: StoredRun) -> None:
     vert = _numbered(case)
     spine = case.array("23_maskclean_seg")
     array = vert.get_array().astype(np.uint16)
@@ -120,7 +122,7 @@ def test_final_masks(case: Case) -> None:
 
 
 @every_case
-def test_centroids(case: Case) -> None:
+def test_centroids(case: StoredRun, tmp_path: Path) -> None:
     poi = compute_centroids(
         case.nii("31_seg_final"), case.nii("31_vert_final"), points="bodies", numerics=ORIGINAL
     )
@@ -129,13 +131,15 @@ def test_centroids(case: Case) -> None:
     assert mine.keys() == expected.keys()
     for key, point in expected.items():
         np.testing.assert_allclose(mine[key], point, atol=1e-9)
-    stored = POI.load(next((case.folder / "ds").rglob("*ctd.json")))
+    file = tmp_path / "points.json"
+    file.write_text(case.points)
+    stored = POI.load(file)
     for key, point in mine.items():
         np.testing.assert_allclose(point, stored[key], atol=0.005)
 
 
 @labelled_case
-def test_scores_and_path(case: Case) -> None:
+def test_scores_and_path(case: StoredRun) -> None:
     path: dict[str, Any] = case.data["27_path"]
     rows = sorted(path["soft"], key=int)
     heads = {
@@ -155,16 +159,16 @@ def test_scores_and_path(case: Case) -> None:
 
 # The reference labelled the tilted case with a copy of this network that turns its patches.
 @pytest.mark.parametrize(
-    ("case", "rotate"), [("c6_net", False), ("c6_tilt", True)], indirect=["case"]
+    ("dumped_case", "rotate"), [("c6_net", False), ("c6_tilt", True)], indirect=["dumped_case"]
 )
-def test_labelling_with_the_network(case: Case, rotate: bool) -> None:
+def test_labelling_with_the_network(dumped_case: Case, rotate: bool) -> None:
     from spineps_nipype.models.inference.labeling import load_labeling
 
-    network = load_labeling(case.package("tiny_labeling"))
+    network = load_labeling(dumped_case.package("tiny_labeling"))
     network.rotate = rotate
-    spine, vert = case.nii("23_maskclean_seg"), case.nii("26_top_to_bottom")
-    image = case.image
-    final = case.nii("31_seg_final")
+    spine, vert = dumped_case.nii("23_maskclean_seg"), dumped_case.nii("26_top_to_bottom")
+    image = dumped_case.image
+    final = dumped_case.nii("31_seg_final")
     whole = tuple(slice(i.min(), i.max() + 1) for i in np.nonzero(final.get_array()))
     own = tuple(slice(i.min(), i.max() + 1) for i in np.nonzero(spine.get_array()))
     offset = [a.start - b.start for a, b in zip(whole, own, strict=True)]
@@ -179,14 +183,14 @@ def test_labelling_with_the_network(case: Case, rotate: bool) -> None:
         c1_enabled=False,
         numerics=ORIGINAL,
     )
-    np.testing.assert_array_equal(result.vert.get_array(), case.array("28_labeled"))
+    np.testing.assert_array_equal(result.vert.get_array(), dumped_case.array("28_labeled"))
     for row in result.table:
-        for head, expected in case.data["27_path"]["soft"][str(row["number"])].items():
+        for head, expected in dumped_case.data["27_path"]["soft"][str(row["number"])].items():
             np.testing.assert_allclose(row["probabilities"][head], expected, atol=1e-5)
 
 
 @every_case
-def test_corrected_anatomy(case: Case) -> None:
+def test_corrected_anatomy(case: StoredRun) -> None:
     """What is corrected: nothing is numbered by the sacrum, and every endplate has a side."""
     vert = _numbered(case)
     spine = case.array("23_maskclean_seg")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,14 +40,6 @@ CASES = (
 ERRORS = ("step1_nocanal", "step1_nolandmark")
 
 
-@pytest.fixture(scope="module")
-def golden(shared_dir: Path) -> Path:
-    folder = shared_dir / "golden"
-    if not folder.is_dir():
-        pytest.skip("the reference vectors beside the checkout are absent")
-    return folder
-
-
 def settings_of(facts: dict[str, Any]) -> LabelerSettings:
     stated = dict(facts["params"])
     mapped = stated.pop("map_input_dict", {})
@@ -79,33 +70,33 @@ def assert_same(found: Any, vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("case", [*CASES, *ERRORS])
-def test_largest_component(golden: Path, case: str) -> None:
-    vector = Vector(golden, f"{case}_1_largest")
+def test_largest_component(case: str) -> None:
+    vector = Vector(f"{case}_1_largest")
     assert_same(largest_component(vector["in_seg"], dilation=5), vector)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_labeller(golden: Path, case: str) -> None:
-    vector = Vector(golden, f"{case}_2_iterative")
+def test_labeller(case: str) -> None:
+    vector = Vector(f"{case}_2_iterative")
     assert_same(labelled(vector), vector)
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_labeller_refuses(golden: Path, case: str) -> None:
-    vector = Vector(golden, f"{case}_2_iterative")
+def test_labeller_refuses(case: str) -> None:
+    vector = Vector(f"{case}_2_iterative")
     with pytest.raises(EmptyResultError) as fault:
         labelled(vector)
     assert fault.value.what == vector.facts["error"]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_fill_canal(golden: Path, case: str) -> None:
-    vector = Vector(golden, f"{case}_3_fillcanal")
+def test_fill_canal(case: str) -> None:
+    vector = Vector(f"{case}_3_fillcanal")
     assert_same(fill_canal(vector["in_seg"], numerics="original"), vector)
 
 
-def test_levels(golden: Path) -> None:
-    vector = Vector(golden, "levels_12discs")
+def test_levels() -> None:
+    vector = Vector("levels_12discs")
     found = extract_levels(vector["in_seg"], numerics="original")
     assert_same(found, vector)
     points = {str(level): list(voxel) for level, voxel in level_points(found).items()}
@@ -116,18 +107,18 @@ def test_levels(golden: Path) -> None:
     ("case", "prioritized"),
     [("alternate_12discs", ()), ("alternate_prio_12discs", PRIORITY_SWAPPED)],
 )
-def test_alternate(golden: Path, case: str, prioritized: tuple[int, ...]) -> None:
-    vector = Vector(golden, case)
+def test_alternate(case: str, prioritized: tuple[int, ...]) -> None:
+    vector = Vector(case)
     assert_same(extract_alternate(vector["in_seg"], prioritized=prioritized), vector)
 
 
-def test_soft_cord(golden: Path) -> None:
-    vector = Vector(golden, "soft_cord")
+def test_soft_cord() -> None:
+    vector = Vector("soft_cord")
     assert_same(extract_soft(vector["in_prob_channel9"].T, vector["in_seg"], [1]), vector)
 
 
-def test_crop(golden: Path) -> None:
-    vector = Vector(golden, "crop_margin10")
+def test_crop() -> None:
+    vector = Vector("crop_margin10")
     image = NII.from_numpy(vector["in_image"], vector["in_image_affine"], True)
     found = crop_to_seg(image, vector["in_seg"], margin=10)
     assert_same(found.get_array(), vector)
@@ -135,8 +126,8 @@ def test_crop(golden: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["nearest", "label", "linear"])
-def test_native_grid(golden: Path, mode: Any) -> None:
-    vector = Vector(golden, f"transform_{mode}")
+def test_native_grid(mode: Any) -> None:
+    vector = Vector(f"transform_{mode}")
     seg = NII.from_numpy(vector["in_seg"], vector["in_seg_affine"], mode != "linear")
     target = vector["in_target_affine"]
     found = to_grid(seg, vector["in_target_shape"].tolist(), target, mode)
@@ -148,14 +139,14 @@ def test_native_grid(golden: Path, mode: Any) -> None:
         assert_same(found.get_array(), vector)
 
 
-def test_resample_to_1_mm(golden: Path) -> None:
-    vector = Vector(golden, "resample_iso1")
+def test_resample_to_1_mm() -> None:
+    vector = Vector("resample_iso1")
     found, affine = resample_iso(vector["in_image"], vector["in_image_affine"], slack=0)
     assert found.shape == vector["out"].shape
     assert np.abs(found - vector["out"]).max() < 1e-6 * np.abs(vector["out"]).max()
     assert np.allclose(affine, vector["out_affine"], atol=1e-4)
 
 
-def test_average_4d(golden: Path) -> None:
-    vector = Vector(golden, "average4d")
+def test_average_4d() -> None:
+    vector = Vector("average4d")
     assert np.allclose(average_4d(vector["in_image"]), vector["out"], rtol=1e-12)
