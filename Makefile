@@ -8,7 +8,7 @@ STAMP = $(VENV)/.installed
 # tested: those of constraints.txt; lowest: those that pyproject.toml allows at least; newest.
 VERSIONS ?= tested
 
-.PHONY: demo validate test fuzz check docs dist format bench container-test clean
+.PHONY: demo validate test coverage fuzz check docs dist format bench container-test clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,10 @@ validate: demo  ## the demo's results in both layouts, by the official BIDS vali
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n $(or $(TEST_JOBS),2)
+
+coverage: $(STAMP)  ## all tests, then the share of lines that they run, by layer, against its floor
+	$(BIN)/python -m pytest -n $(or $(TEST_JOBS),2) --cov --cov-report= --cov-report=json:build/coverage.json
+	$(BIN)/python tests/coverage_floor.py build/coverage.json
 
 fuzz: $(STAMP)  ## new odd files for every reader; a nightly job
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),2000) $(BIN)/python -m pytest -n $(or $(TEST_JOBS),2) tests/fuzz
