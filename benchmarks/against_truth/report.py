@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.against_truth.label_sets import LabelSet
 from benchmarks.against_truth.mask_files import Pair
@@ -44,6 +45,8 @@ class ScanReport:
         What a reader of the figures has to know.
     measured
         None if the scan was not measured.
+    results
+        Where its results lie, by the keys of `bids.names.output_paths`.
     """
 
     scan: str
@@ -59,6 +62,7 @@ class ScanReport:
     masks: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     measured: Measured | None = None
+    results: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def disc_count(self) -> int:
@@ -126,6 +130,7 @@ def measure_scan(
         report.status, report.reason = "failed", run.fault
         return report
     paths = output_paths(pair.scan.path, options.folders.bids_dir, options.folders.output_dir)
+    report.results = paths
     try:
         image = load_scan(pair.scan.path)
         truth = load_truth(pair, image, sets, counts)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spineps_nipype.metrics.calibration import area_under_curve, calibration_error
 from spineps_nipype.metrics.checks import DOUBTFUL
 from spineps_nipype.models.loading import load_labeling
 from spineps_nipype.models.package import load_package
@@ -35,7 +35,6 @@ ANOMALIES: Final = (
     Anomalies(lumbar=6),
     Anomalies(thoracic=11),
 )
-BINS: Final = 10
 
 
 def views_of(seed: int, network: LabelingModel) -> list[list[NamedVertebra]]:
@@ -49,23 +48,6 @@ def views_of(seed: int, network: LabelingModel) -> list[list[NamedVertebra]]:
         for count in COUNTS
     )
     return [name_view(phantom, image, some, network) for some in rows]
-
-
-def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Expected calibration error over ten bins. Source: Guo et al., ICML 2017."""
-    error = 0.0
-    for low in np.arange(BINS) / BINS:
-        inside = (confidence > low) & (confidence <= low + 1 / BINS)
-        if inside.any():
-            gap = confidence[inside].mean() - right[inside].mean()
-            error += float(inside.mean() * abs(gap))
-    return error
-
-
-def area_under_curve(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Odds that something right has more confidence than something wrong; ties count half."""
-    good, bad = confidence[right][:, None], confidence[~right][None]
-    return float(np.mean((good > bad) + 0.5 * (good == bad)))
 
 
 def summary(views: Sequence[Sequence[NamedVertebra]]) -> str:
