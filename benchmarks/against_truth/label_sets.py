@@ -68,6 +68,8 @@ class LabelSet:
     levels: Mapping[int, str] = field(default_factory=dict)
     files: str = "*"
     needs: frozenset[int] = frozenset()
+    bodies_only: bool = False
+    """Whether the values of vertebrae mark their bodies alone."""
     complete: bool = True
     """Whether a mask with other values is none of this set."""
 
@@ -167,12 +169,21 @@ VERSE: Final = LabelSet(
     levels=SPINEPS_VERT.levels,
 )
 """Vertebrae alone: 1 to 24 are C1 to L5, 25 is L6, 28 is T13."""
+BODIES: Final = LabelSet(
+    "bodies",
+    {"body": (VERTEBRAE, anatomy.BODY_PARTS)},
+    vertebrae=VERTEBRAE,
+    levels=SPINEPS_VERT.levels,
+    bodies_only=True,
+)
+"""Vertebral bodies without arches, by the same numbers; no value tells them from `VERSE`."""
 
 FAMILIES: Final[Mapping[str, tuple[LabelSet, ...]]] = {
     # if the set is named, masks without a canal are SPIDER's too
     "spider": (SPIDER, replace(SPIDER_INSTANCES, needs=frozenset())),
     "spineps": (SPINEPS_SPINE, SPINEPS_VERT, VERSE),
     "verse": (VERSE,),
+    "bodies": (BODIES,),
     "auto": (SPIDER, SPIDER_INSTANCES, SPINEPS_SPINE, SPINEPS_VERT, VERSE),
 }
 

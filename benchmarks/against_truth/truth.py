@@ -130,6 +130,7 @@ def _find_vertebrae(truth: Truth, spacing: Sequence[float]) -> None:
             own = np.where(np.isin(array, (*labels.vertebrae, *labels.partial)), array, 0)
             optional = _mostly_out_of_view(own, truth, spacing) | frozenset(labels.partial)
             truth.vertebrae = Instances(own, labels.levels, optional)
+            truth.bodies_only = labels.bodies_only
             return
     for labels, array in truth.masks:
         if labels.bodies:

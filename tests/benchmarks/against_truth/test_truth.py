@@ -266,3 +266,16 @@ def test_participants_table(tmp_path: Path) -> None:
     table = "participant_id\tage\tnum_discs\nsub-1\t33.5\t7\nsub-2\tn/a\tn/a\n"
     (tmp_path / "participants.tsv").write_text(table)
     assert participant_counts(tmp_path) == {"1": {"num_discs": 7}, "2": {}}
+
+
+def test_bodies_by_name_are_held_against_bodies(tmp_path: Path, image: NII) -> None:
+    result = result_masks()
+    bodies = np.where(result.spine == 49, result.vert, 0).astype(np.uint8)
+    mask = write(tmp_path / "sub-1_T2w_dseg.nii.gz", bodies)
+    pair = Pair(scan(tmp_path / "sub-1" / "anat" / "sub-1_T2w.nii.gz"), (mask,))
+    truth = load_truth(pair, image, FAMILIES["bodies"], {})
+    measured = measure(image, truth, result, named=True)
+    assert [(s.structure, s.overlap.dice) for s in measured.scores] == [("body", 1.0)]
+    found = measured.kinds["vertebra"]
+    assert [match.dice for match in found.matching.found] == [1.0] * BODIES
+    assert found.levels == {22: True, 23: True, 24: True}
