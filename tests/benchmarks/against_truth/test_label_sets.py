@@ -105,5 +105,5 @@ def test_files_that_cannot_be_used(tmp_path: Path, text: str) -> None:
 
 
 def test_a_word_that_is_nothing() -> None:
-    with pytest.raises(InputError, match="spider, spineps, verse, auto"):
+    with pytest.raises(InputError, match="spider, spineps, verse, bodies, auto"):
         find_sets("spdier")
