@@ -217,6 +217,6 @@ def draw_calibration(scans: Sequence[ScanTrust], path: Path) -> None:
         bins = list(calibration_curve(confidence, right))
         axes.plot([b.confidence for b in bins], [b.right for b in bins], "o-", color="C0")
         for b in bins:
-            axes.annotate(str(b.cases), (b.confidence, b.right), fontsize=8)
+            axes.annotate(f"{b.cases:.0f}", (b.confidence, b.right), fontsize=8)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="probability of a name", ylabel="share right")
     figure.savefig(path, dpi=150)

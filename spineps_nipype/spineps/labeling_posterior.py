@@ -8,6 +8,7 @@ and the price of an anomaly. A sequence of cost c has the weight exp(-c / `TEMPE
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,9 +22,14 @@ from .settings import LabelingSettings
 
 TEMPERATURE: Final = 0.3
 """Cost of a sequence that is e times less likely."""
-ANOMALY_COST: Final = 0.3
-"""Price of a T13, of an L6 and of a missing T12. It is lower than that of the search, which keeps
-names right; this one says how often they are wrong."""
+ANOMALY_ODDS: Final = 0.03
+"""Odds of a T13, of an L6 and of a missing T12, each against a spine without it.
+
+Of 418 people seen from neck to sacrum 18 had a vertebra more, T13 or L6, 14 one less, and 4 a
+lumbarised S1. Source: Tins and Balain, Insights into Imaging 2016, doi 10.1007/s13244-016-0468-7.
+"""
+ANOMALY_COST: Final = -TEMPERATURE * math.log(ANOMALY_ODDS)
+"""The price of one that these odds ask for."""
 
 
 @dataclass(frozen=True)

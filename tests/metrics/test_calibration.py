@@ -37,3 +37,14 @@ def test_bins_hold_their_upper_bound() -> None:
         (0.5, 1, 0.0),
         (0.9, 1, 1.0),
     ]
+
+
+def test_a_weight_of_two_is_a_case_twice() -> None:
+    confidence = np.array([0.95, 0.55, 0.55])
+    right = np.array([True, False, True])
+    weights = np.array([2.0, 1.0, 1.0])
+    twice = np.array([0, 0, 1, 2])
+    for figure in (calibration_error, area_under_curve):
+        assert figure(confidence, right, weights) == pytest.approx(
+            figure(confidence[twice], right[twice])
+        )

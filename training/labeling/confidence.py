@@ -4,8 +4,9 @@
 
 Held-out phantoms are named with their true masks, whole and in views of 5, 8, 10 and 15
 vertebrae, in T2w, T1w and CT. Three eighths of them are made with a T13, an L6 or 11 thoracic
-vertebrae. The confidence of a view is the least of its vertebrae, as the check `names` takes it.
-Ten seconds a phantom.
+vertebrae, so that there are enough to count; in all figures each phantom weighs what its kind is
+among people. The confidence of a view is the least of its vertebrae, as the check `names` takes
+it. Ten seconds a phantom.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -35,36 +36,68 @@ ANOMALIES: Final = (
     Anomalies(lumbar=6),
     Anomalies(thoracic=11),
 )
+ANOMALY_SHARE: Final = 0.5
+"""Share of phantoms that draw one of these."""
+AMONG_PEOPLE: Final = 0.03
+"""Share of people with each anomaly, see `labeling_posterior.ANOMALY_ODDS`."""
 
 
-def views_of(seed: int, network: LabelingModel) -> list[list[NamedVertebra]]:
-    """Vertebrae of every view of one phantom."""
+class View(NamedTuple):
+    """A view of a phantom.
+
+    Parameters
+    ----------
+    vertebrae
+        From top to bottom.
+    weight
+        Share of its kind of spine among people, over that among the phantoms.
+    """
+
+    vertebrae: list[NamedVertebra]
+    weight: float
+
+
+def views_of(seed: int, network: LabelingModel) -> list[View]:
+    """All views of one phantom."""
     random = np.random.default_rng((seed, 99))
-    anomaly = ANOMALIES[random.integers(4)] if random.random() < 0.5 else None
+    which = random.integers(len(ANOMALIES))
+    anomaly = ANOMALIES[which] if random.random() < ANOMALY_SHARE else None
     phantom = generate(seed, anomalies=anomaly)
     image = render(phantom, contrast=CONTRASTS[random.integers(4)], seed=seed)
     rows = (
         rows_in_view(phantom, count, np.random.default_rng((seed, 8, count or 0)))
         for count in COUNTS
     )
-    return [name_view(phantom, image, some, network) for some in rows]
+    weight = weight_of(anomaly)
+    return [View(name_view(phantom, image, some, network), weight) for some in rows]
 
 
-def summary(views: Sequence[Sequence[NamedVertebra]]) -> str:
+def weight_of(anomaly: Anomalies | None) -> float:
+    """How many people a phantom of its kind stands for, relative to how often it is drawn."""
+    kinds = len(ANOMALIES) - 1
+    drawn = ANOMALY_SHARE / len(ANOMALIES)
+    if anomaly is None:
+        return (1 - kinds * AMONG_PEOPLE) / (1 - kinds * drawn)
+    return AMONG_PEOPLE / drawn
+
+
+def summary(views: Sequence[View]) -> str:
     """Figures of all views in words."""
-    each = [vertebra for view in views for vertebra in view]
-    confidence = np.array([vertebra.confidence for vertebra in each])
-    right = np.array([vertebra.right for vertebra in each])
-    least = np.array([min(v.confidence for v in view) for view in views])
-    all_right = np.array([all(v.right for v in view) for view in views])
-    flagged = least < DOUBTFUL
+    each = [(v.confidence, v.right, view.weight) for view in views for v in view.vertebrae]
+    confidence, right, heavy = (np.array(column) for column in zip(*each, strict=True))
+    least = np.array([min(v.confidence for v in view.vertebrae) for view in views])
+    all_right = np.array([all(v.right for v in view.vertebrae) for view in views])
+    weights = np.array([view.weight for view in views])
+    flagged = np.where(least < DOUBTFUL, weights, 0.0)
+    shares = [flagged[some].sum() / weights[some].sum() for some in (all_right, ~all_right)]
     return (
-        f"{len(views)} views, all names right in {all_right.mean():.1%}; {len(each)} vertebrae, "
-        f"{right.mean():.1%} right\n"
-        f"expected calibration error of a vertebra: {calibration_error(confidence, right):.3f}\n"
-        f"area under the curve of a view: {area_under_curve(least, all_right):.3f}\n"
-        f"flagged (below {DOUBTFUL}): {flagged[all_right].mean():.1%} of the right views, "
-        f"{flagged[~all_right].mean():.1%} of the wrong ones"
+        f"{len(views)} views, all names right in {np.average(all_right, weights=weights):.1%}; "
+        f"{len(each)} vertebrae, {np.average(right, weights=heavy):.1%} right\n"
+        "expected calibration error of a vertebra: "
+        f"{calibration_error(confidence, right, heavy):.3f}\n"
+        f"area under the curve of a view: {area_under_curve(least, all_right, weights):.3f}\n"
+        f"flagged (below {DOUBTFUL}): {shares[0]:.1%} of the right views, "
+        f"{shares[1]:.1%} of the wrong ones"
     )
 
 
@@ -77,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--phantoms", nargs=2, type=int, default=(2000, 2060))
     options = parser.parse_args(arguments)
     network = load_labeling(load_package(options.package))
-    views: list[list[NamedVertebra]] = []
+    views: list[View] = []
     for seed in range(*options.phantoms):
         views += views_of(seed, network)
         print(f"phantom {seed}: {len(views)} views", file=sys.stderr, flush=True)
