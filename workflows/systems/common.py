@@ -19,6 +19,7 @@ from spineps_nipype.core.corrected_masks import corrected_mask
 from spineps_nipype.core.files import write_text
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.core.labels import Label
+from spineps_nipype.core.nifti_files import check_length
 from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.reports.boilerplate import system_text
 from spineps_nipype.results.plan import plan_scan
@@ -243,6 +244,7 @@ class SegmentationSystem(ABC):
 
     def _header(self, path: Path) -> ScanHeader:
         header = read_header(path)
+        check_length(path)
         shape = volume_shape(header.shape)
         try:
             check_shape(shape, path, self.averages_4d())
