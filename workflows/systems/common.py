@@ -8,6 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
+from numpy.typing import NDArray
+
 from spineps_nipype import __version__
 from spineps_nipype.bids.corrections import Corrections, find_corrections
 from spineps_nipype.bids.dataset_description import SOURCES, describe_dataset
@@ -141,9 +143,13 @@ class SegmentationSystem(ABC):
         InputError, EmptyResultError
             With the mask, and what is wrong with it.
         """
-        shape, affine = grid_of(scan)
+        shape, affine = self.correction_grid(scan)
         for path in corrections.masks.values():
             corrected_mask(path, shape, affine)
+
+    def correction_grid(self, scan: Path) -> tuple[tuple[int, ...], NDArray[Any]]:
+        """Grid of the corrected masks of a scan: voxels, and voxel indices to world [mm]."""
+        return grid_of(scan)
 
     def kept(
         self,

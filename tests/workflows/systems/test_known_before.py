@@ -15,13 +15,18 @@ import pytest
 
 from spineps_nipype.core.images import load_image
 from spineps_nipype.errors import ErrCode, SpinepsError
-from spineps_nipype.interfaces import CorrectedMask
+from spineps_nipype.interfaces import CorrectedMask, TSSPrepare
 from spineps_nipype.spineps.settings import PipelineSettings
+from spineps_nipype.totalspineseg.settings import (
+    TotalSpineSegOptions,
+    TotalSpineSegSettings,
+)
 from spineps_nipype.workflows.app.dry_run import dry_run
 from spineps_nipype.workflows.engine.run_resources import Machine
 from spineps_nipype.workflows.options.run_options import Folders, ResultPolicy, RunOptions
 from spineps_nipype.workflows.systems.scan_jobs import PlannedScan, RefusedScan
 from spineps_nipype.workflows.systems.spineps import SpinepsSystem
+from spineps_nipype.workflows.systems.totalspineseg import TotalSpineSegSystem
 
 SHAPE = (40, 50, 12)
 AFFINE = np.array([[0, 0, 3.3, -20], [0, 1.0, 0, -25], [-1.0, 0, 0, 20], [0, 0, 0, 1]])
@@ -269,3 +274,41 @@ def test_a_corrected_mask_that_can_be_used(
     image = nib.load(out)
     np.testing.assert_array_equal(np.asarray(image.dataobj), labels())
     np.testing.assert_allclose(image.affine, AFFINE, atol=1e-4)
+
+
+@pytest.mark.parametrize("iso", [False, True])
+def test_a_corrected_mask_of_totalspineseg_on_the_wrong_grid(
+    bids: Path, iso: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``--iso`` results lie at 1 mm, else on the grid of the scan."""
+    root = bids.parent / "corrected"
+    path = root / "step1_output" / "sub-1_T2w.nii.gz"
+    settings = replace(TotalSpineSegSettings(), iso=iso, step1=True)
+    asked = TotalSpineSegOptions(settings=settings)
+    options = replace(
+        RunOptions(Folders(bids, tmp_path / "out", tmp_path / "work")),
+        totalspineseg=asked,
+        results=ResultPolicy(derivatives=(("fixed", root),)),
+    )
+
+    def known() -> PlannedScan:
+        system = TotalSpineSegSystem(options)
+        (scan,) = system.jobs(system.find().scans, MACHINE)
+        return scan
+
+    monkeypatch.chdir(tmp_path)
+    reference = scan_of(bids)
+    if iso:
+        reference = Path(TSSPrepare(in_file=str(reference)).run().outputs.out_file)
+    right, other = nib.load(reference), nib.load(scan_of(bids))
+    save(path, np.ones(right.shape[:3], np.uint8), right.affine)
+    found = known()
+    assert not isinstance(found, RefusedScan), found.fault
+    CorrectedMask(in_file=str(path), reference=str(reference)).run()
+    wrong = other.affine if iso else AFFINE @ np.diag([2.0, 1, 1, 1])
+    save(path, np.ones(SHAPE, np.uint8), wrong)
+    refused = refusal(known())
+    assert refused.file == path
+    with pytest.raises(SpinepsError) as in_the_run:
+        CorrectedMask(in_file=str(path), reference=str(reference)).run()
+    assert in_the_run.value.what == refused.what
