@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 
 from spineps_nipype.core.marks import PICTURES, is_marked
+from spineps_nipype.core.nifti_files import read_voxels
+from spineps_nipype.core.stored_space import read_space, space_of
+from spineps_nipype.errors import SpinepsError
 
 from .sidecar import (
     JSON,
@@ -33,8 +31,8 @@ WHOLE: Final = 0.01
 """Largest distance of a label from a whole number in a mask that was saved with fractions."""
 UNFINISHED: Final = "a run was stopped while it stored this"
 UNREADABLE: Final = (
-    *(OSError, EOFError, ValueError, zlib.error, RecursionError, MemoryError),
-    *(ImageFileError, HeaderDataError),
+    *(OSError, EOFError, ValueError, RecursionError, MemoryError),
+    SpinepsError,
 )
 
 
@@ -109,8 +107,7 @@ def mask_fault(path: Path, reference: Path | None, labels: Collection[int] | Non
         data, affine = _read_whole(path)
         elsewhere = reference is not None and not _on_grid(data.shape, affine, reference)
     except UNREADABLE as fault:
-        said = (str(fault).splitlines() or [type(fault).__name__])[0]
-        return f"it cannot be read: {said}"
+        return f"it cannot be read: {_words(fault)}"
     if elsewhere:
         return "it is not on the grid of its scan"
     whole = np.rint(data)
@@ -130,19 +127,21 @@ def _on_grid(shape: Sequence[int], affine: Any, reference: Path) -> bool:
     """Whether a mask has the grid of an image; what is not there has any."""
     if not reference.is_file():
         return True
-    other = nib.load(reference)
-    same = tuple(shape[:3]) == tuple(other.shape[:3])
-    return same and np.allclose(affine, other.affine, atol=SAME_PLACE_MM)
+    space = read_space(reference)
+    same = tuple(shape[:3]) == space.shape
+    return same and np.allclose(affine, space.affine, atol=SAME_PLACE_MM)
 
 
 def _read_whole(path: Path) -> tuple[Any, Any]:
     """Voxels and affine of an image whose file is read to its end, check sum included."""
-    if path.name.endswith(".gz"):
-        with gzip.open(path) as stream:
-            while stream.read(1 << 20):
-                pass
-    image = nib.load(path)
-    return np.asanyarray(image.dataobj), image.affine
+    header, voxels = read_voxels(path)
+    return voxels, space_of(header, path).affine
+
+
+def _words(fault: Exception) -> str:
+    if isinstance(fault, SpinepsError):
+        return fault.what.rstrip(".")
+    return (str(fault).splitlines() or [type(fault).__name__])[0]
 
 
 def points_fault(path: Path) -> str:
@@ -157,8 +156,7 @@ def points_fault(path: Path) -> str:
         ]
         lengths = {len(place) for parts in places.values() for place in parts.values()}
     except (*UNREADABLE, TypeError, AttributeError) as fault:
-        said = (str(fault).splitlines() or [type(fault).__name__])[0]
-        return f"it cannot be read: {said}"
+        return f"it cannot be read: {_words(fault)}"
     if not isinstance(header, dict) or lengths != {3} or not all(map(math.isfinite, numbers)):
         return "it holds no points"
     return ""
