@@ -246,7 +246,23 @@ def _sniffed(stream: BinaryIO) -> tuple[Any, Any]:
         header.get_data_dtype()
     except (KeyError, HeaderDataError) as fault:
         raise ValueError(f"its voxels are of an unknown type ({header['datatype']})") from fault
+    try:
+        header.get_slope_inter()
+    except HeaderDataError as fault:
+        raise ValueError(f"its numbers are scaled by {_scaling(header)}") from fault
     return kind, header
+
+
+def odd_scaling(header: Any) -> str:
+    """Scaling of a header that is left out as it is no number, in words; empty if there is none.
+
+    0 and NaN are what programs write that do not scale.
+    """
+    return _scaling(header) if np.isinf(header["scl_slope"]) else ""
+
+
+def _scaling(header: Any) -> str:
+    return f"{float(header['scl_slope']):g} with offset {float(header['scl_inter']):g}"
 
 
 def _check_offset(header: Any, extended: bool) -> None:

@@ -23,7 +23,12 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .nifti_files import name_contradicts_content, read_stored_header, voxels_begin
+from .nifti_files import (
+    name_contradicts_content,
+    odd_scaling,
+    read_stored_header,
+    voxels_begin,
+)
 
 Affine = NDArray[np.float64]
 
@@ -176,6 +181,8 @@ def _of_the_file(header: Any, path: Path) -> list[str]:
         said.append(
             "The header does not say where the voxels begin; they are read right behind it."
         )
+    if scaling := odd_scaling(header):
+        said.append(f"The header scales the numbers by {scaling}; they are taken as stored.")
     return said
 
 

@@ -231,6 +231,33 @@ def test_a_header_that_leaves_open_where_the_voxels_begin(
             reader(path)
 
 
+@pytest.mark.parametrize(
+    ("slope", "offset", "said"),
+    [(0, 0, ""), (float("nan"), 0, ""), (float("inf"), 0, "scales the numbers by inf")],
+)
+def test_a_scaling_that_is_none(tmp_path: Path, slope: float, offset: float, said: str) -> None:
+    path = _scaled(tmp_path / "a.nii", slope, offset)
+    np.testing.assert_array_equal(read_voxels(path)[1], voxels())
+    assert said in " ".join(read_space(path).warnings)
+    assert bool(said) == bool(read_space(path).warnings)
+
+
+@pytest.mark.parametrize("offset", [float("inf"), float("nan")])
+def test_an_offset_of_the_scaling_that_is_no_number(tmp_path: Path, offset: float) -> None:
+    path = _scaled(tmp_path / "a.nii", 1, offset)
+    for reader in (read_header, read_voxels):
+        with pytest.raises(InputError, match=f"numbers are scaled by 1 with offset {offset}"):
+            reader(path)
+
+
+def _scaled(path: Path, slope: float, offset: float) -> Path:
+    nib.Nifti1Image(voxels(), np.eye(4)).to_filename(path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<2f", data, 112, slope, offset)
+    path.write_bytes(data)
+    return path
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_voxels_that_begin_behind_the_end(tmp_path: Path, packed: bool) -> None:
     plain = bytearray(nib.Nifti1Image(voxels(), np.eye(4)).to_bytes())
