@@ -67,28 +67,38 @@ def opening_fault(path: Path) -> str:
     return ""
 
 
-def is_foreign(path: Path) -> bool:
+def is_foreign(path: Path, *, unsure: bool = False) -> bool:
     """Whether a file is there that another program wrote, as far as can be told.
 
-    Ours has a record in its sidecar or inside, or a mark. Of a file that cannot be opened nothing
-    can be told: it is kept under another name when its place is needed.
+    Ours has a record in its sidecar or inside, or a mark.
+
+    Parameters
+    ----------
+    path
+        The file, which need not be there.
+    unsure
+        What to say of a file that cannot be opened, of which nothing can be told: False where it
+        is kept under another name when its place is needed.
     """
     if not path.is_file() or not path.stat().st_size:
         return False
     if path.suffix == JSON:
-        return _json_is_foreign(path)
-    if has_sidecar(path) and read_record(path) is not None:
-        return False
-    return is_marked(path) is False
+        ours = _json_is_ours(path)
+    elif has_sidecar(path) and read_record(path) is not None:
+        ours = True
+    else:
+        ours = is_marked(path)
+    return unsure if ours is None else not ours
 
 
-def _json_is_foreign(path: Path) -> bool:
+def _json_is_ours(path: Path) -> bool | None:
+    """Whether a JSON file holds a record; None if it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except UNREADABLE:
-        return False
+        return None
     header = content[0] if isinstance(content, list) and content else content
-    return not (isinstance(header, dict) and PROVENANCE in header)
+    return isinstance(header, dict) and PROVENANCE in header
 
 
 def mask_fault(path: Path, reference: Path | None, labels: Collection[int] | None) -> str:
