@@ -166,6 +166,14 @@ def test_a_crop_box_that_lies_outside(bids: Path) -> None:
     assert known.file == scan_of(bids)
 
 
+def test_a_name_whose_results_would_have_names_that_are_too_long(bids: Path) -> None:
+    long = bids / "sub-1" / "anat" / f"sub-1_acq-{'b' * 225}_T2w.nii"
+    scan_of(bids).rename(long)
+    known = refusal(look(bids))
+    assert "bytes long, the file system allows 255" in known.what
+    assert "Shorten the name of the scan" in known.remedy
+
+
 def labels() -> np.ndarray:
     mask = np.zeros(SHAPE, np.uint8)
     mask[10:20, 10:20, 3:9] = 20
