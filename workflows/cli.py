@@ -46,7 +46,7 @@ MUST_EXIST: Final = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    return run_command(PROGRAM, lambda: _main(argv))
+    return run_command(PROGRAM, lambda: _main(argv), own_process=argv is None)
 
 
 def _main(argv: Sequence[str] | None) -> int:
@@ -154,7 +154,18 @@ def _run(options: RunOptions) -> int:
 
 def _check_paths(parser: Parser, options: RunOptions) -> None:
     """Refuse paths that are not there, by the name of their option."""
-    dataset, values = options.folders.bids_dir, flat_values(options)
+    places = options.folders
+    dataset, values = places.bids_dir, flat_values(options)
+    for name, place in (
+        ("BIDS_DIR", dataset),
+        ("OUTPUT_DIR", places.output_dir),
+        ("-w", places.work_folder),
+    ):
+        if any(_is_no_text(part) for part in place.parts):
+            parser.error(
+                f"argument {name}: the name of {str(place)!a} is not UTF-8; rename the "
+                "folder, or give a link to it"
+            )
     if dataset.is_file():
         parser.error(
             f"argument BIDS_DIR: {dataset} is a file; give the folder that holds it as "
@@ -181,6 +192,11 @@ def _check_paths(parser: Parser, options: RunOptions) -> None:
                 f"argument -d/--derivatives: {name}={path}: the name is taken; choose one"
             )
         taken.add(name)
+
+
+def _is_no_text(name: str) -> bool:
+    """Whether the name of a file holds bytes that are no text, which Python hides in it."""
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _check_task(parser: Parser, task: Task) -> None:

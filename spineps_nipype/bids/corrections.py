@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,6 +225,8 @@ def _entry(text: Mapping[str, str]) -> Name:
     point = [text[axis] for axis in "xyz"]
     if all(value not in ("", "n/a") for value in point):
         x, y, z = map(float, point)
+        if not all(map(math.isfinite, (x, y, z))):
+            raise ValueError(f"{', '.join(point)} is no place")
         return label, None, (x, y, z)
     return label, _label(text["found"]), None
 

@@ -161,7 +161,8 @@ def _check_spineps(
         why = "were only counted from the top" if numbering else "may have been counted only"
         raise CompatibilityError(
             f"The vertebrae {why}; such numbers are no anatomy.",
-            remedy="Run a labelling model, or state that the numbering is anatomical.",
+            remedy="Run a labelling model, or state that the numbering is anatomical "
+            "(--numbering anatomical).",
         )
     if vert is not None and spine is not None and vert.shape != spine.shape:
         raise InputError(

@@ -142,9 +142,12 @@ def temporary_name(name: str) -> str:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a text file whole."""
+    r"""Write a text file whole.
+
+    Names of files that are not UTF-8 may stand in it: their odd bytes are written as ``\\xfc``.
+    """
     with whole_file(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(_as_utf8(text), encoding="utf-8")
 
 
 def append_text(target: Path, text: str) -> None:
@@ -159,7 +162,16 @@ def append_text(target: Path, text: str) -> None:
     """
     check_target(target)
     with target.open("a", encoding="utf-8") as stream:
-        stream.write(text)
+        stream.write(_as_utf8(text))
+
+
+def _as_utf8(text: str) -> str:
+    """Text without the letters in which Python hides odd bytes of names."""
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # halves of letters, as JSON may have them
+        content = text.encode("utf-8", "backslashreplace")
+    return content.decode("utf-8", "backslashreplace")
 
 
 def make_folder(folder: Path) -> None:

@@ -26,6 +26,9 @@ PADDING_GAP: Final = 0.05
 """Gap between padding and image, in ranges of the image."""
 SIGNED_GAP: Final = 0.5
 """The same gap where the image holds negative values of its own."""
+LONE_GAP: Final = 4.0
+"""The same gap above the image where the value is not the largest of its type: nothing that is
+measured is so far from all else and everywhere the same."""
 SAME_VALUE: Final = 1e-6
 """Relative difference of numbers that only rounding of the slope sets apart."""
 KNOWN_PADDING: Final = frozenset({-1000.0, -1024.0, -2000.0, -2048.0, -3024.0, -9999.0, -32768.0})
@@ -90,23 +93,40 @@ def _paddings(
     """Values that pad the image, and what stands for them: 0, or the smallest grey value."""
     found: list[tuple[float, float]] = []
     image = np.isfinite(data)
-    candidates = [low] if low < 0 else []
-    candidates += [high] if any(np.isclose(high, end, rtol=SAME_VALUE) for end in extremes) else []
-    for value in candidates:
+    largest = any(np.isclose(high, end, rtol=SAME_VALUE) for end in extremes)
+    for value in [low, high] if low < 0 else [high]:
         at = data == value
-        if at.mean() < PADDING_SHARE or not _touches_border(at):
+        if at.mean() < PADDING_SHARE:
             continue
         rest = data[image & ~at]
         if rest.size == 0 or rest.min() == rest.max():
             continue
         bottom, top = float(rest.min()), float(rest.max())
-        gap = bottom - value if value == low else value - top
-        known = value in KNOWN_PADDING and bottom >= 0
-        needed = PADDING_GAP if bottom >= 0 else SIGNED_GAP
-        if known or gap >= needed * (top - bottom):
+        far = _far_below if value == low else _far_above
+        if far(value, bottom, top, largest) and (
+            _touches_border(at) or _cannot_be_measured(value, bottom, top)
+        ):
             found.append((value, min(bottom, 0.0)))
             image &= ~at
     return found
+
+
+def _far_below(value: float, bottom: float, top: float, _: bool) -> bool:
+    """Whether a value is so far below an image that it marks what lies outside of it."""
+    if value in KNOWN_PADDING and bottom >= 0:
+        return True
+    return bottom - value >= (PADDING_GAP if bottom >= 0 else SIGNED_GAP) * (top - bottom)
+
+
+def _far_above(value: float, bottom: float, top: float, largest: bool) -> bool:
+    """The same above an image; `largest` says that the stored type has no larger value."""
+    gap = LONE_GAP if not largest else PADDING_GAP if bottom >= 0 else SIGNED_GAP
+    return value - top >= gap * (top - bottom)
+
+
+def _cannot_be_measured(value: float, bottom: float, top: float) -> bool:
+    """Whether a value marks a hole within an image, as that of a face that was removed."""
+    return value < 0 <= bottom and bottom - value >= SIGNED_GAP * (top - bottom)
 
 
 def _touches_border(at: NDArray[np.bool_]) -> bool:

@@ -10,7 +10,6 @@ import gzip
 import logging
 import math
 import os
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +42,10 @@ POINTER_BYTES: Final = 1024
 """Pointers are shorter than this."""
 HEADERS: Final = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 """Kind of image by the size of its header, which is the first number in a file."""
+FLAG_BYTES: Final = 4
+"""Between header and voxels; the first of them says whether extensions follow."""
+LENGTH_BYTES: Final = 4
+"""At the end of a gzip member: how many bytes it holds, modulo 2^32 (RFC 1952)."""
 BROKEN: Final = (
     ImageFileError,
     HeaderDataError,
@@ -88,6 +91,7 @@ def read_voxels(path: Path) -> tuple[Any, NDArray[Any]]:
         with open_bytes(path) as stream:
             kind, header = _sniffed(stream)
             _check_size(header, path, isinstance(stream, gzip.GzipFile))
+            header["vox_offset"] = voxels_begin(header)
             voxels = np.asanyarray(kind.ImageArrayProxy(stream, header, mmap=False))
             _read_to_the_end(stream, path)
     except BROKEN as fault:
@@ -99,6 +103,38 @@ def read_voxels(path: Path) -> tuple[Any, NDArray[Any]]:
             remedy="Crop or downsample it, or run on a machine with more memory.",
         ) from fault
     return header, voxels
+
+
+def check_length(path: Path) -> None:
+    """Refuse a file that is too short for the voxels that its header promises.
+
+    A compressed file says at its end how long its content is. Only where that is not what the
+    header promises is it read: more may follow the voxels, or it may have been cut off.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no NIfTI image, too short, or damaged as far as that is seen.
+    """
+    check_file(path)
+    try:
+        with open_bytes(path) as stream:
+            _, header = _sniffed(stream)
+            packed = isinstance(stream, gzip.GzipFile)
+            _check_size(header, path, packed)
+            promised = voxels_begin(header) + _voxel_bytes(header)
+            if not packed or _stated_length(path) == promised % 2 ** (8 * LENGTH_BYTES):
+                return
+            stream.seek(0)
+            if _read_to_the_end(stream, path) < promised:
+                raise _too_short(header)
+    except BROKEN as fault:
+        raise damaged(path, fault) from fault
+
+
+def voxels_begin(header: Any) -> int:
+    """Byte at which the voxels of a file begin: where its header says, but never inside itself."""
+    return max(int(header["vox_offset"]), int(header.single_vox_offset))
 
 
 def name_contradicts_content(path: Path) -> str:
@@ -196,35 +232,75 @@ def _sniffed(stream: BinaryIO) -> tuple[Any, Any]:
     found = sizes & set(HEADERS)
     if len(start) < 4 or not found:
         raise ValueError("it does not begin like a NIfTI file")
-    kind = HEADERS[found.pop()]
-    stream.seek(0)
-    with warnings.catch_warnings(action="ignore"):  # extensions of other programs are not used
-        header = kind.header_class.from_fileobj(stream, check=False)
+    size = found.pop()
+    kind = HEADERS[size]
+    block = start + stream.read(size - len(start))
+    extended = any(stream.read(FLAG_BYTES)[:1])  # extensions of other programs are not used
+    header = kind.header_class(block, check=False)
     if bytes(header["magic"].item())[:2] != b"n+":
         raise ValueError("it is not a NIfTI file with its voxels inside")
+    _check_offset(header, extended)
     if min(header.get_data_shape(), default=0) < 1:
         raise ValueError(f"the header promises {_listed_shape(header) or 'no'} voxels")
     try:
         header.get_data_dtype()
     except (KeyError, HeaderDataError) as fault:
         raise ValueError(f"its voxels are of an unknown type ({header['datatype']})") from fault
+    try:
+        header.get_slope_inter()
+    except HeaderDataError as fault:
+        raise ValueError(f"its numbers are scaled by {_scaling(header)}") from fault
     return kind, header
+
+
+def odd_scaling(header: Any) -> str:
+    """Scaling of a header that is left out as it is no number, in words; empty if there is none.
+
+    0 and NaN are what programs write that do not scale.
+    """
+    return _scaling(header) if np.isinf(header["scl_slope"]) else ""
+
+
+def _scaling(header: Any) -> str:
+    return f"{float(header['scl_slope']):g} with offset {float(header['scl_inter']):g}"
+
+
+def _check_offset(header: Any, extended: bool) -> None:
+    """Refuse a header that leaves open where the voxels begin."""
+    stated = float(header["vox_offset"])
+    if not math.isfinite(stated) or (extended and stated < header.single_vox_offset):
+        raise ValueError(f"the header does not say where its voxels begin ({stated:g})")
 
 
 def _check_size(header: Any, path: Path, packed: bool) -> None:
     """Refuse a header that promises more voxels than the file can hold, before they are read."""
-    needed = math.prod(int(n) for n in header.get_data_shape()) * header.get_data_dtype().itemsize
-    held = os.stat(path).st_size * (MAX_RATIO if packed else 1)
-    if needed > held:
-        raise ValueError(
-            f"the header promises {_listed_shape(header)} voxels, which the file cannot hold"
-        )
+    needed = voxels_begin(header) + _voxel_bytes(header)
+    if needed > os.stat(path).st_size * (MAX_RATIO if packed else 1):
+        raise _too_short(header)
 
 
-def _read_to_the_end(stream: BinaryIO, path: Path) -> None:
-    """Read what follows the voxels, as gzip verifies the check sum at the end only."""
+def _voxel_bytes(header: Any) -> int:
+    shape = (int(n) for n in header.get_data_shape())
+    return math.prod(shape) * int(header.get_data_dtype().itemsize)
+
+
+def _too_short(header: Any) -> ValueError:
+    return ValueError(
+        f"the header promises {_listed_shape(header)} voxels, which the file cannot hold"
+    )
+
+
+def _stated_length(path: Path) -> int:
+    """Length of what was compressed, as the last bytes of a gzip file say it."""
+    with path.open("rb") as raw:
+        raw.seek(-LENGTH_BYTES, os.SEEK_END)
+        return int.from_bytes(raw.read(), "little")
+
+
+def _read_to_the_end(stream: BinaryIO, path: Path) -> int:
+    """Read what follows, as gzip verifies the check sum at the end only; returns the length."""
     if not isinstance(stream, gzip.GzipFile):
-        return
+        return stream.seek(0, os.SEEK_END)
     try:
         while stream.read(CHUNK):
             pass
@@ -233,6 +309,7 @@ def _read_to_the_end(stream: BinaryIO, path: Path) -> None:
         if not str(fault).startswith("Not a gzipped file"):
             raise
         logger.warning("%s: bytes after the end of the compressed image are left out", path.name)
+    return stream.tell()
 
 
 def _listed_shape(header: Any) -> str:

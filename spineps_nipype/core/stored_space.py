@@ -23,7 +23,12 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .nifti_files import name_contradicts_content, read_stored_header
+from .nifti_files import (
+    name_contradicts_content,
+    odd_scaling,
+    read_stored_header,
+    voxels_begin,
+)
 
 Affine = NDArray[np.float64]
 
@@ -177,11 +182,24 @@ def space_of(header: Any, path: Path) -> StoredSpace:
         else:
             other, said = _compared(sform, qform, shape, path)
             warnings += said
-    odd = name_contradicts_content(path) if path.is_file() else ""
-    if odd:
-        warnings.append(f"{odd}; it is read by its content.")
+    warnings += _of_the_file(header, path)
     quaternion = {} if affine is not qform or sform is not None else _quaternion(header)
     return StoredSpace(affine, *codes, other, stated, shape, quaternion, tuple(warnings))
+
+
+def _of_the_file(header: Any, path: Path) -> list[str]:
+    """What is odd about the file in which a header is stored; nothing if there is none."""
+    if not path.is_file():
+        return []
+    odd = name_contradicts_content(path)
+    said = [f"{odd}; it is read by its content."] if odd else []
+    if float(header["vox_offset"]) < voxels_begin(header):
+        said.append(
+            "The header does not say where the voxels begin; they are read right behind it."
+        )
+    if scaling := odd_scaling(header):
+        said.append(f"The header scales the numbers by {scaling}; they are taken as stored.")
+    return said
 
 
 def _chosen(

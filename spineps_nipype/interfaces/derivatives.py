@@ -24,9 +24,9 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ..core.files import only_below, remove_file
+from ..core.files import only_below
 from ..results.sidecar import Description, describe
-from ..results.storing import store_results
+from ..results.storing import store_folder, store_results
 
 
 class _PrepareInputSpec(DynamicTraitedSpec):
@@ -88,7 +88,7 @@ class _SaveInputSpec(BaseInterfaceInputSpec):
     root = Str(desc="folder that nothing is stored outside of")
     name_suffix = Str("", usedefault=True, desc="added to the names of files in `out_dir`")
     exact = traits.Bool(
-        False, usedefault=True, desc="delete from `out_dir` other files of the same kind"
+        False, usedefault=True, desc="delete from `out_dir` what a former run stored there"
     )
 
 
@@ -111,20 +111,14 @@ class SaveDerivatives(SimpleInterface):
         else:
             targets = [Path(path) for path in inputs.out_paths]
         within = only_below(inputs.root) if isdefined(inputs.root) else nullcontext()
+        made = [Path(path) for path in inputs.in_files]
         with within:
-            store_results(zip(map(Path, inputs.in_files), targets, strict=True))
             if inputs.exact:
-                _delete_others(targets)
+                targets = store_folder(made, Path(inputs.out_dir))
+            else:
+                store_results(zip(made, targets, strict=True))
         self._results["out_files"] = [str(target) for target in targets]
         return runtime
-
-
-def _delete_others(kept: Sequence[Path]) -> None:
-    """Delete what a former run left beside files that replace it: files with their extension."""
-    for folder, extension in {(path.parent, path.suffix) for path in kept}:
-        for path in folder.glob(f"*{extension}"):
-            if path not in kept:
-                remove_file(path)
 
 
 def _with_suffix(name: str, suffix: str) -> str:

@@ -10,12 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from spineps_nipype.core.image_checks import volume_shape
 from spineps_nipype.core.images import LABEL_NOISE
 from spineps_nipype.core.marks import PICTURES, is_marked
-from spineps_nipype.core.nifti_files import read_stored_header, read_voxels
-from spineps_nipype.core.stored_space import same_grid, space_of
-from spineps_nipype.errors import InputError
+from spineps_nipype.core.nifti_files import read_voxels
+from spineps_nipype.core.stored_space import StoredSpace, read_space, same_grid, space_of
+from spineps_nipype.errors import SpinepsError
 
 from .sidecar import (
     JSON,
@@ -28,8 +27,8 @@ from .sidecar import (
 )
 
 UNFINISHED: Final = "a run was stopped while it stored this"
-UNREADABLE: Final = (OSError, ValueError, RecursionError, MemoryError)
-"""What reading of a JSON file raises."""
+UNREADABLE: Final = (OSError, ValueError, RecursionError, MemoryError, SpinepsError)
+"""What reading of a stored file raises."""
 
 
 def is_intact(path: Path) -> bool:
@@ -63,28 +62,38 @@ def opening_fault(path: Path) -> str:
     return ""
 
 
-def is_foreign(path: Path) -> bool:
+def is_foreign(path: Path, *, unsure: bool = False) -> bool:
     """Whether a file is there that another program wrote, as far as can be told.
 
-    Ours has a record in its sidecar or inside, or a mark. Of a file that cannot be opened nothing
-    can be told: it is kept under another name when its place is needed.
+    Ours has a record in its sidecar or inside, or a mark.
+
+    Parameters
+    ----------
+    path
+        The file, which need not be there.
+    unsure
+        What to say of a file that cannot be opened, of which nothing can be told: False where it
+        is kept under another name when its place is needed.
     """
     if not path.is_file() or not path.stat().st_size:
         return False
     if path.suffix == JSON:
-        return _json_is_foreign(path)
-    if has_sidecar(path) and read_record(path) is not None:
-        return False
-    return is_marked(path) is False
+        ours = _json_is_ours(path)
+    elif has_sidecar(path) and read_record(path) is not None:
+        ours = True
+    else:
+        ours = is_marked(path)
+    return unsure if ours is None else not ours
 
 
-def _json_is_foreign(path: Path) -> bool:
+def _json_is_ours(path: Path) -> bool | None:
+    """Whether a JSON file holds a record; None if it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except UNREADABLE:
-        return False
+        return None
     header = content[0] if isinstance(content, list) and content else content
-    return not (isinstance(header, dict) and PROVENANCE in header)
+    return isinstance(header, dict) and PROVENANCE in header
 
 
 def mask_fault(path: Path, reference: Path | None, labels: Collection[int] | None) -> str:
@@ -101,9 +110,9 @@ def mask_fault(path: Path, reference: Path | None, labels: Collection[int] | Non
     """
     try:
         header, data = read_voxels(path)
-        elsewhere = reference is not None and not _on_grid(header, path, reference)
-    except InputError as fault:
-        return f"it cannot be read: {fault.what}"
+        elsewhere = reference is not None and not _on_grid(space_of(header, path), reference)
+    except UNREADABLE as fault:
+        return f"it cannot be read: {_words(fault)}"
     if elsewhere:
         return "it is not on the grid of its scan"
     whole = np.rint(data)
@@ -119,15 +128,18 @@ def mask_fault(path: Path, reference: Path | None, labels: Collection[int] | Non
     return ""
 
 
-def _on_grid(header: Any, path: Path, reference: Path) -> bool:
+def _on_grid(mask: StoredSpace, reference: Path) -> bool:
     """Whether a mask has the grid of an image; what is not there has any."""
     if not reference.is_file():
         return True
-    other = read_stored_header(reference)
-    shape, wanted = (volume_shape(h.get_data_shape())[:3] for h in (header, other))
-    return same_grid(
-        shape, space_of(header, path).affine, wanted, space_of(other, reference).affine
-    )
+    image = read_space(reference)
+    return same_grid(mask.shape, mask.affine, image.shape, image.affine)
+
+
+def _words(fault: Exception) -> str:
+    if isinstance(fault, SpinepsError):
+        return fault.what.rstrip(".")
+    return (str(fault).splitlines() or [type(fault).__name__])[0]
 
 
 def points_fault(path: Path) -> str:
@@ -142,8 +154,7 @@ def points_fault(path: Path) -> str:
         ]
         lengths = {len(place) for parts in places.values() for place in parts.values()}
     except (*UNREADABLE, TypeError, AttributeError) as fault:
-        said = (str(fault).splitlines() or [type(fault).__name__])[0]
-        return f"it cannot be read: {said}"
+        return f"it cannot be read: {_words(fault)}"
     if not isinstance(header, dict) or lengths != {3} or not all(map(math.isfinite, numbers)):
         return "it holds no points"
     return ""

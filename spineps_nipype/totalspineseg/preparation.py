@@ -5,6 +5,7 @@ Source: TotalSpineSeg 20251028, image preparation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -89,12 +90,34 @@ def prepare(
     array, affine
         RAS+, 1 mm; float32, or the type of the image under ``original``.
     """
-    rules = upstream(numerics)
-    kind = image.dtype if rules.integer_voxels else np.dtype(np.float32)
-    slack = 0.0 if rules.border_voxel_lost else GRID_SLACK
+    kind = image.dtype if upstream(numerics).integer_voxels else np.dtype(np.float32)
     volume, turned = to_canonical(average_4d(image).astype(kind, copy=False), affine)
-    resampled, target = resample_iso(volume, turned, slack=slack)
+    resampled, target = resample_iso(volume, turned, slack=_slack(numerics))
     return resampled.astype(kind), target
+
+
+def prepared_grid(
+    shape: Sequence[int], affine: NDArray[Any], *, numerics: Numerics = "corrected"
+) -> tuple[tuple[int, ...], Affine]:
+    """Shape and affine of what `prepare` makes of an image, known from its header.
+
+    Parameters
+    ----------
+    shape
+        Voxels along the three axes in space.
+    affine
+        Voxel to world, mm.
+    numerics
+        As for `prepare`.
+    """
+    turns = orientations.io_orientation(affine)
+    moved = np.asarray(affine, float) @ orientations.inv_ornt_aff(turns, tuple(shape))
+    turned = tuple(int(shape[axis]) for axis in np.argsort(turns[:, 0]))
+    return iso_grid(turned, moved, slack=_slack(numerics))
+
+
+def _slack(numerics: Numerics) -> float:
+    return 0.0 if upstream(numerics).border_voxel_lost else GRID_SLACK
 
 
 def prepare_image(image: Volume, *, numerics: Numerics = "corrected") -> Volume:

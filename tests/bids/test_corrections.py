@@ -136,6 +136,7 @@ def test_the_table_of_a_reader(tmp_path: Path) -> None:
         ("scan\tname\tfound\ns\tL4\tL5\n\tL4\tL5\n", "line 3: the scan is missing"),
         ("scan\tname\tx\ty\tz\ns\tL4\ta\tb\tc\n", "line 2: could not convert"),
         ("scan\tname\tx\ty\tz\ns\tL4\t1\t2\t\n", "line 2: '' is no vertebra"),
+        ("scan\tname\tx\ty\tz\ns\tL4\t1\tnan\t1e400\n", "line 2: 1, nan, 1e400 is no place"),
     ],
 )
 def test_a_table_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spineps_nipype.core.files import copy_whole, file_digest, whole_file
+from spineps_nipype.core.files import append_text, copy_whole, file_digest, whole_file, write_text
 from spineps_nipype.errors import OutputError
 
 
@@ -73,3 +73,18 @@ def test_a_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:
     source.write_text("new")
     with pytest.raises(OutputError, match="could not be written"):
         copy_whole(source, source / "below")
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [("Müller", "Müller"), ("M\udcc3\udcbcller", "Müller"), ("M\udcfcller", "M\\xfcller")],
+)
+def test_names_in_text_become_utf8(tmp_path: Path, text: str, stored: str) -> None:
+    """Python hides bytes of names that it cannot read in halves of letters."""
+    for number, half in enumerate(("", "\ud800")):
+        path = tmp_path / f"{number}.txt"
+        write_text(path, text + half)
+        append_text(path, text)
+        content = path.read_text(encoding="utf-8")
+        assert content.endswith(stored)
+        assert half or content == stored * 2

@@ -47,6 +47,9 @@ def padded(value: float, kind: object) -> np.ndarray:
         (float(np.finfo(np.float32).max), np.float32),
         (float(np.finfo(np.float64).min), np.float64),
         (np.nan, np.float32),
+        (4095, np.uint16),  # no largest value of its type, but far from all others
+        (9999, np.int16),
+        (1e20, np.float64),
     ],
 )
 def test_padding_counts_as_0(
@@ -55,6 +58,23 @@ def test_padding_counts_as_0(
     found = load_scan(write(tmp_path, padded(value, kind))).get_array()
     np.testing.assert_array_equal(found, padded(0, np.float32))
     assert "were set to 0" in caplog.text
+
+
+def test_a_hole_with_a_value_that_is_never_measured(tmp_path: Path) -> None:
+    """As where a face was removed: it need not reach the border."""
+    hole = np.zeros(SHAPE, bool)
+    hole[4:7, 4:7, 3:5] = True
+    for value, kept in ((-1024, False), (-20, True), (599, True), (4095, True)):
+        data = scan()
+        data[hole] = value
+        found = load_scan(write(tmp_path, data)).get_array()
+        np.testing.assert_array_equal(found, np.where(hole, value if kept else 0, data))
+
+
+@pytest.mark.parametrize("value", [300, 596, 1400])
+def test_a_bright_border_near_the_image_is_no_padding(tmp_path: Path, value: int) -> None:
+    found = load_scan(write(tmp_path, padded(value, np.int16))).get_array()
+    np.testing.assert_array_equal(found, padded(value, np.float32))
 
 
 def test_padding_of_scaled_integers(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,9 @@ import pytest
 from spineps_nipype.core import locks
 from spineps_nipype.core.locks import LockBusyError, held
 from spineps_nipype.errors import OutputError
+
+UNSURE = ("elsewhere 1", f"{socket.gethostname()} 1 - pid:[1]")
+"""Holders on another computer, and in another container of this one."""
 
 
 @pytest.fixture(params=["flock", "ENOLCK", "ENOSYS"])
@@ -74,13 +79,14 @@ def test_the_mark_of_a_killed_process_is_removed(
     marker = tmp_path / ".lock.held"
     marker.write_text(f"{socket.gethostname()} {_dead_process()}")
     with caplog.at_level(logging.WARNING), held(tmp_path / ".lock", limit=0):
-        assert marker.read_text().endswith(f" {os.getpid()}")
+        assert marker.read_text().split()[:2] == [socket.gethostname(), str(os.getpid())]
+        assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", ".lock.held"]
     assert not marker.exists()
     assert "was killed" in caplog.text
 
 
 @pytest.mark.parametrize("file_system", ["ENOSYS"], indirect=True)
-@pytest.mark.parametrize("text", ["elsewhere 1", "", "no number", "\x00", f"{'9' * 40}"])
+@pytest.mark.parametrize("text", [*UNSURE, "", "no number", "\x00", f"{'9' * 40}"])
 def test_a_mark_that_nobody_can_judge_is_believed_and_named(
     tmp_path: Path, file_system: str, text: str
 ) -> None:
@@ -89,6 +95,62 @@ def test_a_mark_that_nobody_can_judge_is_believed_and_named(
     with pytest.raises(LockBusyError, match=f"delete {marker}"), held(tmp_path / ".lock", limit=0):
         pass
     assert marker.read_text() == text
+
+
+@pytest.mark.parametrize("file_system", ["ENOSYS"], indirect=True)
+def test_the_number_of_a_dead_process_was_given_to_another(
+    tmp_path: Path, file_system: str
+) -> None:
+    """As in containers, where each first process has the number 1."""
+    (tmp_path / ".lock.held").write_text(f"{socket.gethostname()} {os.getpid()} 1")
+    with held(tmp_path / ".lock", limit=0):
+        pass
+
+
+@pytest.mark.parametrize("file_system", ["ENOSYS"], indirect=True)
+def test_one_process_alone_replaces_the_mark_of_a_dead_one(
+    tmp_path: Path, file_system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them have seen that the holder is dead before the first does something about it."""
+    marker, dead = tmp_path / ".lock.held", f"{socket.gethostname()} {_dead_process()}"
+    marker.write_text(dead)
+    together = threading.Barrier(8)
+    judge = locks._is_dead
+
+    def all_at_once(text: str) -> bool:
+        if text == dead:
+            together.wait(timeout=60)
+        return judge(text)
+
+    monkeypatch.setattr(locks, "_is_dead", all_at_once)
+    with ThreadPoolExecutor(8) as pool:
+        got = [task.result() for task in [pool.submit(locks._take, marker) for _ in range(8)]]
+    assert got.count(True) == 1
+    assert marker.read_text() == locks._holder()
+    assert [p.name for p in tmp_path.iterdir()] == [".lock.held"]
+
+
+@pytest.mark.parametrize("file_system", ["ENOSYS"], indirect=True)
+def test_a_process_died_while_it_replaced_a_mark(tmp_path: Path, file_system: str) -> None:
+    dead = f"{socket.gethostname()} {_dead_process()}"
+    for name in (".lock.held", ".lock.held.claim", ".lock.held.claim.claim"):
+        (tmp_path / name).write_text(dead)
+    with held(tmp_path / ".lock", limit=0):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("file_system", ["ENOSYS"], indirect=True)
+def test_no_links_either(
+    tmp_path: Path, file_system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with held(tmp_path / ".lock"), pytest.raises(LockBusyError), held(tmp_path / ".lock", limit=0):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, file_system: str) -> None:

@@ -13,7 +13,8 @@ import pytest
 from spineps_nipype.bids.header import read_header
 from spineps_nipype.core import nifti_files
 from spineps_nipype.core.images import load_image, load_map, load_mask, load_scan, load_volumes
-from spineps_nipype.core.nifti_files import name_contradicts_content, read_voxels
+from spineps_nipype.core.nifti_files import check_length, name_contradicts_content, read_voxels
+from spineps_nipype.core.stored_space import read_space
 from spineps_nipype.errors import InputError
 
 SHAPE = (30, 20, 10)
@@ -163,8 +164,109 @@ def test_a_header_that_promises_too_much_is_refused_at_once(tmp_path: Path, pack
     struct.pack_into("<3h", plain, 42, 32767, 32767, 32767)
     path = tmp_path / "a.nii"
     path.write_bytes(gzip.compress(bytes(plain)) if packed else bytes(plain))
-    with pytest.raises(InputError, match="promises 32767 x 32767 x 32767"):
-        read_voxels(path)
+    for reader in (read_voxels, check_length):
+        with pytest.raises(InputError, match="promises 32767 x 32767 x 32767"):
+            reader(path)
+
+
+@pytest.mark.parametrize("damage", [half, no_end, wrong_length])
+def test_a_short_file_is_known_without_its_voxels(image: Path, damage) -> None:  # type: ignore[no-untyped-def]
+    image.write_bytes(damage(image.read_bytes()))
+    with pytest.raises(InputError, match="damaged"):
+        check_length(image)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_one_byte_less_than_promised(tmp_path: Path, packed: bool) -> None:
+    plain = nib.Nifti1Image(voxels(), np.eye(4)).to_bytes()
+    path = tmp_path / "a.nii"
+    for content, whole in ((plain, True), (plain[:-1], False)):
+        path.write_bytes(gzip.compress(content) if packed else content)
+        if whole:
+            check_length(path)
+            continue
+        with pytest.raises(InputError, match="30 x 20 x 10 voxels, which the file cannot hold"):
+            check_length(path)
+
+
+@pytest.mark.parametrize("change", [zeros, junk, two_members])
+def test_the_length_of_a_whole_image_with_more_behind_it_or_in_parts(image: Path, change) -> None:  # type: ignore[no-untyped-def]
+    image.write_bytes(change(image.read_bytes()))
+    check_length(image)
+
+
+def test_a_whole_image_is_not_read_for_its_length(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nifti_files, "_read_to_the_end", lambda *_: pytest.fail("read"))
+    check_length(image)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("stated", [0, 4, -100])
+def test_voxels_never_begin_within_the_header(tmp_path: Path, kind: type, stated: int) -> None:
+    path = tmp_path / "a.nii"
+    kind(voxels(), np.eye(4)).to_filename(path)
+    data = bytearray(path.read_bytes())
+    place, code = (108, "<f") if kind is nib.Nifti1Image else (168, "<q")
+    struct.pack_into(code, data, place, stated)
+    path.write_bytes(data)
+    check_length(path)
+    np.testing.assert_array_equal(read_voxels(path)[1], voxels())
+    assert any("right behind it" in said for said in read_space(path).warnings)
+
+
+@pytest.mark.parametrize(("stated", "flag"), [(0, 1), (float("nan"), 0), (float("inf"), 0)])
+def test_a_header_that_leaves_open_where_the_voxels_begin(
+    tmp_path: Path, stated: float, flag: int
+) -> None:
+    path = tmp_path / "a.nii"
+    nib.Nifti1Image(voxels(), np.eye(4)).to_filename(path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<f", data, 108, stated)
+    data[348] = flag
+    path.write_bytes(data)
+    for reader in (read_header, read_voxels):
+        with pytest.raises(InputError, match="does not say where its voxels begin"):
+            reader(path)
+
+
+@pytest.mark.parametrize(
+    ("slope", "offset", "said"),
+    [(0, 0, ""), (float("nan"), 0, ""), (float("inf"), 0, "scales the numbers by inf")],
+)
+def test_a_scaling_that_is_none(tmp_path: Path, slope: float, offset: float, said: str) -> None:
+    path = _scaled(tmp_path / "a.nii", slope, offset)
+    np.testing.assert_array_equal(read_voxels(path)[1], voxels())
+    assert said in " ".join(read_space(path).warnings)
+    assert bool(said) == bool(read_space(path).warnings)
+
+
+@pytest.mark.parametrize("offset", [float("inf"), float("nan")])
+def test_an_offset_of_the_scaling_that_is_no_number(tmp_path: Path, offset: float) -> None:
+    path = _scaled(tmp_path / "a.nii", 1, offset)
+    for reader in (read_header, read_voxels):
+        with pytest.raises(InputError, match=f"numbers are scaled by 1 with offset {offset}"):
+            reader(path)
+
+
+def _scaled(path: Path, slope: float, offset: float) -> Path:
+    nib.Nifti1Image(voxels(), np.eye(4)).to_filename(path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<2f", data, 112, slope, offset)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_voxels_that_begin_behind_the_end(tmp_path: Path, packed: bool) -> None:
+    plain = bytearray(nib.Nifti1Image(voxels(), np.eye(4)).to_bytes())
+    struct.pack_into("<f", plain, 108, 1e9)
+    path = tmp_path / "a.nii"
+    path.write_bytes(gzip.compress(bytes(plain)) if packed else bytes(plain))
+    for reader in (read_voxels, check_length):
+        with pytest.raises(InputError, match="damaged"):
+            reader(path)
 
 
 @pytest.mark.parametrize("sizes", [(3, 0, 6, 4), (3, 5, -6, 4), (0, 5, 6, 4)])
@@ -179,12 +281,13 @@ def test_a_header_without_voxels(tmp_path: Path, sizes: tuple[int, ...]) -> None
             reader(path)
 
 
-def test_an_extension_of_an_odd_size(tmp_path: Path) -> None:
-    """nibabel warns of it; it is nothing that the user could do anything about."""
+@pytest.mark.parametrize("size", [20, -16, 2_000_000_000])
+def test_an_extension_of_an_odd_size(tmp_path: Path, size: int) -> None:
+    """nibabel warns of it or fails; the voxels lie where the header says all the same."""
     path = tmp_path / "a.nii"
     nib.Nifti1Image(np.ones((5, 6, 4), np.uint8), np.eye(4)).to_filename(path)
     data = bytearray(path.read_bytes())
-    data[352:352] = struct.pack("<2i", 20, 6) + b"x" * 12
+    data[352:352] = struct.pack("<2i", size, 6) + b"x" * 12
     struct.pack_into("<f", data, 108, 352 + 20)
     data[348:352] = b"\x01\x00\x00\x00"
     path.write_bytes(data)

@@ -11,9 +11,10 @@ import pytest
 
 from spineps_nipype.core import files
 from spineps_nipype.core.images import save_array
+from spineps_nipype.results import storing
 from spineps_nipype.results.proof import UNFINISHED, is_foreign, is_intact, stored_fault
 from spineps_nipype.results.sidecar import read_record, result_digest, write_json
-from spineps_nipype.results.storing import store_results
+from spineps_nipype.results.storing import STORED_FILES, store_folder, store_results
 
 from .stored_results import write_mask
 
@@ -188,3 +189,67 @@ def test_nothing_is_written_outside_the_roots(tmp_path: Path, old: Made) -> None
             files.append_text(link / "x", "line")
     assert not list((tmp_path / "elsewhere").iterdir())
     assert json.loads((out / "deep" / "er" / "m.json").read_text())
+
+
+def meshes(folder: Path, **texts: str) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.stl").write_text(text)
+    return [folder / f"{name}.stl" for name in texts]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {p.name: p.read_text() for p in folder.iterdir() if p.name != STORED_FILES}
+
+
+def test_of_a_folder_only_what_was_stored_is_deleted(tmp_path: Path) -> None:
+    work, out = tmp_path / "work", tmp_path / "out"
+    store_folder(meshes(work, L1="1", L2="2", L3="3"), out)
+    (out / "bone.stl").write_text("of another program")
+    (out / "L2.stl").write_text("smoothed by hand")
+    (out / "T12.stl").write_text("of another program")
+    store_folder(meshes(work, L1="one", T12="12"), out)
+    assert contents(out) == {
+        "L1.stl": "one",
+        "T12.stl": "12",
+        "T12.stl.replaced": "of another program",
+        "L2.stl": "smoothed by hand",
+        "bone.stl": "of another program",
+    }
+
+
+def test_an_edited_file_of_a_folder_is_kept_beside(tmp_path: Path) -> None:
+    work, out = tmp_path / "work", tmp_path / "out"
+    store_folder(meshes(work, L1="1"), out)
+    (out / "L1.stl").write_text("smoothed")
+    store_folder(meshes(work, L1="1"), out)
+    assert contents(out) == {"L1.stl": "1", "L1.stl.replaced": "smoothed"}
+
+
+@pytest.mark.parametrize("step", ["copy_whole", "remove_file"])
+def test_a_run_that_died_leaves_nothing_without_a_name_in_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    work, out = tmp_path / "work", tmp_path / "out"
+    store_folder(meshes(work, L1="1", L2="2"), out)
+    with monkeypatch.context() as patch:
+
+        def die(*_: Path) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(storing, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            store_folder(meshes(work, L1="one", T12="12"), out)
+    store_folder(meshes(work, L1="uno"), out)
+    assert contents(out) == {"L1.stl": "uno"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"Files": ["L1.stl"]}', '{"Files": {"../a": "x"}}'])
+def test_a_damaged_list_of_a_folder_deletes_nothing(tmp_path: Path, text: str) -> None:
+    work, out = tmp_path / "work", tmp_path / "out"
+    store_folder(meshes(work, L1="1", L2="2"), out)
+    (tmp_path / "a").write_text("outside")
+    (out / STORED_FILES).write_text(text)
+    store_folder(meshes(work, L1="1"), out)
+    assert contents(out) == {"L1.stl": "1", "L2.stl": "2"}
+    assert (tmp_path / "a").exists()

@@ -26,6 +26,7 @@ from spineps_nipype.totalspineseg.preparation import (
     average_4d,
     iso_grid,
     prepare,
+    prepared_grid,
     resample_iso,
     to_canonical,
 )
@@ -54,6 +55,19 @@ def test_average() -> None:
     assert out.dtype == np.float64
     assert out.ravel().tolist() == [1.5, 4.5]
     assert average_4d(out) is out
+
+
+@pytest.mark.parametrize("numerics", ["corrected", "original"])
+@pytest.mark.parametrize("codes", CODES)
+@pytest.mark.parametrize("zooms", [(0.8, 1.5, 3.0), (1 / 3, 1, 1)])
+def test_the_prepared_grid_is_known_from_the_header(
+    codes: str, zooms: tuple[float, ...], numerics: Any
+) -> None:
+    image, affine = np.zeros((9, 5, 6), np.float32), affine_of(zooms, codes, 0.3)
+    made, place = prepare(image, affine, numerics=numerics)
+    shape, known = prepared_grid(image.shape, affine, numerics=numerics)
+    assert made.shape == shape
+    np.testing.assert_allclose(place, known, atol=1e-9)
 
 
 @pytest.mark.parametrize("codes", CODES)

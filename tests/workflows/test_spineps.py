@@ -20,6 +20,7 @@ from spineps_nipype import interfaces
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.results.plan import StoredResults
+from spineps_nipype.results.storing import STORED_FILES
 from spineps_nipype.spineps.settings import PipelineSettings, SaveSettings
 from spineps_nipype.workflows.spineps import init_spineps_wf
 
@@ -312,17 +313,20 @@ def test_markups_and_surfaces_are_made_on_request_from_stored_masks(run: Run) ->
     names = [line.split("\t")[1] for line in table[1:]]
     assert len(names) == N_VERTEBRAE + 1  # and the sacrum
     for key, end in (("out_surfaces_stl", ".stl"), ("out_surfaces_gifti", ".surf.gii")):
-        assert {p.name for p in run.paths[key].iterdir()} == {f"{name}{end}" for name in names}
+        stored = {p.name for p in run.paths[key].iterdir()}
+        assert stored == {STORED_FILES, *(f"{name}{end}" for name in names)}
     assert run.plan(settings).all_done
     assert run.plan().all_done  # whoever does not ask for them does not wait for them
-    old = run.paths["out_surfaces_stl"] / "T13.stl"
-    old.write_text("of a vertebra that the mask had before")
+    own = run.paths["out_surfaces_stl"] / "bone.stl"
+    own.write_text("of another program")
     mask = nib.load(run.paths["out_vert"])
     data = np.asarray(mask.dataobj).copy()
     data[data == data[data > 0].min()] = 0
     nib.save(nib.Nifti1Image(data, mask.affine, mask.header), run.paths["out_vert"])
     assert {"Surfaces", "Markups"} <= set(run(settings))
-    assert len(list(run.paths["out_surfaces_stl"].iterdir())) == N_VERTEBRAE
+    left = {p.name for p in run.paths["out_surfaces_stl"].iterdir()} - {STORED_FILES, own.name}
+    assert len(left) == N_VERTEBRAE
+    assert own.read_text() == "of another program"
 
 
 def test_without_a_labelling_model_vertebrae_are_counted(run: Run) -> None:

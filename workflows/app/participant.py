@@ -231,6 +231,8 @@ def _execute(
         interrupted = True
     except Exception as fault:
         if not any(scan.failure for scan in progress.scans.values()):
+            if isinstance(fault, SpinepsError):
+                raise
             logger.exception("the run ended early")
             raise ResourceError(
                 f"The run ended early: {type(fault).__name__}: {fault}.",

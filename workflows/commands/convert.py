@@ -35,7 +35,7 @@ usage.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    return run_command(PROGRAM, lambda: _main(argv))
+    return run_command(PROGRAM, lambda: _main(argv), own_process=argv is None)
 
 
 def _main(argv: Sequence[str] | None) -> int:

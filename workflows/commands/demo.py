@@ -15,6 +15,7 @@ from spineps_nipype import __version__
 from spineps_nipype.errors import SpinepsError
 
 from ..cli import main as run
+from ..options.start_up import run_command
 
 PROGRAM: Final = "spineps-wf-demo"
 EPILOG: Final = """\
@@ -25,6 +26,10 @@ status is that of spineps-wf.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the dataset, segment it, and write the pages; returns the exit status."""
+    return run_command(PROGRAM, lambda: _main(argv), own_process=argv is None)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments, options = build_parser().parse_known_args(argv)
     folder: Path = arguments.folder
     bids, out, work = (str(folder / name) for name in ("bids", "out", "work"))

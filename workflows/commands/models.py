@@ -25,7 +25,7 @@ sha256 of a file is pinned in the models folder when it first comes, and enforce
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0, or 1 if something is wrong."""
-    return run_command(PROGRAM, lambda: _main(argv))
+    return run_command(PROGRAM, lambda: _main(argv), own_process=argv is None)
 
 
 def _main(argv: Sequence[str] | None) -> int:

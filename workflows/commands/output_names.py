@@ -74,4 +74,4 @@ def _foreign(path: Path) -> bool:
     if path.suffix == ".tsv":
         there = path.is_file() and path.stat().st_size > 0
         return there and is_marked(path, LOSSES_MARK) is False
-    return is_foreign(path)
+    return is_foreign(path, unsure=True)

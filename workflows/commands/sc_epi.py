@@ -46,7 +46,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 an image failed, 2 wrong usage."""
     words = list(sys.argv[1:] if argv is None else argv)
-    return run_command(PROGRAM, lambda: _main(words))
+    return run_command(PROGRAM, lambda: _main(words), own_process=argv is None)
 
 
 def _main(words: Sequence[str]) -> int:

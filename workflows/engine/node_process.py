@@ -109,8 +109,18 @@ class NodeProcess:
         self._process = context.Process(
             target=run_node, args=(sender, node, updatehash, setup), name=node.fullname
         )
-        self._process.start()
-        sender.close()
+        try:
+            self._process.start()
+        except OSError as fault:  # no process is left to have, or their server has died
+            self._receiver.close()
+            raise ResourceError(
+                f"The process of the node {node.fullname} cannot be started: "
+                f"{fault.strerror or fault}.",
+                remedy="Look whether limits of the system (ulimit -a) or its memory are reached "
+                "and whether you may run this Python, then run again: what is finished is kept.",
+            ) from fault
+        finally:
+            sender.close()
 
     @property
     def pid(self) -> int | None:

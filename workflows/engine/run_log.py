@@ -6,10 +6,12 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Final
 
 FILE_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+TERMINAL_FORMAT: Final = "%(levelname)s: %(message)s"
 OURS: Final = "spineps_nipype"
 THEIRS: Final = (
     "nipype",
@@ -32,6 +34,24 @@ class _FileThatMayFill(logging.FileHandler):
             super().close()
 
 
+class _WithoutTraceback(logging.Formatter):
+    """Says what a fault was, and where its traceback is: nobody reads that on a terminal."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(TERMINAL_FORMAT)
+        self._path = path
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, without what other handlers made of the traceback."""
+        plain = copy(record)
+        plain.exc_info = plain.exc_text = plain.stack_info = None
+        text = super().format(plain)
+        if not record.exc_info or record.exc_info[0] is None:
+            return text
+        kind, fault, _ = record.exc_info
+        return f"{text} ({kind.__name__}: {fault}; traceback: {self._path})"
+
+
 @contextmanager
 def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
     """Write messages to a file while a run lasts, and restore everything afterwards.
@@ -41,7 +61,8 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
     path
         The log file.
     verbose
-        0: warnings of this package on the terminal; 1: also what it does; 2: also nipype.
+        0: warnings of this package on the terminal; 1: also what it does; 2: also nipype, and
+        tracebacks.
     """
     # nipype sets its loggers up when it is imported; this must not happen afterwards.
     import nipype  # noqa: F401
@@ -59,7 +80,9 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
     file = _FileThatMayFill(path, encoding="utf-8")
     file.setFormatter(logging.Formatter(FILE_FORMAT))
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    terminal.setFormatter(
+        logging.Formatter(TERMINAL_FORMAT) if verbose > 1 else _WithoutTraceback(path)
+    )
     terminal.setLevel(logging.WARNING if verbose == 0 else logging.INFO)
     if verbose < 2:
         terminal.addFilter(logging.Filter(OURS))

@@ -14,6 +14,7 @@ from spineps_nipype import __version__
 from spineps_nipype.core.text_files import read_text
 from spineps_nipype.settings import flat_values
 
+from .other_words import NOT_NEEDED, tell_not_needed
 from .overrides import override_flags
 from .run_options import RunOptions
 from .setting_flags import flagged, spelled
@@ -79,6 +80,9 @@ def _words(parser: Parser, path: Path) -> Iterator[str]:
         actions.pop(key)
     for key, value in _flat(content):
         name = key.replace("-", "_")
+        if (word := f"--{name.replace('_', '-')}") in NOT_NEEDED:
+            tell_not_needed(parser, word)
+            continue
         if name not in actions:
             near = get_close_matches(name, actions, n=1)
             parser.error(f"there is no option {key!r}" + (f"; {near[0]}?" if near else ""))

@@ -1,9 +1,9 @@
 """Words of other BIDS Apps on the command line: understood, or answered.
 
 Who comes from fMRIPrep, MRIQC, SPINEPS or TotalSegmentator writes what works there. Words that
-mean the same are taken, with a note; those that mean nothing here are answered with the reason;
-and a word that nobody knows with the nearest one. Words that this program gives up go into
-`SYNONYMS`.
+mean the same are taken, and words that a run does without are left out, both with a note; those
+that mean nothing here are answered with the reason; and a word that nobody knows with the nearest
+one. Words that this program gives up go into `SYNONYMS` or `NOT_NEEDED`.
 """
 
 from __future__ import annotations
@@ -59,6 +59,10 @@ SYNONYMS: Final = {
     "--step-size": Synonym(("--proc-sem-step-size",), "SPINEPS"),
 }
 """Words that are taken for others, spelled with hyphens."""
+NOT_NEEDED: Final = {
+    "--bids-database-dir": "every run lists the dataset anew, so that no scan is missed",
+}
+"""Words with a value that a run does without, and why."""
 ANSWERS: Final = {
     "--output-spaces": "results lie on the grid of the scan; there are no templates",
     "--fs-license-file": "FreeSurfer is not used; leave it out",
@@ -84,8 +88,15 @@ def understood(parser: Parser, argv: Sequence[str]) -> list[str]:
     ``--participant_label`` is spelled ``--participant-label``. A word that is unknown, or that
     means nothing here, ends the program with a message.
     """
-    words = list(_translated(parser, _with_hyphens(argv)))
-    return _places_first(parser, words)
+    words = _places_first(parser, list(_translated(parser, _with_hyphens(argv))))
+    if len(words) > 3 and words[2] in LEVELS and words[3] in LEVELS:
+        parser.error(f"one level a call: run {words[2]} first, then {words[3]}")
+    return words
+
+
+def tell_not_needed(parser: Parser, name: str) -> None:
+    """Say that a word of `NOT_NEEDED` has no effect."""
+    print(f"{parser.prog}: {name} is left out: {NOT_NEEDED[name]}", file=sys.stderr)
 
 
 def _with_hyphens(argv: Sequence[str]) -> list[str]:
@@ -103,7 +114,8 @@ def _with_hyphens(argv: Sequence[str]) -> list[str]:
 def _translated(parser: Parser, argv: Sequence[str]) -> Iterator[str]:
     """The same arguments, with words of others replaced."""
     known = parser._option_string_actions
-    for argument in argv:
+    words = iter(argv)
+    for argument in words:
         name, equals, value = argument.partition("=")
         if name[:2] != "--" or name == "--" or name in known:
             yield argument
@@ -111,10 +123,14 @@ def _translated(parser: Parser, argv: Sequence[str]) -> Iterator[str]:
             *others, last = SYNONYMS[name].ours
             print(f"{parser.prog}: {name} is read as {' '.join([*others, last])}", file=sys.stderr)
             yield from [*others, last + equals + value]
+        elif name in NOT_NEEDED:
+            tell_not_needed(parser, name)
+            if not equals:
+                next(words, None)
         elif name in ANSWERS:
             parser.error(f"argument {name}: {ANSWERS[name]}")
         else:
-            near = get_close_matches(name, [*known, *SYNONYMS], n=1, cutoff=0.6)
+            near = get_close_matches(name, [*known, *SYNONYMS, *NOT_NEEDED], n=1, cutoff=0.6)
             hint = f"; did you mean {near[0]}?" if near else "; --help lists all options"
             parser.error(f"there is no option {name}{hint}")
 

@@ -50,13 +50,6 @@ def add_selection(group: Any) -> None:
         help="take every image that is no mask, also if its name is not BIDS",
     )
     group.add_argument(
-        "--bids-database-dir",
-        type=Path,
-        metavar="DIR",
-        help="accepted and without effect: every run lists the dataset anew, so that no scan is "
-        "missed",
-    )
-    group.add_argument(
         "--skip-bids-validation",
         action="store_true",
         help="do not look for names and files that are not BIDS",

@@ -5,7 +5,9 @@ Nothing heavy is imported here.
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -16,17 +18,22 @@ NOTHING_RAN: Final = 1
 """Exit status of a command that could do nothing."""
 NO_TEMPORARY: Final = "No usable temporary directory"
 """What Python says where neither TMPDIR nor a usual folder can be written."""
+SURROGATES: Final = "surrogates not allowed"
+"""What Python says of the name of a file that is not text in the encoding of names."""
+LONGEST_SHOWN: Final = 200
+"""Letters of such a name, or of the text that holds it, that a message shows."""
 STANDARD: Final = (0, 1, 2)
 """Descriptors of input, output and messages."""
 READER_LEFT: Final = frozenset({errno.EPIPE, errno.ESHUTDOWN})
 """Whoever read the output wanted no more of it, as ``head`` does."""
 
 
-def run_command(program: str, body: Callable[[], int]) -> int:
+def run_command(program: str, body: Callable[[], int], *, own_process: bool = False) -> int:
     """Run the body of a command; what is wrong with its surroundings is said in one sentence.
 
     A standard output that is closed or full stops nothing: results are worth more than the words
-    about them.
+    about them. Names of files are UTF-8 whatever the locale says: under another one the command
+    starts again in the UTF-8 mode of Python.
 
     Parameters
     ----------
@@ -34,12 +41,16 @@ def run_command(program: str, body: Callable[[], int]) -> int:
         Name of the command.
     body
         Returns the exit status.
+    own_process
+        Whether the process is there for this command alone, so that it may start again.
 
     Returns
     -------
     int
-        That status; 1 if the current folder does not exist.
+        That status; 1 if the current folder does not exist, or a name is not UTF-8.
     """
+    if own_process and not _is_utf8():
+        _start_in_utf8()
     _open_standard_descriptors()
     with _lenient_streams() as (output, _):
         try:
@@ -62,6 +73,15 @@ def run_command(program: str, body: Callable[[], int]) -> int:
                 file=sys.stderr,
             )
             return NOTHING_RAN
+        except UnicodeEncodeError as fault:
+            if SURROGATES not in fault.reason:
+                raise
+            print(
+                f"{program}: error: The name {fault.object[:LONGEST_SHOWN]!a} is not UTF-8. "
+                "Rename the file or folder, or give a link to it that has another name.",
+                file=sys.stderr,
+            )
+            return NOTHING_RAN
         finally:
             output.flush()
             if output.fault is not None and output.fault.errno not in READER_LEFT:
@@ -70,6 +90,16 @@ def run_command(program: str, body: Callable[[], int]) -> int:
                     f"{output.fault.strerror or output.fault}.",
                     file=sys.stderr,
                 )
+
+
+def _is_utf8() -> bool:
+    return codecs.lookup(sys.getfilesystemencoding()).name == "utf-8"
+
+
+def _start_in_utf8() -> None:
+    """Replace this process by the same command in UTF-8 mode, as are the processes it starts."""
+    words = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    os.execve(sys.executable, words, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606 - no shell
 
 
 def output_is_lost() -> bool:
@@ -123,6 +153,9 @@ class LenientStream:
 def _lenient_streams() -> Iterator[tuple[LenientStream, LenientStream]]:
     """Put `LenientStream` in place of the standard streams."""
     before = sys.stdout, sys.stderr
+    for stream in before:
+        if isinstance(stream, io.TextIOWrapper):  # a letter that it does not know stops nothing
+            stream.reconfigure(errors="backslashreplace")
     output, messages = map(LenientStream, before)
     sys.stdout, sys.stderr = output, messages
     try:

@@ -8,6 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
+from numpy.typing import NDArray
+
 from spineps_nipype import __version__
 from spineps_nipype.bids.corrections import Corrections, find_corrections
 from spineps_nipype.bids.dataset_description import SOURCES, describe_dataset
@@ -19,6 +21,7 @@ from spineps_nipype.core.corrected_masks import corrected_mask
 from spineps_nipype.core.files import write_text
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.core.labels import Label
+from spineps_nipype.core.nifti_files import check_length
 from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.reports.boilerplate import system_text
 from spineps_nipype.results.plan import plan_scan
@@ -140,9 +143,13 @@ class SegmentationSystem(ABC):
         InputError, EmptyResultError
             With the mask, and what is wrong with it.
         """
-        shape, affine = grid_of(scan)
+        shape, affine = self.correction_grid(scan)
         for path in corrections.masks.values():
             corrected_mask(path, shape, affine)
+
+    def correction_grid(self, scan: Path) -> tuple[tuple[int, ...], NDArray[Any]]:
+        """Grid of the corrected masks of a scan: voxels, and voxel indices to world [mm]."""
+        return grid_of(scan)
 
     def kept(
         self,
@@ -243,6 +250,7 @@ class SegmentationSystem(ABC):
 
     def _header(self, path: Path) -> ScanHeader:
         header = read_header(path)
+        check_length(path)
         shape = volume_shape(header.shape)
         try:
             check_shape(shape, path, self.averages_4d())

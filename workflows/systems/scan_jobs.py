@@ -216,12 +216,13 @@ def workflow_name(path: Path, root: Path, taken: set[str]) -> str:
 
 
 def check_folders(folders: Folders) -> None:
-    """Refuse folders that would change the dataset.
+    """Refuse folders that would change the dataset, or that cannot be folders.
 
     Raises
     ------
     OutputError
-        If results or work would lie in the dataset, other than below its ``derivatives``.
+        If results or work would lie in the dataset, other than below its ``derivatives``, or if
+        the folder, or one above it, is a file.
     """
     bids = folders.bids_dir.resolve()
     suggested = bids / "derivatives" / "spineps"
@@ -230,6 +231,13 @@ def check_folders(folders: Folders) -> None:
         (folders.work_folder, "work folder (-w)", f"-w {_beside(bids, 'work')}"),
     ):
         place = folder.resolve()
+        there = next(path for path in (place, *place.parents) if path.exists())
+        if not there.is_dir():
+            raise OutputError(
+                f"The {words} cannot be made: {there} is a file.",
+                file=folder,
+                remedy="Choose another folder.",
+            )
         inside = place == bids or bids in place.parents
         if inside and bids / "derivatives" not in place.parents:
             raise OutputError(

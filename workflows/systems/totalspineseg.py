@@ -7,18 +7,19 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from numpy.typing import NDArray
+
 from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.bids.header import ScanHeader
 from spineps_nipype.bids.names import split_extension
 from spineps_nipype.bids.query import Query, Scan
-from spineps_nipype.core.corrected_masks import refuse_empty
-from spineps_nipype.core.images import load_mask
 from spineps_nipype.core.labels import Label, system_labels
 from spineps_nipype.errors import InputError
 from spineps_nipype.models.finding import find_packages
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.totalspineseg.folders import RESULT_FOLDERS, result_paths
 from spineps_nipype.totalspineseg.localizers import match_localizers
+from spineps_nipype.totalspineseg.preparation import prepared_grid
 from spineps_nipype.totalspineseg.recipe import kept_results, recipe, recorded_settings
 
 from ..options.other_systems import TOTALSPINESEG
@@ -106,13 +107,12 @@ class TotalSpineSegSystem(SegmentationSystem):
         """The same networks for every scan."""
         return self._models
 
-    def check_corrections(self, scan: Path, corrections: Corrections) -> None:
-        """As of every system; where results lie on a grid of 1 mm, only the labels are known."""
+    def correction_grid(self, scan: Path) -> tuple[tuple[int, ...], NDArray[Any]]:
+        """That of the scan, or under ``iso`` that of the image at 1 mm."""
+        shape, affine = super().correction_grid(scan)
         if not self._settings.iso:
-            super().check_corrections(scan, corrections)
-            return
-        for path in corrections.masks.values():
-            refuse_empty(load_mask(path).get_array(), path)
+            return shape, affine
+        return prepared_grid(shape, affine, numerics=self._settings.numerics)
 
     def kept(
         self,

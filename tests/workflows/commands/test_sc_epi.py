@@ -136,6 +136,8 @@ def test_outputs_of_a_segmentation_replace_nothing_of_others(
     (tmp_path / "func.json").write_text("{}")
     theirs = epi(tmp_path / "theirs.nii.gz")
     (tmp_path / "link.nii.gz").symlink_to(image)
+    (tmp_path / "odd.nii.gz").write_text("cannot be opened, so nobody knows whose it is")
+    (tmp_path / "odd_json.json").write_text("{")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     words = ["-i", "func.nii.gz", "-model", str(model), "-device", "cpu", "-threads", "1"]
     for name, said in (
@@ -143,6 +145,8 @@ def test_outputs_of_a_segmentation_replace_nothing_of_others(
         ("func.nii", "would replace a file that is read"),  # its side file is that of the image
         ("link", "would replace a file that is read"),
         ("theirs", "did not write"),
+        ("odd", "did not write"),
+        ("odd_json", "did not write"),
     ):
         assert sc_epi.main([*words, "-o", name]) == 1
         assert said in capsys.readouterr().err
@@ -159,12 +163,15 @@ def test_outputs_of_a_conversion_replace_nothing_of_others(tmp_path: Path, capsy
     for path in (source, theirs):
         nib.save(nib.Nifti1Image(np.full((4, 4, 4), 45, np.uint8), np.eye(4)), path)
     table.write_text("subject\tage\n")
+    odd = tmp_path / "odd.nii.gz"
+    odd.write_text("cannot be opened, so nobody knows whose it is")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     words = ["--from", "totalspineseg", "--to", "spineps", str(source)]
     target = tmp_path / "o.nii.gz"
     for more, said in (
         ([str(source)], "would replace a file that is read"),
         ([str(theirs)], "did not write"),
+        ([str(odd)], "did not write"),
         ([str(tmp_path / "o.mha")], "ends with .nii.gz"),
         ([str(target), "--out-spine", str(target)], "one name"),
         ([str(target), "--losses", str(table)], "did not write"),

@@ -50,3 +50,20 @@ def test_the_terminal_handler_of_nipype_is_silent_while_a_run_lasts(
         theirs.removeHandler(handler)
     assert capsys.readouterr() == ("", "")
     assert "Traceback" in (tmp_path / "run.log").read_text()
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_tracebacks_stand_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verbose: int
+) -> None:
+    path = tmp_path / "run.log"
+    with run_log(path, verbose):
+        try:
+            raise ValueError("odd")
+        except ValueError:
+            OURS.exception("it failed")
+    assert "Traceback" in path.read_text()
+    printed = capsys.readouterr().err
+    assert ("Traceback" in printed) == (verbose > 1)
+    if verbose < 2:
+        assert printed == f"ERROR: it failed (ValueError: odd; traceback: {path})\n"

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing as mp
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
 
 from spineps_nipype.errors import ResourceError
-from spineps_nipype.workflows.engine.node_process import LONGEST_TEMPORARY
+from spineps_nipype.workflows.engine.node_process import (
+    LONGEST_TEMPORARY,
+    NodeProcess,
+    WorkerSetup,
+)
 from spineps_nipype.workflows.engine.run_guards import inside, lock_work_folder
 
 START = """
@@ -105,3 +114,19 @@ def test_two_runs_in_one_work_folder(tmp_path: Path) -> None:
         pass
     with lock_work_folder(tmp_path):
         pass
+
+
+def test_a_process_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has died, or there are too many processes."""
+    context = mp.get_context("spawn")
+
+    def refuse(self: Any) -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(context.Process, "start", refuse)
+    node = pe.Node(IdentityInterface(fields=["a"]), name="network")
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(ResourceError, match="node network cannot be started: Resource") as caught:
+        NodeProcess(context, node, False, WorkerSetup("."))
+    assert "ulimit -a" in caught.value.remedy
+    assert len(os.listdir("/dev/fd")) == before

@@ -93,7 +93,7 @@ def test_what_a_run_writes_is_what_it_was_asked(tmp_path: Path) -> None:
         *("--bids-filter-file", "/f.json", "-d", "mine=/m", "other=/o", "--no-tta"),
         *("--manual-labels", "/l.tsv", "--crop-box", "0:9,:,2:", "--override-ctd"),
         *("--plugin", "Linear", "--nprocs", "3", "--model-labeling", "none", "-w", "/work"),
-        *("--skip-bids-validation", "--bids-database-dir", "/db", "--numerics", "spineps-2.1.3"),
+        *("--skip-bids-validation", "--numerics", "spineps-2.1.3"),
         *("--proc-pad-size", "7", "--no-proc-normalize-input", "--write-graph"),
     )
     file = tmp_path / "config.toml"
@@ -120,6 +120,14 @@ def test_a_list_may_be_given_in_parts(tmp_path: Path) -> None:
     assert options.selection.session_label == ("1", "2")
     assert [name for name, _ in options.results.derivatives] == ["x", "y"]
     assert options.selection.modalities == ("ct",)
+
+
+def test_a_key_that_is_not_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It stands in files that former versions wrote."""
+    file = tmp_path / "c.toml"
+    file.write_text('bids_database_dir = "/db"\nnprocs = 3\n')
+    assert parse("--config-file", str(file)).machine.nprocs == 3
+    assert "--bids-database-dir is left out" in capsys.readouterr().err
 
 
 def test_paths_in_a_file_are_beside_it(tmp_path: Path) -> None:

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from spineps_nipype.workflows.cli import build_parser, main, options_from
-from spineps_nipype.workflows.options.other_words import ANSWERS, SYNONYMS, understood
+from spineps_nipype.workflows.options.other_words import (
+    ANSWERS,
+    NOT_NEEDED,
+    SYNONYMS,
+    understood,
+)
 from spineps_nipype.workflows.options.run_options import RunOptions
 
 PLACES = ["/bids", "/out", "participant"]
@@ -62,6 +67,21 @@ def test_every_synonym_stands_for_options_that_there_are() -> None:
         assert word not in ANSWERS
         assert synonym.source
     assert not set(ANSWERS) & set(known)
+
+
+@pytest.mark.parametrize("word", NOT_NEEDED)
+def test_words_that_are_not_needed_are_left_out(capsys: Captured, word: str) -> None:
+    spelled = word.replace("-", "_").replace("__", "--", 1)
+    for words in ([spelled, "/db"], [f"{word}=/db"]):
+        assert options(*PLACES, *words, "--nprocs", "3") == options(*PLACES, "--nprocs", "3")
+        assert f"{word} is left out: {NOT_NEEDED[word]}" in capsys.readouterr().err
+    options(*PLACES, word)
+    assert word not in build_parser()._option_string_actions
+
+
+def test_two_levels_in_one_call(capsys: Captured) -> None:
+    said = refused(capsys, *PLACES, "group")
+    assert said.endswith("one level a call: run participant first, then group")
 
 
 @pytest.mark.parametrize("word", ANSWERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -108,3 +109,47 @@ def test_no_folder_for_temporary_files(
     assert "Set TMPDIR to one that can be written." in capsys.readouterr().err
     folders = Folders(tmp_path / "bids", tmp_path / "out")
     assert folders.output_dir in cli._writable(RunOptions(folders))
+
+
+@pytest.mark.parametrize("module", ["cli", "commands.convert", "commands.sc_epi"])
+@pytest.mark.parametrize("name", ["ümläut", "spine"])
+def test_names_are_utf8_in_every_locale(tmp_path: Path, name: str, module: str) -> None:
+    """A dataset below a folder with letters that the locale does not know."""
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "a.nii.gz").touch()
+    words = {
+        "cli": f"{folder} {folder}/out group",
+        "commands.convert": f"--from spineps --to totalspineseg {folder}/a.nii.gz {folder}/b.nii",
+        "commands.sc_epi": f"-i {folder}/a.nii.gz -o {folder}/b.nii.gz",
+    }[module]
+    ascii_only = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 {command} "
+    done = run(ascii_only + words, [f"spineps_nipype.workflows.{module}"], tmp_path)
+    assert "Traceback" not in done.stderr
+    assert name in done.stdout + done.stderr
+    assert "UTF-8" not in done.stderr
+
+
+@pytest.mark.parametrize("place", ["bids", "out", "work"])
+def test_a_folder_whose_name_is_not_utf8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    folders = {name: str(tmp_path / name) for name in ("bids", "out", "work")}
+    folders[place] = os.fsdecode(os.fsencode(folders[place]) + b"_M\xfcller")
+    Path(folders["bids"]).mkdir()
+    with pytest.raises(SystemExit) as stop:
+        cli.main([folders["bids"], folders["out"], "participant", "-w", folders["work"]])
+    assert stop.value.code == 2
+    assert f"{place}_M\\udcfcller' is not UTF-8; rename the folder" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf8_anywhere_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("program", lambda: len("a\udcfc".encode())) == 1
+    assert "The name 'a\\udcfc' is not UTF-8. Rename" in capsys.readouterr().err
+
+
+def test_a_letter_that_the_terminal_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="latin-1"))
+    assert run_command("program", lambda: print("Müller \u2026 \udcfc") or 0) == 0
+    assert raw.getvalue() == b"M\xfcller \\u2026 \\udcfc\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import struct
 from collections.abc import Callable
@@ -14,13 +15,18 @@ import pytest
 
 from spineps_nipype.core.images import load_image
 from spineps_nipype.errors import ErrCode, SpinepsError
-from spineps_nipype.interfaces import CorrectedMask
+from spineps_nipype.interfaces import CorrectedMask, TSSPrepare
 from spineps_nipype.spineps.settings import PipelineSettings
+from spineps_nipype.totalspineseg.settings import (
+    TotalSpineSegOptions,
+    TotalSpineSegSettings,
+)
 from spineps_nipype.workflows.app.dry_run import dry_run
 from spineps_nipype.workflows.engine.run_resources import Machine
 from spineps_nipype.workflows.options.run_options import Folders, ResultPolicy, RunOptions
 from spineps_nipype.workflows.systems.scan_jobs import PlannedScan, RefusedScan
 from spineps_nipype.workflows.systems.spineps import SpinepsSystem
+from spineps_nipype.workflows.systems.totalspineseg import TotalSpineSegSystem
 
 SHAPE = (40, 50, 12)
 AFFINE = np.array([[0, 0, 3.3, -20], [0, 1.0, 0, -25], [-1.0, 0, 0, 20], [0, 0, 0, 1]])
@@ -102,6 +108,14 @@ def header_only_half(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
 
 
+def voxels_missing(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def cut_off_gzip(path: Path) -> None:
+    path.write_bytes(gzip.compress(path.read_bytes())[:-100])
+
+
 def negative_size(path: Path) -> None:
     data = bytearray(path.read_bytes())
     struct.pack_into("<h", data, DIM_AT, -5)
@@ -122,6 +136,8 @@ def one_slice(path: Path) -> None:
         not_finite,
         no_spacing,
         header_only_half,
+        voxels_missing,
+        cut_off_gzip,
         negative_size,
         one_slice,
     ],
@@ -137,7 +153,7 @@ def test_an_odd_scan(
     with pytest.raises(SpinepsError) as in_the_run:
         load_image(path)
     assert in_the_run.value.code is known.code
-    if spoil not in (header_only_half, negative_size):  # what a library says of a damaged file
+    if spoil not in (header_only_half, negative_size, cut_off_gzip):  # what a library says
         assert in_the_run.value.what == known.what
     assert dry_run(tmp_path / "work", [scan]) == 3
     assert known.what in capsys.readouterr().out
@@ -148,6 +164,14 @@ def test_a_crop_box_that_lies_outside(bids: Path) -> None:
     known = refusal(look(bids, settings=settings))
     assert "leaves nothing of the image of 40 x 50 x 12 voxels" in known.what
     assert known.file == scan_of(bids)
+
+
+def test_a_name_whose_results_would_have_names_that_are_too_long(bids: Path) -> None:
+    long = bids / "sub-1" / "anat" / f"sub-1_acq-{'b' * 225}_T2w.nii"
+    scan_of(bids).rename(long)
+    known = refusal(look(bids))
+    assert "bytes long, the file system allows 255" in known.what
+    assert "Shorten the name of the scan" in known.remedy
 
 
 def labels() -> np.ndarray:
@@ -258,3 +282,41 @@ def test_a_corrected_mask_that_can_be_used(
     image = nib.load(out)
     np.testing.assert_array_equal(np.asarray(image.dataobj), labels())
     np.testing.assert_allclose(image.affine, AFFINE, atol=1e-4)
+
+
+@pytest.mark.parametrize("iso", [False, True])
+def test_a_corrected_mask_of_totalspineseg_on_the_wrong_grid(
+    bids: Path, iso: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``--iso`` results lie at 1 mm, else on the grid of the scan."""
+    root = bids.parent / "corrected"
+    path = root / "step1_output" / "sub-1_T2w.nii.gz"
+    settings = replace(TotalSpineSegSettings(), iso=iso, step1=True)
+    asked = TotalSpineSegOptions(settings=settings)
+    options = replace(
+        RunOptions(Folders(bids, tmp_path / "out", tmp_path / "work")),
+        totalspineseg=asked,
+        results=ResultPolicy(derivatives=(("fixed", root),)),
+    )
+
+    def known() -> PlannedScan:
+        system = TotalSpineSegSystem(options)
+        (scan,) = system.jobs(system.find().scans, MACHINE)
+        return scan
+
+    monkeypatch.chdir(tmp_path)
+    reference = scan_of(bids)
+    if iso:
+        reference = Path(TSSPrepare(in_file=str(reference)).run().outputs.out_file)
+    right, other = nib.load(reference), nib.load(scan_of(bids))
+    save(path, np.ones(right.shape[:3], np.uint8), right.affine)
+    found = known()
+    assert not isinstance(found, RefusedScan), found.fault
+    CorrectedMask(in_file=str(path), reference=str(reference)).run()
+    wrong = other.affine if iso else AFFINE @ np.diag([2.0, 1, 1, 1])
+    save(path, np.ones(SHAPE, np.uint8), wrong)
+    refused = refusal(known())
+    assert refused.file == path
+    with pytest.raises(SpinepsError) as in_the_run:
+        CorrectedMask(in_file=str(path), reference=str(reference)).run()
+    assert in_the_run.value.what == refused.what
