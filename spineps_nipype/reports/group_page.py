@@ -40,6 +40,8 @@ TITLES: Final[Mapping[str, str]] = {
 """Columns that the table on the page shows if they are not empty, and their headings."""
 UNLESS_SAME: Final = ("pipeline", "version", "engine", "device")
 """Columns that are left out if all scans have the same there; the page says it in a sentence."""
+WORDY: Final = ("verdict", "rating", "outliers")
+"""Columns with sentences in their cells, which are wider."""
 ORDERED: Final = {"verdict": VERDICTS, "rating": VERDICTS}
 """Columns that are sorted by the meaning of their words."""
 
@@ -132,6 +134,7 @@ def write_group_page(
         counts=_counts(entries),
         choices=_choices(entries),
         verdicts=VERDICTS,
+        wordy=WORDY,
         constant=[f"{TITLES[key].lower()} {value}" for key, value in same.items()],
         distributions=[_distribution(name, spreads[name], measures[name]) for name in spreads],
         methods=methods_views(methods),

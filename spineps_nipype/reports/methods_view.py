@@ -12,7 +12,7 @@ HEADING: Final = "#"
 ITEM: Final = "- "
 OWN_KEY: Final = re.compile(r"^\[@([\w-]+)\] +")
 PIECES: Final = re.compile(
-    r"\[(?P<cite>@[\w-]+(?:; *@[\w-]+)*)\]|\*(?P<em>[^*\n]+)\*"
+    r"\[(?P<cite>@[\w-]+(?:; *@[\w-]+)*)\]|\*(?P<em>[^*\s](?:[^*\n]*[^*\s])?)\*"
     r"|doi:(?P<doi>10\.\d{4,9}/[\w.;()/:-]*\w)"
 )
 

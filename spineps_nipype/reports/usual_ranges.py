@@ -12,7 +12,7 @@ from typing import Any, Final
 
 TABLE: Final = "usual_ranges"
 """Name of the table and of the JSON file that says where it comes from."""
-FEWEST: Final = 15
+FEWEST: Final = 10
 """Scans that must show a measure at a level before it gets a range."""
 SHARE: Final = 0.9
 """Share of the values that lie within the range: those in the middle."""
