@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from ..core.anatomy import VERTEBRA_NAMES
-from ..core.colours import structure_colours, vertebra_colours
+from ..core.colours import Colour, structure_colours, vertebra_colours
 from ..core.own_readers import read_mosaic
 from .mosaic_panel import Kind
 
@@ -65,7 +65,7 @@ class MosaicLayout:
 
 
 def read_layout(path: Path) -> MosaicLayout | None:
-    """Layout of the mosaic in a file; None if it tells none that fits, as before version 0.1."""
+    """Layout of the mosaic in a file; None if it tells none that fits, as older ones do not."""
     said, fault = read_mosaic(path, KEY)
     if fault:
         return None
@@ -82,16 +82,16 @@ def read_layout(path: Path) -> MosaicLayout | None:
 
 def legends(layout: MosaicLayout) -> list[tuple[Kind, list[tuple[str, str]]]]:
     """Names and colours, as CSS writes them, of what both masks show; vertebrae without parts."""
-    colours = {"vert": vertebra_colours(), "spine": structure_colours()}
-    seen = {"vert": [n for n in layout.vert if n in VERTEBRA_NAMES], "spine": layout.spine}
+    vertebrae = [n for n in layout.vert if n in VERTEBRA_NAMES]
     return [
-        (
-            kind,
-            [
-                (table[n][0], "rgb({}, {}, {})".format(*table[n][1]))
-                for n in seen[kind]
-                if n in table
-            ],
-        )
-        for kind, table in colours.items()
+        ("vert", _named(vertebrae, vertebra_colours())),
+        ("spine", _named(layout.spine, structure_colours())),
     ]
+
+
+def _named(
+    labels: Sequence[int], table: Mapping[int, tuple[str, Colour]]
+) -> list[tuple[str, str]]:
+    """Name and colour of each label that a table knows."""
+    known = [table[n] for n in labels if n in table]
+    return [(name, f"rgb({red}, {green}, {blue})") for name, (red, green, blue) in known]
