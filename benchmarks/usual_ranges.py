@@ -25,8 +25,8 @@ from spineps_nipype.reports.usual_ranges import FEWEST, SHARE, TABLE
 HOME: Final = Path(str(files("spineps_nipype") / "data" / "report"))
 SOURCE: Final = "van der Graaf et al., Scientific Data 2024, doi:10.1038/s41597-024-03090-w"
 WHOSE: Final = (
-    "the middle {share:.0f} % of {scans} lumbar T2-weighted MR scans of the SPIDER data set (low "
-    "back pain; van der Graaf et al., Scientific Data 2024), level by level, as spineps-nipype "
+    "the middle {share:.0f}\u00a0% of {scans} lumbar T2-weighted MR scans of the SPIDER data set "
+    "(low back pain; van der Graaf et al., Scientific Data 2024), level by level, as spineps-nipype "
     "{version} with its compact networks segments and measures them"
 )
 DIGITS: Final = 4
@@ -88,7 +88,7 @@ def main() -> None:
         "Note": "The compact networks were trained on scans of the same data set. The scans had "
         "half of the original resolution in plane (0.94 mm).",
     }
-    write_text(args.to / f"{TABLE}.json", json.dumps(said, indent=4) + "\n")
+    write_text(args.to / f"{TABLE}.json", json.dumps(said, indent=4, ensure_ascii=False) + "\n")
     print(f"{len(table)} ranges of {scans} scans")
 
 
