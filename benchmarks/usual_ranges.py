@@ -26,8 +26,8 @@ HOME: Final = Path(str(files("spineps_nipype") / "data" / "report"))
 SOURCE: Final = "van der Graaf et al., Scientific Data 2024, doi:10.1038/s41597-024-03090-w"
 WHOSE: Final = (
     "the middle {share:.0f}\u00a0% of {scans} lumbar T2-weighted MR scans of the SPIDER data set "
-    "(low back pain; van der Graaf et al., Scientific Data 2024), level by level, as spineps-nipype "
-    "{version} with its compact networks segments and measures them"
+    "(low back pain; van der Graaf et al., Scientific Data 2024), level by level, as "
+    "spineps-nipype {version} with its compact networks segments and measures them"
 )
 DIGITS: Final = 4
 
