@@ -60,6 +60,16 @@ RATING: Final[Schema] = {
 }
 COMPARISON: Final[Schema] = {"Check": str, "Disagreements": float, "SharedStructures": float}
 DESCRIPTION: Final[Schema] = {"Name": str}
+MOSAIC: Final[Schema] = {
+    "width": Need(int),
+    "height": Need(int),
+    "tops": Need([int]),
+    "panel_height": Need(int),
+    "panels": Need([{"title": Need(str), "left": Need(int), "width": Need(int)}]),
+    "vert": Need([int]),
+    "spine": Need([int]),
+}
+MOSAIC_ROWS: Final = 3
 OUTCOMES: Final = ("scan", "code", "file")
 CHECKS: Final = ("check", "verdict", "level", "reason")
 METRICS: Final = ("level",)
@@ -126,6 +136,39 @@ def read_comparison(path: Path) -> Content:
 def read_description(path: Path) -> Content:
     """Description of an output folder; nothing where there is none."""
     return read_object(path, DESCRIPTION) if path.is_file() else Content({})
+
+
+def read_mosaic(path: Path, key: str) -> Content:
+    """Layout of a mosaic, from the metadata of its picture.
+
+    Parameters
+    ----------
+    key
+        Word of the metadata under which the layout stands.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            size, text = picture.size, picture.info.get(key)
+    except Exception as raised:  # whatever a damaged file makes Pillow raise
+        return Content({}, f"it is no picture ({raised})")
+    if not isinstance(text, str):
+        return Content({}, "it tells no layout")
+    content = parse_object(text, MOSAIC)
+    if content.fault:
+        return content
+    said = content.said
+    fits = (said["width"], said["height"]) == size and len(said["tops"]) == MOSAIC_ROWS
+    boxes = [(0, top, 1, said["panel_height"]) for top in said["tops"]]
+    boxes += [(panel["left"], 0, panel["width"], 1) for panel in said["panels"]]
+    inside = all(
+        min(x, y) >= 0 and min(w, h) > 0 and x + w <= size[0] and y + h <= size[1]
+        for x, y, w, h in boxes
+    )
+    return (
+        content if fits and inside and said["panels"] else Content({}, "its layout is no layout")
+    )
 
 
 def changed_since(path: Path, sidecar: Path) -> str:

@@ -11,6 +11,7 @@ from .. import __version__
 from ..core.files import write_text
 from ..core.verdicts import VERDICTS
 from .box_plots import BoxPlot, box_plot
+from .methods_view import methods_views
 from .outliers import Spread, number
 from .templates import load_template
 
@@ -37,6 +38,10 @@ TITLES: Final[Mapping[str, str]] = {
     "device": "Device",
 }
 """Columns that the table on the page shows if they are not empty, and their headings."""
+UNLESS_SAME: Final = ("pipeline", "version", "engine", "device")
+"""Columns that are left out if all scans have the same there; the page says it in a sentence."""
+WORDY: Final = ("verdict", "rating", "outliers")
+"""Columns with sentences in their cells, which are wider."""
 ORDERED: Final = {"verdict": VERDICTS, "rating": VERDICTS}
 """Columns that are sorted by the meaning of their words."""
 
@@ -108,11 +113,11 @@ def write_group_page(
     methods
         Methods text with its references.
     """
-    several = len({entry.row.get("pipeline") for entry in entries}) > 1
+    same = _same(entries, columns)
     shown = {
         key: title
         for key, title in TITLES.items()
-        if key in columns and (key != "pipeline" or several)
+        if key in columns and key not in same and any(entry.key(key) for entry in entries)
     }
     numeric = {
         key
@@ -127,23 +132,40 @@ def write_group_page(
         descriptions=columns,
         failures=[entry for entry in entries if entry.row.get("error")],
         counts=_counts(entries),
+        choices=_choices(entries),
+        verdicts=VERDICTS,
+        wordy=WORDY,
+        constant=[f"{TITLES[key].lower()} {value}" for key, value in same.items()],
         distributions=[_distribution(name, spreads[name], measures[name]) for name in spreads],
-        methods=methods,
+        methods=methods_views(methods),
     )
     path = folder / PAGE
     write_text(path, text)
     return path
 
 
-def _counts(entries: Sequence[GroupEntry]) -> list[tuple[str, int]]:
-    """Numbers of scans by outcome, with a description of each."""
+def _same(
+    entries: Sequence[GroupEntry], columns: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """What all scans with results have in common, by column."""
+    found = {key: {entry.key(key) for entry in entries} - {""} for key in UNLESS_SAME}
+    return {key: str(*said) for key, said in found.items() if key in columns and len(said) == 1}
+
+
+def _counts(entries: Sequence[GroupEntry]) -> list[tuple[str, int, str]]:
+    """Numbers of scans by outcome: words, number, and the verdict that readers gave."""
 
     def count(key: str, word: str) -> int:
         return sum(entry.row.get(key) == word for entry in entries)
 
-    found = [("scans", len(entries)), ("with an error", count("status", "failed"))]
-    found += [(f"checks: {word}", count("verdict", word)) for word in ORDERED["verdict"]]
-    return found + [(f"rated {word}", count("rating", word)) for word in ORDERED["rating"]]
+    found = [("scans", len(entries), ""), ("with an error", count("status", "failed"), "")]
+    return found + [("rated", count("rating", word), word) for word in VERDICTS]
+
+
+def _choices(entries: Sequence[GroupEntry]) -> list[tuple[str, int]]:
+    """Verdicts of the checks by which the table can be filtered, and the number of scans."""
+    said = [entry.row.get("verdict") or "none" for entry in entries]
+    return [("all", len(said)), *((word, said.count(word)) for word in (*VERDICTS, "none"))]
 
 
 def _distribution(name: str, spreads: Sequence[Spread], entry: Mapping[str, Any]) -> Distribution:

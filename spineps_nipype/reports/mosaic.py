@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +13,19 @@ from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, DISC
 from ..core.files import whole_file
 from ..core.marks import picture_options
 from ..core.volume import Volume
-from .mosaic_panel import Cut, disc_names, draw_panel
+from .mosaic_layout import KEY, ROWS, MosaicLayout, Panel
+from .mosaic_panel import LABEL_HEIGHT, Cut, disc_names, draw_panel
 
 OFFSETS_MM: Final = (-12.0, -6.0, 0.0, 6.0, 12.0)
-"""Distances of the sagittal slices to the right of the middle of the canal [mm]."""
+"""Wanted distances of the sagittal slices to the right of the middle of the canal [mm]."""
+NEAR_MM: Final = 6.0
+"""Distance of two wanted slices [mm]."""
+MARGIN_MM: Final = 32.0
+"""What is shown of the image before, behind and beside the masks [mm]; its height stays whole."""
 COARSEST_MM: Final = 0.8
-FINEST_MM: Final = 0.3
+FINEST_MM: Final = 0.25
 """Largest and smallest size of a pixel: for whole spines, and for short images."""
-MIN_HEIGHT: Final = 440
+MIN_HEIGHT: Final = 640
 """Height to which short images are enlarged, down to the finest pixels [pixels]."""
 GAP: Final = 6
 WINDOW: Final = (1.0, 99.5)
@@ -28,10 +34,12 @@ PNG_LEVEL: Final = 3
 
 
 def draw_mosaic(image: Volume, spine: Volume, vert: Volume, path: str | Path) -> Path:
-    """Draw each cut twice: with vertebrae, discs and endplates by name, and with tissues.
+    """Draw each cut three times: alone, with vertebrae and discs by name, and with tissues.
 
     The right column is a coronal cut that follows the bodies, so that it bends with the spine. As
-    is usual in radiology, the right side of the patient is on the left.
+    is usual in radiology, the right side of the patient is on the left. What the image shows far
+    from the masks is left out, but never above or below them. The picture carries the places of
+    its panels, see `MosaicLayout`.
 
     Parameters
     ----------
@@ -42,43 +50,96 @@ def draw_mosaic(image: Volume, spine: Volume, vert: Volume, path: str | Path) ->
 
     parts = [nii.reorient(("P", "I", "L")) for nii in (image, spine, vert)]
     grey, tissue, number = (part.get_array() for part in parts)
-    zoom = np.asarray(parts[0].zoom, float)
+    zoom = tuple(float(size) for size in parts[0].zoom)
     low, high = np.percentile(grey, WINDOW)
     grey = np.clip((grey - low) / max(float(high - low), 1e-6), 0, 1)
-    middle = _middle(tissue, number)
-    volumes = (grey, tissue, number)
-    cuts = []
-    for offset in OFFSETS_MM:
-        plane = int(np.clip(round(middle - offset / zoom[2]), 0, grey.shape[2] - 1))
-        g, t, n = (a[:, :, plane].T for a in volumes)
-        cuts.append(Cut(_title(offset), g, t, n, (zoom[1], zoom[0]), ("A", "P")))
-    course = _course(number, tissue)
-    rows = np.arange(grey.shape[1])
-    g, t, n = (a[course, rows] for a in volumes)
-    cuts.append(Cut("coronal along the bodies", g, t, n, (zoom[1], zoom[2]), ("R", "L")))
-
+    cuts = _cuts(grey, tissue, number, zoom)
     pixel = float(np.clip(grey.shape[1] * zoom[1] / MIN_HEIGHT, FINEST_MM, COARSEST_MM))
     discs = disc_names(number)
-    vertebrae = [draw_panel(cut, "vert", pixel, discs) for cut in cuts]
-    structures = [draw_panel(cut, "spine", pixel) for cut in cuts]
-    strips = [_joined(Image, panels) for panels in (vertebrae, structures)]
-    width, height = strips[0].width, sum(s.height + GAP for s in strips)
-    page = Image.new("RGB", (width, height), "white")
-    top = 0
-    for strip in strips:
-        page.paste(strip, (0, top))
-        top += strip.height + GAP
+    rows = [[draw_panel(cut, kind, pixel, discs) for cut in cuts] for kind in ROWS]
+    layout = _layout(cuts, rows[0])
+    page = Image.new("RGB", (layout.width, layout.height), "white")
+    for top, panels in zip(layout.tops, rows, strict=True):
+        for place, panel in zip(layout.panels, panels, strict=True):
+            page.paste(panel, (place.left, top - LABEL_HEIGHT))
     path = Path(path)
+    options = picture_options(path)
+    options["pnginfo"].add_text(KEY, layout.as_text())
     with whole_file(path) as temporary:
-        page.save(temporary, format="PNG", compress_level=PNG_LEVEL, **picture_options(path))
+        page.save(temporary, format="PNG", compress_level=PNG_LEVEL, **options)
     return path
 
 
-def _title(offset: float) -> str:
-    """Title of a sagittal slice at that distance from the middle [mm]."""
-    if not offset:
+def _cuts(
+    grey: NDArray[Any], tissue: NDArray[Any], number: NDArray[Any], zoom: tuple[float, ...]
+) -> list[Cut]:
+    """Sagittal slices from left to right and the coronal cut; axes of the volumes are P, I, L."""
+    depth, side = (_near_masks((tissue > 0) | (number > 0), zoom, axis) for axis in (0, 2))
+    middle = _middle(tissue, number)
+    volumes = (grey, tissue, number)
+    cuts = []
+    for plane in _planes(middle, zoom[2], grey.shape[2]):
+        title = _title((middle - plane) * zoom[2], zoom[2])
+        g, t, n = (a[depth, :, plane].T for a in volumes)
+        cuts.append(Cut(title, g, t, n, (zoom[1], zoom[0]), ("A", "P")))
+    course = _course(number, tissue)
+    rows = np.arange(grey.shape[1])
+    g, t, n = (a[course, rows][:, side] for a in volumes)
+    cuts.append(Cut("coronal along the bodies", g, t, n, (zoom[1], zoom[2]), ("R", "L")))
+    return cuts
+
+
+def _near_masks(inside: NDArray[Any], zoom: tuple[float, ...], axis: int) -> slice:
+    """Part of an axis that the masks reach, with a margin; the whole axis if there are none."""
+    others = tuple(a for a in range(inside.ndim) if a != axis)
+    at = np.flatnonzero(inside.any(axis=others))
+    if not at.size:
+        return slice(None)
+    margin = int(np.ceil(MARGIN_MM / zoom[axis]))
+    return slice(max(int(at[0]) - margin, 0), int(at[-1]) + margin + 1)
+
+
+def _layout(cuts: list[Cut], panels: list[Any]) -> MosaicLayout:
+    """Places of the panels of a row, which all rows share."""
+    height = panels[0].height
+    places, left = [], 0
+    for cut, panel in zip(cuts, panels, strict=True):
+        places.append(Panel(cut.title, left, panel.width))
+        left += panel.width + GAP
+    first, second, third = (row * (height + GAP) + LABEL_HEIGHT for row in range(len(ROWS)))
+    return MosaicLayout(
+        left - GAP,
+        len(ROWS) * (height + GAP) - GAP,
+        (first, second, third),
+        height - LABEL_HEIGHT,
+        places,
+        _seen(cut.number for cut in cuts),
+        _seen(cut.tissue for cut in cuts),
+    )
+
+
+def _seen(masks: Iterable[NDArray[Any]]) -> list[int]:
+    """Labels in any of the masks."""
+    return sorted({int(n) for mask in masks for n in np.unique(mask) if n})
+
+
+def _planes(middle: float, spacing: float, count: int) -> list[int]:
+    """Sagittal slices near the wanted distances; what a narrow image lacks is left out."""
+    reach = max(spacing, NEAR_MM) / 2
+    planes = {}
+    for offset in OFFSETS_MM:
+        wanted = middle - offset / spacing
+        plane = int(np.clip(round(wanted), 0, count - 1))
+        if abs(plane - wanted) * spacing <= reach + 1e-6 or not offset:
+            planes[plane] = True
+    return list(planes)
+
+
+def _title(offset: float, spacing: float) -> str:
+    """Title of a slice at that distance from the middle; slices lie `spacing` apart [mm]."""
+    if abs(offset) <= spacing / 2:
         return "sagittal, middle"
-    return f"sagittal, {abs(offset):g} mm {'right' if offset > 0 else 'left'}"
+    return f"sagittal, {abs(offset):.0f} mm {'right' if offset > 0 else 'left'}"
 
 
 def _middle(tissue: NDArray[Any], number: NDArray[Any]) -> float:
@@ -102,14 +163,3 @@ def _course(number: NDArray[Any], tissue: NDArray[Any]) -> NDArray[np.intp]:
     centre = (np.arange(number.shape[0])[:, None] * depth).sum(axis=0) / counts[rows]
     full = np.interp(np.arange(number.shape[1]), rows, centre)
     return np.asarray(np.clip(np.rint(full), 0, number.shape[0] - 1), np.intp)
-
-
-def _joined(Image: Any, panels: list[Any]) -> Any:
-    """Panels side by side as one picture; `Image` is the module of Pillow."""
-    height = max(p.height for p in panels)
-    strip = Image.new("RGB", (sum(p.width + GAP for p in panels), height), "white")
-    left = 0
-    for panel in panels:
-        strip.paste(panel, (left, 0))
-        left += panel.width + GAP
-    return strip

@@ -19,12 +19,18 @@ from ..core.anatomy import (
     SACRUM,
     VERTEBRA_NAMES,
 )
-from ..core.colours import Colour, structure_colours, vertebra_colours
+from ..core.colours import structure_colours, vertebra_colours
 
-Kind = Literal["vert", "spine"]
+Kind = Literal["image", "vert", "spine"]
 OPACITY: Final = 0.45
-LABEL_HEIGHT: Final = 18
-FONT_SIZE: Final = 12
+LABEL_HEIGHT: Final = 22
+FONT_SIZE: Final = 15
+NAME_ROOM: Final = 80
+"""Room beside a coronal cut for the names of the discs [pixels]."""
+SAGITTAL: Final = ("A", "P")
+"""Sides of a sagittal cut."""
+GROUND: Final = (0, 0, 0)
+"""Colour beside a cut that is narrower than its panel."""
 LEVEL_REACH_MM: Final = (4.0, 22.0)
 """How far the line at a disc extends beyond it, to the front and to the back [mm]."""
 SIDE_REACH_MM: Final = 10.0
@@ -62,7 +68,7 @@ class Cut:
 def draw_panel(
     cut: Cut, kind: Kind, pixel_mm: float, discs: Mapping[int, str] | None = None
 ) -> Any:
-    """Draw a cut with the vertebra mask (names, disc levels) or the semantic mask.
+    """Draw a cut alone, with the vertebra mask (names, disc levels) or with the semantic mask.
 
     Parameters
     ----------
@@ -77,18 +83,17 @@ def draw_panel(
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    labels, table = (
-        (cut.number, vertebra_colours()) if kind == "vert" else (cut.tissue, structure_colours())
-    )
     scale = [size / pixel_mm for size in cut.spacing]
     rows, columns = (max(round(n * s), 1) for n, s in zip(cut.grey.shape, scale, strict=True))
-    picture = Image.fromarray(_tinted(cut.grey, labels, table)).resize(
+    picture = Image.fromarray(_tinted(cut, kind)).resize(
         (columns, rows), Image.Resampling.BILINEAR
     )
     font = ImageFont.load_default(FONT_SIZE)
-    width = max(columns, round(font.getlength(cut.title)) + 4)
+    room = 0 if cut.sides == SAGITTAL else 2 * NAME_ROOM
+    width = max(columns + room, round(font.getlength(cut.title)) + 4)
     framed = Image.new("RGB", (width, rows + LABEL_HEIGHT), "white")
     left = (width - columns) // 2
+    framed.paste(GROUND, (0, LABEL_HEIGHT, width, rows + LABEL_HEIGHT))
     framed.paste(picture, (left, LABEL_HEIGHT))
     draw = ImageDraw.Draw(framed)
     draw.text((2, 2), cut.title, fill="black", font=font)
@@ -103,13 +108,13 @@ def draw_panel(
         for name, front, back in disc_lines(cut, discs or {}):
             draw.line([place(*front), place(*back)], fill=LINE, width=1)
             x, y = place(*back)
-            x = min(x, width - font.getlength(name) - 2)
-            write((x + 1, y), name, anchor="lm")
+            x = min(x + 3, width - font.getlength(name) - 3)
+            write((x, y), name, anchor="lm")
     for side, x, anchor in (
-        (cut.sides[0], left + 2, "ld"),
-        (cut.sides[1], left + columns - 2, "rd"),
+        (cut.sides[0], left + 4, "ld"),
+        (cut.sides[1], left + columns - 4, "rd"),
     ):
-        write((x, framed.height - 2), side, anchor=anchor)
+        write((x, framed.height - 4), side, anchor=anchor)
     return framed
 
 
@@ -122,7 +127,7 @@ def disc_lines(
     canal in sagittal cuts, to both sides in coronal ones. Ends are given as row and column.
     """
     spacing = np.asarray(cut.spacing)
-    before, behind = LEVEL_REACH_MM if cut.sides == ("A", "P") else (SIDE_REACH_MM, SIDE_REACH_MM)
+    before, behind = LEVEL_REACH_MM if cut.sides == SAGITTAL else (SIDE_REACH_MM, SIDE_REACH_MM)
     for v, name in discs.items():
         points = np.argwhere(cut.number == DISC_OFFSET + v)
         if len(points) < MIN_DISC:
@@ -155,11 +160,14 @@ def disc_names(number: NDArray[Any]) -> dict[int, str]:
     return out
 
 
-def _tinted(
-    grey: NDArray[Any], labels: NDArray[Any], table: Mapping[int, tuple[str, Colour]]
-) -> NDArray[np.uint8]:
-    """The image in colour, with the labels of a table painted over it."""
-    rgb = np.repeat((255 * grey)[..., None], 3, axis=-1)
+def _tinted(cut: Cut, kind: Kind) -> NDArray[np.uint8]:
+    """The image in colour, with the labels of a mask painted over it."""
+    rgb = np.repeat((255 * cut.grey)[..., None], 3, axis=-1)
+    if kind == "image":
+        return rgb.astype(np.uint8)
+    labels, table = (
+        (cut.number, vertebra_colours()) if kind == "vert" else (cut.tissue, structure_colours())
+    )
     for n in np.unique(labels):
         if n and int(n) in table:
             inside = labels == n

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, Final
@@ -15,30 +16,21 @@ import yaml
 from .. import __version__
 from ..core.files import whole_file
 from ..core.verdicts import VERDICTS
+from .methods_view import methods_views
+from .metrics_view import metrics_view
+from .mosaic_layout import MosaicLayout, legends
 from .page_files import subject_page
 from .templates import HOME, load_template
+from .usual_ranges import usual_ranges
 from .viewer import colour_tables
 
 ASSETS: Final = "assets"
 """Folder in the output folder with the files that all pages share."""
 SHARED: Final = ("niivue.umd.js", "NIIVUE_LICENSE.txt")
-REPORTLETS: Final[Mapping[str, str]] = {
-    "summary": "",
-    "error": "Error",
-    "mosaic": "Mosaic",
-    "viewer": "Viewer",
-    "rating": "Rating",
-    "checks": "Checks",
-    "metrics": "Metrics",
-    "times": "Run times",
-}
-"""Parts of the page about a scan, in this order: macros of ``reportlets.html``, and headings."""
-CAPTIONS: Final[Mapping[str, str]] = {
-    "mosaic": "Vertebrae, discs and endplates above, structures below; one colour for each name. "
-    "Lines mark the levels of the discs. In coronal cuts the right side of the patient is on the "
-    "left.",
-    "metrics": "Lengths in mm, areas in mm², volumes in mm³, angles in degrees.",
-}
+OVERVIEW, METHODS, ABOUT = "Scans", "Methods", "About"
+"""Names of the sections that are of no single scan: the first, and the last two."""
+REPORTLETS: Final = ("summary", "mosaic", "viewer", "checks", "rating", "metrics", "times")
+"""Parts of the page about a scan, in this order: macros of ``reportlets.html``."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +45,8 @@ class ScanEntry:
         Why it failed; empty if it succeeded.
     mosaic, volumes
         Picture, and script with the volumes for the viewer; empty for none.
+    layout
+        Where the panels of the picture lie; None if it is not known.
     metrics, checks
         Rows of both tables.
     times
@@ -63,6 +57,7 @@ class ScanEntry:
     error: str = ""
     mosaic: str = ""
     volumes: str = ""
+    layout: MosaicLayout | None = None
     metrics: Sequence[Mapping[str, Any]] = ()
     checks: Sequence[Mapping[str, Any]] = ()
     times: Sequence[tuple[str, float]] = field(default_factory=tuple)
@@ -125,15 +120,26 @@ def _assemble(
     # Safe to mark up: the table is ours. A "<" could end the script element that holds it.
     colours = Markup(json.dumps(colour_tables()).replace("<", "\\u003c"))  # noqa: S704
     macros = load_template("reportlets.html").make_module(
-        {"columns": columns, "words": VERDICTS, "version": __version__, "colours": colours}
+        {
+            "view_of": partial(metrics_view, columns=columns, usual=usual_ranges()),
+            "legends": legends,
+            "words": VERDICTS,
+            "version": __version__,
+            "colours": colours,
+        }
     )
     with tempfile.TemporaryDirectory(prefix="spineps-page-") as folder:
         home = Path(folder)
+        views = methods_views(methods)
         sections = [
-            _section(home, f"s{k}", str(escape(scan.label)), REPORTLETS, macros, scan)
-            for k, scan in enumerate(scans)
+            _section(home, "first", OVERVIEW, ("overview",), macros, scans),
+            *(
+                _section(home, f"s{k}", str(escape(scan.label)), REPORTLETS, macros, scan)
+                for k, scan in enumerate(scans)
+            ),
+            _section(home, "all", METHODS, ("methods",), macros, views),
+            _section(home, "last", ABOUT, ("about",), macros, None),
         ]
-        sections.append(_section(home, "all", "Methods", {"methods": ""}, macros, methods))
         with as_file(HOME / "subject.html") as template:
             settings = {
                 "template_path": str(template),
@@ -151,16 +157,15 @@ def _assemble(
 
 
 def _section(
-    home: Path, key: str, name: str, reportlets: Mapping[str, str], macros: Any, content: Any
+    home: Path, key: str, name: str, reportlets: Sequence[str], macros: Any, content: Any
 ) -> dict[str, Any]:
     """Section of the page; writes its reportlets below `home` and leaves empty ones out."""
     figures = home / "reportlets" / "sub-page" / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     entries = []
-    for kind, subtitle in reportlets.items():
+    for kind in reportlets:
         text = str(getattr(macros, kind)(content)).strip()
         if text:
             (figures / f"sub-page_desc-{key}{kind}_T2w.html").write_text(text, encoding="utf-8")
-            query = {"datatype": "figures", "desc": f"{key}{kind}"}
-            entries.append({"bids": query, "subtitle": subtitle, "caption": CAPTIONS.get(kind)})
+            entries.append({"bids": {"datatype": "figures", "desc": f"{key}{kind}"}})
     return {"name": name, "reportlets": entries}

@@ -13,7 +13,8 @@ HOME: Final = files("spineps_nipype") / "data" / "report"
 
 def load_template(name: str) -> Template:
     """Load the template of a page; content is escaped, template tags leave no blank lines."""
-    from jinja2 import Environment
+    from jinja2 import Environment, FunctionLoader
 
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string((HOME / name).read_text(encoding="utf-8"))
+    loader = FunctionLoader(lambda part: (HOME / part).read_text(encoding="utf-8"))
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(name)

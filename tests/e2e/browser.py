@@ -16,8 +16,20 @@ PATIENCE = 120_000
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Any]:
-    """Page of a file on disk; at its end it has asked nothing of a network and had no error."""
+def opened(
+    file: Path, width: int = 1280, *, dark: bool = False, touch: bool = False
+) -> Iterator[Any]:
+    """Page of a file on disk; at its end it has asked nothing of a network and had no error.
+
+    Parameters
+    ----------
+    width
+        Of the window [pixels].
+    dark
+        Whether the reader prefers dark pages.
+    touch
+        Whether it is a telephone.
+    """
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")
@@ -29,7 +41,11 @@ def opened(file: Path) -> Iterator[Any]:
             executable_path=CHROMIUM, args=SOFTWARE_GL, timeout=PATIENCE
         )
         try:
-            page = browser.new_page()
+            page = browser.new_page(
+                viewport={"width": width, "height": 800},
+                color_scheme="dark" if dark else "light",
+                has_touch=touch,
+            )
             page.set_default_timeout(PATIENCE)
             page.on("request", lambda request: asked.append(request.url))
             page.on(

@@ -107,7 +107,7 @@ def test_pages_of_each_system(done: Lab) -> None:
         text = (done.out / name / "sub-a.html").read_text()
         figures = done.out / name / "sub-a" / "figures"
         (mosaic,) = figures.glob("*_mosaic.png")
-        assert f'src="sub-a/figures/{mosaic.name}"' in text
+        assert f'href="sub-a/figures/{mosaic.name}"' in text
         assert "processed with " + name in text
         assert ("same name for 10 of 10" in text) == (name != "sc-epi")
         with Image.open(mosaic) as opened:

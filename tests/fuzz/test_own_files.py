@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from spineps_nipype.core import own_readers
 from spineps_nipype.core.safe_names import safe_below, safe_name
+from spineps_nipype.reports.mosaic_layout import KEY, read_layout
 from spineps_nipype.reports.ratings import read_ratings
 from spineps_nipype.results.sidecar import read_record, sidecar_of
 from spineps_nipype.workflows.stored.run_history import read_history
@@ -40,6 +43,15 @@ OUTCOMES = (
     "scan\tcode\tseconds\tpeak_memory_gb\treason\tnode\tcrash_file\tfile\n"
     "sub-1_T2w\tOK\t1.5\t0.2\tn/a\tn/a\tn/a\t/data/sub-1/anat/sub-1_T2w.nii.gz\n"
 )
+MOSAIC = {
+    "width": 20,
+    "height": 20,
+    "tops": [0, 5, 10],
+    "panel_height": 5,
+    "panels": [{"title": "sagittal, middle", "left": 0, "width": 20}],
+    "vert": [20],
+    "spine": [49],
+}
 CHECKS = "check\tverdict\tvalue\treason\nheader\tpass\t1\tn/a\n"
 JSON_READERS: dict[str, tuple[Any, Callable[[Path], Any]]] = {
     "sidecar": (SIDECAR, own_readers.read_sidecar),
@@ -83,6 +95,17 @@ def test_tables(data: bytes) -> None:
             rows, fault = reader(path)
             assert isinstance(rows, list)
             assert isinstance(fault, str)
+
+
+@fuzz
+@given(json_files(MOSAIC))
+def test_layouts_of_mosaics(text: bytes) -> None:
+    with promised() as root:
+        info = PngInfo()
+        info.add_text(KEY, text.decode("latin-1"))
+        Image.new("RGB", (20, 20)).save(root / "m.png", pnginfo=info)
+        layout = read_layout(root / "m.png")
+        assert layout is None or layout.width == 20
 
 
 @fuzz

@@ -8,7 +8,15 @@ from PIL import Image, ImageFont
 from TPTBox import NII
 
 from spineps_nipype.reports.mosaic import draw_mosaic
-from spineps_nipype.reports.mosaic_panel import FONT_SIZE, Cut, disc_lines, disc_names, draw_panel
+from spineps_nipype.reports.mosaic_layout import read_layout
+from spineps_nipype.reports.mosaic_panel import (
+    FONT_SIZE,
+    LABEL_HEIGHT,
+    Cut,
+    disc_lines,
+    disc_names,
+    draw_panel,
+)
 from spineps_nipype.reports.thumbnail import shrink_picture
 
 
@@ -61,7 +69,7 @@ def test_a_long_title_is_not_clipped() -> None:
 def test_what_no_mask_covers_stays_grey(tilted: np.ndarray) -> None:
     panel = np.asarray(draw_panel(cut_of(tilted), "spine", 1.0)).astype(int)
     coloured = np.ptp(panel, axis=2) > 8
-    assert coloured[18:].mean() == pytest.approx((tilted > 0).mean(), abs=0.05)
+    assert coloured[LABEL_HEIGHT:].mean() == pytest.approx((tilted > 0).mean(), abs=0.05)
 
 
 def test_right_is_on_the_left(tmp_path: Path) -> None:
@@ -78,11 +86,12 @@ def test_right_is_on_the_left(tmp_path: Path) -> None:
     path = draw_mosaic(*parts, tmp_path / "m.png")
     with Image.open(path) as opened:
         picture = np.asarray(opened.convert("L")).astype(int)
-    coronal = picture[24 : picture.shape[0] // 2 - 20, -140:]
+    layout = read_layout(path)
+    assert layout is not None
+    panel, (_, top, _, bottom) = layout.panels[-1], layout.row("image")
+    coronal = picture[top : bottom - 40, panel.left : panel.left + panel.width]
     half = coronal.shape[1] // 2
-    left, right = coronal[:, :half], coronal[:, half:]
-    body = [side[(side > 0) & (side < 250)].mean() for side in (left, right)]
-    assert body[1] > body[0]
+    assert coronal[:, half:].mean() > coronal[:, :half].mean() + 10
 
 
 def test_small_pictures(tmp_path: Path) -> None:
@@ -92,3 +101,5 @@ def test_small_pictures(tmp_path: Path) -> None:
         assert small.size == (100, 50)
     with Image.open(shrink_picture(large, tmp_path / "s.png", 500)) as same:
         assert same.size == (400, 200)
+    with Image.open(shrink_picture(large, tmp_path / "s.png", 50, (0, 0, 100, 200))) as part:
+        assert part.size == (25, 50)

@@ -12,6 +12,7 @@ from spineps_nipype.core.images import load_image
 from spineps_nipype.core.marks import VOLUMES_MARK, is_marked
 from spineps_nipype.errors import OutputError
 from spineps_nipype.reports.mosaic import draw_mosaic
+from spineps_nipype.reports.mosaic_layout import read_layout
 from spineps_nipype.reports.thumbnail import shrink_picture
 from spineps_nipype.reports.viewer import write_volumes
 
@@ -50,6 +51,8 @@ def picture_paths(root: Path, scan: Path) -> Pictures:
 def draw_pictures(scan: StoredScan) -> None:
     """Draw mosaic and volumes, unless those that are there are younger than the masks.
 
+    A mosaic that does not tell its layout is drawn again.
+
     Raises
     ------
     SpinepsError
@@ -67,7 +70,7 @@ def draw_pictures(scan: StoredScan) -> None:
                 file=path,
                 remedy="Move it away; --reports-only draws the picture.",
             )
-    if _younger(drawn, masks):
+    if _younger(drawn, masks) and read_layout(pictures.mosaic):
         return
     image = load_image(scan.scan, average_4d=True)
     shown = shown_masks(scan.files, image)
@@ -81,7 +84,9 @@ def draw_thumbnail(scan: StoredScan) -> Path | None:
     pictures = pictures_of(scan)
     large = scan.files.get("snap", pictures.mosaic)
     if large.is_file() and not _younger((pictures.thumbnail,), (large,)):
-        shrink_picture(large, pictures.thumbnail, THUMBNAIL_HEIGHT)
+        layout = read_layout(pictures.mosaic) if large == pictures.mosaic else None
+        box = layout.row("vert") if layout else None
+        shrink_picture(large, pictures.thumbnail, THUMBNAIL_HEIGHT, box)
     return pictures.thumbnail if pictures.thumbnail.is_file() else None
 
 

@@ -14,6 +14,7 @@ from spineps_nipype.core.own_readers import read_comparison
 from spineps_nipype.errors import OutputError
 from spineps_nipype.metrics.checks import HEADER_CHECK
 from spineps_nipype.metrics.columns import COLUMNS
+from spineps_nipype.reports.mosaic_layout import read_layout
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
 from ..engine.phase_names import PHASE_NAMES
@@ -115,6 +116,7 @@ def _entry(scan: StoredScan, bids_dir: Path) -> ScanEntry:
         error=error,
         mosaic=mosaic,
         volumes=volumes,
+        layout=read_layout(pictures.mosaic) if mosaic else None,
         metrics=metrics_of(scan),
         checks=checks_of(scan, bids_dir),
         times=[(word, scan.times[n]) for n, word in PHASE_NAMES.items() if n in scan.times],
