@@ -126,7 +126,7 @@ def write_group_page(
     }
     text = load_template("group.html").render(
         version=__version__,
-        entries=entries,
+        entries=_worst_first(entries),
         columns=shown,
         numeric=numeric,
         descriptions=columns,
@@ -152,13 +152,35 @@ def _same(
     return {key: str(*said) for key, said in found.items() if key in columns and len(said) == 1}
 
 
+def _worst_first(entries: Sequence[GroupEntry]) -> list[GroupEntry]:
+    """Rows of the table: what needs eyes first, else in the order given."""
+    return sorted(entries, key=_need, reverse=True)
+
+
+def _need(entry: GroupEntry) -> int:
+    """How much a scan needs eyes: it failed, or its verdict; a reader's counts first."""
+    if entry.row.get("status") != "done":
+        return len(VERDICTS)
+    said = _said(entry)
+    return VERDICTS.index(said) if said in VERDICTS else 0
+
+
+def _said(entry: GroupEntry) -> Any:
+    return entry.row.get("rating") or entry.row.get("verdict")
+
+
 def _counts(entries: Sequence[GroupEntry]) -> list[tuple[str, int, str]]:
     """Numbers of scans by outcome: words, number, and the verdict that readers gave."""
 
     def count(key: str, word: str) -> int:
         return sum(entry.row.get(key) == word for entry in entries)
 
-    found = [("scans", len(entries), ""), ("with an error", count("status", "failed"), "")]
+    calm = sum(bool(_said(entry)) and not _need(entry) for entry in entries)
+    found = [
+        ("scans", len(entries), ""),
+        (f"({calm / max(len(entries), 1):.0%}) need no eyes", calm, ""),
+        ("with an error", count("status", "failed"), ""),
+    ]
     return found + [("rated", count("rating", word), word) for word in VERDICTS]
 
 
