@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spineps_nipype.errors import ModelError
+from spineps_nipype.spineps.labeling_costs import labels_of
+from spineps_nipype.spineps.labeling_greedy import IMPOSSIBLE, greedy_path
 from spineps_nipype.spineps.labeling_path import find_path
 from spineps_nipype.spineps.labeling_scores import (
     AXIS_24,
@@ -55,10 +57,77 @@ def test_clear_scores_give_their_names(
     assert found.labels == labels
 
 
-def test_c1_is_a_start_only_when_enabled() -> None:
+@pytest.mark.parametrize("numerics", ["corrected", UPSTREAM])
+def test_c1_is_a_start_only_when_enabled(numerics: str) -> None:
     heads = {"VERT": peaks([0, 1, 2])}
-    assert path(heads, c1=True).labels == [1, 2, 3]
-    assert path(heads).labels == [2, 3, 4]
+    assert path(heads, c1=True, numerics=numerics).labels == [1, 2, 3]
+    assert path(heads, numerics=numerics).labels == [2, 3, 4]
+
+
+def test_no_vertebrae_have_no_names_at_no_cost() -> None:
+    none = Scores(AXIS_24, np.zeros((0, 24)), np.zeros((0, 6)), np.zeros(0), np.zeros(0))
+    found = find_path(none, c1_enabled=False, settings=FREE)
+    assert (found.classes, found.labels, found.cost) == ([], [], 0.0)
+
+
+def test_a_spine_that_has_names_is_searched_once(caplog: pytest.LogCaptureFixture) -> None:
+    assert path({"VERT": peaks([15, 16, 17])}).labels == [16, 17, 18]
+    assert not caplog.text
+
+
+def test_only_the_last_two_l5_are_l5_and_l6() -> None:
+    assert labels_of([20, 21, 22, 23, 23], AXIS_24) == [21, 22, 23, 24, 25]
+    assert labels_of([23, 23], AXIS_24) == [24, 25]
+    assert labels_of([17, 18, 18], AXIS_24) == [18, 19, 28]
+    assert labels_of([18, 19], AXIS_26) == [19, 28]
+
+
+def test_an_l6_with_a_class_of_its_own_costs_what_an_anomaly_does() -> None:
+    scores = score_vertebrae({"VERTEX": peaks([23, 24, 25], 26, height=0.3)})
+    free = find_path(scores, c1_enabled=False, settings=FREE)
+    assert free.labels == [23, 24, 25]
+    dear = find_path(scores, c1_enabled=False, settings=FREE, anomaly_cost=1.0)
+    assert 25 not in dear.labels
+
+
+def cost_of(scores: Scores, classes: list[int]) -> float:
+    """Cost that SPINEPS gives to a sequence, term by term."""
+    axis, cost = scores.axis, 0.0
+    for row, cls in enumerate(classes):
+        region, relative = axis.region(cls), scores.relative[row]
+        cost -= scores.total[row, cls]
+        if region and cls == axis.regions[region]:
+            cost += relative[2 * region]
+        if row + 1 == len(classes):
+            continue
+        after = classes[row + 1]
+        if axis.region(after) > region:
+            cost += relative[2 * region + 1]
+        if axis.labels[cls] == 19 and after == cls:
+            cost += scores.t13[row + 1]
+    return float(cost)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([AXIS_24, AXIS_26]))
+def test_the_search_of_spineps_costs_what_its_names_cost(seed: int, force: bool, axis) -> None:
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(1, 9))
+    middle = int(rng.integers(4, 19))
+    total = rng.random((rows, axis.size))
+    total[np.arange(rows), (middle + np.arange(rows)) % axis.size] += 2.0
+    scores = Scores(axis, total, -rng.random((rows, 6)), -rng.random(rows), np.ones(rows))
+    classes, cost = greedy_path(scores, 1, force)
+    assert cost < IMPOSSIBLE / 2
+    assert cost == pytest.approx(cost_of(scores, classes))
+    assert classes[0] >= 1
+
+
+def test_the_search_of_spineps_takes_two_t12_and_no_third() -> None:
+    total = np.zeros((4, 24))
+    total[:, 18] = 1.0
+    scores = Scores(AXIS_24, total, np.zeros((4, 6)), np.zeros(4), np.ones(4))
+    assert greedy_path(scores, 1, False) == ([16, 17, 18, 18], pytest.approx(-2))
 
 
 def test_no_anomaly_means_neither_a_t13_nor_a_missing_t12() -> None:

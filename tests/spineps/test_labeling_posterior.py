@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spineps_nipype.spineps.labeling_costs import SequenceCosts, labels_of
 from spineps_nipype.spineps.labeling_path import find_path
-from spineps_nipype.spineps.labeling_posterior import TEMPERATURE, name_posterior
+from spineps_nipype.spineps.labeling_posterior import ANOMALY_ODDS, TEMPERATURE, name_posterior
 from spineps_nipype.spineps.labeling_scores import AXIS_24, AXIS_26, ClassAxis, Scores
 from spineps_nipype.spineps.settings import LabelingSettings
 
@@ -100,3 +100,15 @@ def test_the_names_of_the_mask_come_first() -> None:
     first, second, *_ = posterior.beside(chosen)
     assert first == posterior.sequences[2]
     assert second == posterior.sequences[0]
+
+
+def test_an_anomaly_that_nothing_tells_of_has_the_odds_that_it_has_among_people() -> None:
+    """Two vertebrae, surely T12 and below it either L1 or a T13."""
+    total = np.zeros((2, 24))
+    total[0, 18] = 50.0
+    plain = Scores(AXIS_24, total, np.zeros((2, 6)), np.zeros(2), np.ones(2))
+    posterior = name_posterior(plain, c1_enabled=False, settings=FREE)
+    assert posterior is not None
+    (_, usual), (labels, rare) = posterior.sequences[:2]
+    assert labels == (19, 28)
+    assert rare / usual == pytest.approx(ANOMALY_ODDS)
