@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from spineps_nipype.core.files import not_written
+
 FILE_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OURS: Final = "spineps_nipype"
 THEIRS: Final = (
@@ -42,6 +44,11 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
         The log file.
     verbose
         0: warnings of this package on the terminal; 1: also what it does; 2: also nipype.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be opened.
     """
     # nipype sets its loggers up when it is imported; this must not happen afterwards.
     import nipype  # noqa: F401
@@ -56,7 +63,10 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
         for handler in logger.handlers
         if type(handler) is logging.StreamHandler  # others (a test's) stay
     ]
-    file = _FileThatMayFill(path, encoding="utf-8")
+    try:
+        file = _FileThatMayFill(path, encoding="utf-8")
+    except OSError as fault:
+        raise not_written(path, fault) from fault
     file.setFormatter(logging.Formatter(FILE_FORMAT))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
