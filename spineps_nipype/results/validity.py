@@ -149,9 +149,11 @@ class Validity:
         mask = phase.correctable.get(name)
         record = read_record(path) if has_record(path) else None
         if record is None:
-            if mask is None or self._reuse == "same":
-                return opening_fault(path)
-            return mask_fault(path, self._files.get(mask.grid), None)
+            if self._reuse == "any" and mask is not None:
+                return mask_fault(path, self._files.get(mask.grid), None)
+            if self._reuse == "any" and name in phase.points:
+                return points_fault(path)
+            return opening_fault(path)
         stored = stored_fault(path, record)
         if not stored or stored == UNFINISHED:
             return stored
