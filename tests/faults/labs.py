@@ -11,6 +11,7 @@ import contextlib
 import gc
 import hashlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -37,6 +38,8 @@ SYSTEMS: Final[Mapping[str, tuple[Callable[[Path], lab.Lab], tuple[str, ...]]]] 
 """How the dataset and the networks of each system are made, and further flags of a run."""
 PATIENCE: Final = 300.0
 """Time after which a run counts as hanging [s]."""
+HASHED: Final = re.compile(r"_0x[0-9a-f]+\.json")
+"""File of a node that has ended."""
 TRACEBACK: Final = 70
 """Exit status of a run that raised something."""
 
@@ -178,10 +181,14 @@ class Lab:
         return (self.root / name).read_text(errors="replace")
 
     def state(self) -> str:
-        """Digest of all files but the logs of runs and pages, which tell times."""
+        """Digest of all files but the logs of runs and pages, which tell times.
+
+        Left out as well is what a failed node says of itself: it is in a pickle that is not read
+        where no file with the hash of the inputs lies beside it.
+        """
         digest = hashlib.sha256()
         for path in sorted((*self.out.rglob("*"), *self.work.rglob("*"))):
-            if path.parent.parent.name == LOGS or path.suffix == ".html":
+            if path.parent.parent.name == LOGS or path.suffix == ".html" or _is_of_failed(path):
                 continue
             digest.update(f"{path}\0{os.path.islink(path)}\0".encode())
             if path.is_file():
@@ -197,6 +204,12 @@ class Lab:
             and "logs" not in path.parts
             and path.suffix not in (".html", ".lock")
         }
+
+
+def _is_of_failed(path: Path) -> bool:
+    """Whether a file is the result of a node that failed."""
+    result = path.name.startswith("result_") and path.suffix == ".pklz"
+    return result and not any(HASHED.fullmatch(other.name) for other in path.parent.iterdir())
 
 
 class _Walker:
