@@ -33,7 +33,7 @@ WHOLE: Final = 0.01
 """Largest distance of a label from a whole number in a mask that was saved with fractions."""
 UNFINISHED: Final = "a run was stopped while it stored this"
 UNREADABLE: Final = (
-    *(OSError, EOFError, ValueError, zlib.error, RecursionError, MemoryError),
+    *(OSError, EOFError, ValueError, zlib.error, RecursionError, MemoryError, ArithmeticError),
     *(ImageFileError, HeaderDataError),
 )
 

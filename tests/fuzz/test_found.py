@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from spineps_nipype.bids.dataset_description import merge_description
+from spineps_nipype.core.safe_names import safe_below
 from spineps_nipype.core.text_files import whole_number
 from spineps_nipype.errors import OutputError, ResourceError
 from spineps_nipype.models.engine_choice import has_bfloat16
@@ -95,6 +97,16 @@ def test_a_template_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "x.sh").write_bytes(b"\x80")
     with pytest.raises(ResourceError, match="template of job scripts"):
         SlurmOptions.from_plugin_args({"template": str(tmp_path / "x.sh")})
+
+
+def test_the_folder_itself_is_not_below_it() -> None:
+    assert safe_below(".") is None
+    assert safe_below("") is None
+
+
+def test_a_description_whose_generators_are_none() -> None:
+    new = {"GeneratedBy": [{"Name": "spineps_nipype"}]}
+    assert merge_description({"GeneratedBy": None}, new) == new
 
 
 def test_half_a_line_of_the_usage(tmp_path: Path) -> None:
