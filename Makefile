@@ -8,7 +8,7 @@ STAMP = $(VENV)/.installed
 # tested: those of constraints.txt; lowest: those that pyproject.toml allows at least; newest.
 VERSIONS ?= tested
 
-.PHONY: demo validate test coverage fuzz check docs dist format bench container-test clean
+.PHONY: demo validate test coverage fuzz faults check docs dist format bench container-test clean
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ coverage: $(STAMP)  ## all tests, then the share of lines that they run, by laye
 
 fuzz: $(STAMP)  ## new odd files for every reader; a nightly job
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),2000) $(BIN)/python -m pytest -n $(or $(TEST_JOBS),2) tests/fuzz
+
+faults: $(STAMP)  ## each write, rename, sync, lock and start of a process fails once; a nightly job
+	SPINEPS_FAULTS=$(or $(SPINEPS_FAULTS),all) $(BIN)/python -m pytest -n $(or $(TEST_JOBS),2) --dist loadfile -rP tests/faults
 
 check: $(STAMP)  ## lint, format, types, import rule
 	$(BIN)/ruff check .

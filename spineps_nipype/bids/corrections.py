@@ -234,7 +234,7 @@ def _entry(text: Mapping[str, str]) -> Name:
 _LABELS: Final = {
     name.upper(): label
     for label, name in VERTEBRA_NAMES.items()
-    if name[:1] in "CTL" and name[1:].isdigit()
+    if name[:1] in "CTL" and name[1:].isdecimal()
 }
 
 

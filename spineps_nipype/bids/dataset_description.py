@@ -157,7 +157,8 @@ def merge_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[st
     >>> merge_description(old, {"Name": "x", "GeneratedBy": [{"Name": "spineps_nipype"}]})
     {'Name': 'mine', 'GeneratedBy': [{'Name': 'other'}, {'Name': 'spineps_nipype'}]}
     """
-    generators = old.get("GeneratedBy", [])
+    stated = old.get("GeneratedBy")
+    generators = stated if isinstance(stated, list) else []
     kept = [g for g in generators if isinstance(g, dict) and g.get("Name") != PIPELINE]
     merged = {**new, **old} if kept else {**old, **new}
     merged["GeneratedBy"] = [*kept, *new["GeneratedBy"]]

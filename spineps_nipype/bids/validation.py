@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from spineps_nipype.core.text_files import parse_json
 
@@ -79,7 +79,7 @@ def _validator_errors(program: str, root: Path, subjects: Collection[str]) -> li
             timeout=TIME_LIMIT,
             check=False,
         )
-        issues: list[dict[str, Any]] = json.loads(done.stdout)["issues"]["issues"]
+        issues = [i for i in json.loads(done.stdout)["issues"]["issues"] if isinstance(i, dict)]
     except (OSError, ValueError, KeyError, TypeError, RecursionError, subprocess.TimeoutExpired):
         return None
     found = []

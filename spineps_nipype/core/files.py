@@ -130,7 +130,7 @@ def whole_file(target: Path) -> Iterator[Path]:
         temporary.replace(target)
         _synchronise_folder(target.parent)
     except OSError as fault:
-        raise _not_written(target, fault) from fault
+        raise not_written(target, fault) from fault
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -186,7 +186,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise _not_written(folder, fault) from fault
+        raise not_written(folder, fault) from fault
 
 
 def remove_file(path: Path) -> None:
@@ -237,7 +237,7 @@ def set_aside(path: Path) -> Path | None:
         path.rename(kept)
         _synchronise_folder(path.parent)
     except OSError as fault:
-        raise _not_written(path, fault) from fault
+        raise not_written(path, fault) from fault
     return kept
 
 
@@ -259,7 +259,8 @@ def _synchronise_folder(folder: Path) -> None:
             raise
 
 
-def _not_written(path: Path, fault: OSError) -> OutputError:
+def not_written(path: Path, fault: OSError) -> OutputError:
+    """The error of a file that could not be written, in words, with the way out."""
     return OutputError(
         f"The file could not be written: {fault.strerror or fault}.",
         file=path,

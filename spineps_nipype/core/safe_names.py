@@ -32,11 +32,11 @@ def safe_name(text: str, default: str = "unnamed") -> str:
 def safe_below(text: str) -> str | None:
     """Relative path that a sidecar or table names, None if it leads out of its folder.
 
-    >>> safe_below("sub-x/anat/a.nii.gz"), safe_below("../a"), safe_below("/a"), safe_below("")
+    >>> safe_below("sub-x/anat/a.nii.gz"), safe_below("../a"), safe_below("/a"), safe_below(".")
     ('sub-x/anat/a.nii.gz', None, None, None)
     """
     path = PurePosixPath(text)
-    if not text or path.is_absolute() or ".." in path.parts or not text.isprintable():
+    if not path.parts or path.is_absolute() or ".." in path.parts or not text.isprintable():
         return None
     return path.as_posix()
 

@@ -17,8 +17,19 @@ MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Byte order marks, and the encodings that they stand for."""
+MOST_DIGITS: Final = 18
+"""A whole number with more digits counts nothing that there is."""
 SEPARATORS: Final = "\t;,"
 """What parts the columns of a table, the likeliest first."""
+
+
+def whole_number(text: str) -> int | None:
+    """Whole number of a few decimal digits, without a sign; None for anything else.
+
+    >>> whole_number("12"), whole_number("-1"), whole_number("²"), whole_number("9" * 5000)
+    (12, None, None, None)
+    """
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 def read_text(path: str | Path) -> str:
@@ -111,6 +122,6 @@ def _with_point(value: str | Sequence[str] | None, separator: str) -> str | None
     if not isinstance(value, str):
         return None
     whole, comma, rest = value.strip().partition(",")
-    if separator != "," and comma and rest.isdigit() and whole.lstrip("+-").isdigit():
+    if separator != "," and comma and rest.isdecimal() and whole.lstrip("+-").isdecimal():
         return f"{whole}.{rest}"
     return value

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.core.text_files import whole_number
 from spineps_nipype.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -124,8 +125,8 @@ def _fetch_once(url: str, part: Path, report: Report | None) -> None:
         answer.raise_for_status()
         goes_on = answer.status_code == requests.codes.partial_content
         have = have if goes_on else 0
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
+        length = whole_number(answer.headers.get("Content-Length") or "")
+        total = None if length is None else have + length
         # Without a version nobody can tell whether a later part is of the same file.
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
         mark.write_text(json.dumps(version), encoding="utf-8")

@@ -54,7 +54,7 @@ def has_bfloat16(device: str = "cpu", cpu_info: Path = CPU_INFO) -> bool:
     """Whether a device supports bfloat16 natively."""
     if device == "cpu":
         try:
-            text = cpu_info.read_text()
+            text = cpu_info.read_text(errors="replace")
         except OSError:
             return False
         lines = (line for line in text.splitlines() if line.lower().startswith(("flags", "feat")))

@@ -27,7 +27,14 @@ from .sidecar import (
 )
 
 UNFINISHED: Final = "a run was stopped while it stored this"
-UNREADABLE: Final = (OSError, ValueError, RecursionError, MemoryError, SpinepsError)
+UNREADABLE: Final = (
+    OSError,
+    ValueError,
+    RecursionError,
+    MemoryError,
+    ArithmeticError,
+    SpinepsError,
+)
 """What reading of a stored file raises."""
 
 
@@ -157,4 +164,17 @@ def points_fault(path: Path) -> str:
         return f"it cannot be read: {_words(fault)}"
     if not isinstance(header, dict) or lengths != {3} or not all(map(math.isfinite, numbers)):
         return "it holds no points"
-    return ""
+    return _loading_fault(path)
+
+
+def _loading_fault(path: Path) -> str:
+    """What keeps TPTBox, which knows several forms, from loading points on a grid."""
+    from TPTBox import POI
+
+    try:
+        points = POI.load(path)
+        usable = isinstance(points, POI) and np.isfinite(points.affine).all()
+        usable = usable and len(points.shape_int) == len(points.zoom) == 3
+    except Exception:  # it checks nothing, so whatever an odd entry makes it raise
+        usable = False
+    return "" if usable else "its header does not say on which grid its points lie"

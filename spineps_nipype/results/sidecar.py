@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from spineps_nipype import __version__
 from spineps_nipype.core.files import file_digest, write_text
+from spineps_nipype.core.own_readers import RECORD
+from spineps_nipype.core.schema import misfit
 from spineps_nipype.core.tables import read_labels
 
 PROVENANCE: Final = "Provenance"
@@ -54,14 +56,14 @@ def with_sidecars(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """Record of a stored result, None if there is none that can be read."""
+    """Record of a stored result, None if there is none that can be read and fits its schema."""
     try:
         content = json.loads(sidecar_of(path).read_text(encoding="utf-8"))
         header = content[0] if isinstance(content, list) else content
         record = header[PROVENANCE]
     except (OSError, ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return None if misfit(record, RECORD) else record
 
 
 def result_digest(path: Path) -> str:

@@ -12,9 +12,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from ..core.files import copy_whole, make_folder, remove_file, remove_folder, write_text
+from ..core.files import (
+    copy_whole,
+    make_folder,
+    read_json,
+    remove_file,
+    remove_folder,
+    write_text,
+)
 from ..core.locks import held
 from ..core.safe_names import safe_below, safe_name
 from .naming import QcNames
@@ -99,7 +106,7 @@ def add_entry(
 def refresh(root: str | Path) -> Path:
     """Write the page of a report anew from its entries; marks of readers are kept."""
     root = Path(root)
-    entries = [_read(path) for path in sorted((root / RECORDS).glob("qc_*.json"))]
+    entries = [read_json(path) for path in sorted((root / RECORDS).glob("qc_*.json"))]
     kept = [entry for entry in entries if entry]
     text = (
         f"window.SCT_QC_UUID = {json.dumps(_uuid(root))};\n"
@@ -128,7 +135,7 @@ def _free_stamp(root: Path, when: datetime) -> str:
 def _remove_same(root: Path, record: Mapping[str, str]) -> None:
     """Remove earlier entries of the same image with their pictures."""
     for path in (root / RECORDS).glob("qc_*.json"):
-        entry = _read(path)
+        entry = read_json(path)
         if entry and all(entry.get(key) == record[key] for key in SAME_ENTRY):
             place = safe_below(str(entry.get("backgroundImage", "")))
             folder = root if place is None else (root / place).parent
@@ -142,14 +149,5 @@ def _uuid(root: Path) -> str:
     try:
         first = (root / DATASETS).read_text(encoding="utf-8").splitlines()[0]
         return str(json.loads(first.partition("=")[2].strip(" ;")))
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError, RecursionError):
         return str(uuid.uuid4())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Record of an entry; empty if it cannot be read."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

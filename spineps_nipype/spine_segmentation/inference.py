@@ -152,8 +152,9 @@ class SegmentationInference:
         kept = None
         if corrected is NOTHING_CORRECTED:
             kept = self._cache_file(volume, two_class, cache_dir, spacing)
-        if kept is not None and kept.is_file():
-            return read_result(kept)
+        known = None if kept is None else read_result(kept)
+        if known is not None:
+            return known
         result = self._segment(volume, two_class, spacing, corrected)
         if kept is not None:
             write_result(result, kept)

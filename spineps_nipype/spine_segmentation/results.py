@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.files import whole_file
 from .sequence import NamedVertebra
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,26 @@ def write_result(result: SegmentationResult, path: Path) -> None:
         )
 
 
-def read_result(path: Path) -> SegmentationResult:
-    """Read a result that `write_result` has written."""
-    with np.load(path, allow_pickle=False) as stored:
-        instances = stored["instances"]
-        return SegmentationResult(
-            stored["semantic"],
-            instances if instances.ndim == 3 else None,
-            dict(zip(stored["ids"].tolist(), stored["names"].tolist(), strict=True)),
-            [
-                NamedVertebra(int(n[0]), str(name), int(n[1]), float(n[2]), float(n[3]))
-                for n, name in zip(stored["numbers"], stored["vertebrae"], strict=True)
-            ],
-        )
+def read_result(path: Path) -> SegmentationResult | None:
+    """Read a result that `write_result` has written; None if it is absent or damaged."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return _result_in(stored)
+    except Exception as fault:  # whatever a damaged archive makes its reader raise
+        logger.warning("%s is damaged and made again: %s", path, fault)
+        return None
+
+
+def _result_in(stored: Mapping[str, NDArray[Any]]) -> SegmentationResult:
+    instances = stored["instances"]
+    return SegmentationResult(
+        stored["semantic"],
+        instances if instances.ndim == 3 else None,
+        dict(zip(stored["ids"].tolist(), stored["names"].tolist(), strict=True)),
+        [
+            NamedVertebra(int(n[0]), str(name), int(n[1]), float(n[2]), float(n[3]))
+            for n, name in zip(stored["numbers"], stored["vertebrae"], strict=True)
+        ],
+    )

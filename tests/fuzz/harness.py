@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -87,7 +88,10 @@ def promised() -> Iterator[Path]:
     def hang(number: int, frame: Any) -> None:
         raise AssertionError(f"it hangs: more than {HANGS} s")
 
-    with tempfile.TemporaryDirectory(prefix="fuzz") as home:
+    with (
+        tempfile.TemporaryDirectory(prefix="fuzz") as home,
+        patch("os.fsync"),  # that files reach the disk is no matter here, and slow
+    ):
         root, seen = Path(os.path.realpath(home)), []
         before = signal.signal(signal.SIGALRM, hang)
         signal.alarm(HANGS)

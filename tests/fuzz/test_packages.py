@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,15 +17,19 @@ from hypothesis import strategies as st
 from spineps_nipype.models.archive import extract
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.finding import package_in
+from spineps_nipype.models.folders import CACHE_VARIABLE, cache_folder
 from spineps_nipype.models.inference.nnunet_plan import plan_of
+from spineps_nipype.models.inference.openvino_engine import OpenVinoEngine
 from spineps_nipype.models.install import import_files, source_of, verify
 from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
+from spineps_nipype.models.onnx_network import OnnxNetwork
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.pins import PINS, RECORD, pinned
 from spineps_nipype.models.plans import block_of
 from spineps_nipype.models.registry import registry
 from spineps_nipype.models.safe_load import load_checkpoint
 from spineps_nipype.sc_epi.model import outputs_of
+from spineps_nipype.workflows.engine.memory_estimates import check_tiles
 from tests.models.conftest import ARCHITECTURE, config
 
 from .harness import ODD_TEXT, Content, changed, fuzz, json_files, promised, read, spoiled
@@ -86,7 +91,9 @@ def test_package(config_: bytes, plans: bytes, dataset: bytes, odd: int) -> None
             spoilt = (config_, plans, dataset)[place]
             written = spoilt if place == odd else json.dumps(content).encode()
             (folder / name).write_bytes(written)
-        read(lambda: load_package(folder))
+        package = read(lambda: load_package(folder))
+        if package is not None:
+            read(lambda: check_tiles({"semantic": package}, 8.0))
 
 
 @fuzz
@@ -231,3 +238,53 @@ def test_weights(checkpoint: bytes, data: st.DataObject) -> None:
         path = root / "checkpoint_final.pth"
         path.write_bytes(data.draw(spoiled(checkpoint)))
         assert isinstance(read(lambda: load_checkpoint(path)), dict | None)
+
+
+@pytest.fixture(scope="module")
+def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    from tests.spine_segmentation.tiny_onnx import write_networks
+
+    folder = write_networks(tmp_path_factory.mktemp("onnx") / "x")
+    return min(folder.glob("*.onnx"), key=lambda path: path.stat().st_size).read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@fuzz
+@given(st.data())
+def test_onnx_networks(onnx_file: bytes, data: st.DataObject) -> None:
+    with promised() as root:
+        path = root / "x.onnx"
+        path.write_bytes(data.draw(spoiled(onnx_file)))
+        network = read(lambda: OnnxNetwork(path, num_threads=1))
+        if network is not None:
+            read(lambda: network.predict(np.zeros((1, 3, 8, 8), np.float32)))
+
+
+@pytest.fixture(scope="module")
+def translated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Files of a network that was translated."""
+    import torch
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        OpenVinoEngine("float32", "0" * 64).prepare(torch.nn.ReLU(), "x", (1, 1, 4, 4, 4))
+        kept = [path for path in cache_folder().iterdir() if path.suffix != ".lock"]
+        return {path.name: path.read_bytes() for path in kept}
+
+
+@fuzz
+@given(st.sampled_from([".xml", ".bin"]), st.data())
+def test_translated_networks(
+    translated: dict[str, bytes], ending: str, data: st.DataObject
+) -> None:
+    """What was kept of an earlier run is used, or made again."""
+    import torch
+
+    with promised() as root, pytest.MonkeyPatch.context() as patches:
+        patches.setenv(CACHE_VARIABLE, str(root))
+        cache_folder().mkdir()
+        for name, content in translated.items():
+            odd = name.endswith(ending)
+            (cache_folder() / name).write_bytes(data.draw(spoiled(content)) if odd else content)
+        engine = OpenVinoEngine("float32", "0" * 64)
+        assert read(lambda: engine.prepare(torch.nn.ReLU(), "x", (1, 1, 4, 4, 4))) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import nibabel as nib
 import numpy as np
@@ -14,6 +15,16 @@ from PIL.PngImagePlugin import PngInfo
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.results.record import Provenance
 from spineps_nipype.results.sidecar import has_record, result_digest, sidecar_of
+
+GRID: Final = {
+    "direction": ["R", "A", "S"],
+    "zoom": [1.0, 1.0, 1.0],
+    "origin": [0.0, 0.0, 0.0],
+    "rotation": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+    "shape": [5, 6, 4],
+    "format": "POI",
+}
+"""Header of a file of points."""
 
 
 def store(
@@ -44,7 +55,7 @@ def store(
                 read: file_digest(files[read]) for read in phase.reads if files[read].is_file()
             }
             if path.suffix == ".json":
-                points = [{"format": "POI"}, {"20": {"50": [1.0, 2.0, 3.0]}}]
+                points: list[dict[str, Any]] = [dict(GRID), {"20": {"50": [1.0, 2.0, 3.0]}}]
                 path.write_text(json.dumps(points))
                 points[0]["Provenance"] = {**record, "Sha256": result_digest(path)}
                 path.write_text(json.dumps(points))

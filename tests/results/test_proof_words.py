@@ -12,8 +12,11 @@ import pytest
 
 from spineps_nipype.results.proof import UNFINISHED, mask_fault, points_fault, stored_fault
 from spineps_nipype.results.sidecar import REPLACES, SHA, result_digest
+from tests.reference.store import StoredRun
 
 KNOWN = frozenset({20, 21})
+GRID = json.loads(StoredRun("c6_oracle").points)[0]
+"""Header of a file of points."""
 
 
 def write_mask(path: Path, *values: int) -> Path:
@@ -62,15 +65,16 @@ def test_what_speaks_against_a_stored_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ([{}, {"20": {"50": [1.0, 2.0, 3.0]}}], False),
-        ([{}, {"20": {"50": [1.0, 2.0]}}], True),
-        ([{}, {"20": {"50": [1.0, 2.0, 3.0], "60": [1.0, 2.0, 3.0, 4.0]}}], True),
+        ([GRID, {"20": {"50": [1.0, 2.0, 3.0]}}], False),
+        ([{}, {"20": {"50": [1.0, 2.0, 3.0]}}], True),
+        ([GRID, {"20": {"50": [1.0, 2.0]}}], True),
+        ([GRID, {"20": {"50": [1.0, 2.0, 3.0], "60": [1.0, 2.0, 3.0, 4.0]}}], True),
         ([[], {"20": {"50": [1.0, 2.0, 3.0]}}], True),
-        ([{}, {"20": {"50": [1.0, 2.0, float("nan")]}}], True),
-        ([{}, {"20": {"50": [1.0, 2.0, None]}}], True),
-        ([{}, {}], True),
-        ([{}, [1]], True),
-        ([{}], True),
+        ([GRID, {"20": {"50": [1.0, 2.0, float("nan")]}}], True),
+        ([GRID, {"20": {"50": [1.0, 2.0, None]}}], True),
+        ([GRID, {}], True),
+        ([GRID, [1]], True),
+        ([GRID], True),
         (7, True),
     ],
 )

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from spineps_nipype.core.text_files import whole_number
+
 logger = logging.getLogger("spineps_nipype.engine")
 
 ANSWER_LIMIT: Final = 300.0
@@ -48,8 +50,9 @@ def available_cpus(
         if quota is not None:
             counts.append(max(1, int(quota)))
     for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
-        if environment.get(name, "").isdigit():
-            counts.append(int(environment[name]))
+        count = whole_number(environment.get(name, ""))
+        if count is not None:
+            counts.append(count)
             break
     return max(1, min(counts))
 
@@ -66,15 +69,15 @@ def available_memory_gb(
     for folder in _cgroup_folders("memory", cgroup_root, cgroup_of_process):
         for name in ("memory.max", "memory.limit_in_bytes"):
             number = _number(folder / name)
-            if number is not None and number < UNLIMITED:
+            if number is not None and 0 < number < UNLIMITED:
                 limits.append(number / 1e9)
-    per_node = environment.get("SLURM_MEM_PER_NODE", "")
-    per_cpu = environment.get("SLURM_MEM_PER_CPU", "")
-    if per_node.isdigit() and int(per_node):
-        limits.append(int(per_node) * 1.048576e-3)  # MiB
-    elif per_cpu.isdigit() and int(per_cpu):
+    per_node = whole_number(environment.get("SLURM_MEM_PER_NODE", ""))
+    per_cpu = whole_number(environment.get("SLURM_MEM_PER_CPU", ""))
+    if per_node:
+        limits.append(per_node * 1.048576e-3)  # MiB
+    elif per_cpu:
         cpus = available_cpus(environment, cgroup_root, cgroup_of_process)
-        limits.append(int(per_cpu) * cpus * 1.048576e-3)
+        limits.append(per_cpu * cpus * 1.048576e-3)
     return round(USABLE_SHARE * min(limits), 2)
 
 
@@ -112,7 +115,7 @@ def cuda_devices() -> int:
         logger.warning("torch did not find GPUs in %.0f s: none is used", ANSWER_LIMIT)
         return 0
     words = done.stdout.split()
-    return int(words[-1]) if done.returncode == 0 and words and words[-1].isdigit() else 0
+    return whole_number(words[-1]) or 0 if done.returncode == 0 and words else 0
 
 
 def choose_device(asked: str) -> str:
@@ -147,7 +150,7 @@ def choose_device(asked: str) -> str:
 def _cgroup_folders(controller: str, root: Path, of_process: Path) -> Iterator[Path]:
     """Folders of the groups that this process is in, of both versions, innermost first."""
     try:
-        lines = of_process.read_text().splitlines()
+        lines = of_process.read_text(errors="replace").splitlines()
     except OSError:
         return
     for line in lines:
@@ -173,7 +176,7 @@ def _cpu_quota(folder: Path) -> float | None:
     try:
         quota, period = (folder / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
+    except (OSError, ValueError, ArithmeticError):
         pass
     quota_us = _number(folder / "cpu.cfs_quota_us")
     period_us = _number(folder / "cpu.cfs_period_us")

@@ -6,12 +6,12 @@ bounds for the scheduler, not limits.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 from spineps_nipype.bids.header import ScanHeader
+from spineps_nipype.core.files import read_json
 from spineps_nipype.errors import ResourceError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.package import ModelPackage
@@ -172,14 +172,14 @@ def check_tiles(models: Mapping[str, Any], memory_gb: float) -> None:
 
 def _tile_gb(package: ModelPackage) -> float | None:
     """Feature maps of one tile of an nnU-Net package, None if its plans cannot be read."""
+    plans = read_json(package.folder / "plans.json")
     try:
-        plans = json.loads((package.folder / "plans.json").read_text(encoding="utf-8"))
         sizes = []
         at_spine = math.prod(package.config.spine_tile or (0,))
         for one in plans["configurations"].values():
             described = one.get("architecture", {}).get("arch_kwargs", {})
             width = described.get("features_per_stage", [one.get("UNet_base_num_features", 32)])[0]
-            sizes.append(max(math.prod(one["patch_size"]), at_spine) * width)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            sizes.append(max(math.prod(map(int, one["patch_size"])), at_spine) * int(width))
+        return max(sizes, default=0) * LIVE_MAPS * MAP_BYTES / GB or None
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
         return None
-    return max(sizes, default=0) * LIVE_MAPS * MAP_BYTES / GB or None

@@ -10,6 +10,8 @@ from copy import copy
 from pathlib import Path
 from typing import Final
 
+from spineps_nipype.core.files import not_written
+
 FILE_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 TERMINAL_FORMAT: Final = "%(levelname)s: %(message)s"
 OURS: Final = "spineps_nipype"
@@ -63,6 +65,11 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
     verbose
         0: warnings of this package on the terminal; 1: also what it does; 2: also nipype, and
         tracebacks.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be opened.
     """
     # nipype sets its loggers up when it is imported; this must not happen afterwards.
     import nipype  # noqa: F401
@@ -77,7 +84,10 @@ def run_log(path: Path, verbose: int = 0) -> Iterator[None]:
         for handler in logger.handlers
         if type(handler) is logging.StreamHandler  # others (a test's) stay
     ]
-    file = _FileThatMayFill(path, encoding="utf-8")
+    try:
+        file = _FileThatMayFill(path, encoding="utf-8")
+    except OSError as fault:
+        raise not_written(path, fault) from fault
     file.setFormatter(logging.Formatter(FILE_FORMAT))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(

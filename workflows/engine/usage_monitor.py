@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -83,14 +83,34 @@ def _memory(process: Any) -> float:
     return float(process.memory_info().rss) / 1e9
 
 
+def read_usage(table: Path) -> list[dict[str, float]]:
+    """Lines of the table but for those that a full disk cut short.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be read.
+    """
+    with table.open(newline="", encoding="utf-8") as stream:
+        try:
+            return list(filter(None, map(_numbers, csv.DictReader(stream, delimiter="\t"))))
+        except csv.Error as fault:
+            raise ValueError(str(fault)) from fault
+
+
+def _numbers(row: Mapping[str, str | None]) -> dict[str, float]:
+    """Numbers of a line of the table; none if one is missing."""
+    try:
+        return {name: float(row[name] or "") for name in COLUMNS}
+    except (KeyError, ValueError):
+        return {}
+
+
 def draw(table: Path, picture: Path) -> None:
     """Draw memory and processors over time."""
     from matplotlib.figure import Figure
 
-    with table.open(newline="", encoding="utf-8") as stream:
-        rows = [
-            {k: float(v) for k, v in r.items()} for r in csv.DictReader(stream, delimiter="\t")
-        ]
+    rows = read_usage(table)
     minutes = [row["seconds"] / 60 for row in rows]
     figure = Figure(figsize=(8, 4), layout="constrained")
     memory, cpu = figure.subplots(2, 1, sharex=True)

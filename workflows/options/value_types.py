@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.core.text_files import whole_number
 from spineps_nipype.errors import SpinepsError
 
 GB_IN_UNIT: Final = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
@@ -64,7 +65,7 @@ def blamed_on(flag: str) -> Iterator[None]:
 
 def count(text: str) -> int:
     """Whole number of 1 or more."""
-    if not text.isdigit() or int(text) < 1:
+    if not whole_number(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
@@ -18,6 +17,7 @@ from spineps_nipype.bids.names import (
 )
 from spineps_nipype.bids.query import Query, Scan
 from spineps_nipype.core.labels import Label
+from spineps_nipype.core.own_readers import read_comparison
 from spineps_nipype.results.comparison_recipe import RECIPE, SYSTEM
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.results.record import NO_MODEL
@@ -125,11 +125,9 @@ class ConsensusSystem(SegmentationSystem):
         """What the comparisons of scans say, one line each."""
         said = []
         for scan in scans:
-            try:
-                content = json.loads(self._tables(scan)["summary"].read_text(encoding="utf-8"))
-                said.append(f"{split_extension(scan.name)[0]}: {content['Check']}")
-            except (OSError, ValueError, KeyError):
-                continue
+            words = read_comparison(self._tables(scan)["summary"]).said.get("Check")
+            if words:
+                said.append(f"{split_extension(scan.name)[0]}: {words}")
         return said
 
     def _tables(self, scan: Path) -> dict[str, Path]:

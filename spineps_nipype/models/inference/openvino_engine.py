@@ -112,7 +112,7 @@ class OpenVinoEngine:
         if path.is_file():
             try:
                 return self._core.read_model(path)
-            except RuntimeError as err:
+            except Exception as err:  # whatever a damaged file makes OpenVINO raise
                 logger.warning("%s is damaged and made again: %s", path, err)
         model = translate(network, example)
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from spineps_nipype.core.text_files import whole_number
 from spineps_nipype.errors import ResourceError
 
 PROGRAMS: Final = ("sbatch", "squeue", "scancel")
@@ -43,7 +44,7 @@ ACTIVE: Final = frozenset(
 """States of jobs that are not at their end."""
 STARTED: Final = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT"})
 
-_JOB_ID: Final = re.compile(r"^(\d+)(?:;\S+)?\s*$", re.MULTILINE)
+_JOB_ID: Final = re.compile(r"^([0-9]{1,18})(?:;\S+)?\s*$", re.MULTILINE)
 _OUT_OF_REACH: Final = re.compile(
     r"timed out|unable to contact|temporarily|try again|connection|connect failure|"
     r"not connected|zero bytes|communication|munge|authentication|controller",
@@ -143,8 +144,9 @@ def jobs_below(folder: Path) -> dict[int, JobState]:
     for line in done.stdout.splitlines():
         number, _, rest = line.partition("|")
         state, _, place = rest.partition("|")
-        if number.isdigit() and folder in Path(place).parents:
-            jobs[int(number)] = JobState(int(number), state, Path(place))
+        job = whole_number(number)
+        if job is not None and folder in Path(place).parents:
+            jobs[job] = JobState(job, state, Path(place))
     return jobs
 
 

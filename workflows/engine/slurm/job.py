@@ -109,7 +109,7 @@ def write_job(
 
 
 def read_answer(folder: Path) -> dict[str, Any] | None:
-    """Answer of a job, None while it is not there.
+    """Answer of a job, None while it is not there, or where it is damaged.
 
     Keys: those of `node_process.answer_of`, ``seconds`` and ``host``. Folders are listed, since a
     network disk may keep saying of a file that was asked for too early that it does not exist.
@@ -122,7 +122,7 @@ def read_answer(folder: Path) -> dict[str, Any] | None:
         result_file = answer["result_file"]
         if result_file is not None and result_file.name not in os.listdir(result_file.parent):
             return None
-    except OSError:
+    except Exception:  # the folder cannot be read, or whatever a damaged pickle raises
         return None
     return answer
 

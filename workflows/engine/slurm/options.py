@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from spineps_nipype.core.files import is_file
+from spineps_nipype.core.text_files import read_text
 from spineps_nipype.errors import ResourceError
 
 CPU_OPTIONS: Final = frozenset({"-c", "--cpus-per-task"})
@@ -75,9 +77,7 @@ class SlurmOptions:
         ResourceError
             If an entry cannot be used.
         """
-        template = str(args.get("template") or cls.template)
-        if "\n" not in template and Path(template).is_file():
-            template = Path(template).read_text(encoding="utf-8")
+        template = _template(args.get("template") or cls.template)
         return cls(
             sbatch_args=_sbatch_words(args, "sbatch_args"),
             gpu_sbatch_args=_sbatch_words(args, "gpu_sbatch_args"),
@@ -86,6 +86,27 @@ class SlurmOptions:
             poll=_seconds(args, "poll", POLL),
             patience=_seconds(args, "patience", PATIENCE),
         )
+
+
+def _template(given: Any) -> str:
+    """First lines of a job script: the text itself, or that of the file that it names.
+
+    Raises
+    ------
+    ResourceError
+        If that file cannot be read.
+    """
+    text = str(given)
+    if "\n" in text or not is_file(Path(text)):
+        return text
+    try:
+        return read_text(text)
+    except (OSError, ValueError) as fault:
+        raise ResourceError(
+            f"The template of job scripts cannot be read: {fault}.",
+            file=text,
+            remedy="Save it as text in UTF-8.",
+        ) from fault
 
 
 def job_options(node: Any, options: SlurmOptions) -> list[str]:
