@@ -12,11 +12,10 @@ import pytest
 
 from spineps_nipype.results.proof import UNFINISHED, mask_fault, points_fault, stored_fault
 from spineps_nipype.results.sidecar import REPLACES, SHA, result_digest
-from tests.reference.store import StoredRun
+
+from .stored_results import GRID
 
 KNOWN = frozenset({20, 21})
-GRID = json.loads(StoredRun("c6_oracle").points)[0]
-"""Header of a file of points."""
 
 
 def write_mask(path: Path, *values: int) -> Path:
