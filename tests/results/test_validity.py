@@ -27,7 +27,7 @@ def scan(tmp_path: Path) -> Path:
 
 def test_results_that_tell_nothing_are_not_used(scan: Path, tmp_path: Path) -> None:
     phase = Phase("bare", makes=("numbers",), reads=(SCAN,), undescribed=frozenset({"numbers"}))
-    files = {SCAN: scan, "numbers": tmp_path / "numbers.npz"}
+    files = {SCAN: scan, "numbers": tmp_path / "numbers.bin"}
     files["numbers"].write_text("numbers")
     same = Validity(provenance(phase), files, "same").whole(phase)
     assert same == (False, "stored, but nothing tells how numbers was made")

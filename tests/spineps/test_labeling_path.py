@@ -130,6 +130,14 @@ def test_the_search_of_spineps_takes_two_t12_and_no_third() -> None:
     assert greedy_path(scores, 1, False) == ([16, 17, 18, 18], pytest.approx(-2))
 
 
+def test_the_search_of_spineps_asks_the_lower_of_two_t12_whether_it_is_a_t13() -> None:
+    total = np.zeros((2, 24))
+    total[:, 18] = 1.0
+    t13 = np.array([0.0, -0.5])
+    scores = Scores(AXIS_24, total, np.zeros((2, 6)), t13, np.ones(2))
+    assert greedy_path(scores, 1, False) == ([18, 18], pytest.approx(-2.5))
+
+
 def test_no_anomaly_means_neither_a_t13_nor_a_missing_t12() -> None:
     assert path({"VERT": peaks([17, 18, 18, 19, 20])}, options=FORCED).labels in (
         [17, 18, 19, 20, 21],
