@@ -2,7 +2,8 @@
 
     python tests/coverage_floor.py build/coverage.json [--raise]
 
-The floor stands in `coverage_floor.toml`. Lines of processes that nodes start are not counted, so
+The floor stands in `coverage_floor.toml`, `SLACK` below what was counted, as tests with random
+inputs do not run the same lines every time. Lines of processes that nodes start are not counted, so
 a line that only a real run reaches counts as not run. `--raise` writes today's figures where they
 are higher.
 """
@@ -20,6 +21,8 @@ from typing import Any, Final
 
 FLOOR: Final = Path(__file__).with_name("coverage_floor.toml")
 PACKAGE: Final = "spineps_nipype"
+SLACK: Final = 0.3
+"""Percent by which a share may be lower another time."""
 TOP: Final = "core"
 """Layer of the modules that stand in no folder."""
 
@@ -64,7 +67,10 @@ def complaints(found: Mapping[str, float], floor: Mapping[str, float]) -> Iterat
 
 def raised(found: Mapping[str, float], floor: Mapping[str, float]) -> dict[str, float]:
     """The floor, higher where more is run today."""
-    return {layer: max(share, floor.get(layer, 0.0)) for layer, share in sorted(found.items())}
+    return {
+        layer: max(round(share - SLACK, 1), floor.get(layer, 0.0))
+        for layer, share in sorted(found.items())
+    }
 
 
 def main(arguments: list[str]) -> int:

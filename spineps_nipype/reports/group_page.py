@@ -126,7 +126,8 @@ def write_group_page(
     }
     text = load_template("group.html").render(
         version=__version__,
-        entries=_worst_first(entries),
+        entries=entries,
+        table=_worst_first(entries),
         columns=shown,
         numeric=numeric,
         descriptions=columns,

@@ -102,7 +102,7 @@ BAD: dict[Spoil, tuple[str, str, str]] = {
     zeros: (".nii.gz", "EMPTY", "every voxel is 0"),
     constant: (".nii", "EMPTY", "every voxel is 7"),
     sheared: (".nii.gz", "SHAPE", "sheared"),
-    huge: (".nii", "UNKNOWN", "--mem)"),
+    huge: (".nii", "SHAPE", "which the file cannot hold"),
     zero_spacing: (".nii", "SHAPE", "not positive"),
     negative_spacing: (".nii", "SHAPE", "not positive"),
 }
