@@ -3,9 +3,9 @@
     python tests/coverage_floor.py build/coverage.json [--raise]
 
 The floor stands in `coverage_floor.toml`, `SLACK` below what was counted, as tests with random
-inputs do not run the same lines every time. Lines of processes that nodes start are not counted, so
-a line that only a real run reaches counts as not run. `--raise` writes today's figures where they
-are higher.
+inputs do not run the same lines every time. Lines of processes that nodes start are not counted,
+so a line that only a real run reaches counts as not run. `--raise` writes today's figures where
+they are higher.
 """
 
 from __future__ import annotations
