@@ -27,7 +27,6 @@ Exit status: 0 all scans with masks are measured; 1 none; 2 wrong usage; 3 some 
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,33 +34,27 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 from benchmarks.against_truth.contact_sheet import draw_sheets, tile_of
-from benchmarks.against_truth.dataset import WRONG_USAGE, dataset_parser, measure_dataset
+from benchmarks.against_truth.dataset import MeasuredDataset, run_command
 from benchmarks.against_truth.summary import write_tables
 from benchmarks.against_truth.truth import TRUTH_VERSION
-from spineps_nipype.errors import SpinepsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline, measure, write; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    own, rest = dataset_parser("accuracy.py", __doc__, Path("accuracy")).parse_known_args(given)
-    try:
-        found = measure_dataset(own, rest)
-    except SpinepsError as fault:
-        print(f"Nothing was measured: {fault}", file=sys.stderr)
-        return WRONG_USAGE
-    if found.dry is not None:
-        return found.dry
-    out = found.options.folders.output_dir.parent
-    command = shlex.join(["benchmarks/accuracy.py", *given])
-    write_tables(out, [*found.measured, *found.skipped], command)
-    sheets = draw_sheets([tile_of(report) for report in found.measured], out / "contact_sheet.png")
+    return run_command("accuracy.py", __doc__, given, write)
+
+
+def write(found: MeasuredDataset, folder: Path, command: str) -> str:
+    """Write tables and contact sheet; returns what was done, in words."""
+    write_tables(folder, [*found.measured, *found.skipped], command)
+    tiles = [tile_of(report) for report in found.measured]
+    sheets = draw_sheets(tiles, folder / "contact_sheet.png")
     good = sum(report.status == "done" for report in found.measured)
-    print(
+    return (
         f"{good} of {len(found.measured)} scans are measured (truth masks read by version "
-        f"{TRUTH_VERSION} of the rules): {out / 'summary.md'}, {sheets[0]}"
+        f"{TRUTH_VERSION} of the rules): {folder / 'summary.md'}, {sheets[0]}"
     )
-    return found.exit_status
 
 
 if __name__ == "__main__":

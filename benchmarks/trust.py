@@ -14,34 +14,27 @@ Exit status as of `accuracy.py`.
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
-from benchmarks.against_truth.dataset import WRONG_USAGE, dataset_parser, measure_dataset
+from benchmarks.against_truth.dataset import MeasuredDataset, run_command
 from benchmarks.against_truth.trust import trust_of, write_trust
-from spineps_nipype.errors import SpinepsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline, measure, write; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    own, rest = dataset_parser("trust.py", __doc__, Path("trust")).parse_known_args(given)
-    try:
-        found = measure_dataset(own, rest)
-    except SpinepsError as fault:
-        print(f"Nothing was measured: {fault}", file=sys.stderr)
-        return WRONG_USAGE
-    if found.dry is not None:
-        return found.dry
-    out = found.options.folders.output_dir.parent
+    return run_command("trust.py", __doc__, given, write)
+
+
+def write(found: MeasuredDataset, folder: Path, command: str) -> str:
+    """Write tables and picture; returns what was done, in words."""
     scans = [trust_of(report) for report in found.measured if report.measured is not None]
-    write_trust(out, scans, shlex.join(["benchmarks/trust.py", *given]))
-    print(f"{len(scans)} of {len(found.measured)} scans are judged: {out / 'trust.md'}")
-    return found.exit_status
+    write_trust(folder, scans, command)
+    return f"{len(scans)} of {len(found.measured)} scans are judged: {folder / 'trust.md'}"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +19,7 @@ from benchmarks.against_truth.selection import (
     single_scan_counts,
 )
 from spineps_nipype.bids.query import MODALITIES
-from spineps_nipype.errors import InputError
+from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.settings import with_values
 from spineps_nipype.workflows.app.participant import run_participants
 from spineps_nipype.workflows.cli import build_parser, options_from
@@ -54,6 +56,39 @@ class MeasuredDataset(NamedTuple):
         if not good:
             return NOTHING_MEASURED
         return DONE if good == len(self.measured) else SOME_FAILED
+
+
+def run_command(
+    command: str,
+    description: str | None,
+    given: Sequence[str],
+    write: Callable[[MeasuredDataset, Path, str], str],
+) -> int:
+    """A command that measures a dataset and writes tables; returns its exit status.
+
+    Parameters
+    ----------
+    command
+        Its file name; without the ending also the folder it writes to if nothing is said.
+    description
+        What it says of itself.
+    given
+        Its arguments.
+    write
+        Takes what was measured, the folder for the tables, and the command line that is told in
+        them; returns what is to be printed.
+    """
+    parser = dataset_parser(command, description, Path(command).with_suffix(""))
+    try:
+        found = measure_dataset(*parser.parse_known_args(given))
+    except SpinepsError as fault:
+        print(f"Nothing was measured: {fault}", file=sys.stderr)
+        return WRONG_USAGE
+    if found.dry is not None:
+        return found.dry
+    folder = found.options.folders.output_dir.parent
+    print(write(found, folder, shlex.join([f"benchmarks/{command}", *given])))
+    return found.exit_status
 
 
 def measure_dataset(own: argparse.Namespace, rest: Sequence[str]) -> MeasuredDataset:

@@ -49,7 +49,7 @@ from spineps_nipype.workflows.stored.group_table import (
     table_rows,
 )
 from spineps_nipype.workflows.stored.methods_text import stored_methods
-from tests.results.stored_results import store, write_mask
+from tests.results.stored_results import GRID, store, write_mask
 from tests.workflows.stored_dataset import Stored
 
 from .harness import ODD_TEXT, Content, fuzz, json_files, promised, read, spoiled
@@ -58,15 +58,7 @@ from .test_scans import images
 
 RECORD: Final[Mapping[str, Any]] = SIDECAR["Provenance"]  # type: ignore[assignment]
 POINTS: Final = [
-    {
-        "direction": ["R", "A", "S"],
-        "zoom": [1.0, 1.0, 1.0],
-        "origin": [0.0, 0.0, 0.0],
-        "rotation": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
-        "shape": [5, 6, 4],
-        "format": "POI",
-        "Provenance": dict(RECORD),
-    },
+    {**GRID, "Provenance": dict(RECORD)},
     {"20": {"50": [1.0, 2.0, 3.0]}, "21": {"50": [1.0, 2.0, 9.0]}},
 ]
 
