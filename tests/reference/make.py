@@ -5,7 +5,8 @@
 PARITY holds inputs and stage dumps of runs of SPINEPS 2.1.3, GOLDEN one file for each call of a
 function of the other systems, LABELS_CSV the numbers that all systems give to each structure.
 Images are not stored but made anew from their label maps, and the prepared ones are compared by
-their digest; of probabilities of the cord what lies far from it is left out.
+their digest; of the input of the network every fourth voxel is stored, and of probabilities of the
+cord what lies near it.
 """
 
 from __future__ import annotations
@@ -22,10 +23,20 @@ from TPTBox import NII
 
 from benchmarks.against_spineps.cases import CASES, Case
 
-from .store import HERE, PACKAGES, RUNS, STAGE, VECTORS, StoredRun, coded_image, digest
+from .store import (
+    HERE,
+    PACKAGES,
+    RUNS,
+    SOME,
+    STAGE,
+    VECTORS,
+    StoredRun,
+    coded_image,
+    digest,
+)
 
 IMAGES: Final = ("02_preprocessed", "03_net_input")
-"""Stages that are images; only their digest is stored."""
+"""Stages that are images; of the first the digest is stored, of the second some voxels."""
 CODED: Final = ("coded_t2w", "coded_t2w_tta", "coded_t2w_3fold")
 """Semantic packages whose weights were set by hand, so that grey values are told apart exactly."""
 TRAINED: Final = "tiny_instance"
@@ -46,6 +57,9 @@ def pack_run(case: Case) -> dict[str, Any]:
         "data": json.dumps(case.data),
         "points": next((case.folder / "ds").rglob("*ctd.json")).read_text(),
         "prepared": digest(case.nii(IMAGES[0], seg=False)),
+        "net_input": case.array(IMAGES[1])[SOME].astype(np.float32),
+        "net_input_affine": case.nii(IMAGES[1], seg=False).affine,
+        "net_input_shape": case.array(IMAGES[1]).shape,
     }
     for path in sorted(case.folder.glob("*.npz")):
         if path.stem not in IMAGES:

@@ -31,6 +31,8 @@ CODES: Final = (0, 42, 47, 48, 45, 46, 41, 43, 44, 62, 26, 49, 100, 61, 60)
 """Labels of the input images in the order of their grey values."""
 FIRST_CODE, CODE_STEP, AIR = 90.0, 95.0, 60.0
 """Grey value of the first label, distance of the next, and how much darker the first one is."""
+SOME: Final = (slice(None, None, 4),) * 3
+"""Voxels of the network input that are stored."""
 NOISE, SEED = 8.0, 0
 """Standard deviation of the noise, and the seed from which it is drawn."""
 
@@ -82,6 +84,12 @@ class StoredRun(Case):
     def prepared_digest(self) -> str:
         """Digest of the prepared image, see `digest`."""
         return str(self._stored["prepared"])
+
+    @property
+    def net_input(self) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+        """Some voxels of the network input (`SOME`), its affine and its shape."""
+        shape = tuple(int(n) for n in self._stored["net_input_shape"])
+        return self._stored["net_input"], self._stored["net_input_affine"], shape
 
     @cached_property
     def image(self) -> NII:
