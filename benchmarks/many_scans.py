@@ -68,9 +68,9 @@ def multiply(folder: Path, number: int) -> tuple[Path, Path]:
     for index in range(number):
         subject = f"sub-{index:05d}"
         link = dataset / subject / "anat" / f"{subject}_T2w.nii.gz"
-        if not link.is_symlink():
+        if not link.is_file():
             link.parent.mkdir(parents=True)
-            link.symlink_to(scan.absolute())
+            link.hardlink_to(scan)  # a symbolic one would be the same scan again
         for result in results:
             copy_result(result, out / str(result.relative_to(made)), subject)
     return dataset, out
