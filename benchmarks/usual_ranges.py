@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +19,9 @@ from spineps_nipype.core.files import write_text
 from spineps_nipype.core.tables import read_rows, write_rows
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.outliers import number
+from spineps_nipype.reports.templates import HOME
 from spineps_nipype.reports.usual_ranges import FEWEST, SHARE, TABLE
 
-HOME: Final = Path(str(files("spineps_nipype") / "data" / "report"))
 SOURCE: Final = "van der Graaf et al., Scientific Data 2024, doi:10.1038/s41597-024-03090-w"
 WHOSE: Final = (
     "the middle {share:.0f}\u00a0% of {scans} lumbar T2-weighted MR scans of the SPIDER data set "
@@ -70,7 +69,7 @@ def main() -> None:
     """Write the table and what it says of itself."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="output folder with the tables of the group level")
-    parser.add_argument("--to", type=Path, default=HOME, help="folder of the table")
+    parser.add_argument("--to", type=Path, default=Path(str(HOME)), help="folder of the table")
     args = parser.parse_args()
     verdicts = {row["scan"]: row["verdict"] for row in read_rows(args.out / "group_scans.tsv")}
     counted = {scan for scan, verdict in verdicts.items() if verdict in ("pass", "look")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from benchmarks.against_truth.tables import write_tsv
 from benchmarks.against_truth.truth import TRUTH_VERSION
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.core.tables import read_labels, read_rows
-from spineps_nipype.core.verdicts import VERDICTS
+from spineps_nipype.core.verdicts import VERDICTS, worst
 from spineps_nipype.metrics.calibration import (
     area_under_curve,
     calibration_curve,
@@ -81,31 +81,25 @@ def trust_of(report: ScanReport) -> ScanTrust:
     reasons = next((row["reason"] or "" for row in checks if row["check"] == OVERALL), "")
     vertebra = report.measured.kinds.get("vertebra")
     right = dict(vertebra.levels) if vertebra else {}
-    worst = min((s.overlap.dice for s in report.measured.scores), default=math.nan)
+    lowest = min((s.overlap.dice for s in report.measured.scores), default=math.nan)
     return ScanTrust(
         report,
         verdicts.get(OVERALL, ""),
-        worst_verdict(row["verdict"] or "" for row in checks if row["check"] == NAMES),
+        worst(row["verdict"] for row in checks if row["check"] == NAMES) or "",
         reasons,
-        tuple(_wrong(report, right, worst)),
+        tuple(_wrong(report, right, lowest)),
         all(right.values()) if right else None,
-        worst,
+        lowest,
         tuple(_names(report, right)),
     )
 
 
-def worst_verdict(verdicts: Iterable[str]) -> str:
-    """The worst of some verdicts, empty if there is none."""
-    known = [v for v in verdicts if v in VERDICTS]
-    return max(known, key=list(VERDICTS).index, default="")
-
-
-def _wrong(report: ScanReport, right: Mapping[int, bool], worst: float) -> Iterator[str]:
+def _wrong(report: ScanReport, right: Mapping[int, bool], lowest: float) -> Iterator[str]:
     if report.vertebrae_right is False:
         yield "vertebrae"
     if report.discs_right is False:
         yield "discs"
-    if worst < LEAST_DICE:
+    if lowest < LEAST_DICE:
         yield "masks"
     if not all(right.values()):
         yield "names"

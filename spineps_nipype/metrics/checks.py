@@ -25,7 +25,7 @@ from ..core.anatomy import (
     T13,
     VERTEBRA_NAMES,
 )
-from ..core.verdicts import VERDICTS, Verdict
+from ..core.verdicts import Verdict, worst
 from .local_frames import MaskBox
 from .spine_metrics import RANK, Scene
 
@@ -123,8 +123,8 @@ def check_masks(
             *_or_pass(NAMES, _names(labels)),
         ]
     found += [Finding(HEADER_CHECK, "look", "", warning) for warning in header_warnings]
-    worst = max(found, key=lambda f: VERDICTS.index(f.verdict)).verdict
-    return [Finding(OVERALL, worst, "", _summary(found)), *found]
+    overall = worst(f.verdict for f in found) or "pass"
+    return [Finding(OVERALL, overall, "", _summary(found)), *found]
 
 
 def _summary(found: Sequence[Finding]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, DISC
+from ..core.components import bounding_box
 from ..core.files import whole_file
 from ..core.marks import picture_options
 from ..core.volume import Volume
@@ -74,7 +75,7 @@ def _cuts(
     grey: NDArray[Any], tissue: NDArray[Any], number: NDArray[Any], zoom: tuple[float, ...]
 ) -> list[Cut]:
     """Sagittal slices from left to right and the coronal cut; axes of the volumes are P, I, L."""
-    depth, side = (_near_masks((tissue > 0) | (number > 0), zoom, axis) for axis in (0, 2))
+    depth, side = _near_masks((tissue > 0) | (number > 0), zoom)
     middle = _middle(tissue, number)
     volumes = (grey, tissue, number)
     cuts = []
@@ -89,14 +90,17 @@ def _cuts(
     return cuts
 
 
-def _near_masks(inside: NDArray[Any], zoom: tuple[float, ...], axis: int) -> slice:
-    """Part of an axis that the masks reach, with a margin; the whole axis if there are none."""
-    others = tuple(a for a in range(inside.ndim) if a != axis)
-    at = np.flatnonzero(inside.any(axis=others))
-    if not at.size:
-        return slice(None)
-    margin = int(np.ceil(MARGIN_MM / zoom[axis]))
-    return slice(max(int(at[0]) - margin, 0), int(at[-1]) + margin + 1)
+def _near_masks(inside: NDArray[Any], zoom: tuple[float, ...]) -> tuple[slice, slice]:
+    """Parts of P and L that the masks reach, with a margin; all of both if there are none."""
+    if not inside.any():
+        return slice(None), slice(None)
+    deep, _, wide = bounding_box(inside)
+    return _widened(deep, zoom[0]), _widened(wide, zoom[2])
+
+
+def _widened(part: slice, spacing: float) -> slice:
+    margin = int(np.ceil(MARGIN_MM / spacing))
+    return slice(max(part.start - margin, 0), part.stop + margin)
 
 
 def _layout(cuts: list[Cut], panels: list[Any]) -> MosaicLayout:

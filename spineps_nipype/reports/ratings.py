@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..core.own_readers import read_rating
-from ..core.verdicts import VERDICTS
+from ..core.verdicts import worst
 
 logger = logging.getLogger("spineps_nipype.reports")
 
@@ -65,8 +65,7 @@ def read_ratings(root: Path) -> dict[str, list[Rating]]:
 
 def joint_verdict(ratings: Iterable[Rating]) -> str:
     """The worst verdict of several ratings; empty if there are none."""
-    given = [VERDICTS.index(rating.verdict) for rating in ratings]
-    return VERDICTS[max(given)] if given else ""
+    return worst(rating.verdict for rating in ratings) or ""
 
 
 def comments(ratings: Sequence[Rating]) -> str:

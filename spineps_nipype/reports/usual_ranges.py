@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final
+
+from .templates import HOME
 
 TABLE: Final = "usual_ranges"
 """Name of the table and of the JSON file that says where it comes from."""
@@ -48,8 +49,7 @@ class UsualRanges:
 @cache
 def usual_ranges() -> UsualRanges:
     """Ranges that this package carries; ``benchmarks/usual_ranges.py`` makes their table."""
-    home = files("spineps_nipype") / "data" / "report"
-    text = (home / f"{TABLE}.tsv").read_text(encoding="utf-8")
+    text = (HOME / f"{TABLE}.tsv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter="\t")
     ranges = {
         (row["level"], row["measure"]): UsualRange(
@@ -57,5 +57,5 @@ def usual_ranges() -> UsualRanges:
         )
         for row in rows
     }
-    said: Mapping[str, Any] = json.loads((home / f"{TABLE}.json").read_text(encoding="utf-8"))
+    said: Mapping[str, Any] = json.loads((HOME / f"{TABLE}.json").read_text(encoding="utf-8"))
     return UsualRanges(ranges, said["Whose"])

@@ -150,11 +150,11 @@ class Validity:
         path, phase = self._files[name], self.recipe.maker(name)
         mask = phase.correctable.get(name)
         if self._record(name) is None:
-            if self._reuse == "any" and mask is not None:
+            if self._reuse == "same":
+                return opening_fault(path)
+            if mask is not None:
                 return mask_fault(path, self._files.get(mask.grid), None)
-            if self._reuse == "any" and name in phase.points:
-                return points_fault(path)
-            return opening_fault(path)
+            return points_fault(path) if name in phase.points else opening_fault(path)
         stored = self._stored_fault(name)
         if not stored or stored == UNFINISHED:
             return stored

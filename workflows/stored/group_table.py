@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from spineps_nipype.bids.names import parse_name
 from spineps_nipype.core.anatomy import ANATOMICAL_ORDER, VERTEBRA_NAMES
-from spineps_nipype.core.verdicts import VERDICTS
+from spineps_nipype.core.verdicts import worst
 from spineps_nipype.metrics.checks import OVERALL
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
 from spineps_nipype.reports.outliers import Spread, number, spreads
@@ -178,8 +178,7 @@ def _overall(checks: Sequence[Mapping[str, Any]], key: str) -> str | None:
 
 
 def _worst(checks: Sequence[Mapping[str, Any]], check: str) -> str | None:
-    found = [str(row["verdict"]) for row in checks if row["check"] == check]
-    return max(found, key=VERDICTS.index) if found else None
+    return worst(row["verdict"] for row in checks if row["check"] == check)
 
 
 def _numbers(rows: Sequence[Mapping[str, Any]], name: str) -> list[float]:
