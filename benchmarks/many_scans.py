@@ -37,14 +37,18 @@ SCHEDULER: Final = Path(__file__).parent / "timing" / "scheduling.py"
 COMMAND_LINE: Final = "import sys; from spineps_nipype.workflows.cli import main; sys.exit(main())"
 
 
+def sample_scan() -> Path:
+    """The MR sample that TPTBox brings."""
+    return next(Path(str(files("TPTBox") / "tests/sample_mri")).glob("*T2w.nii.gz"))
+
+
 def segment_one(folder: Path) -> Path:
     """Results of one small scan, made once; returns their folder."""
     dataset, out = folder / "one", folder / "one-out"
     if not (out / MODEL_SUBJECT).is_dir():
-        sample = next(Path(str(files("TPTBox") / "tests/sample_mri")).glob("*T2w.nii.gz"))
         scan = dataset / MODEL_SUBJECT / "anat" / f"{MODEL_SUBJECT}_T2w.nii.gz"
         scan.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(sample, scan)
+        shutil.copyfile(sample_scan(), scan)
         describe(dataset)
         segment(dataset, out, folder / "one-work", "participant")
     return out

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, NamedTuple, Self, TypeVar, get_args, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
 Engine = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16", "auto"]
@@ -166,6 +166,9 @@ class EngineSettings:
     precision: Precision = option(
         "float32", "bfloat16 is faster and changes a few voxels; auto: where the device has it"
     )
+
+
+AUTO_ENGINE: Final = EngineSettings()
 
 
 def choices(annotation: Any) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ def instance_network() -> Any:
 
     from spineps_nipype.models.networks.instance_unet import InstanceUNet
 
-    network = InstanceUNet(width=8, channels=11)
+    network: Any = InstanceUNet(width=8, channels=11)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()

@@ -14,6 +14,7 @@ from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.finding import find_package, form_beside
 from spineps_nipype.models.systems import SPINE_SEGMENTATION
 from spineps_nipype.results.plan import StoredResults
+from spineps_nipype.settings import AUTO_ENGINE, EngineSettings
 from spineps_nipype.spine_segmentation.recipe import recipe
 from spineps_nipype.spine_segmentation.settings import Family, SpineSegmentationSettings
 from spineps_nipype.spine_segmentation.upstream import upstream
@@ -39,6 +40,7 @@ def init_spine_segmentation_wf(
     mem_gb: Mapping[str, float] | None = None,
     device: str = "cpu",
     omp_nthreads: int = 1,
+    engine: EngineSettings = AUTO_ENGINE,
     name: str = "spine_segmentation_wf",
 ) -> pe.Workflow:
     """Segment and name vertebral bodies and discs of a sagittal scan.
@@ -73,6 +75,8 @@ def init_spine_segmentation_wf(
         Memory of the nodes: ``light`` and ``slices``.
     device, omp_nthreads
         Where the networks run, and their processor threads.
+    engine
+        What computes the networks: OpenVINO, or onnxruntime (``torch``).
     name
         Name of the workflow.
 
@@ -116,7 +120,7 @@ def init_spine_segmentation_wf(
             mem_gb=memory["slices"],
         )
     )
-    write_settings(slices.inputs, settings.slices, settings.naming)
+    write_settings(slices.inputs, settings.slices, settings.naming, engine)
     slices.inputs.semantic_model = str(semantic_model or _installed("semantic", family))
     if not settings.only_2class:
         names = Path(instance_model or _installed("instance", family))

@@ -27,6 +27,7 @@ from spineps_nipype.models.finding import find_package, package_in
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import TOTALSPINESEG
 from spineps_nipype.results.plan import StoredResults
+from spineps_nipype.settings import AUTO_ENGINE, EngineSettings
 from spineps_nipype.totalspineseg.recipe import picture_result, pictures, recipe
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.upstream import upstream
@@ -65,6 +66,7 @@ def init_totalspineseg_wf(
     mem_gb: Mapping[str, float] | None = None,
     device: str = "cpu",
     omp_nthreads: int = 1,
+    engine: EngineSettings = AUTO_ENGINE,
     name: str = "totalspineseg_wf",
 ) -> pe.Workflow:
     """Number the discs and vertebrae of one scan with TotalSpineSeg.
@@ -101,6 +103,8 @@ def init_totalspineseg_wf(
         Memory of nodes with a network, with rules, and of light ones.
     device, omp_nthreads
         Where networks run, and the processor threads of a node that runs one.
+    engine
+        What computes the networks, and in which precision.
     name
         Name of the workflow.
 
@@ -139,6 +143,7 @@ def init_totalspineseg_wf(
         max_gib,
         device,
         omp_nthreads,
+        engine,
         mem_gb or MEMORY_GB,
     )
     builder.add_images()
@@ -180,12 +185,14 @@ class _Builder:
         max_gib: float | None,
         device: str,
         omp_nthreads: int,
+        engine: EngineSettings,
         mem_gb: Mapping[str, float],
     ) -> None:
         self.graph, self.workflow = graph, graph.workflow
         self.settings, self.corrections, self.localizer = settings, corrections, localizer
         self.run_has_localizers, self.max_gib = run_has_localizers, max_gib
         self.device, self.threads, self.mem_gb = device, omp_nthreads, mem_gb
+        self.engine = engine
         self.rules = RuleSettings(
             **{f.name: getattr(settings, f.name) for f in fields(RuleSettings)}
         )
@@ -204,6 +211,7 @@ class _Builder:
             mem_gb=self.mem_gb["network"],
         )
         made.inputs.release = self.settings.release
+        write_settings(made.inputs, self.engine)
         return self.graph.add(made)
 
     def _scan(self) -> str:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..bids.names import EXTENSIONS
-from ..settings import EngineSettings
+from ..settings import AUTO_ENGINE, EngineSettings
 from ..spineps.settings import Numerics
 from .config import InstanceConfig, LabelingConfig, PostConfig, SemanticConfig
 from .enums import ErrCode
 from .models import (
-    AUTO,
     SegmentationModel,
     get_actual_model,
     get_instance_model,
@@ -95,7 +94,7 @@ class SpinepsPipeline:
         model_labeling: ModelInput | None = "t2w_labeling",
         *,
         use_cpu: bool = False,
-        engine: EngineSettings = AUTO,
+        engine: EngineSettings = AUTO_ENGINE,
         numerics: Numerics = "corrected",
     ) -> None:
         semantic = _loaded(model_semantic, "semantic", use_cpu, engine)
@@ -162,7 +161,7 @@ def segment(
     labeling: LabelingConfig | None = None,
     post: PostConfig | None = None,
     verbose: bool = False,
-    engine: EngineSettings = AUTO,
+    engine: EngineSettings = AUTO_ENGINE,
     numerics: Numerics = "corrected",
 ) -> SpinepsResult:
     """Segment one image.

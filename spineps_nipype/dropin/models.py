@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from ..errors import ModelError
 from ..models.config import Kind, ModelConfig
@@ -14,13 +14,10 @@ from ..models.finding import find_package
 from ..models.loading import load_instance, load_labeling, load_semantic
 from ..models.package import ModelPackage
 from ..models.systems import SPINEPS
-from ..settings import EngineSettings
+from ..settings import AUTO_ENGINE, EngineSettings
 from .enums import Acquisition, Modality
 
 _LOADERS = {"semantic": load_semantic, "instance": load_instance, "labeling": load_labeling}
-
-
-AUTO: Final = EngineSettings()
 
 
 class UnknownModelError(ModelError, KeyError):
@@ -48,7 +45,7 @@ class SegmentationModel:
         self,
         model_folder: str | Path | ModelPackage,
         use_cpu: bool = False,
-        engine: EngineSettings = AUTO,
+        engine: EngineSettings = AUTO_ENGINE,
     ) -> None:
         from ..models.package import load_package
 
@@ -147,7 +144,7 @@ Segmentation_Model = SegmentationModel
 
 
 def get_semantic_model(
-    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
+    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO_ENGINE, **_: Any
 ) -> SegmentationModel:
     """Semantic model by id: that of an installed package, ``compact_semantic``, or ``auto``.
 
@@ -160,14 +157,14 @@ def get_semantic_model(
 
 
 def get_instance_model(
-    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
+    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO_ENGINE, **_: Any
 ) -> SegmentationModel:
     """Instance model by id; see `get_semantic_model`."""
     return SegmentationModel(_found(model_name, "instance"), use_cpu, engine)
 
 
 def get_labeling_model(
-    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO, **_: Any
+    model_name: str, use_cpu: bool = False, engine: EngineSettings = AUTO_ENGINE, **_: Any
 ) -> VertLabelingClassifier:
     """Labelling model by id; see `get_semantic_model`."""
     return VertLabelingClassifier(_found(model_name, "labeling"), use_cpu, engine)
@@ -176,7 +173,7 @@ def get_labeling_model(
 def get_actual_model(
     in_config: str | Path,
     use_cpu: bool = False,
-    engine: EngineSettings = AUTO,
+    engine: EngineSettings = AUTO_ENGINE,
     **_: Any,
 ) -> SegmentationModel:
     """Model in a folder, as an object of the class for its phase.

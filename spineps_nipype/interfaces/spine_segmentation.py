@@ -12,6 +12,7 @@ from ..core.images import load_image, load_mask, save_nii
 from ..core.labels import system_labels
 from ..core.lookup_tables import bids_table
 from ..core.tables import write_table
+from ..settings import EngineSettings
 from ..spine_segmentation.inference import SegmentationInference, segment_image
 from ..spine_segmentation.settings import (
     NamingSettings,
@@ -22,7 +23,9 @@ from .settings_traits import option_trait, read_settings, settings_spec
 from .spineps.common import node_file
 
 
-class _InputSpec(settings_spec(SliceSettings, NamingSettings)):  # type: ignore[misc]
+class _InputSpec(
+    settings_spec(SliceSettings, NamingSettings, EngineSettings)  # type: ignore[misc]
+):
     in_file = File(exists=True, mandatory=True, desc="3-D image in any orientation")
     semantic_model = File(exists=True, mandatory=True, desc="ONNX network of the two classes")
     instance_model = File(exists=True, desc="ONNX network of the names")
@@ -68,6 +71,7 @@ class SpineSegmentation(SimpleInterface):
             form_model=inputs.form_model if isdefined(inputs.form_model) else None,
             settings=settings,
             num_threads=inputs.num_threads,
+            engine=read_settings(inputs, EngineSettings),
         )
         given = (inputs.corrected_semantic, inputs.corrected_instances)
         masks = [load_mask(path) if isdefined(path) else None for path in given]

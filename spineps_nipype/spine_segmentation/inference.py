@@ -20,16 +20,18 @@ from ..core.vertebra_form import forms_without_border_distance
 from ..core.vertebra_look import vertebra_looks
 from ..core.volume import Volume
 from ..errors import ModelError, SpinepsError
+from ..models.engine_choice import choose_engine
 from ..models.finding import find_package, form_beside
-from ..models.onnx_network import OnnxNetwork, batches
+from ..models.onnx_network import OnnxNetwork, batches, cuda_index
 from ..models.systems import SPINE_SEGMENTATION
+from ..settings import AUTO_ENGINE, EngineSettings
 from .models import CLASSES, Role
 from .names import NAME_OF, names_by_neighbours, original_names
 from .naming import FormJudge, name_spine
 from .results import SegmentationResult, read_result, write_result
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
-from .slices import Slices, prepare_slices, view_as_pir, with_neighbours
+from .slices import Slices, height_with_margin, prepare_slices, view_as_pir, with_neighbours
 from .strays import remove_strays
 from .upstream import upstream
 
@@ -82,7 +84,10 @@ class SegmentationInference:
     settings
         All other options; `output_same_shape_as_input` holds if it is set here or above.
     num_threads
-        Processor threads; 0 leaves the choice to onnxruntime.
+        Processor threads; 0 leaves the choice to the program that computes the networks.
+    engine
+        ``openvino``, or ``torch`` for onnxruntime; ``auto`` is OpenVINO where it is installed and
+        networks run on the processor.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class SegmentationInference:
         form_model: str | Path | None = None,
         settings: SpineSegmentationSettings | None = None,
         num_threads: int = 0,
+        engine: EngineSettings = AUTO_ENGINE,
     ) -> None:
         chosen = settings or SpineSegmentationSettings()
         same = output_same_shape_as_input or chosen.output_same_shape_as_input
@@ -111,7 +117,7 @@ class SegmentationInference:
         self._given_form = None if form_model is None else Path(form_model)
         self._form_network: OnnxNetwork | None = None
         self._loaded: dict[Role, SliceNetwork] = {}
-        self._threads = num_threads
+        self._threads, self._engine = num_threads, engine
 
     def segment(
         self,
@@ -209,8 +215,11 @@ class SegmentationInference:
     ) -> NDArray[np.uint8]:
         """Likeliest class of every pixel in a box, 0 elsewhere; computed in batches of slices."""
         network = self._network(role)
-        items = with_neighbours(data)
         out = np.zeros(data.shape, dtype=np.uint8)
+        if getattr(network, "free_height", False):
+            top = shown[2].indices(data.shape[2])[1]
+            data = data[..., : height_with_margin(top, data.shape[2])]
+        items = with_neighbours(data)
         for part in batches(len(items), self.settings.slices.slice_batch):
             scores = network.predict(np.ascontiguousarray(items[part]))
             expected = (part.stop - part.start, CLASSES[role], *data.shape[1:])
@@ -261,11 +270,20 @@ class SegmentationInference:
         if role not in self._loaded:
             path = self._path(role)
             self._loaded[role] = (
-                cast(SliceNetwork, self._given[role])
-                if path is None
-                else OnnxNetwork(path, self._devices[role], self._threads)
+                cast(SliceNetwork, self._given[role]) if path is None else self._load(role, path)
             )
         return self._loaded[role]
+
+    def _load(self, role: Role, path: Path) -> SliceNetwork:
+        """Network of a file, computed by what is asked for."""
+        device = self._devices[role]
+        index = cuda_index(device)
+        chosen = choose_engine(self._engine, "cpu" if index is None else f"cuda:{index}")
+        if chosen.engine != "openvino":
+            return OnnxNetwork(path, device, self._threads)
+        from ..models.openvino_onnx import OpenVinoSliceNetwork
+
+        return OpenVinoSliceNetwork(path, precision=chosen.precision, num_threads=self._threads)
 
     def _cache_file(
         self,
@@ -278,7 +296,9 @@ class SegmentationInference:
         if folder is None or folder == "auto":
             return None
         roles: tuple[Role, ...] = ("semantic",) if two_class else ("semantic", "instance")
-        parts = [repr((__version__, self.settings, two_class, spacing and tuple(spacing)))]
+        parts = [
+            repr((__version__, self.settings, self._engine, two_class, spacing and tuple(spacing)))
+        ]
         for role in roles:
             path = self._path(role)
             if path is None:

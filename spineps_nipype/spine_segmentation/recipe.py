@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ..models.engine_choice import choose_engine
 from ..results.recipe import SCAN, Correctable, Phase, Recipe
-from ..settings import deciding_values
+from ..settings import AUTO_ENGINE, EngineSettings, deciding_values
 from .names import DISC, T13_ID, VERTEBRA
 from .settings import SpineSegmentationSettings
 
@@ -17,8 +18,10 @@ SETTINGS: Final = (
     "only_2class",
     "output_same_shape_as_input",
     "numerics",
+    "engine",
 )
-"""Option that changes how fast a result is made, not which."""
+ONNXRUNTIME: Final = "onnxruntime"
+"""What computes the networks where OpenVINO does not."""
 TABLES: Final = ("names", "vertebrae")
 """Tables of ids and names, and of the certainty of each vertebra."""
 CLASSES: Final = frozenset({VERTEBRA, DISC})
@@ -39,7 +42,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic",),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=3,
+        algorithm=4,
         models=("semantic",),
         nodes=("conform", "slices"),
         replaced_by="semantic",
@@ -50,7 +53,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic", "instances"),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=3,
+        algorithm=4,
         models=("semantic", "instance", "form"),
         sometimes=TABLES,
         nodes=("conform", "slices"),
@@ -70,6 +73,25 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
     )
 
 
-def recorded_settings(settings: SpineSegmentationSettings) -> dict[str, Any]:
-    """Settings as records keep them: all that change a result."""
-    return deciding_values(settings)
+def recorded_settings(
+    settings: SpineSegmentationSettings,
+    *,
+    engine: EngineSettings = AUTO_ENGINE,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Settings as records keep them: all that change a result.
+
+    Parameters
+    ----------
+    engine, device
+        What is asked to compute the networks, and where.
+
+    Raises
+    ------
+    ResourceError
+        If the engine is not installed, or the device cannot do it.
+    """
+    chosen = deciding_values(choose_engine(engine, device))
+    if chosen["engine"] != "openvino":
+        chosen = {"engine": ONNXRUNTIME, "precision": "float32"}
+    return {**deciding_values(settings), "engine": chosen}

@@ -27,6 +27,12 @@ HEIGHT: Final = 896
 """Size of a slice for the networks, in pixels."""
 NEIGHBOURS: Final = 3
 """Channels of the networks: the previous, the present and the next slice."""
+NETWORK_STEP: Final = 32
+"""Pixels of the coarsest level of the networks: sizes are multiples of it."""
+PADDING_SEEN: Final = 64
+"""Pixels of padding that networks get above what slices show, at least. With 94 the compact ones
+give every pixel the class that they give it with all of the padding, and so do random ones of the
+released size but for 1 in 1,000."""
 SAME_PIXEL: Final = 0.02
 """Relative difference of pixel sizes below which slices are not resampled."""
 
@@ -78,6 +84,19 @@ def _filled(have: Sequence[int], given: Sequence[int]) -> tuple[slice, slice, sl
     width, height = min(have[0], given[0]), min(have[1], given[1])
     left = (have[0] - width) // 2
     return np.s_[:, left : left + width, :height]
+
+
+def height_with_margin(shown: int, height: int = HEIGHT) -> int:
+    """Part of the height that networks need to see.
+
+    Parameters
+    ----------
+    shown
+        Pixels that are no padding, from the lower end.
+    height
+        All of it.
+    """
+    return min(-(-(shown + PADDING_SEEN) // NETWORK_STEP) * NETWORK_STEP, height)
 
 
 def with_neighbours(volume: NDArray[Any]) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..core.volume import Volume
 from ..models.package import ModelPackage
 from ..models.protocols import Progress, SemanticModel
+from ..settings import EngineSettings
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
 from .profiles import SEED, Profile
 from .soft import near_canal
@@ -50,12 +51,22 @@ class RawStep1:
 
 
 def load_step(
-    package: ModelPackage, *, profile: Profile = SEED, device: str = "cpu"
+    package: ModelPackage,
+    *,
+    profile: Profile = SEED,
+    device: str = "cpu",
+    engine: EngineSettings | None = None,
 ) -> SemanticNetwork:
-    """Load the network of a step, from the checkpoint that the release prefers."""
+    """Load the network of a step, from the checkpoint that the release prefers.
+
+    Parameters
+    ----------
+    engine
+        What computes it; torch in float32 when None.
+    """
     from ..models.inference.semantic import load_semantic
 
-    return load_semantic(package, device=device, checkpoints=profile.checkpoints)
+    return load_semantic(package, device=device, checkpoints=profile.checkpoints, engine=engine)
 
 
 def segment_step1(

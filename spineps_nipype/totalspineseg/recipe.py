@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from ..models.engine_choice import choose_engine
 from ..results.recipe import SCAN, Correctable, Phase, Recipe
+from ..settings import AUTO_ENGINE, EngineSettings, deciding_values
 from .labels import DISC_L5_L6, NAMES
 from .settings import RuleSettings, TotalSpineSegSettings
 from .upstream import upstream
@@ -14,6 +16,8 @@ from .upstream import upstream
 SYSTEM: Final = "totalspineseg"
 LOCALIZER: Final = "localizer"
 """Setting: digest of the labelled result of another scan."""
+ENGINE: Final = "engine"
+"""Setting: what computes the networks, and in which precision."""
 RUN_HAS_LOCALIZERS: Final = "run_has_localizers"
 """Setting that decides under the numerics of the original only."""
 IMAGES: Final = Phase(
@@ -29,8 +33,9 @@ NETWORK1: Final = Phase(
     name="network1",
     makes=("step1_raw", "step1_raw_cord", "step1_raw_canal"),
     reads=(SCAN, "input"),
-    settings=("release", "soft_dilation"),
+    settings=("release", "soft_dilation", ENGINE),
     models=("step1",),
+    algorithm=2,
     nodes=("network1",),
     override="override_totalspineseg_networks",
 )
@@ -57,8 +62,9 @@ NETWORK2: Final = Phase(
     name="network2",
     makes=("step2_raw",),
     reads=(SCAN, "input", "step2_input"),
-    settings=("release",),
+    settings=("release", ENGINE),
     models=("step2",),
+    algorithm=2,
     nodes=("network2",),
     override="override_totalspineseg_networks",
     unless_same=True,
@@ -181,7 +187,12 @@ def kept_results(settings: TotalSpineSegSettings) -> frozenset[str]:
 
 
 def recorded_settings(
-    settings: TotalSpineSegSettings, localizer: str, run_has_localizers: bool
+    settings: TotalSpineSegSettings,
+    localizer: str,
+    run_has_localizers: bool,
+    *,
+    engine: EngineSettings = AUTO_ENGINE,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Settings as records keep them.
 
@@ -193,7 +204,20 @@ def recorded_settings(
         Digest of the localizer of the scan.
     run_has_localizers
         Whether any scan of the run has one; it decides under the original's numerics only.
+    engine, device
+        What is asked to compute the networks, and where.
+
+    Raises
+    ------
+    ResourceError
+        If the engine is not installed, or the device cannot do it.
     """
     rules = {name: getattr(settings, name) for name in RuleSettings.__dataclass_fields__}
     of_run = run_has_localizers and upstream(settings.numerics).landmarks_by_run
-    return {**rules, "iso": settings.iso, LOCALIZER: localizer, RUN_HAS_LOCALIZERS: of_run}
+    return {
+        **rules,
+        "iso": settings.iso,
+        ENGINE: deciding_values(choose_engine(engine, device)),
+        LOCALIZER: localizer,
+        RUN_HAS_LOCALIZERS: of_run,
+    }

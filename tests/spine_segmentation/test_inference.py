@@ -15,6 +15,7 @@ from spineps_nipype.models import folders
 from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.onnx_network import OnnxNetwork, batches, cuda_index
 from spineps_nipype.models.places import SLICE_FILES
+from spineps_nipype.settings import EngineSettings
 from spineps_nipype.spine_segmentation.inference import (
     Corrected,
     SegmentationInference,
@@ -58,6 +59,7 @@ def inference(**keywords: Any) -> SegmentationInference:
             "instance_model": Oracle(26),
             "settings": plain,
             "output_same_shape_as_input": True,
+            "engine": EngineSettings("torch"),
             **keywords,
         }
     )
@@ -332,3 +334,28 @@ def test_weights_of_the_original_are_never_shipped(
     monkeypatch.setattr(folders, "embedded_system", lambda _: None)
     with pytest.raises(ModelError, match="spine-segmentation"):
         SegmentationInference().segment(picture())
+
+
+class FreeHeight(Oracle):
+    """Takes slices of any height."""
+
+    free_height = True
+
+    def predict(self, items: np.ndarray) -> np.ndarray:
+        self.heights = items.shape[-1]
+        rest = [(0, 0)] * 3 + [(0, HEIGHT - items.shape[-1])]
+        return super().predict(np.pad(items, rest))[..., : items.shape[-1]]
+
+
+@pytest.mark.parametrize(("numerics", "seen"), [("corrected", 160), ("original", HEIGHT)])
+def test_padding_is_not_computed(numerics: Any, seen: int) -> None:
+    settings = SpineSegmentationSettings(
+        slices=SliceSettings(normalise=False, slice_batch=4), numerics=numerics
+    )
+    networks = FreeHeight(3), FreeHeight(26)
+    found = inference(
+        semantic_model=networks[0], instance_model=networks[1], settings=settings
+    ).segment(picture())
+    whole = inference(settings=settings).segment(picture())
+    np.testing.assert_array_equal(found.instance_segmentation, whole.instance_segmentation)
+    assert [network.heights for network in networks] == [seen, seen]

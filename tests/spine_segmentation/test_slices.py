@@ -13,6 +13,7 @@ from spineps_nipype.spine_segmentation.slices import (
     HEIGHT,
     WIDTH,
     crop_or_pad,
+    height_with_margin,
     normalised,
     prepare_slices,
     restore_size,
@@ -109,3 +110,8 @@ def test_a_cut_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         prepare_slices(np.zeros((2, 4, HEIGHT + 1)), SliceSettings())
     assert "cut to 320 x 896" in caplog.text
+
+
+@pytest.mark.parametrize(("shown", "needed"), [(320, 384), (354, 448), (32, 96), (850, 896)])
+def test_networks_see_little_padding(shown: int, needed: int) -> None:
+    assert height_with_margin(shown) == needed

@@ -32,6 +32,6 @@ with warnings.catch_warnings():
         with suppress(ImportError):  # the node that needs it says so
             import_module(_module)
 with suppress(ImportError):
-    from spineps_nipype.models.inference.openvino_engine import import_openvino
+    from spineps_nipype.models.openvino_runtime import import_openvino
 
     import_openvino()

@@ -171,9 +171,10 @@ class SegmentationSystem(ABC):
         """Results whose sidecars tell confidences, and the tables that have them."""
         return {}
 
-    def computed_by(self, target: Target) -> str:  # noqa: ARG002
-        """What computes the networks of a scan."""
-        return self.engine
+    def computed_by(self, target: Target) -> str:
+        """What computes the networks of a scan: what is chosen, where there is a choice."""
+        chosen = target.settings.get("engine")
+        return str(chosen["engine"]) if chosen else self.engine
 
     def space(self, header: ScanHeader, models: ChosenModels) -> tuple[float, float]:  # noqa: ARG002
         """Files of a scan in the work folder and in the output folder [GB]."""

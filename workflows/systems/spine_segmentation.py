@@ -45,7 +45,6 @@ class SpineSegmentationSystem(SegmentationSystem):
 
     name: ClassVar[str] = SPINE_SEGMENTATION
     generated_as: ClassVar[str] = SPINE_SEGMENTATION
-    engine: ClassVar[str] = "onnxruntime"
     work_bytes: ClassVar[int] = 60
     output_bytes: ClassVar[int] = 8
 
@@ -53,6 +52,7 @@ class SpineSegmentationSystem(SegmentationSystem):
         super().__init__(options)
         self._asked = options.spine_segmentation
         self._settings = self._asked.settings
+        self._engine = options.settings.engine
         self._models = with_notes(self._packages())
 
     @property
@@ -75,9 +75,15 @@ class SpineSegmentationSystem(SegmentationSystem):
         asked = self.selection
         return self.query(asked.modalities, None if asked.ignore_compatibility else "sag")
 
-    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
-        """Names as those of SPINEPS."""
-        settings = recorded_settings(self._settings)
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:
+        """Names as those of SPINEPS.
+
+        Raises
+        ------
+        ResourceError
+            If the engine that is asked for is not installed, or the device cannot do it.
+        """
+        settings = recorded_settings(self._settings, engine=self._engine, device=device)
         return {scan: Target(self._files(scan), settings) for scan in scans}
 
     def choose(self, scan: Scan, header: ScanHeader) -> ChosenModels:  # noqa: ARG002
@@ -136,6 +142,7 @@ class SpineSegmentationSystem(SegmentationSystem):
             mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
+            engine=self._engine,
         )
 
     def _packages(self) -> Mapping[str, Package]:

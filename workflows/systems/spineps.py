@@ -183,10 +183,6 @@ class SpinepsSystem(SegmentationSystem):
 
         return CONFIDENCES
 
-    def computed_by(self, target: Target) -> str:
-        """The engine that is chosen."""
-        return str(target.settings["engine"]["engine"])
-
     def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:
         """By the number of voxels and the networks."""
         return scan_memory(header, models.packages, self._settings)

@@ -52,6 +52,7 @@ class TotalSpineSegSystem(SegmentationSystem):
         super().__init__(options)
         self._asked = options.totalspineseg
         self._settings = self._asked.settings
+        self._engine = options.settings.engine
         self._models = with_notes(self._packages())
         loc = self._asked.loc
         if loc is not None and not loc.exists():
@@ -83,13 +84,15 @@ class TotalSpineSegSystem(SegmentationSystem):
         """Scans of the modalities that are asked for."""
         return self.query(self.selection.modalities, None)
 
-    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:  # noqa: ARG002
+    def targets(self, scans: Sequence[Path], device: str) -> dict[Path, Target]:
         """The folders of the original, files under the name of the scan, each localizer.
 
         Raises
         ------
         InputError
             If localizers are given and none of them is for a scan.
+        ResourceError
+            If the engine is not installed, or the device cannot do it.
         """
         localizers = self._localizers(scans)
         found = {}
@@ -98,7 +101,13 @@ class TotalSpineSegSystem(SegmentationSystem):
             localizer = localizers.get(case)
             found[scan] = Target(
                 result_paths(self.folders.output_dir, case, localizer),
-                recorded_settings(self._settings, digest_or_none(localizer), bool(localizers)),
+                recorded_settings(
+                    self._settings,
+                    digest_or_none(localizer),
+                    bool(localizers),
+                    engine=self._engine,
+                    device=device,
+                ),
                 {"localizer": localizer, "run_has_localizers": bool(localizers)},
             )
         return found
@@ -154,6 +163,7 @@ class TotalSpineSegSystem(SegmentationSystem):
             mem_gb=job.memory_gb,
             device=device,
             omp_nthreads=omp_nthreads,
+            engine=self._engine,
             **job.arguments,
         )
 

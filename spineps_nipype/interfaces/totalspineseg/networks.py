@@ -16,18 +16,19 @@ from nipype.interfaces.base import (
 from ...core.files import copy_whole, file_digest
 from ...core.images import load_image, load_mask, save_nii
 from ...models.systems import TOTALSPINESEG
+from ...settings import EngineSettings
 from ...totalspineseg.crop import crop_to_grid
 from ...totalspineseg.inference import load_step, segment_step1, segment_step2
 from ...totalspineseg.profiles import PROFILES
 from ...totalspineseg.settings import RuleSettings
-from ..settings_traits import option_trait
+from ..settings_traits import option_trait, read_settings, settings_spec
 from ..spineps.common import ModelInputSpec, node_file, required_package, torch_resources
 from .common import release_trait
 
 logger = logging.getLogger(__name__)
 
 
-class _Network1InputSpec(ModelInputSpec):
+class _Network1InputSpec(ModelInputSpec, settings_spec(EngineSettings)):  # type: ignore[misc]
     in_file = File(exists=True, mandatory=True, desc="the prepared image")
     release = release_trait()
     soft_dilation = option_trait(RuleSettings, "soft_dilation")
@@ -53,6 +54,7 @@ class TSSNetwork1(SimpleInterface):
                 required_package(inputs, TOTALSPINESEG),
                 profile=PROFILES[inputs.release],
                 device=inputs.device,
+                engine=read_settings(inputs, EngineSettings),
             )
             raw = segment_step1(image, network)
         raw = raw.near_canal(inputs.soft_dilation)
@@ -68,7 +70,7 @@ class TSSNetwork1(SimpleInterface):
         return runtime
 
 
-class _Network2InputSpec(ModelInputSpec):
+class _Network2InputSpec(ModelInputSpec, settings_spec(EngineSettings)):  # type: ignore[misc]
     in_file = File(exists=True, mandatory=True, desc="the prepared image")
     channel = File(exists=True, mandatory=True, desc="every second disc, around step 1")
     release = release_trait()
@@ -112,6 +114,7 @@ class TSSNetwork2(SimpleInterface):
                 required_package(inputs, TOTALSPINESEG),
                 profile=PROFILES[inputs.release],
                 device=inputs.device,
+                engine=read_settings(inputs, EngineSettings),
             )
             save_nii(segment_step2(image, channel, network), out_file, like=inputs.in_file)
         return runtime

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -22,10 +21,10 @@ from torch import Tensor, nn
 
 from spineps_nipype.core.files import check_target
 from spineps_nipype.core.locks import LockBusyError, held
-from spineps_nipype.errors import OutputError, ResourceError
-from spineps_nipype.models.engine_choice import INSTALL
+from spineps_nipype.errors import OutputError
 from spineps_nipype.models.folders import CACHE_VARIABLE, cache_folder
 from spineps_nipype.models.networks.fast_norm import spell_out
+from spineps_nipype.models.openvino_runtime import processor_options, required_openvino
 
 logger = logging.getLogger(__name__)
 
@@ -33,27 +32,6 @@ FORMAT: Final = 2
 """Increased when a network of this package changes but its weights do not."""
 LONGEST_TRANSLATION: Final = 120.0
 """Longest wait for another process that translates the same network [s]."""
-PRECISIONS: Final = {"float32": "f32", "bfloat16": "bf16"}
-
-
-def import_openvino() -> Any:
-    """OpenVINO, imported without the thread and the process that report it to its maker.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed.
-    """
-    reporting = "openvino_telemetry"
-    leave_out = not {"openvino", reporting} & set(sys.modules)
-    if leave_out:
-        sys.modules[reporting] = None  # type: ignore[assignment]  # then it is not to be found
-    try:
-        import openvino
-    finally:
-        if leave_out:
-            del sys.modules[reporting]
-    return openvino
 
 
 class OpenVinoEngine:
@@ -75,20 +53,11 @@ class OpenVinoEngine:
     batch_size = 1
 
     def __init__(self, precision: str, digest: str) -> None:
-        try:
-            openvino = import_openvino()
-        except ImportError as err:
-            raise ResourceError(f"OpenVINO cannot be loaded ({err}).", remedy=INSTALL) from err
+        openvino = required_openvino()
         self._core = openvino.Core()
         self._version = openvino.get_version().partition("-")[0]
         self._digest = digest
-        self._options = {
-            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "NUM_STREAMS": 1,
-            # Pinned threads of several processes would share one processor.
-            "ENABLE_CPU_PINNING": False,
-        }
+        self._options = processor_options(precision, torch.get_num_threads())
 
     def prepare(self, network: nn.Module, part: str, example: Sequence[int]) -> _Compiled:
         """See `engines.Engine`."""
