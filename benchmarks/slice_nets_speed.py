@@ -45,7 +45,7 @@ ONE_PROCESSOR: Final = """
 import os
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 """
-"""The original leaves the number of threads to onnxruntime, which burns a processor while waiting."""
+"""The original leaves the number of threads to onnxruntime, which waits busily."""
 ORIGINAL: Final = """
 import json, resource, sys, time
 import numpy as np
@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     write_networks(folder)
     write_slices(options.image, folder / "slices.npy")
-    runs = {
+    runs: dict[str, tuple[str, ...]] = {
         f"ours, {engine}, {numerics}": (sys.executable, OURS, engine, numerics)
         for engine, numerics in (
             ("torch", "original"),

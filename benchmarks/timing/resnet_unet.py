@@ -2,7 +2,7 @@
 
 Sources: He and others, Deep residual learning, CVPR 2016 (bottlenecks of 3, 8, 36 and 3 blocks);
 the decoder is the usual one of such nets (256 to 16 channels, nearest upsampling, two convolutions
-a level). Weights are random; 67.16 million of them with three classes, as in the release's library.
+a level). Weights are random, 67.16 million of them with three classes.
 """
 
 from __future__ import annotations
