@@ -110,7 +110,8 @@ def _column_or_none(spine: NDArray[np.float32]) -> NDArray[np.bool_] | None:
         return None
     if column.sum() < SURE_SHARE * core.sum():
         return None
-    return (spine >= LIKELY) & (distance_transform_edt(~column, sampling=SPACING) <= NEAR_MM)
+    near = distance_transform_edt(~column, sampling=SPACING) <= NEAR_MM
+    return np.asarray((spine >= LIKELY) & near)
 
 
 def _row_boxes(column: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -15,24 +15,32 @@ from torch.nn import functional
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import (
-    AfterStem,
+    AfterLevels,
     InstanceUNet,
+    Level,
     build_instance_unet,
 )
 from spineps_nipype.models.networks.label_stem import convolve_labels
+from spineps_nipype.models.networks.left_out import (
+    PLACE,
+    RIMS,
+    SHARES,
+    parts_with_labels,
+    whole,
+)
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.safe_load import load_checkpoint, weights_in
 from spineps_nipype.settings import EngineSettings
 
-from .engines import Engine, make_engine
+from .engines import Engine, Runner, make_engine
 from .memory import reused_memory
 
 logger = logging.getLogger(__name__)
 
 SINGLE_CHANNEL_SCALE = 9.0
 """Largest input label, by which networks with one channel divide."""
-SMALL = (16, 16, 16)
-"""A size that the network takes."""
+SMALL = 4 * PLACE
+"""Side of a volume that the network takes."""
 
 
 class InstanceNetwork:
@@ -44,7 +52,7 @@ class InstanceNetwork:
         self.config = config
         self._channels = network.channels
         self._stem = network.init_conv.to(device)
-        self._network = engine.prepare(AfterStem(network), "instance", (1, network.width, *SMALL))
+        self._levels, self._end = _prepared(network, engine)
         self._batch_size = engine.batch_size
         self._device = device
         table = np.zeros(256, dtype=np.uint8)
@@ -95,14 +103,57 @@ class InstanceNetwork:
             torch.inference_mode(),
             torch.autocast(kind, torch.float16, enabled=amp and kind == "cuda"),
         ):
-            start = convolve_labels(self._stem, labels, self._input)
-            classes = self._network(start).argmax(dim=1).to("cpu", torch.uint8).numpy()
+            # A GPU computes whole cut-outs at once, which need one size.
+            alone = self._batch_size == 1
+            classes = [self._part(c) for c in labels] if alone else self._whole(labels)
         return [self._table[c] for c in classes]
+
+    def _whole(self, labels: Tensor) -> NDArray[np.uint8]:
+        start = convolve_labels(self._stem, labels, self._input)
+        return _classes(self._end(start, start))
+
+    def _part(self, labels: Tensor) -> NDArray[np.uint8]:
+        """Classes of one cut-out, whose first levels are computed around its labels."""
+        everything = whole(labels.shape)
+        parts = [*parts_with_labels(labels.numpy()), everything]
+        x = start = convolve_labels(self._stem, labels[parts[0].box][None], self._input)
+        skips = []
+        for number, (level, part) in enumerate(zip(self._levels, parts, strict=False)):
+            skip, x = level(x, part.shares)
+            skips.append(part.widened(skip, everything, 2**number, PLACE))
+            x = part.widened(x, parts[number + 1], 2 ** (number + 1), PLACE // 2)
+        start = parts[0].widened(start, everything, 1, PLACE)
+        found: NDArray[np.uint8] = _classes(self._end(start, x, *skips))[0]
+        return found
 
     def _input(self, labels: Tensor) -> Tensor:
         if self._channels == 1:
             return labels[:, None].float() / SINGLE_CHANNEL_SCALE
         return functional.one_hot(labels, self._channels).movedim(-1, 1).float()
+
+
+def _classes(logits: Tensor) -> NDArray[np.uint8]:
+    """Class of each voxel."""
+    found: NDArray[np.uint8] = logits.argmax(dim=1).to("cpu", torch.uint8).numpy()
+    return found
+
+
+def _prepared(network: InstanceUNet, engine: Engine) -> tuple[list[Runner], Runner]:
+    """The levels that are computed around the labels, and what comes behind them.
+
+    Where cut-outs go through the network together there are no such levels.
+    """
+    width = network.width
+    small = [(1, width, *[SMALL] * 3)]
+    if engine.batch_size != 1:
+        return [], engine.prepare(AfterLevels(network), "instance", small[0], small[0])
+    levels = [
+        engine.prepare(Level(network, number), f"instance{number}", small[0], SHARES)
+        for number in range(len(RIMS))
+    ]
+    skips = [(1, width * 2**n, *[SMALL // 2**n] * 3) for n in range(len(RIMS))]
+    x = (1, skips[-1][1], *[SMALL // 2 ** len(RIMS)] * 3)
+    return levels, engine.prepare(AfterLevels(network), "instance-end", small[0], x, *skips)
 
 
 def load_instance(

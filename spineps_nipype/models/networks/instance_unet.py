@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from spineps_nipype.errors import ModelError
 
+from .fast_norm import PartGroupNorm
+
 NORM_GROUPS = 8
 SLOPE = 0.01
 DEPTH = 4
@@ -27,11 +29,11 @@ class _Block(nn.Module):
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
         self.proj = nn.Conv3d(width_in, width_out, 3, padding=1)
-        self.norm = nn.GroupNorm(NORM_GROUPS, width_out)
+        self.norm = PartGroupNorm(NORM_GROUPS, width_out)
         self.act = nn.LeakyReLU(SLOPE, inplace=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.act(self.norm(self.proj(x)))
+    def forward(self, x: Tensor, shares: Tensor | None = None) -> Tensor:
+        out: Tensor = self.act(self.norm(self.proj(x), shares))
         return out
 
 
@@ -46,8 +48,8 @@ class _Residual(nn.Module):
             nn.Identity() if width_in == width_out else nn.Conv3d(width_in, width_out, 1)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.block2(self.block1(x)) + self.res_conv(x)
+    def forward(self, x: Tensor, shares: Tensor | None = None) -> Tensor:
+        out: Tensor = self.block2(self.block1(x, shares), shares) + self.res_conv(x)
         return out
 
 
@@ -98,31 +100,68 @@ class InstanceUNet(nn.Module):
 
     def after_stem(self, start: Tensor) -> Tensor:
         """Logits from the output of the first convolution, (batch, width, P, I, R)."""
-        x = start
-        skips = []
-        for level in self.downs:
-            first, second, down = level.children()
-            x = second(first(x))
-            skips.append(x)
-            x = down(x)
+        return self.after_levels(start, start)
+
+    def down(self, number: int, x: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Features of a level on the way down, and what goes into the next one.
+
+        Parameters
+        ----------
+        x
+            Of a whole cut-out or, at the first levels, of a part of it.
+        shares
+            What was left out of the cut-out, see `left_out.Part`.
+        """
+        first, second, step = self.downs[number].children()
+        skip: Tensor = second(first(x, shares), shares)
+        return skip, step(skip)
+
+    def after_levels(self, start: Tensor, x: Tensor, *skips: Tensor) -> Tensor:
+        """Logits from the output of the first convolution and of the first levels.
+
+        Parameters
+        ----------
+        start
+            Output of the first convolution.
+        x
+            What goes into the next level.
+        skips
+            Features of the levels before it.
+        """
+        found = list(skips)
+        for number in range(len(found), DEPTH):
+            skip, x = self.down(number, x)
+            found.append(skip)
         x = self.mid_block2(self.mid_block1(x))
         for level in self.ups:
             first, second, up = level.children()
-            x = up(second(first((x + skips.pop()).mul_(0.5))))
+            x = up(second(first((x + found.pop()).mul_(0.5))))
         out: Tensor = self.final_conv(self.final_res_block(torch.cat((x, start), dim=1)))
         return out
 
 
-class AfterStem(nn.Module):
-    """The network without its first convolution, which `label_stem` computes."""
+class Level(nn.Module):
+    """One level on the way down, see `InstanceUNet.down`."""
+
+    def __init__(self, network: InstanceUNet, number: int) -> None:
+        super().__init__()
+        self.network, self.number = network, number
+
+    def forward(self, x: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        """See `InstanceUNet.down`."""
+        return self.network.down(self.number, x, shares)
+
+
+class AfterLevels(nn.Module):
+    """The network without its first convolution and the levels that are given."""
 
     def __init__(self, network: InstanceUNet) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, start: Tensor) -> Tensor:
-        """See `InstanceUNet.after_stem`."""
-        return self.network.after_stem(start)
+    def forward(self, start: Tensor, x: Tensor, *skips: Tensor) -> Tensor:
+        """See `InstanceUNet.after_levels`."""
+        return self.network.after_levels(start, x, *skips)
 
 
 def build_instance_unet(state: Mapping[str, Tensor], source: str) -> InstanceUNet:
