@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,9 @@ from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.models.networks.fast_norm import speed_up
 from spineps_nipype.settings import EngineSettings
 
-Runner = Callable[..., Any]
-"""Takes (batch, channels, z, y, x), or what else the network takes, and gives logits in float32,
-class second, or a tuple of what the network gives."""
+Runner = Callable[..., Tensor]
+"""Takes (batch, channels, z, y, x), and what else the network takes, and gives logits in float32,
+class second."""
 
 
 class Engine(Protocol):
@@ -61,19 +61,14 @@ class TorchEngine:
         on_cpu = self._device.type == "cpu"
         network = speed_up(network) if on_cpu else network.to(self._device)
 
-        def run(*inputs: Tensor) -> Any:
-            if on_cpu:
-                inputs = tuple(_channels_last(x) for x in inputs)
+        def run(x: Tensor, *further: Tensor) -> Tensor:
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
-                out = network(*(x.to(self._device) for x in inputs))
-            return out.float() if isinstance(out, Tensor) else tuple(x.float() for x in out)
+                if on_cpu:
+                    x = x.contiguous(memory_format=torch.channels_last_3d)
+                out: Tensor = network(*(one.to(self._device) for one in (x, *further)))
+            return out.float()
 
         return run
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    """A volume in the order in which convolutions on a processor are fastest."""
-    return x.contiguous(memory_format=torch.channels_last_3d) if x.ndim == 5 else x
 
 
 def make_engine(settings: EngineSettings | None, device: str, digest: str) -> Engine:

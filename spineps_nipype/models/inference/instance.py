@@ -15,16 +15,15 @@ from torch.nn import functional
 from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import (
-    AfterLevels,
+    AfterStem,
+    AroundLabels,
     InstanceUNet,
-    Level,
     build_instance_unet,
 )
 from spineps_nipype.models.networks.label_stem import convolve_labels
 from spineps_nipype.models.networks.left_out import (
     PLACE,
-    RIMS,
-    SHARES,
+    inputs_of,
     parts_with_labels,
     whole,
 )
@@ -39,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 SINGLE_CHANNEL_SCALE = 9.0
 """Largest input label, by which networks with one channel divide."""
-SMALL = 4 * PLACE
-"""Side of a volume that the network takes."""
 
 
 class InstanceNetwork:
@@ -52,7 +49,7 @@ class InstanceNetwork:
         self.config = config
         self._channels = network.channels
         self._stem = network.init_conv.to(device)
-        self._levels, self._end = _prepared(network, engine)
+        self._network = _prepared(network, engine)
         self._batch_size = engine.batch_size
         self._device = device
         table = np.zeros(256, dtype=np.uint8)
@@ -109,21 +106,13 @@ class InstanceNetwork:
         return [self._table[c] for c in classes]
 
     def _whole(self, labels: Tensor) -> NDArray[np.uint8]:
-        start = convolve_labels(self._stem, labels, self._input)
-        return _classes(self._end(start, start))
+        return _classes(self._network(convolve_labels(self._stem, labels, self._input)))
 
     def _part(self, labels: Tensor) -> NDArray[np.uint8]:
         """Classes of one cut-out, whose first levels are computed around its labels."""
-        everything = whole(labels.shape)
-        parts = [*parts_with_labels(labels.numpy()), everything]
-        x = start = convolve_labels(self._stem, labels[parts[0].box][None], self._input)
-        skips = []
-        for number, (level, part) in enumerate(zip(self._levels, parts, strict=False)):
-            skip, x = level(x, part.shares)
-            skips.append(part.widened(skip, everything, 2**number, PLACE))
-            x = part.widened(x, parts[number + 1], 2 ** (number + 1), PLACE // 2)
-        start = parts[0].widened(start, everything, 1, PLACE)
-        found: NDArray[np.uint8] = _classes(self._end(start, x, *skips))[0]
+        parts = parts_with_labels(labels.numpy())
+        start = convolve_labels(self._stem, labels[parts[0].box][None], self._input)
+        found: NDArray[np.uint8] = _classes(self._network(start, *inputs_of(parts)))[0]
         return found
 
     def _input(self, labels: Tensor) -> Tensor:
@@ -138,22 +127,15 @@ def _classes(logits: Tensor) -> NDArray[np.uint8]:
     return found
 
 
-def _prepared(network: InstanceUNet, engine: Engine) -> tuple[list[Runner], Runner]:
-    """The levels that are computed around the labels, and what comes behind them.
-
-    Where cut-outs go through the network together there are no such levels.
-    """
-    width = network.width
-    small = [(1, width, *[SMALL] * 3)]
+def _prepared(network: InstanceUNet, engine: Engine) -> Runner:
+    """What comes behind the first convolution: in parts where cut-outs are computed one by one."""
+    side = 4 * PLACE
     if engine.batch_size != 1:
-        return [], engine.prepare(AfterLevels(network), "instance", small[0], small[0])
-    levels = [
-        engine.prepare(Level(network, number), f"instance{number}", small[0], SHARES)
-        for number in range(len(RIMS))
-    ]
-    skips = [(1, width * 2**n, *[SMALL // 2**n] * 3) for n in range(len(RIMS))]
-    x = (1, skips[-1][1], *[SMALL // 2 ** len(RIMS)] * 3)
-    return levels, engine.prepare(AfterLevels(network), "instance-end", small[0], x, *skips)
+        return engine.prepare(AfterStem(network), "instance", (1, network.width, *[side] * 3))
+    parts = [whole([side] * 3)] * 2
+    further = [tuple(one.shape) for one in inputs_of(parts)]
+    start = (1, network.width, *[side] * 3)
+    return engine.prepare(AroundLabels(network), "instance-around-labels", start, *further)
 
 
 def load_instance(

@@ -144,17 +144,15 @@ class _Compiled:
         self._shapes: list[list[int]] = []
         self._run: Any = None
 
-    def __call__(self, *inputs: Tensor) -> Any:
-        """Logits in float32, or a tuple of what the network gives."""
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """Logits in float32."""
         shapes = [list(x.shape) for x in inputs]
         if shapes != self._shapes:
             self._model.reshape(dict(zip(self._model.inputs, shapes, strict=True)))
             self._run = self._core.compile_model(self._model, "CPU", self._options)
             self._shapes = shapes
         arrays = [np.ascontiguousarray(x.numpy(), dtype=np.float32) for x in inputs]
-        found = self._run(arrays, share_inputs=True)
-        out = tuple(torch.from_numpy(found[i]) for i in range(len(found)))
-        return out[0] if len(out) == 1 else out
+        return torch.from_numpy(self._run(arrays, share_inputs=True)[0])
 
 
 def translate(network: nn.Module, *examples: Sequence[int]) -> Any:
@@ -163,7 +161,7 @@ def translate(network: nn.Module, *examples: Sequence[int]) -> Any:
     Parameters
     ----------
     network
-        Gives one tensor or a tuple.
+        One tensor out.
     examples
         Shape of a small input each.
     """

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from spineps_nipype.errors import ModelError
 
 from .fast_norm import PartGroupNorm
+from .left_out import widened
 
 NORM_GROUPS = 8
 SLOPE = 0.01
@@ -100,68 +101,72 @@ class InstanceUNet(nn.Module):
 
     def after_stem(self, start: Tensor) -> Tensor:
         """Logits from the output of the first convolution, (batch, width, P, I, R)."""
-        return self.after_levels(start, start)
+        return self._after_levels(start, start, [])
 
-    def down(self, number: int, x: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Features of a level on the way down, and what goes into the next one.
-
-        Parameters
-        ----------
-        x
-            Of a whole cut-out or, at the first levels, of a part of it.
-        shares
-            What was left out of the cut-out, see `left_out.Part`.
-        """
-        first, second, step = self.downs[number].children()
-        skip: Tensor = second(first(x, shares), shares)
-        return skip, step(skip)
-
-    def after_levels(self, start: Tensor, x: Tensor, *skips: Tensor) -> Tensor:
-        """Logits from the output of the first convolution and of the first levels.
+    def around_labels(self, start: Tensor, shares: Tensor, *places: Tensor) -> Tensor:
+        """The same from a part of that output, the first two levels in parts.
 
         Parameters
         ----------
         start
-            Output of the first convolution.
-        x
-            What goes into the next level.
-        skips
-            Features of the levels before it.
+            (1, width, P, I, R) of the first part.
+        shares, places
+            See `left_out.inputs_of`.
+
+        Returns
+        -------
+        Tensor
+            Logits of the whole cut-out.
         """
-        found = list(skips)
-        for number in range(len(found), DEPTH):
-            skip, x = self.down(number, x)
-            found.append(skip)
+        first_whole, first_second, second_whole, second_on = (
+            places[i : i + 3] for i in range(0, len(places), 3)
+        )
+        first, x = self._down(0, start, shares[0])
+        second, x = self._down(1, widened(x, first_second), shares[1])
+        skips = [widened(first, first_whole), widened(second, second_whole)]
+        return self._after_levels(widened(start, first_whole), widened(x, second_on), skips)
+
+    def _down(self, number: int, x: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Features of a level on the way down, and what goes into the next one."""
+        first, second, step = self.downs[number].children()
+        skip: Tensor = second(first(x, shares), shares)
+        return skip, step(skip)
+
+    def _after_levels(self, start: Tensor, x: Tensor, skips: list[Tensor]) -> Tensor:
+        """Logits from what goes into a level, and the features of the levels before it."""
+        for number in range(len(skips), DEPTH):
+            skip, x = self._down(number, x)
+            skips.append(skip)
         x = self.mid_block2(self.mid_block1(x))
         for level in self.ups:
             first, second, up = level.children()
-            x = up(second(first((x + found.pop()).mul_(0.5))))
+            x = up(second(first((x + skips.pop()).mul_(0.5))))
         out: Tensor = self.final_conv(self.final_res_block(torch.cat((x, start), dim=1)))
         return out
 
 
-class Level(nn.Module):
-    """One level on the way down, see `InstanceUNet.down`."""
-
-    def __init__(self, network: InstanceUNet, number: int) -> None:
-        super().__init__()
-        self.network, self.number = network, number
-
-    def forward(self, x: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-        """See `InstanceUNet.down`."""
-        return self.network.down(self.number, x, shares)
-
-
-class AfterLevels(nn.Module):
-    """The network without its first convolution and the levels that are given."""
+class AfterStem(nn.Module):
+    """The network without its first convolution, which `label_stem` computes."""
 
     def __init__(self, network: InstanceUNet) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, start: Tensor, x: Tensor, *skips: Tensor) -> Tensor:
-        """See `InstanceUNet.after_levels`."""
-        return self.network.after_levels(start, x, *skips)
+    def forward(self, start: Tensor) -> Tensor:
+        """See `InstanceUNet.after_stem`."""
+        return self.network.after_stem(start)
+
+
+class AroundLabels(nn.Module):
+    """The same for a part of a cut-out."""
+
+    def __init__(self, network: InstanceUNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, start: Tensor, shares: Tensor, *places: Tensor) -> Tensor:
+        """See `InstanceUNet.around_labels`."""
+        return self.network.around_labels(start, shares, *places)
 
 
 def build_instance_unet(state: Mapping[str, Tensor], source: str) -> InstanceUNet:

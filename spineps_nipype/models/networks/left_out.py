@@ -28,8 +28,6 @@ STEP: Final = 16
 LEAST: Final = 4 * PLACE
 """Smallest side of a volume of which a part is computed."""
 
-SHARES: Final = (3, 3)
-"""Shape of `Part.shares`."""
 
 Box = tuple[slice, ...]
 
@@ -58,31 +56,64 @@ class Part:
         ]
         return torch.tensor(rows, dtype=torch.float32)
 
-    def widened(self, x: Tensor, to: Part, stride: int, place: int) -> Tensor:
-        """Features of this part, continued with background to those of a larger one.
+    def places(self, other: Part, stride: int, place: int) -> list[Tensor]:
+        """Voxel of this part, along each axis, for every voxel of a larger one.
 
         Parameters
         ----------
-        x
-            Features of this part at a level.
         stride
             Voxels of the volume in one of the level.
         place
-            Voxel of the level from either end that is background.
+            Voxel of the level from either end that is background, which is repeated.
         """
-        for axis, (own, other) in enumerate(zip(self.box, to.box, strict=True)):
-            before, behind = (own.start - other.start) // stride, (other.stop - own.stop) // stride
-            if before or behind:
-                counts = torch.ones(x.shape[axis + 2], dtype=torch.long)
-                counts[place] += before
-                counts[-1 - place] += behind
-                x = x.index_select(axis + 2, torch.repeat_interleave(counts))
-        return x
+        found = []
+        for own, large in zip(self.box, other.box, strict=True):
+            counts = torch.ones((own.stop - own.start) // stride, dtype=torch.long)
+            counts[place : place + 1] += (own.start - large.start) // stride
+            counts[-1 - place : -place] += (large.stop - own.stop) // stride
+            found.append(torch.repeat_interleave(counts))
+        return found
+
+
+def widened(x: Tensor, places: Sequence[Tensor]) -> Tensor:
+    """Features of a part, continued with background to those of a larger one.
+
+    Parameters
+    ----------
+    x
+        (batch, channels, P, I, R), of the part.
+    places
+        See `Part.places`; of any type.
+    """
+    last = x.is_contiguous(memory_format=torch.channels_last_3d) and not x.is_contiguous()
+    for axis in (2, 0, 1):  # the longest come last: each makes a copy
+        x = x.index_select(axis + 2, places[axis].long())
+    return x.contiguous(memory_format=torch.channels_last_3d) if last else x
 
 
 def whole(shape: Sequence[int]) -> Part:
     """All of a volume."""
     return Part(tuple(slice(0, n) for n in shape), tuple(shape))
+
+
+def inputs_of(parts: Sequence[Part]) -> list[Tensor]:
+    """What a network gets beside the features of the first of two parts.
+
+    Returns
+    -------
+    list of Tensor
+        The shares of both; then the `Part.places` of the first level in the whole, of what it
+        gives on in the second part, of the second level in the whole, and of what that gives on.
+    """
+    first, second = parts
+    everything = whole(first.shape)
+    return [
+        torch.stack([first.shares, second.shares]),
+        *first.places(everything, 1, PLACE),
+        *first.places(second, 2, PLACE // 2),
+        *second.places(everything, 2, PLACE),
+        *second.places(everything, 4, PLACE // 2),
+    ]
 
 
 def parts_with_labels(labels: NDArray[np.generic]) -> tuple[Part, ...]:
