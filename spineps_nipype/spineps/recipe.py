@@ -31,7 +31,7 @@ PHASES: Final = (
         reads=(SCAN,),
         settings=("crop", "preprocess", "semantic", "engine", "numerics"),
         models=("semantic", VIBESEG, SCOUT),
-        algorithm=4,
+        algorithm=5,
         correctable={"spine_raw": Correctable(STRUCTURES, grid="")},
         extras={
             "softmax": "save_softmax_logits",
@@ -49,7 +49,7 @@ PHASES: Final = (
         reads=(SCAN, "spine_raw"),
         settings=("instance", "engine", "numerics"),
         models=("instance",),
-        algorithm=2,
+        algorithm=3,
         correctable={"vert_raw": Correctable(grid="")},
         extras={"debug": "save_debug_data"},
         undescribed=frozenset({"debug"}),

@@ -6,6 +6,7 @@ The semantic network computes only tiles that meet this region.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,18 +26,25 @@ SPACING: Final = (5.0, 5.0, 5.0)
 """Grid of the search, mm in P, I, R."""
 CUT_PERCENT: Final = (0.5, 99.5)
 """Percentiles of the coarse image beyond which grey values are cut off: metal, bright fat."""
+CORE: Final = 0.5
+"""Probability from which on voxels make the column."""
 LIKELY: Final = 0.2
-"""Probability from which on a voxel counts as spine: what is missed is lost, what is too much
-costs time only."""
+"""Probability from which on a voxel near the column belongs to it: what is missed is lost, what is
+too much costs time only."""
+NEAR_MM: Final = 20.0
+"""Distance from the column within which likely voxels belong to it: spinous processes do, bowel
+and vessels before the spine look no less likely but lie further away."""
 SURE: Final = 0.7
 """Highest probability below which the search has found nothing that it can tell from the rest."""
 SURE_SHARE: Final = 0.5
-"""Share of the likely voxels that must belong to the column, else the search has failed."""
+"""Share of the voxels of `CORE` that must belong to the column, else the search has failed."""
 REACH_MM: Final = 20.0
 """Distance along the spine over which every row is as wide as its neighbours: holes and thin
 processes that the coarse grid misses belong to the region, too."""
-MARGIN_MM: Final = 8.0
-"""Margin around that."""
+MARGIN_MM: Final = 10.0
+"""Margin around that, two voxels of the grid."""
+BEHIND_MM: Final = 5.0
+"""What is added behind: tips of spinous processes are thinner than a voxel of the grid."""
 MIN_SPINE_MM3: Final = 5_000.0
 """Volume below which nothing counts as spine: a lumbar vertebral body has about 40 cm3."""
 MIN_FRAGMENT_MM3: Final = 500.0
@@ -96,22 +104,25 @@ _TO_PIR: Final = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0,
 
 def _column_or_none(spine: NDArray[np.float32]) -> NDArray[np.bool_] | None:
     """Voxels of the spine by their probabilities, None where these are not to be trusted."""
-    likely = spine >= LIKELY
-    column = _column(likely, SPACING)
+    core = spine >= CORE
+    column = _column(core, SPACING)
     if not column.any() or spine[column].max() < SURE:
         return None
-    return column if column.sum() >= SURE_SHARE * likely.sum() else None
+    if column.sum() < SURE_SHARE * core.sum():
+        return None
+    near = distance_transform_edt(~column, sampling=SPACING) <= NEAR_MM
+    return np.asarray((spine >= LIKELY) & near)
 
 
 def _row_boxes(column: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """For every row, the box in P and R of the column in the rows near it."""
-    reach = round(REACH_MM / SPACING[1])
+    """For every row, the box in P and R of the column in the rows near it, and what is behind."""
+    reach, behind = round(REACH_MM / SPACING[1]), round(BEHIND_MM / SPACING[0])
     boxes = np.zeros_like(column)
     for row in range(column.shape[1]):
         near = column[:, max(row - reach, 0) : row + reach + 1]
         if near.any():
             deep, _, wide = bounding_box(near)
-            boxes[deep, row, wide] = True
+            boxes[deep.start : deep.stop + behind, row, wide] = True
     return boxes
 
 
@@ -128,9 +139,17 @@ def _column(found: NDArray[np.bool_], zoom: Sequence[float]) -> NDArray[np.bool_
             break
         part = components == number
         rows = part.any(axis=(0, 2))
-        if column[:, rows].any((0, 2)).mean() > BESIDE_SHARE:
-            away = distance_transform_edt(~column, sampling=zoom)
-            if away[part].min() > MARGIN_MM:
-                continue
-        column |= part
+        beside = column[:, rows].any((0, 2)).mean() > BESIDE_SHARE
+        if not beside or _touches(part, column, zoom):
+            column |= part
     return column
+
+
+def _touches(part: NDArray[np.bool_], column: NDArray[np.bool_], zoom: Sequence[float]) -> bool:
+    """Whether a piece comes as near to the column as the margin is wide."""
+    box = bounding_box(part, math.ceil(MARGIN_MM / min(zoom)))
+    near = column[box]
+    if not near.any():
+        return False
+    away = distance_transform_edt(~near, sampling=zoom)
+    return bool(away[part[box]].min() <= MARGIN_MM)

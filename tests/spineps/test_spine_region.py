@@ -11,7 +11,13 @@ from TPTBox import NII
 from spineps_nipype.models.protocols import SemanticPrediction
 from spineps_nipype.spineps.semantic import segment_semantic
 from spineps_nipype.spineps.settings import SemanticSettings
-from spineps_nipype.spineps.spine_region import MARGIN_MM, SPACING, find_spine
+from spineps_nipype.spineps.spine_region import (
+    BEHIND_MM,
+    MARGIN_MM,
+    NEAR_MM,
+    SPACING,
+    find_spine,
+)
 
 from .blocks import as_nii, grey, spine_of_blocks
 from .stand_ins import CodedSemantic
@@ -23,9 +29,9 @@ COARSE_MM = max(SPACING)
 
 
 def wide() -> Any:
-    """Image of a spine in voxels of 2 mm, with 60 mm of nothing before it."""
+    """Image of a spine in voxels of 2 mm, with 60 mm of nothing before it and 40 mm behind."""
     spine, _ = spine_of_blocks(3)
-    image = grey(as_nii(np.pad(spine, ((30, 0), (0, 0), (0, 0)))))
+    image = grey(as_nii(np.pad(spine, ((30, 20), (0, 0), (0, 0)))))
     return NII.from_numpy(image.get_array(), image.affine @ np.diag([2, 2, 2, 1]), False)
 
 
@@ -37,9 +43,12 @@ def test_the_region_is_the_spine_and_a_margin() -> None:
     inside = region.get_array() > 0
     spine = image.get_array() > 0
     assert inside[spine].all()
-    first = int(np.argwhere(spine)[:, 0].min())
-    reached = int(np.argwhere(inside)[:, 0].min())
-    assert MARGIN_MM - COARSE_MM <= 2 * (first - reached) <= MARGIN_MM + COARSE_MM
+    first, last = np.argwhere(spine)[:, 0].min(), np.argwhere(spine)[:, 0].max()
+    reached = np.argwhere(inside)[:, 0].min(), np.argwhere(inside)[:, 0].max()
+    # a voxel of the coarse grid counts where it holds a part of the spine
+    before, behind = 2 * (first - reached[0]), 2 * (reached[1] - last)
+    assert MARGIN_MM - COARSE_MM <= before <= MARGIN_MM + 1.5 * COARSE_MM
+    assert behind >= MARGIN_MM + BEHIND_MM - COARSE_MM
 
 
 def test_specks_are_no_spine() -> None:
@@ -62,6 +71,45 @@ class Unsure(CodedSemantic):
 
 def test_low_probabilities_are_not_trusted() -> None:
     assert find_spine(wide(), Unsure()) is None
+
+
+class Graded(CodedSemantic):
+    """Is sure of bodies (49), and finds processes (42) likely, but no more."""
+
+    def predict(self, image: NII, **options: Any) -> SemanticPrediction:
+        found = super().predict(image, **options)
+        array = found.labels.get_array()
+        spine = np.where(array == 49, 0.9, np.where(array == 42, 0.3, 0)).astype(np.float32)
+        return SemanticPrediction(found.labels, np.stack([1 - spine, spine]), (0, 1))
+
+
+def graded(behind_mm: int) -> tuple[NII, np.ndarray]:
+    """Image of a body with a likely block behind it, voxels of 5 mm, and that block."""
+    array = np.zeros((60, 30, 12), np.float32)
+    array[25:33, 8:22, 3:9] = 49
+    block = np.zeros(array.shape, bool)
+    first = 33 + behind_mm // 5
+    block[first : first + 2, 12:16, 4:8] = True
+    array[block] = 42
+    turned = wide().affine @ np.diag([2.5, 2.5, 2.5, 1])
+    return NII.from_numpy(array, turned, False), block
+
+
+def test_what_is_likely_counts_near_the_column_only() -> None:
+    image, block = graded(round(NEAR_MM) - 10)
+    region = find_spine(image, Graded())
+    assert region is not None
+    assert region.get_array()[block].all()
+    image, block = graded(2 * round(NEAR_MM) + 20)
+    region = find_spine(image, Graded())
+    assert region is not None
+    assert not region.get_array()[block].any()
+
+
+def test_what_is_likely_makes_no_column_of_its_own() -> None:
+    image, block = graded(10)
+    only = np.where(block, 42, 0).astype(np.float32)
+    assert find_spine(image.set_array(only), Graded()) is None
 
 
 def test_as_much_beside_the_spine_as_in_it_is_not_trusted() -> None:

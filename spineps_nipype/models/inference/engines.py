@@ -12,8 +12,9 @@ from spineps_nipype.models.engine_choice import choose_engine
 from spineps_nipype.models.networks.fast_norm import speed_up
 from spineps_nipype.settings import EngineSettings
 
-Runner = Callable[[Tensor], Tensor]
-"""Takes (batch, channels, z, y, x) and gives logits in float32, class second."""
+Runner = Callable[..., Tensor]
+"""Takes (batch, channels, z, y, x), and what else the network takes, and gives logits in float32,
+class second."""
 
 
 class Engine(Protocol):
@@ -23,7 +24,7 @@ class Engine(Protocol):
     def batch_size(self) -> int | None:
         """Largest batch that is worth while, None where larger ones are always faster."""
 
-    def prepare(self, network: nn.Module, part: str, example: Sequence[int]) -> Runner:
+    def prepare(self, network: nn.Module, part: str, *examples: Sequence[int]) -> Runner:
         """Make a network ready to be called.
 
         Parameters
@@ -32,8 +33,8 @@ class Engine(Protocol):
             With its weights, in evaluation mode. It belongs to the engine from now on.
         part
             Which network of the package this is.
-        example
-            Shape of a small input that the network takes.
+        examples
+            Shapes of small inputs that the network takes.
         """
 
 
@@ -54,17 +55,17 @@ class TorchEngine:
         # More items in a call make a processor no faster, and need their memory all at once.
         self.batch_size = 1 if self._device.type == "cpu" else None
 
-    def prepare(self, network: nn.Module, part: str, example: Sequence[int]) -> Runner:
+    def prepare(self, network: nn.Module, part: str, *examples: Sequence[int]) -> Runner:
         """See `Engine`."""
-        del part, example
+        del part, examples
         on_cpu = self._device.type == "cpu"
         network = speed_up(network) if on_cpu else network.to(self._device)
 
-        def run(x: Tensor) -> Tensor:
+        def run(x: Tensor, *further: Tensor) -> Tensor:
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
                 if on_cpu:
                     x = x.contiguous(memory_format=torch.channels_last_3d)
-                out: Tensor = network(x.to(self._device))
+                out: Tensor = network(*(one.to(self._device) for one in (x, *further)))
             return out.float()
 
         return run

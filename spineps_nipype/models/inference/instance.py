@@ -16,23 +16,28 @@ from spineps_nipype.errors import ModelError
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.networks.instance_unet import (
     AfterStem,
+    AroundLabels,
     InstanceUNet,
     build_instance_unet,
 )
 from spineps_nipype.models.networks.label_stem import convolve_labels
+from spineps_nipype.models.networks.left_out import (
+    PLACE,
+    inputs_of,
+    parts_with_labels,
+    whole,
+)
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.safe_load import load_checkpoint, weights_in
 from spineps_nipype.settings import EngineSettings
 
-from .engines import Engine, make_engine
+from .engines import Engine, Runner, make_engine
 from .memory import reused_memory
 
 logger = logging.getLogger(__name__)
 
 SINGLE_CHANNEL_SCALE = 9.0
 """Largest input label, by which networks with one channel divide."""
-SMALL = (16, 16, 16)
-"""A size that the network takes."""
 
 
 class InstanceNetwork:
@@ -44,7 +49,7 @@ class InstanceNetwork:
         self.config = config
         self._channels = network.channels
         self._stem = network.init_conv.to(device)
-        self._network = engine.prepare(AfterStem(network), "instance", (1, network.width, *SMALL))
+        self._network = _prepared(network, engine)
         self._batch_size = engine.batch_size
         self._device = device
         table = np.zeros(256, dtype=np.uint8)
@@ -95,14 +100,42 @@ class InstanceNetwork:
             torch.inference_mode(),
             torch.autocast(kind, torch.float16, enabled=amp and kind == "cuda"),
         ):
-            start = convolve_labels(self._stem, labels, self._input)
-            classes = self._network(start).argmax(dim=1).to("cpu", torch.uint8).numpy()
+            # A GPU computes whole cut-outs at once, which need one size.
+            alone = self._batch_size == 1
+            classes = [self._part(c) for c in labels] if alone else self._whole(labels)
         return [self._table[c] for c in classes]
+
+    def _whole(self, labels: Tensor) -> NDArray[np.uint8]:
+        return _classes(self._network(convolve_labels(self._stem, labels, self._input)))
+
+    def _part(self, labels: Tensor) -> NDArray[np.uint8]:
+        """Classes of one cut-out, whose first levels are computed around its labels."""
+        parts = parts_with_labels(labels.numpy())
+        start = convolve_labels(self._stem, labels[parts[0].box][None], self._input)
+        found: NDArray[np.uint8] = _classes(self._network(start, *inputs_of(parts)))[0]
+        return found
 
     def _input(self, labels: Tensor) -> Tensor:
         if self._channels == 1:
             return labels[:, None].float() / SINGLE_CHANNEL_SCALE
         return functional.one_hot(labels, self._channels).movedim(-1, 1).float()
+
+
+def _classes(logits: Tensor) -> NDArray[np.uint8]:
+    """Class of each voxel."""
+    found: NDArray[np.uint8] = logits.argmax(dim=1).to("cpu", torch.uint8).numpy()
+    return found
+
+
+def _prepared(network: InstanceUNet, engine: Engine) -> Runner:
+    """What comes behind the first convolution: in parts where cut-outs are computed one by one."""
+    side = 4 * PLACE
+    if engine.batch_size != 1:
+        return engine.prepare(AfterStem(network), "instance", (1, network.width, *[side] * 3))
+    parts = [whole([side] * 3)] * 2
+    further = [tuple(one.shape) for one in inputs_of(parts)]
+    start = (1, network.width, *[side] * 3)
+    return engine.prepare(AroundLabels(network), "instance-around-labels", start, *further)
 
 
 def load_instance(

@@ -59,31 +59,31 @@ class OpenVinoEngine:
         self._digest = digest
         self._options = processor_options(precision, torch.get_num_threads())
 
-    def prepare(self, network: nn.Module, part: str, example: Sequence[int]) -> _Compiled:
+    def prepare(self, network: nn.Module, part: str, *examples: Sequence[int]) -> _Compiled:
         """See `engines.Engine`."""
-        return _Compiled(self._core, self._translated(network, part, example), self._options)
+        return _Compiled(self._core, self._translated(network, part, examples), self._options)
 
-    def _translated(self, network: nn.Module, part: str, example: Sequence[int]) -> Any:
+    def _translated(self, network: nn.Module, part: str, examples: Sequence[Sequence[int]]) -> Any:
         """The network from the disk, or translated and stored there."""
         path = self._path(part)
         if path is None:
-            return translate(network, example)
+            return translate(network, *examples)
         with ExitStack() as stack:
             try:
                 stack.enter_context(held(path.with_suffix(".lock"), limit=LONGEST_TRANSLATION))
             except (LockBusyError, OutputError) as err:
                 logger.warning("the translated network is not kept: %s", err)
-                return translate(network, example)
-            return self._kept(path, network, example)
+                return translate(network, *examples)
+            return self._kept(path, network, examples)
 
-    def _kept(self, path: Path, network: nn.Module, example: Sequence[int]) -> Any:
+    def _kept(self, path: Path, network: nn.Module, examples: Sequence[Sequence[int]]) -> Any:
         """The network from a file, or translated and stored there; the lock is held."""
         if path.is_file():
             try:
                 return self._core.read_model(path)
             except Exception as err:  # whatever a damaged file makes OpenVINO raise
                 logger.warning("%s is damaged and made again: %s", path, err)
-        model = translate(network, example)
+        model = translate(network, *examples)
         try:
             _store(model, path)
         except (OSError, RuntimeError) as err:
@@ -106,33 +106,33 @@ class OpenVinoEngine:
 
 
 class _Compiled:
-    """A translated network, compiled for the shape of the last call."""
+    """A translated network, compiled for the shapes of the last call."""
 
     def __init__(self, core: Any, model: Any, options: dict[str, Any]) -> None:
         self._core, self._model, self._options = core, model, options
-        self._shape: tuple[int, ...] = ()
+        self._shapes: list[list[int]] = []
         self._run: Any = None
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> Tensor:
         """Logits in float32."""
-        shape = tuple(x.shape)
-        if shape != self._shape:
-            self._model.reshape({self._model.inputs[0]: list(shape)})
+        shapes = [list(x.shape) for x in inputs]
+        if shapes != self._shapes:
+            self._model.reshape(dict(zip(self._model.inputs, shapes, strict=True)))
             self._run = self._core.compile_model(self._model, "CPU", self._options)
-            self._shape = shape
-        array = np.ascontiguousarray(x.numpy(), dtype=np.float32)
-        return torch.from_numpy(self._run(array, share_inputs=True)[0])
+            self._shapes = shapes
+        arrays = [np.ascontiguousarray(x.numpy(), dtype=np.float32) for x in inputs]
+        return torch.from_numpy(self._run(arrays, share_inputs=True)[0])
 
 
-def translate(network: nn.Module, example: Sequence[int]) -> Any:
+def translate(network: nn.Module, *examples: Sequence[int]) -> Any:
     """OpenVINO model of a torch network, for inputs of any size.
 
     Parameters
     ----------
     network
-        One tensor in, one tensor out.
-    example
-        Shape of a small input.
+        One tensor out.
+    examples
+        Shape of a small input each.
     """
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
@@ -140,7 +140,9 @@ def translate(network: nn.Module, example: Sequence[int]) -> Any:
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing is deprecated, but what OpenVINO reads
         traced = torch.jit.trace(
-            spell_out(network.cpu()), torch.zeros(tuple(example)), check_trace=False
+            spell_out(network.cpu()),
+            tuple(torch.zeros(tuple(example)) for example in examples),
+            check_trace=False,
         )
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced)  # must live until the end

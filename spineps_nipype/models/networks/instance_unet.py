@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from spineps_nipype.errors import ModelError
 
+from .fast_norm import PartGroupNorm
+from .left_out import widened
+
 NORM_GROUPS = 8
 SLOPE = 0.01
 DEPTH = 4
@@ -27,11 +30,11 @@ class _Block(nn.Module):
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
         self.proj = nn.Conv3d(width_in, width_out, 3, padding=1)
-        self.norm = nn.GroupNorm(NORM_GROUPS, width_out)
+        self.norm = PartGroupNorm(NORM_GROUPS, width_out)
         self.act = nn.LeakyReLU(SLOPE, inplace=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.act(self.norm(self.proj(x)))
+    def forward(self, x: Tensor, shares: Tensor | None = None) -> Tensor:
+        out: Tensor = self.act(self.norm(self.proj(x), shares))
         return out
 
 
@@ -46,8 +49,8 @@ class _Residual(nn.Module):
             nn.Identity() if width_in == width_out else nn.Conv3d(width_in, width_out, 1)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.block2(self.block1(x)) + self.res_conv(x)
+    def forward(self, x: Tensor, shares: Tensor | None = None) -> Tensor:
+        out: Tensor = self.block2(self.block1(x, shares), shares) + self.res_conv(x)
         return out
 
 
@@ -98,13 +101,42 @@ class InstanceUNet(nn.Module):
 
     def after_stem(self, start: Tensor) -> Tensor:
         """Logits from the output of the first convolution, (batch, width, P, I, R)."""
-        x = start
-        skips = []
-        for level in self.downs:
-            first, second, down = level.children()
-            x = second(first(x))
-            skips.append(x)
-            x = down(x)
+        return self._after_levels(start, start, [])
+
+    def around_labels(self, start: Tensor, shares: Tensor, *places: Tensor) -> Tensor:
+        """The same from a part of that output, the first two levels in parts.
+
+        Parameters
+        ----------
+        start
+            (1, width, P, I, R) of the first part.
+        shares, places
+            See `left_out.inputs_of`.
+
+        Returns
+        -------
+        Tensor
+            Logits of the whole cut-out.
+        """
+        first_whole, first_second, second_whole, second_on = (
+            places[i : i + 3] for i in range(0, len(places), 3)
+        )
+        first, x = self._down(0, start, shares[0])
+        second, x = self._down(1, widened(x, first_second), shares[1])
+        skips = [widened(first, first_whole), widened(second, second_whole)]
+        return self._after_levels(widened(start, first_whole), widened(x, second_on), skips)
+
+    def _down(self, number: int, x: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Features of a level on the way down, and what goes into the next one."""
+        first, second, step = self.downs[number].children()
+        skip: Tensor = second(first(x, shares), shares)
+        return skip, step(skip)
+
+    def _after_levels(self, start: Tensor, x: Tensor, skips: list[Tensor]) -> Tensor:
+        """Logits from what goes into a level, and the features of the levels before it."""
+        for number in range(len(skips), DEPTH):
+            skip, x = self._down(number, x)
+            skips.append(skip)
         x = self.mid_block2(self.mid_block1(x))
         for level in self.ups:
             first, second, up = level.children()
@@ -123,6 +155,18 @@ class AfterStem(nn.Module):
     def forward(self, start: Tensor) -> Tensor:
         """See `InstanceUNet.after_stem`."""
         return self.network.after_stem(start)
+
+
+class AroundLabels(nn.Module):
+    """The same for a part of a cut-out."""
+
+    def __init__(self, network: InstanceUNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, start: Tensor, shares: Tensor, *places: Tensor) -> Tensor:
+        """See `InstanceUNet.around_labels`."""
+        return self.network.around_labels(start, shares, *places)
 
 
 def build_instance_unet(state: Mapping[str, Tensor], source: str) -> InstanceUNet:
