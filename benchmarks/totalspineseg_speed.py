@@ -194,8 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         below = out / "totalspineseg"
         labels = labels_of(below if below.is_dir() else out)
         first = first or (spent, labels)
-        both = first[1] is not None and labels is not None
-        same = f"{np.mean(np.equal(first[1], labels)):.6f}" if both else "–"
+        same = "–"
+        if first[1] is not None and labels is not None:
+            same = f"{np.mean(first[1] == labels):.6f}"
         print(
             f"| {name} | {spent.cpu:.1f} | {spent.wall:.1f} | {first[0].cpu / spent.cpu:.2f} × "
             f"| {spent.gb:.2f} | {same} |",
