@@ -3,6 +3,7 @@
     python benchmarks/speed.py FOLDER [--case small lumbar spine] [--phase ...] [--tta]
                                [--packages sized widened compact] [--program ...] [--again]
                                [--masks SPINE VERT] [--threads 2] [--write table.md]
+                               [--device cuda] [--isa avx2]
     python benchmarks/speed.py FOLDER --dataset 4
 
 Both programs read the same files and the same packages: networks of the released sizes with
@@ -29,7 +30,7 @@ from benchmarks.original_spineps.environment import FOLDER, reference_python
 from benchmarks.timing.dataset import dataset_table, measure_dataset
 from benchmarks.timing.inputs import CASES, VERT, write_faulty, write_inputs
 from benchmarks.timing.packages import PACKAGES, write_packages
-from benchmarks.timing.phases import PHASES, Plan, Row, measure
+from benchmarks.timing.phases import INSTRUCTIONS, PHASES, Plan, Row, measure
 from benchmarks.timing.table import line, table
 
 CASE_OF_MASKS: Final = "given masks"
@@ -74,6 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
+        "--device", default="cpu", help="cpu, or cuda: float32 and bfloat16 by torch, wall seconds"
+    )
+    parser.add_argument(
+        "--isa", choices=list(INSTRUCTIONS), default="", help="leave out newer instructions"
+    )
+    parser.add_argument(
         "--spineps-env", type=Path, default=FOLDER, help="environment of SPINEPS; made if absent"
     )
     parser.add_argument("--write", type=Path, help="file for the table (Markdown)")
@@ -100,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.tta,
                 options.program,
                 options.again,
+                options.device,
+                options.isa,
             )
             rows += _measured(plan, options.phase)
     if options.masks:

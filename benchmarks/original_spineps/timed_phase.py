@@ -1,6 +1,7 @@
 """One phase of SPINEPS 2.1.3, timed; runs in the environment of SPINEPS.
 
     python benchmarks/original_spineps/timed_phase.py PHASE FOLDER PACKAGES OUT [--tta]
+                                                      [--device D]
 
 Knows nothing of this package. The last line printed is JSON with seconds and memory.
 """
@@ -57,7 +58,7 @@ def model(options: argparse.Namespace, kind: str) -> Any:
     """A loaded model package."""
     from spineps.get_models import get_actual_model
 
-    return get_actual_model(options.packages / kind, use_cpu=True).load()
+    return get_actual_model(options.packages / kind, use_cpu=options.device == "cpu").load()
 
 
 def semantic(options: argparse.Namespace) -> Timed:
@@ -142,6 +143,7 @@ def main() -> None:
     parser.add_argument("packages", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tta", action="store_true")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     import numpy as np
     import torch

@@ -1,6 +1,7 @@
 """One phase of this package, or of stock nnU-Net, timed.
 
     python -m benchmarks.timing.ours PHASE FOLDER PACKAGES OUT [--tta] [--engine E] [--precision P]
+                                                      [--device D] [--tiles T]
 
 The last line printed is JSON with seconds and memory.
 """
@@ -14,6 +15,7 @@ import resource
 import tempfile
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import numpy as np
 
@@ -36,6 +38,8 @@ def main() -> None:
     parser.add_argument("packages", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tta", action="store_true")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--tiles", default="all", choices=["all", "spine"])
     parser.add_argument("--engine", default="torch", choices=["torch", "openvino", "nnunet"])
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     options = parser.parse_args()
@@ -59,7 +63,7 @@ def _loaded(options: argparse.Namespace) -> tuple[Any, float]:
     package = load_package(options.packages / options.phase)
     engine = EngineSettings(options.engine, options.precision)
     load = getattr(loading, f"load_{options.phase}")
-    network, wall, _ = timed(lambda: load(package, engine=engine))
+    network, wall, _ = timed(lambda: load(package, device=options.device, engine=engine))
     return network, wall
 
 
@@ -69,19 +73,23 @@ def semantic(options: argparse.Namespace) -> Timed:
     In the numerics of SPINEPS, whose float16 sums decide many near ties of random weights.
     """
     from spineps_nipype.core.images import load_image
+    from spineps_nipype.models.inference.semantic import load_semantic
+    from spineps_nipype.models.spineps_packages import scout_package
     from spineps_nipype.spineps.semantic import segment_semantic
     from spineps_nipype.spineps.settings import SemanticSettings
 
     network, load = _loaded(options)
+    scout = load_semantic(scout_package()) if options.tiles == "spine" else None
     image = load_image(options.folder / IMAGE, integer_voxels=True)
     settings = SemanticSettings(
         tta=options.tta,
+        tiles=options.tiles,
         proc_fill_3d_holes=False,
         proc_sem_clean_beyond_largest_bounding_box=False,
         proc_sem_clean_small_cc_artifacts=False,
     )
     result, wall, cpu = timed(
-        lambda: segment_semantic(image, network, settings, numerics=ORIGINAL)
+        lambda: segment_semantic(image, network, settings, scout=scout, numerics=ORIGINAL)
     )
     return [result.mask.get_array()], {"load": load, "wall": wall, "cpu": cpu}
 
@@ -165,12 +173,17 @@ def whole(options: argparse.Namespace) -> Timed:
 
     def load() -> list[Any]:
         folders = [options.packages / kind for kind in KINDS]
-        return [get_actual_model(f, use_cpu=True, engine=engine).load() for f in folders]
+        return [
+            get_actual_model(f, use_cpu=options.device == "cpu", engine=engine).load()
+            for f in folders
+        ]
 
     models, seconds, _ = timed(load)
     with tempfile.TemporaryDirectory() as root:
         scan = BIDS_FILE(dataset_of_one(options.folder / IMAGE, Path(root)), root, verbose=False)
-        result, wall, cpu = timed(lambda: segment_image(scan, *models, numerics=ORIGINAL))
+        # the call of SPINEPS has no word for tiles
+        with patch("spineps_nipype.dropin.pipeline.chosen_tiles", lambda *_: options.tiles):
+            result, wall, cpu = timed(lambda: segment_image(scan, *models, numerics=ORIGINAL))
         assert len(result) == 2  # files and a code; masks come only if they are asked for
         paths, code = result
         if code.name != "OK":
@@ -191,7 +204,7 @@ def stock_nnunet(options: argparse.Namespace) -> Timed:
     predictor = nnUNetPredictor(
         use_mirroring=options.tta,
         perform_everything_on_device=False,
-        device=torch.device("cpu"),
+        device=torch.device(options.device),
         allow_tqdm=False,
     )
     _, load, _ = timed(

@@ -21,12 +21,26 @@ PHASES: Final = tuple(timed_phase.RUNS)
 REFERENCE: Final = "SPINEPS 2.1.3"
 NNUNET: Final = "nnU-Net"
 NETWORKS: Final = {
-    "torch float32": ("torch", "float32"),
-    "openvino float32": ("openvino", "float32"),
-    "torch bfloat16": ("torch", "bfloat16"),
-    "openvino bfloat16": ("openvino", "bfloat16"),
+    "torch float32": ("torch", "float32", "all"),
+    "openvino float32": ("openvino", "float32", "all"),
+    "torch float32 at the spine": ("torch", "float32", "spine"),
+    "openvino float32 at the spine": ("openvino", "float32", "spine"),
+    "torch bfloat16": ("torch", "bfloat16", "all"),
+    "openvino bfloat16": ("openvino", "bfloat16", "all"),
 }
-"""Engine and precision of our programs, by name."""
+"""Engine, precision and tiles of our programs, by name."""
+WITH_TILES: Final = ("semantic", "whole")
+"""Phases for which tiles make a difference."""
+INSTRUCTIONS: Final = {
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+    }
+}
+"""Variables by which libraries leave out what a processor has beyond some instructions."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,10 @@ class Plan:
         Names of those that run; all if empty.
     again
         Measure again what is stored.
+    device
+        Where networks run.
+    isa
+        Instructions that the libraries may use, one of `INSTRUCTIONS`; empty for all.
     """
 
     folder: Path
@@ -82,17 +100,25 @@ class Plan:
     tta: bool = False
     programs: Sequence[str] = ()
     again: bool = False
+    device: str = "cpu"
+    isa: str = ""
 
     def commands(self, phase: str) -> dict[str, list[str]]:
         """Command of each program for a phase."""
-        found = {REFERENCE: [str(self.python), timed_phase.__file__]}
+        device = ["--device", self.device]
+        found = {REFERENCE: [str(self.python), timed_phase.__file__, *device]}
         own = [sys.executable, "-m", ours.__name__]
         if phase == "post":
             return {**found, "ours": own}
         if phase == "semantic":
             found[NNUNET] = [*own, "--engine", "nnunet"]
-        for name, (engine, precision) in NETWORKS.items():
-            found[name] = [*own, "--engine", engine, "--precision", precision]
+        for name, (engine, precision, tiles) in NETWORKS.items():
+            if engine == "openvino" and self.device != "cpu":
+                continue
+            if tiles == "spine" and phase not in WITH_TILES:
+                continue
+            words = ["--engine", engine, "--precision", precision, "--tiles", tiles]
+            found[name] = [*own, *words, *device]
         return {n: c for n, c in found.items() if not self.programs or n in self.programs}
 
 
@@ -101,7 +127,9 @@ def measure(plan: Plan, phases: Sequence[str]) -> Iterator[Row]:
     for phase in phases:
         reference: list[np.ndarray] | None = None
         for name, command in plan.commands(phase).items():
-            kind = f"{plan.packages.name}_{phase}{'_tta' if plan.tta else ''}"
+            marks = ["tta"] * plan.tta + [plan.isa] * bool(plan.isa)
+            marks += [plan.device] * (plan.device != "cpu")
+            kind = "_".join((plan.packages.name, phase, *marks))
             out = plan.folder / f"{kind}_{name.replace(' ', '_')}.npz"
             spent = stored(out) if not plan.again else None
             if spent is None:
@@ -109,7 +137,7 @@ def measure(plan: Plan, phases: Sequence[str]) -> Iterator[Row]:
             masks = _masks(out)
             if name == REFERENCE:
                 reference = masks
-            title = phase + (" tta" if plan.tta else "")
+            title = " ".join((phase, *marks))
             case = plan.case if phase == "post" else f"{plan.case}, {plan.packages.name}"
             yield Row(case, title, name, **spent, agreement=_agreement(masks, reference))
 
@@ -137,6 +165,7 @@ def _run(plan: Plan, command: list[str], phase: str, out: Path) -> dict[str, Any
     extra = ["--tta"] if plan.tta and phase == "semantic" else []
     environment = {
         **os.environ,
+        **INSTRUCTIONS.get(plan.isa, {}),
         "OMP_NUM_THREADS": str(plan.threads),
         "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(plan.threads),
         "SPINEPS_NIPYPE_CACHE": str(plan.folder.parent / "cache"),
