@@ -96,20 +96,26 @@ def prepared(subject: str, image: Volume, mask: Volume, *, only_bone: bool = Fal
     only_bone
         Whether the mask shows vertebrae alone.
     """
-    grey, values = image.reorient(PIR), mask.reorient(PIR)
-    thickness = float(grey.zoom[2])
-    volume = make_volume(np.repeat(grey.get_array(), COPIES, axis=2), grey.affine, seg=False)
-    ready = preprocess_input(volume, PreprocessSettings(proc_pad_size=0), is_ct=False)
+    values = mask.reorient(PIR)
+    thickness = float(image.reorient(PIR).zoom[2])
     spacing = (*FINEST[:2], thickness)
-    fine = rescale(ready, spacing).get_array()[..., COPIES // 2, None].astype(np.float32)
     labels = rescale(values, spacing).get_array().astype(np.uint8)
     if only_bone:
         labels = np.where(labels == VERTEBRA, VERTEBRA, NO_VERTEBRA).astype(np.uint8)
     # the vertebra that the upper border cuts has no label
-    first = int(np.flatnonzero((labels == VERTEBRA).any(axis=(0, 2)))[0])
-    labels[:, :first] = UNKNOWN
-    normal = (fine - fine.mean()) / fine.std()
-    return SliceScan(RealScan(subject, normal, labels), thickness)
+    rows = np.flatnonzero((labels == VERTEBRA).any(axis=(0, 2)))
+    labels[:, : int(np.min(rows, initial=labels.shape[1]))] = UNKNOWN
+    return SliceScan(RealScan(subject, prepared_image(image), labels), thickness)
+
+
+def prepared_image(image: Volume) -> Array:
+    """A slice, pre-processed as in the pipeline, on the finest grid: normalised, (P, I, 1)."""
+    grey = image.reorient(PIR)
+    volume = make_volume(np.repeat(grey.get_array(), COPIES, axis=2), grey.affine, seg=False)
+    ready = preprocess_input(volume, PreprocessSettings(proc_pad_size=0), is_ct=False)
+    fine = rescale(ready, (*FINEST[:2], float(grey.zoom[2]))).get_array()
+    middle = fine[..., COPIES // 2, None].astype(np.float32)
+    return np.asarray((middle - middle.mean()) / middle.std())
 
 
 def slab_patch(

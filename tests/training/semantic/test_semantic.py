@@ -33,7 +33,9 @@ from training.semantic.samples import (  # noqa: E402
     CAUDA,
     SPACING,
     SemanticSamples,
+    other_contrast,
     thick_patch,
+    thick_real_patch,
     thin_patch,
     with_cauda,
 )
@@ -123,6 +125,38 @@ def test_real_samples_carry_sets_and_stay_aligned(scan: RealScan) -> None:
     assert np.mean(agreement) > 0.95
 
 
+def test_thick_patches_of_real_scans_stay_aligned(scan: RealScan) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(6):
+        image, values, outside = thick_real_patch(scan, PATCH, rng)
+        assert image.shape == values.shape == outside.shape == PATCH
+        bright = (values == 3) & ~outside
+        dark = (values == 0) & ~outside
+        if bright.sum() > 100 and dark.sum() > 100:
+            assert image[bright].mean() > image[dark].mean() + 2
+
+
+def test_another_contrast_is_a_function_of_the_grey_value() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 40, (12, 12, 4)).astype(np.float32)
+    for seed in range(5):
+        other = other_contrast(image, np.random.default_rng(seed))
+        for grey in np.unique(image):
+            assert np.ptp(other[image == grey]) == 0
+        assert (other[image == 0] == 0).all()
+        assert not np.allclose(other, image)
+
+
+def test_a_package_gives_back_the_weights_that_were_trained(tmp_path) -> None:
+    torch.manual_seed(0)
+    network = recipe.build_network()
+    recipe.write_package(tmp_path, network)
+    found = recipe.starting_weights(tmp_path)
+    assert found.keys() == network.state_dict().keys()
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(found[name], value, atol=2e-3, rtol=2e-3)
+
+
 def test_phantom_samples_know_single_labels_and_sides() -> None:
     samples = SemanticSamples((), patch=(64, 96, 10))(1, 0)
     assert len(samples) == 10
@@ -170,7 +204,7 @@ def test_package_of_a_fresh_network_segments_a_phantom(tmp_path) -> None:
 
 
 def test_command_trains_and_a_finished_run_stays_as_it_is(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(command, "SemanticSamples", lambda *_: _tiny_samples)
+    monkeypatch.setattr(command, "SemanticSamples", lambda *_, **__: _tiny_samples)
     common = ["--seed", "1", "--workers", "0", "--device", "cpu"]
     for name, legs in (("once", [2]), ("again", [2, 2])):
         for steps in legs:
