@@ -38,9 +38,14 @@ def held_out_subjects() -> frozenset[str]:
     return _listed(HELD_OUT)
 
 
+def development_subjects() -> frozenset[str]:
+    """Subjects by which weights are chosen; training does not see them either."""
+    return _listed(DEVELOPMENT)
+
+
 def kept_from_training() -> frozenset[str]:
-    """Subjects for evaluation, and those by which weights are chosen."""
-    return held_out_subjects() | _listed(DEVELOPMENT)
+    """Subjects for evaluation and for choices."""
+    return held_out_subjects() | development_subjects()
 
 
 def _listed(path: Path) -> frozenset[str]:
@@ -49,14 +54,21 @@ def _listed(path: Path) -> frozenset[str]:
 
 
 def scan_pairs(root: Path) -> list[tuple[str, Path, Path]]:
-    """Subject, image and mask of every scan in a BIDS folder that has a mask."""
+    """Subject, image and mask of every scan in a BIDS folder that has a mask.
+
+    A mask is called ``…_dseg`` instead of ``…_T2w``, or ``…_T2w_label-spine_dseg``.
+    """
     pairs = []
     for image in sorted(root.glob("sub-*/**/*_T*w.nii.gz")):
         relative = image.relative_to(root)
-        stem = image.name.rpartition("_")[0]
-        mask = root / "derivatives" / "manual" / relative.parent / f"{stem}_dseg.nii.gz"
-        if mask.is_file():
-            pairs.append((relative.parts[0], image, mask))
+        name = image.name.removesuffix(".nii.gz")
+        masks = root / "derivatives" / "manual" / relative.parent
+        stem = name.rpartition("_")[0]
+        for title in (stem, f"{name}_{SPINE_MASK}", f"{name}_{VERTEBRA_MASK}"):
+            mask = masks / f"{title}_dseg.nii.gz"
+            if mask.is_file():
+                pairs.append((relative.parts[0], image, mask))
+                break
     return pairs
 
 

@@ -44,14 +44,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def training_slices(options: argparse.Namespace) -> list[SliceScan]:
-    """Slices of the command line, those of all folders of masks."""
+def training_slices(options: argparse.Namespace) -> list[list[SliceScan]]:
+    """Slices of the command line, a list for each folder of masks."""
     if not options.slices:
         return []
-    slices = [
-        s for masks in (None, *options.slice_masks) for s in slice_scans(options.slices, masks)
+    kinds = [slice_scans(options.slices, masks) for masks in (None, *options.slice_masks)]
+    return [
+        [replace(s, scan=with_cauda(s.scan, (*FINEST[:2], s.thickness))) for s in kind]
+        for kind in kinds
+        if kind
     ]
-    return [replace(s, scan=with_cauda(s.scan, (*FINEST[:2], s.thickness))) for s in slices]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

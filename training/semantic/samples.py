@@ -98,7 +98,8 @@ class SemanticSamples:
     phantom_share
         Fraction of groups that are phantoms.
     slices
-        Real slices; without them all other groups are real scans.
+        Real slices, kind by kind, each kind equally likely; without them all other groups are
+        real scans.
     slice_share
         Fraction of the other groups that are slices.
     patch
@@ -108,7 +109,7 @@ class SemanticSamples:
     real: Sequence[RealScan] = ()
     phantom_share: float = 0.5
     patch: tuple[int, int, int] = PATCH
-    slices: Sequence[SliceScan] = ()
+    slices: Sequence[Sequence[SliceScan]] = ()
     slice_share: float = 0.0
 
     def __call__(self, seed: int, group: int) -> list[Batch]:
@@ -129,7 +130,8 @@ class SemanticSamples:
         return _finish_real(image, values, outside, float(scan.image.min()), rng)
 
     def _slice(self, rng: np.random.Generator) -> Batch:
-        shown = self.slices[int(rng.integers(len(self.slices)))]
+        kind = self.slices[int(rng.integers(len(self.slices)))]
+        shown = kind[int(rng.integers(len(kind)))]
         image, values, outside = slab_patch(shown, self.patch, draw_slice_distance(rng), rng)
         return _finish_real(image, values, outside, float(shown.scan.image.min()), rng)
 

@@ -21,13 +21,14 @@ from training.common.dice import Case, overlap, summary  # noqa: E402
 from training.common.patches import FINEST, draw_phantom  # noqa: E402
 from training.common.real_scans import (  # noqa: E402
     RealScan,
+    development_subjects,
     held_out_subjects,
     scan_pairs,
     training_scans,
 )
 from training.semantic import __main__ as command  # noqa: E402
 from training.semantic import recipe  # noqa: E402
-from training.semantic.evaluate import SPIDER_GROUPS, phantom_cases  # noqa: E402
+from training.semantic.evaluate import SPIDER_GROUPS, SPLITS, phantom_cases, shown  # noqa: E402
 from training.semantic.marginal_loss import CLASS_OF, CLASSES  # noqa: E402
 from training.semantic.samples import (  # noqa: E402
     CAUDA,
@@ -240,6 +241,27 @@ def test_overlap_counts_sets_and_leaves_absent_structures_out() -> None:
 def test_only_held_out_phantoms_are_evaluated() -> None:
     with pytest.raises(ValueError, match="not held out"):
         list(phantom_cases(None, [5000], "lumbar"))  # type: ignore[arg-type]
+
+
+def test_splits_share_no_subject() -> None:
+    subjects = [*held_out_subjects(), *development_subjects(), "sub-900"]
+    for subject in subjects:
+        assert sum(within(subject) for within in SPLITS.values()) == 1
+
+
+def test_what_a_truth_does_not_show_is_not_judged() -> None:
+    bones = np.array([1, 0, 0])
+    assert list(shown(bones, SPIDER_GROUPS)) == ["vertebra"]
+
+
+@pytest.mark.parametrize("title", ["{}_dseg", "{}_T2w_label-spine_dseg", "{}_T1w_dseg"])
+def test_masks_are_found_by_their_names(tmp_path, title: str) -> None:
+    image = tmp_path / "sub-1" / "anat" / "sub-1_acq-a_T2w.nii.gz"
+    mask = tmp_path / "derivatives" / "manual" / "sub-1" / "anat"
+    for path in (image, mask / f"{title.format('sub-1_acq-a')}.nii.gz"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert len(scan_pairs(tmp_path)) == ("T1w" not in title)
 
 
 def test_summary_counts_scans() -> None:

@@ -134,7 +134,7 @@ def test_slabs_show_the_slice_and_nothing_else_is_known(shown: SliceScan, distan
 
 
 def test_samples_of_slices_carry_sets(shown: SliceScan) -> None:
-    maker = SemanticSamples((), 0.0, PATCH, slices=[shown], slice_share=1.0)
+    maker = SemanticSamples((), 0.0, PATCH, slices=[[shown]], slice_share=1.0)
     first, again = maker(3, 1), maker(3, 1)
     assert all(np.array_equal(a["target"], b["target"]) for a, b in zip(first, again, strict=True))
     codes = set(np.unique(np.concatenate([s["target"].ravel() for s in first])))
@@ -148,7 +148,7 @@ def test_samples_of_slices_carry_sets(shown: SliceScan) -> None:
         only_bone=True,
     )
     codes = set()
-    for sample in SemanticSamples((), 0.0, PATCH, slices=[bone], slice_share=1.0)(0, 0):
+    for sample in SemanticSamples((), 0.0, PATCH, slices=[[bone]], slice_share=1.0)(0, 0):
         codes |= set(np.unique(sample["target"]).tolist())
     assert codes <= {0, CLASSES + 1, NO_VERTEBRA_CODE, UNKNOWN_CODE}
 
