@@ -63,6 +63,7 @@ class Run:
     data: DataSet
     scans: Sequence[Row]
     structures: Sequence[Row]
+    instances: Sequence[Row]
     version: str
 
 
@@ -94,7 +95,7 @@ def read_run(system: str, data: DataSet, folder: Path) -> Run:
         If there are none, or they were read by several versions of the rules.
     """
     tables = []
-    for name in ("scans.tsv", "accuracy.tsv"):
+    for name in ("scans.tsv", "accuracy.tsv", "instances.tsv"):
         try:
             with (folder / name).open(newline="", encoding="utf-8") as stream:
                 tables.append(list(csv.DictReader(stream, delimiter="\t")))
@@ -104,8 +105,8 @@ def read_run(system: str, data: DataSet, folder: Path) -> Run:
                 file=folder / name,
                 remedy="Run benchmarks/accuracy.py with --out and this folder first.",
             ) from fault
-    scans, structures = tables
-    versions = {row[VERSION_COLUMN] for row in (*scans, *structures)}
+    scans, structures, instances = tables
+    versions = {row[VERSION_COLUMN] for table in tables for row in table}
     if len(versions) != 1:
         raise InputError(
             f"The tables hold figures of several versions of the rules: {sorted(versions)}.",
@@ -113,7 +114,7 @@ def read_run(system: str, data: DataSet, folder: Path) -> Run:
             remedy="Measure again.",
         )
     measured = [row for row in scans if row["status"] != "skipped"]
-    return Run(system, data, measured, structures, versions.pop())
+    return Run(system, data, measured, structures, instances, versions.pop())
 
 
 def interval(
@@ -176,9 +177,12 @@ def page(runs: Sequence[Run], sets: Mapping[str, DataSet]) -> str:
         "",
         "## Vertebrae, discs and names",
         "",
-        "| system | set | use | contrast | kind | expected | found | missed | invented | merged "
-        "| split | above | names right | scans with all names right | failed |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "Dice: the mean over the instances that are found. Above: above all of the truth, which "
+        "often stops below the top of the image.",
+        "",
+        "| system | set | use | contrast | kind | Dice | expected | found | missed | invented "
+        "| merged | split | above | names right | scans with all names right | failed |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(line for run in runs for line in instance_lines(run)),
         "",
     ]
@@ -227,9 +231,16 @@ def instance_lines(run: Run) -> Iterable[str]:
                 continue
             sums = [_total(counted, f"{start}_{c}") for c in ("expected", "found", *MISTAKES)]
             names, scans = _names(counted) if kind == "vertebra" else ("", "")
+            in_view = {row["scan"] for row in counted}
+            own = [
+                row
+                for row in run.instances
+                if (row["kind"], row["outcome"]) == (kind, "found") and row["scan"] in in_view
+            ]
             yield (
                 f"| {run.system} | {run.data.name} | {run.data.use} | {modality} | {kind} "
-                f"| {' | '.join(sums)} | {names} | {scans} | {failed} |"
+                f"| {_figure(own, 'dice', 3, min)} | {' | '.join(sums)} | {names} | {scans} "
+                f"| {failed} |"
             )
 
 

@@ -11,7 +11,12 @@ pytest.importorskip("torch")
 
 from benchmarks.accuracy_table import MARK, SETS, main
 from benchmarks.against_truth.overview import interval, read_sets
-from benchmarks.against_truth.tables import ACCURACY_COLUMNS, SCAN_COLUMNS, plain_tsv
+from benchmarks.against_truth.tables import (
+    ACCURACY_COLUMNS,
+    INSTANCE_COLUMNS,
+    SCAN_COLUMNS,
+    plain_tsv,
+)
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -42,6 +47,23 @@ def write_run(folder: Path, dices: dict[str, float], version: int = 1) -> Path:
     plain_tsv(folder / "scans.tsv", (*SCAN_COLUMNS, "truth_version"), scans)
     rows = [structure(f"s{k}", k, dice, version) for k, dice in dices.items()]
     plain_tsv(folder / "accuracy.tsv", (*ACCURACY_COLUMNS, "truth_version"), rows)
+    columns = (*INSTANCE_COLUMNS, "truth_version")
+    found = [
+        tuple(
+            {
+                "scan": f"s{k}",
+                "subject": k,
+                "kind": "vertebra",
+                "outcome": outcome,
+                "dice": dice,
+                "truth_version": version,
+            }.get(c)
+            for c in columns
+        )
+        for k in dices
+        for outcome, dice in (("found", 0.75), ("found", 0.85), ("missed", None))
+    ]
+    plain_tsv(folder / "instances.tsv", columns, found)
     return folder
 
 
@@ -64,10 +86,12 @@ def test_the_page_counts_scans_instances_and_names(tmp_path: Path) -> None:
     assert figures[5].endswith("(0.700)")
     assert figures[6:] == ["1.00 [1.00, 1.00] (1.00)", "3"]
     counts = row_of(text, "| a system | Chu | judge | T2w | vertebra ")
-    assert counts[5:12] == ["21", "18", "3", "–", "–", "–", "–"]
-    assert counts[12] == "15 of 18"
-    assert counts[13].startswith("1 of 3")
-    assert counts[14] == "1"
+    assert counts[5].startswith("0.800 [")
+    assert counts[5].endswith("(0.750)")
+    assert counts[6:13] == ["21", "18", "3", "–", "–", "–", "–"]
+    assert counts[13] == "15 of 18"
+    assert counts[14].startswith("1 of 3")
+    assert counts[15] == "1"
     assert row_of(text, "| Chu |")[2] == "judge"
     assert "MyoSegmenTUM" not in text
 
