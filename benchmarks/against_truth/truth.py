@@ -133,7 +133,8 @@ def _find_vertebrae(truth: Truth, spacing: Sequence[float]) -> None:
             truth.bodies_only = labels.bodies_only
             return
     for labels, array in truth.masks:
-        if labels.bodies:
+        # behind which line bodies end is told by the canal alone
+        if labels.bodies and (not labels.canal or np.isin(array, labels.canal).any()):
             own = _bodies(array, labels, spacing)
             truth.vertebrae = Instances(own, {}, cut_off(own, spacing))
             truth.bodies_only = True

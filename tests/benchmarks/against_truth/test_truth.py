@@ -294,3 +294,14 @@ def test_bodies_that_a_truth_does_not_name_are_not_judged(tmp_path: Path, image:
     result.spine[0:5][bodies[5:10] > 0] = 49
     (score,) = measure(image, truth, result, named=True).scores
     assert score.overlap.dice < 0.95
+
+
+def test_without_a_canal_nobody_can_tell_the_bodies(tmp_path: Path, image: NII) -> None:
+    mask = spider_mask()
+    mask[mask == 3] = 0
+    truth = truth_of(tmp_path, image, write(tmp_path / "sub-1_T2w_dseg.nii.gz", mask))
+    assert truth.vertebrae is None
+    assert truth.discs is not None
+    measured = measure(image, truth, result_masks(), named=True)
+    assert list(measured.kinds) == ["disc"]
+    assert {score.structure for score in measured.scores} == {"vertebra", "disc"}
