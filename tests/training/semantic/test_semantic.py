@@ -27,7 +27,7 @@ from training.common.real_scans import (  # noqa: E402
     training_scans,
 )
 from training.semantic import __main__ as command  # noqa: E402
-from training.semantic import recipe  # noqa: E402
+from training.semantic import mean, recipe  # noqa: E402
 from training.semantic.evaluate import SPIDER_GROUPS, SPLITS, phantom_cases, shown  # noqa: E402
 from training.semantic.marginal_loss import CLASS_OF, CLASSES  # noqa: E402
 from training.semantic.samples import (  # noqa: E402
@@ -156,6 +156,22 @@ def test_a_package_gives_back_the_weights_that_were_trained(tmp_path) -> None:
     assert found.keys() == network.state_dict().keys()
     for name, value in network.state_dict().items():
         torch.testing.assert_close(found[name], value, atol=2e-3, rtol=2e-3)
+
+
+def test_the_mean_of_two_networks(tmp_path) -> None:
+    torch.manual_seed(0)
+    networks = [recipe.build_network() for _ in range(2)]
+    for name, network in zip("ab", networks, strict=True):
+        recipe.write_package(tmp_path / name, network)
+    sources = [str(tmp_path / name) for name in "ab"]
+    assert mean.main([*sources, "--shares", "3", "1", "--out", str(tmp_path / "c")]) == 0
+    found = recipe.starting_weights(tmp_path / "c")
+    one, other = (network.state_dict() for network in networks)
+    for name, value in found.items():
+        expected = 0.75 * one[name] + 0.25 * other[name]
+        torch.testing.assert_close(value, expected, atol=5e-3, rtol=5e-3)
+    with pytest.raises(ValueError, match="cannot have the shares"):
+        mean.mean_weights([one, other], [1.0])
 
 
 def test_phantom_samples_know_single_labels_and_sides() -> None:
