@@ -72,6 +72,8 @@ class LabelSet:
     """Whether the values of vertebrae mark their bodies alone."""
     complete: bool = True
     """Whether a mask with other values is none of this set."""
+    further: frozenset[int] = frozenset()
+    """Values that say nothing here."""
 
     @property
     def values(self) -> frozenset[int]:
@@ -87,7 +89,7 @@ class LabelSet:
         return (
             some
             and fnmatch(file_name, self.files)
-            and (not self.complete or known.issuperset(present))
+            and (not self.complete or (known | self.further).issuperset(present))
         )
 
 
@@ -169,6 +171,16 @@ VERSE: Final = LabelSet(
     levels=SPINEPS_VERT.levels,
 )
 """Vertebrae alone: 1 to 24 are C1 to L5, 25 is L6, 28 is T13."""
+LEVELS: Final = LabelSet(
+    "levels",
+    {},
+    vertebrae=VERTEBRAE,
+    discs=_DISC_VALUES,
+    levels=SPINEPS_VERT.levels,
+    needs=frozenset({*VERTEBRAE, *_DISC_VALUES}),
+    further=frozenset({anatomy.CANAL}),
+)
+"""Vertebrae and discs by name beside a canal; another mask of the scan shows the structures."""
 BODIES: Final = LabelSet(
     "bodies",
     {"body": (VERTEBRAE, anatomy.BODY_PARTS)},
@@ -184,6 +196,8 @@ FAMILIES: Final[Mapping[str, tuple[LabelSet, ...]]] = {
     "spineps": (SPINEPS_SPINE, SPINEPS_VERT, VERSE),
     "verse": (VERSE,),
     "bodies": (BODIES,),
+    # slices of SPIDER have a mask of structures and one of levels
+    "slices": (SPIDER, LEVELS),
     "auto": (SPIDER, SPIDER_INSTANCES, SPINEPS_SPINE, SPINEPS_VERT, VERSE),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,8 @@ from spineps_nipype.core.images import load_image, load_mask
 
 DISCS: Final = tuple(anatomy.DISC_OFFSET + label for label in VERTEBRAE)
 """Labels of discs in a vertebra mask."""
+BODY_MARGIN_MM: Final = 3.0
+"""What lies further above the first body of a truth, or below the last, is another body."""
 
 Array = np.ndarray
 
@@ -127,10 +129,29 @@ def score_structures(truth: Truth, result: Result, spacing: tuple[float, ...]) -
         for name, (values, wanted) in labels.structures.items():
             true, found = np.isin(array, values), np.isin(result.spine, wanted)
             if true.any():
+                if labels.bodies_only:
+                    found &= judged_rows(true, spacing)
                 sizes = (float(np.count_nonzero(m)) * voxel for m in (true, found))
                 overlap = compare_masks(true, found, spacing)
                 scores.append(Score(labels.name, name, overlap, *sizes))
     return scores
+
+
+def judged_rows(true: Array, spacing: Sequence[float]) -> Array:
+    """Where a truth of single bodies tells anything: between the first and the last of them.
+
+    Such masks name some bodies and leave out those above and below that the image shows, too.
+
+    Returns
+    -------
+    array
+        bool, (1, I, 1).
+    """
+    rows = np.flatnonzero(true.any(axis=(0, 2)))
+    margin = BODY_MARGIN_MM / spacing[1]
+    row = np.arange(true.shape[1])
+    judged = (row >= rows[0] - margin) & (row <= rows[-1] + margin)
+    return np.asarray(judged[None, :, None])
 
 
 def find_vertebrae(

@@ -168,12 +168,17 @@ def _small_parts(
 
 
 def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table with `VERSION_COLUMN` behind its columns; what has no meaning is ``n/a``."""
+    """Write a table with `VERSION_COLUMN` behind its columns."""
+    plain_tsv(path, (*columns, VERSION_COLUMN), ((*row, TRUTH_VERSION) for row in rows))
+
+
+def plain_tsv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table; what has no meaning is ``n/a``."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow([*columns, VERSION_COLUMN])
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow([cell(value) for value in (*row, TRUTH_VERSION)])
+        writer.writerow([cell(value) for value in row])
     with whole_file(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
 

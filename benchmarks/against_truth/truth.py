@@ -19,10 +19,10 @@ from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import InputError
 
-TRUTH_VERSION: Final = 1
+TRUTH_VERSION: Final = 2
 """Version of the rules by which masks become structures, vertebrae, discs and names: this file,
-`spider_bodies`, `label_sets` and `measures.cut_off`. It stands beside every figure; raise it
-whenever the same mask would be read differently."""
+`spider_bodies`, `label_sets`, `measures.cut_off` and `scan.judged_rows`. It stands beside every
+figure; raise it whenever the same mask would be read differently."""
 MIN_DISC_MM3: Final = 100.0
 """Smaller pieces of a mask that joins all discs are no discs."""
 SHOWN_VALUES: Final = 12
@@ -133,7 +133,8 @@ def _find_vertebrae(truth: Truth, spacing: Sequence[float]) -> None:
             truth.bodies_only = labels.bodies_only
             return
     for labels, array in truth.masks:
-        if labels.bodies:
+        # behind which line bodies end is told by the canal alone
+        if labels.bodies and (not labels.canal or np.isin(array, labels.canal).any()):
             own = _bodies(array, labels, spacing)
             truth.vertebrae = Instances(own, {}, cut_off(own, spacing))
             truth.bodies_only = True

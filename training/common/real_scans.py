@@ -6,6 +6,7 @@ pre-processed as in the pipeline and kept in a cache folder.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,9 @@ from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.settings import PreprocessSettings
 
 HELD_OUT: Final = Path(__file__).parents[1] / "heldout_spider.txt"
+DEVELOPMENT: Final = Path(__file__).parents[1] / "development_spider.txt"
+SPINE_MASK, VERTEBRA_MASK = "label-spine", "label-vertebra"
+"""In the names of masks of slices: those of all structures of SPIDER, those of vertebrae alone."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +35,68 @@ class RealScan:
 
 def held_out_subjects() -> frozenset[str]:
     """Subjects that are for evaluation only."""
-    lines = HELD_OUT.read_text().splitlines()
+    return _listed(HELD_OUT)
+
+
+def development_subjects() -> frozenset[str]:
+    """Subjects by which weights are chosen; training does not see them either."""
+    return _listed(DEVELOPMENT)
+
+
+def kept_from_training() -> frozenset[str]:
+    """Subjects for evaluation and for choices."""
+    return held_out_subjects() | development_subjects()
+
+
+def _listed(path: Path) -> frozenset[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def scan_pairs(root: Path) -> list[tuple[str, Path, Path]]:
-    """Subject, image and mask of every scan in a BIDS folder that has a mask."""
+    """Subject, image and mask of every scan in a BIDS folder that has a mask.
+
+    A mask is called ``…_dseg`` instead of ``…_T2w``, or ``…_T2w_label-spine_dseg``.
+    """
     pairs = []
     for image in sorted(root.glob("sub-*/**/*_T*w.nii.gz")):
         relative = image.relative_to(root)
-        stem = image.name.rpartition("_")[0]
-        mask = root / "derivatives" / "manual" / relative.parent / f"{stem}_dseg.nii.gz"
-        if mask.is_file():
-            pairs.append((relative.parts[0], image, mask))
+        name = image.name.removesuffix(".nii.gz")
+        masks = root / "derivatives" / "manual" / relative.parent
+        stem = name.rpartition("_")[0]
+        for title in (stem, f"{name}_{SPINE_MASK}", f"{name}_{VERTEBRA_MASK}"):
+            mask = masks / f"{title}_dseg.nii.gz"
+            if mask.is_file():
+                pairs.append((relative.parts[0], image, mask))
+                break
+    return pairs
+
+
+def slice_pairs(root: Path, masks: Path) -> list[tuple[str, Path, Path]]:
+    """Subject, image and mask of all single slices with square pixels that have a mask.
+
+    Parameters
+    ----------
+    root
+        BIDS folder of slices, with a table ``slices.tsv`` that says which pixels are square.
+    masks
+        Folder of the masks, such as its ``derivatives/manual``.
+    """
+    with (root / "slices.tsv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    pairs = []
+    for name in sorted(row["file"] for row in rows if row["square_pixel"] == "1"):
+        folder = Path(name.partition("_")[0]) / "anat"
+        for kind in (SPINE_MASK, VERTEBRA_MASK):
+            mask = masks / folder / f"{name}_{kind}_dseg.nii.gz"
+            if mask.is_file():
+                pairs.append((folder.parts[0], root / folder / f"{name}.nii.gz", mask))
+                break
     return pairs
 
 
 def training_scans(root: Path, spacing: tuple[float, float, float], cache: Path) -> list[RealScan]:
-    """All scans whose subject is not held out.
+    """All scans of subjects that are kept neither for evaluation nor for choices.
 
     Parameters
     ----------
@@ -59,11 +107,11 @@ def training_scans(root: Path, spacing: tuple[float, float, float], cache: Path)
     cache
         Folder for the prepared scans.
     """
-    held_out = held_out_subjects()
+    kept = kept_from_training()
     return [
         load_scan(subject, image, mask, spacing, cache)
         for subject, image, mask in scan_pairs(root)
-        if subject not in held_out
+        if subject not in kept
     ]
 
 

@@ -7,7 +7,6 @@ window: torch computes convolutions of single small volumes several times slower
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from training.common.loop import Batch
 from training.common.patch_images import finish_patch, normalise_phantom
 from training.common.patches import FINEST
 from training.common.phantom_seeds import phantom_seed
-from training.common.real_scans import RealScan, held_out_subjects
+from training.common.real_scans import SPINE_MASK, RealScan, kept_from_training, slice_pairs
 
 PHANTOM_SPACING: Final = (2.5, 2.5, 2.5)
 """Grid of the phantoms: P, I, R in mm."""
@@ -167,30 +166,21 @@ def _look(scan: Scan, zoom: Sequence[float], rng: np.random.Generator, drawn: bo
 
 
 def training_slices(root: Path) -> list[Scan]:
-    """Single sagittal slices with masks whose subject is not held out.
+    """Single sagittal slices with masks of all structures whose subject may train.
 
     Parameters
     ----------
     root
-        Folder with `slices.tsv`, which says of each slice whether its pixels are square, and
-        masks `*_label-spine_dseg.nii.gz` in `derivatives/manual`.
+        BIDS folder of slices, see `slice_pairs`.
     """
-    held_out = held_out_subjects()
-    with (root / "slices.tsv").open(newline="") as stream:
-        square = {
-            row["file"]
-            for row in csv.DictReader(stream, delimiter="\t")
-            if row["square_pixel"] == "1"
-        }
+    kept = kept_from_training()
     scans = []
-    for path in sorted(root.glob("derivatives/manual/sub-*/anat/*_label-spine_dseg.nii.gz")):
-        name = path.name.removesuffix("_label-spine_dseg.nii.gz")
-        subject = path.parts[-3]
-        if subject in held_out or name not in square:
+    for subject, path, mask in slice_pairs(root, root / "derivatives" / "manual"):
+        if subject in kept or SPINE_MASK not in mask.name:
             continue
         # the loaders of the pipeline refuse single slices
-        image = NII.load(root / subject / "anat" / f"{name}.nii.gz", False).reorient(PIR)
-        labels = NII.load(path, True).reorient(PIR).get_array()
+        image = NII.load(path, False).reorient(PIR)
+        labels = NII.load(mask, True).reorient(PIR).get_array()
         p, i, r = (float(z) for z in image.zoom)
         scans.append(Scan(image.get_array().astype(np.float32), _codes(labels), (p, i, r)))
     return scans

@@ -2,15 +2,16 @@
 
     python -m training.semantic.evaluate PACKAGE --real BIDS_WITH_MASKS --phantoms 20 --out DIR
 
-Real scans are those of the held-out subjects; phantoms have seeds that training never draws; the
-T2w and CT crops that TPTBox ships are one subject each. Nothing here is trained on.
+Real scans are those of the held-out subjects unless asked for otherwise; phantoms have seeds that
+training never draws; the T2w and CT crops that TPTBox ships are one subject each. None of these
+is trained on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -32,7 +33,12 @@ from spineps_nipype.spineps.settings import PreprocessSettings, SemanticSettings
 from training.common.dice import Case, Groups, overlap, summary, write_results
 from training.common.held_out_phantoms import JOINED, VIEWS, phantom_scan
 from training.common.options import add_evaluation_options, add_threads
-from training.common.real_scans import held_out_subjects, scan_pairs
+from training.common.real_scans import (
+    development_subjects,
+    held_out_subjects,
+    kept_from_training,
+    scan_pairs,
+)
 from training.semantic.marginal_loss import SPIDER_SETS
 
 SPIDER_GROUPS: Final[Groups] = {
@@ -43,6 +49,13 @@ SPIDER_GROUPS: Final[Groups] = {
 LABEL_GROUPS: Final[Groups] = {
     anatomy.SPINE_NAMES[label]: ((label,), (label,)) for label in anatomy.MR_LABELS
 } | {"Vertebra_Corpus_border": ((49, 50), (49, 50))}
+HELD_OUT: Final = "held-out"
+SPLITS: Final[Mapping[str, Callable[[str], bool]]] = {
+    HELD_OUT: lambda subject: subject in held_out_subjects(),
+    "development": lambda subject: subject in development_subjects(),
+    "training": lambda subject: subject not in kept_from_training(),
+}
+"""Which subjects a split has."""
 CT_BACKGROUND: Final = -1024.0
 """Air, Hounsfield units."""
 CROPS: Final = (("mri", "sub-mri_label-6_T2w"), ("ct", "sub-ct_label-22_ct"))
@@ -63,13 +76,17 @@ def segment(
     return np.asarray(to_input_grid(mask, image, smooth=True).get_array())
 
 
-def real_cases(model: SemanticModel, root: Path) -> Iterable[Case]:
-    """Held-out subjects of a BIDS folder with SPIDER masks."""
-    held_out = held_out_subjects()
+def real_cases(model: SemanticModel, root: Path, split: str = HELD_OUT) -> Iterable[Case]:
+    """Scans of a BIDS folder with SPIDER masks whose subjects are of a split."""
+    wanted = SPLITS[split]
     for subject, image, mask in scan_pairs(root):
-        if subject in held_out:
+        if wanted(subject):
             result = segment(load_image(image), model)
-            yield Case(subject, overlap(load_mask(mask).get_array(), result, SPIDER_GROUPS))
+            truth = load_mask(mask).get_array()
+            yield Case(
+                image.name.removesuffix(".nii.gz"),
+                overlap(truth, result, shown(truth, SPIDER_GROUPS)),
+            )
 
 
 def phantom_cases(
@@ -100,12 +117,12 @@ def crop_cases(model: SemanticModel) -> Iterable[Case]:
         background = float(background_value(path))
         result = segment(load_image(path), model, is_ct=kind == "ct", background=background)
         truth = load_mask(mask).get_array()
-        groups = {
-            name: group
-            for name, group in LABEL_GROUPS.items()
-            if np.isin(truth, group[0]).any()  # what the reference leaves out is no error
-        }
-        yield Case(f"TPTBox-{kind}", overlap(truth, result, groups))
+        yield Case(f"TPTBox-{kind}", overlap(truth, result, shown(truth, LABEL_GROUPS)))
+
+
+def shown(truth: Array, groups: Groups) -> Groups:
+    """The groups that a truth shows; what it leaves out is no error."""
+    return {name: group for name, group in groups.items() if np.isin(truth, group[0]).any()}
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -116,6 +133,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("package", type=Path)
     add_evaluation_options(parser, phantoms=0, each="view")
     add_threads(parser)
+    parser.add_argument("--split", choices=SPLITS, default=HELD_OUT, help="of the real scans")
     parser.add_argument("--views", nargs="+", choices=VIEWS, default=["lumbar"])
     parser.add_argument("--contrasts", nargs="+", default=["T2w"])
     parser.add_argument("--joined", type=int, default=JOINED, help="slices of 1.1 mm in one")
@@ -129,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = load_semantic(load_package(options.package), num_threads=options.threads)
     streams: dict[str, Iterable[Case]] = {}
     if options.real:
-        streams["held-out subjects"] = real_cases(model, options.real)
+        streams[f"{options.split} subjects"] = real_cases(model, options.real, options.split)
     for view in options.views if options.phantoms else ():
         for contrast in options.contrasts:
             streams[f"phantoms {view} {contrast}"] = phantom_cases(

@@ -26,9 +26,17 @@ SPIDER_SETS: Final[Mapping[int, tuple[int, ...]]] = {
 }
 """Labels that each value of a SPIDER mask may stand for. Its background may be an endplate, as
 there is a gap between its discs and bodies, or sacrum, which it does not show."""
+SETS: Final = (
+    *SPIDER_SETS.values(),
+    tuple(label for label in CLASS_OF if label not in SPIDER_SETS[1]),
+    tuple(CLASS_OF),
+)
+"""All sets that a code may stand for: those of SPIDER, anything but a vertebra, and anything."""
+NO_VERTEBRA_CODE: Final = CLASSES + len(SPIDER_SETS)
+UNKNOWN_CODE: Final = NO_VERTEBRA_CODE + 1
 CLASS_WEIGHTS: Final = (0.7, 2, 2, 4, 4, 4, 4, 4, 4, 1, 1.5, 1.2, 2, 1.5, 1.2)
-SET_WEIGHTS: Final = (0.8, 1.5, 2.0, 1.5)
-"""Weights of the classes and of the sets of SPIDER in the cross-entropy: small parts have more."""
+SET_WEIGHTS: Final = (0.8, 1.5, 2.0, 1.5, 0.8, 0.0)
+"""Weights of the classes and of `SETS` in the cross-entropy: small parts have more."""
 SMOOTH: Final = 20.0
 """Voxels added to both sides of the Dice ratio, so that specks do not dominate."""
 
@@ -67,7 +75,8 @@ def marginal_loss(
     Returns
     -------
     cross_entropy, dice_loss
-        The Dice part is the mean over the codes that a sample holds, background sets excepted.
+        The cross-entropy is the mean over voxels of whose code anything is known, the Dice part
+        that over the codes that a sample holds, background sets excepted.
     """
     # few of the codes occur in a patch, and only these cost memory
     present, row = torch.unique(codes, return_inverse=True)
@@ -75,7 +84,8 @@ def marginal_loss(
     soft = torch.softmax(logits.float(), dim=1)
     sums = torch.einsum("bczyx,kc->bkzyx", soft, rows.to(soft.dtype))
     own = sums.gather(1, row[:, None])[:, 0].clamp_min(1e-7)
-    entropy = -(weights[present][row] * own.log()).mean()
+    known = ~rows.all(dim=1)[row]
+    entropy = -(weights[present][row] * own.log() * known).sum() / known.sum().clamp_min(1)
     target = functional.one_hot(row.flatten(1), len(present)).to(soft.dtype)
     size = target.sum(1)
     # probability mass of set k over the voxels of code v: (batch, k, v)

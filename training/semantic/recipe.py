@@ -10,15 +10,17 @@ from torch import Tensor, nn
 
 from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
+from spineps_nipype.models.safe_load import load_checkpoint, weights_in
 from training.common import nnunet
 from training.common.calibration import with_shifts
+from training.common.loop import average_weights
 from training.common.package_config import package_config
 from training.common.patches import FINEST
 from training.semantic.marginal_loss import (
     CLASS_WEIGHTS,
     CLASSES,
     SET_WEIGHTS,
-    SPIDER_SETS,
+    SETS,
     marginal_loss,
     set_table,
 )
@@ -68,7 +70,7 @@ class Loss:
     """Cross-entropy and Dice over label sets, as the training loop calls it."""
 
     def __init__(self) -> None:
-        self.table = set_table(list(SPIDER_SETS.values()))
+        self.table = set_table(SETS)
         self.weights = torch.tensor([*CLASS_WEIGHTS, *SET_WEIGHTS], dtype=torch.float32)
 
     def __call__(
@@ -84,13 +86,41 @@ class Loss:
         return entropy + dice, {"entropy": float(entropy.detach()), "dice": float(dice.detach())}
 
 
+def starting_weights(path: Path) -> dict[str, Tensor]:
+    """Weights to go on from: the averages of a checkpoint, or those of a package.
+
+    Parameters
+    ----------
+    path
+        Checkpoint of a run, or folder of a package, without the `SHIFTS` of which they are
+        given.
+    """
+    if not path.is_dir():
+        return average_weights(path)
+    file = next(path.glob("fold_*/checkpoint_final.pth"))
+    state = weights_in(load_checkpoint(file), "network_weights", path)
+    network = build_network()
+    network.load_state_dict({name: value.float() for name, value in state.items()})
+    back = {name: -shift for name, shift in _shifts().items()}
+    last = nnunet.last_layer(network)
+    return dict(with_shifts(network, last, class_names(), back).state_dict())
+
+
+def class_names() -> list[str]:
+    """Names of the outputs."""
+    return ["background", *(SPINE_NAMES[label] for label in MR_LABELS)]
+
+
+def _shifts() -> dict[str, float]:
+    return {SPINE_NAMES[label]: shift for label, shift in SHIFTS.items()}
+
+
 def write_package(folder: Path, network: nn.Module) -> None:
     """Write the package in the layout of SPINEPS, weights in half precision."""
-    names = ["background", *(SPINE_NAMES[label] for label in MR_LABELS)]
-    shifts = {SPINE_NAMES[label]: shift for label, shift in SHIFTS.items()}
+    names = class_names()
     write_semantic_package(
         folder,
-        [with_shifts(network, nnunet.last_layer(network), names, shifts)],
+        [with_shifts(network, nnunet.last_layer(network), names, _shifts())],
         config=CONFIG,
         architecture=ARCHITECTURE,
         patch_size=PATCH[::-1],

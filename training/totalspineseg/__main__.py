@@ -12,11 +12,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.common.loop import average_weights, train
+from training.common.loop import train
 from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.common.patches import FINEST
 from training.common.real_scans import training_scans
 from training.common.spider_masks import vertebra_counts
+from training.semantic.recipe import starting_weights
 from training.totalspineseg.recipe import Loss, build_network, start_from, write_packages
 from training.totalspineseg.samples import CodedScan, TotalSpineSegSamples
 
@@ -26,7 +27,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.totalspineseg", description=__doc__)
     add_loop_options(parser, steps=3000, batch_size=1, learning_rate=1e-3)
     add_real_scans(parser, cached=True)
-    parser.add_argument("--init", type=Path, help="checkpoint of the semantic network")
+    parser.add_argument("--init", type=Path, help="checkpoint or package of the semantic network")
     parser.add_argument("--phantom-share", type=float, default=0.5)
     return parser.parse_args(arguments)
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up(options)
     network = build_network()
     if options.init:
-        start_from(network, average_weights(options.init))
+        start_from(network, starting_weights(options.init))
     cache = options.cache or options.out / "cache"
     real = coded_scans(options.real, cache) if options.real else []
     network = train(

@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 
 from benchmarks.against_truth.label_sets import (
     FAMILIES,
+    LEVELS,
     SPIDER,
     SPIDER_INSTANCES,
     SPINEPS_SPINE,
@@ -55,6 +56,16 @@ def test_a_family_decides_what_the_values_leave_open() -> None:
     without_canal = choose_set(find_sets("spider"), {1, 2, 3, 4, 201, 202}, "x.nii.gz", "T2w")
     assert without_canal is not None
     assert without_canal.name == SPIDER_INSTANCES.name
+
+
+def test_slices_have_structures_and_levels() -> None:
+    sets = find_sets("slices")
+    assert choose_set(sets, {1, 2, 3}, "x_label-spine_dseg.nii.gz", "T2w") is SPIDER
+    assert choose_set(sets, {19, 20, 61, 119}, "x_desc-levels_dseg.nii.gz", "T2w") is LEVELS
+    assert choose_set(sets, {61}, "x_desc-levels_dseg.nii.gz", "T2w") is None
+    assert choose_set(sets, {19, 60}, "x_desc-levels_dseg.nii.gz", "T2w") is None
+    # nothing reads them unless asked to
+    assert choose_set(AUTO, {19, 61}, "x_desc-levels_dseg.nii.gz", "T2w") is None
 
 
 def test_levels_of_verse_and_spineps() -> None:
@@ -105,5 +116,5 @@ def test_files_that_cannot_be_used(tmp_path: Path, text: str) -> None:
 
 
 def test_a_word_that_is_nothing() -> None:
-    with pytest.raises(InputError, match="spider, spineps, verse, bodies, auto"):
+    with pytest.raises(InputError, match="spider, spineps, verse, bodies, slices, auto"):
         find_sets("spdier")

@@ -279,3 +279,29 @@ def test_bodies_by_name_are_held_against_bodies(tmp_path: Path, image: NII) -> N
     found = measured.kinds["vertebra"]
     assert [match.dice for match in found.matching.found] == [1.0] * BODIES
     assert found.levels == {22: True, 23: True, 24: True}
+
+
+def test_bodies_that_a_truth_does_not_name_are_not_judged(tmp_path: Path, image: NII) -> None:
+    """A body above those of the truth costs nothing; one that is too thick does."""
+    result = result_masks()
+    bodies = np.where(result.spine == 49, result.vert, 0).astype(np.uint8)
+    bodies[bodies == 22] = 0
+    mask = write(tmp_path / "sub-1_T2w_dseg.nii.gz", bodies)
+    pair = Pair(scan(tmp_path / "sub-1" / "anat" / "sub-1_T2w.nii.gz"), (mask,))
+    truth = load_truth(pair, image, FAMILIES["bodies"], {})
+    (score,) = measure(image, truth, result, named=True).scores
+    assert score.overlap.dice == 1.0
+    result.spine[0:5][bodies[5:10] > 0] = 49
+    (score,) = measure(image, truth, result, named=True).scores
+    assert score.overlap.dice < 0.95
+
+
+def test_without_a_canal_nobody_can_tell_the_bodies(tmp_path: Path, image: NII) -> None:
+    mask = spider_mask()
+    mask[mask == 3] = 0
+    truth = truth_of(tmp_path, image, write(tmp_path / "sub-1_T2w_dseg.nii.gz", mask))
+    assert truth.vertebrae is None
+    assert truth.discs is not None
+    measured = measure(image, truth, result_masks(), named=True)
+    assert list(measured.kinds) == ["disc"]
+    assert {score.structure for score in measured.scores} == {"vertebra", "disc"}

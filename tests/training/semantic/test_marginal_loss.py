@@ -10,7 +10,9 @@ from spineps_nipype.core.anatomy import MR_LABELS  # noqa: E402
 from training.semantic.marginal_loss import (  # noqa: E402
     CLASS_OF,
     CLASSES,
-    SPIDER_SETS,
+    NO_VERTEBRA_CODE,
+    SETS,
+    UNKNOWN_CODE,
     decided,
     marginal_loss,
     set_table,
@@ -22,7 +24,7 @@ VERTEBRA, DISC = CLASSES + 1, CLASSES + 2
 
 @pytest.fixture
 def table():
-    return set_table(list(SPIDER_SETS.values()))
+    return set_table(SETS)
 
 
 def ones(table):
@@ -85,3 +87,28 @@ def test_open_voxels_neither_help_nor_harm_a_single_label(table) -> None:
     rows = table[[sacrum, background, DISC]]
     assert decided(rows)[0].tolist() == [1, 0, 1]
     assert decided(rows)[2].tolist() == [1, 1, 1]
+
+
+def test_what_is_unknown_teaches_nothing(table) -> None:
+    """Nor does it dilute what is known."""
+    torch.manual_seed(0)
+    logits = torch.randn(1, CLASSES, 2, 2, 6, requires_grad=True)
+    codes = torch.full((1, 2, 2, 6), UNKNOWN_CODE)
+    codes[..., :3] = VERTEBRA
+    both = marginal_loss(logits, codes, table, ones(table))
+    alone = marginal_loss(logits[..., :3], codes[..., :3], table, ones(table))
+    for value, expected in zip(both, alone, strict=True):
+        torch.testing.assert_close(value, expected)
+    sum(both).backward()
+    assert logits.grad is not None
+    assert float(logits.grad[..., 3:].abs().max()) == 0
+    assert float(logits.grad[..., :3].abs().max()) > 0
+
+
+def test_what_is_no_vertebra_may_be_anything_else(table) -> None:
+    codes = torch.full((1, 2, 2, 2), NO_VERTEBRA_CODE)
+    for label, right in ((0, True), (100, True), (61, True), (26, True), (49, False), (43, False)):
+        logits = torch.zeros(1, CLASSES, 2, 2, 2)
+        logits[:, CLASS_OF[label]] = 20
+        entropy, _ = marginal_loss(logits, codes, table, ones(table))
+        assert (float(entropy) < 1e-5) is right

@@ -21,19 +21,23 @@ from training.common.dice import Case, overlap, summary  # noqa: E402
 from training.common.patches import FINEST, draw_phantom  # noqa: E402
 from training.common.real_scans import (  # noqa: E402
     RealScan,
+    development_subjects,
     held_out_subjects,
     scan_pairs,
     training_scans,
 )
 from training.semantic import __main__ as command  # noqa: E402
-from training.semantic import recipe  # noqa: E402
-from training.semantic.evaluate import SPIDER_GROUPS, phantom_cases  # noqa: E402
+from training.semantic import mean, recipe  # noqa: E402
+from training.semantic.evaluate import SPIDER_GROUPS, SPLITS, phantom_cases, shown  # noqa: E402
 from training.semantic.marginal_loss import CLASS_OF, CLASSES  # noqa: E402
 from training.semantic.samples import (  # noqa: E402
     CAUDA,
     SPACING,
+    THICK_REAL_PATCH,
     SemanticSamples,
+    other_contrast,
     thick_patch,
+    thick_real_patch,
     thin_patch,
     with_cauda,
 )
@@ -109,7 +113,8 @@ def test_real_samples_carry_sets_and_stay_aligned(scan: RealScan) -> None:
     agreement = []
     for sample in samples:
         image, target = sample["image"][0], sample["target"]
-        assert image.shape == target.shape == PATCH[::-1]
+        assert image.shape == target.shape
+        assert image.shape in (PATCH[::-1], THICK_REAL_PATCH[::-1])
         assert image.dtype == np.float32
         assert np.isfinite(image).all()
         assert set(np.unique(target)) <= {0, *range(CLASSES, CLASSES + 4)}
@@ -121,6 +126,54 @@ def test_real_samples_carry_sets_and_stay_aligned(scan: RealScan) -> None:
             agreement.append(bright)
     assert len(agreement) > 10
     assert np.mean(agreement) > 0.95
+
+
+def test_thick_patches_of_real_scans_stay_aligned(scan: RealScan) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(6):
+        image, values, outside = thick_real_patch(scan, PATCH, rng)
+        assert image.shape == values.shape == outside.shape == PATCH
+        bright = (values == 3) & ~outside
+        dark = (values == 0) & ~outside
+        if bright.sum() > 100 and dark.sum() > 100:
+            assert image[bright].mean() > image[dark].mean() + 2
+
+
+def test_another_contrast_is_a_function_of_the_grey_value() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 40, (12, 12, 4)).astype(np.float32)
+    for seed in range(5):
+        other = other_contrast(image, np.random.default_rng(seed))
+        for grey in np.unique(image):
+            assert np.ptp(other[image == grey]) == 0
+        assert (other[image == 0] == 0).all()
+        assert not np.allclose(other, image)
+
+
+def test_a_package_gives_back_the_weights_that_were_trained(tmp_path) -> None:
+    torch.manual_seed(0)
+    network = recipe.build_network()
+    recipe.write_package(tmp_path, network)
+    found = recipe.starting_weights(tmp_path)
+    assert found.keys() == network.state_dict().keys()
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(found[name], value, atol=2e-3, rtol=2e-3)
+
+
+def test_the_mean_of_two_networks(tmp_path) -> None:
+    torch.manual_seed(0)
+    networks = [recipe.build_network() for _ in range(2)]
+    for name, network in zip("ab", networks, strict=True):
+        recipe.write_package(tmp_path / name, network)
+    sources = [str(tmp_path / name) for name in "ab"]
+    assert mean.main([*sources, "--shares", "3", "1", "--out", str(tmp_path / "c")]) == 0
+    found = recipe.starting_weights(tmp_path / "c")
+    one, other = (network.state_dict() for network in networks)
+    for name, value in found.items():
+        expected = 0.75 * one[name] + 0.25 * other[name]
+        torch.testing.assert_close(value, expected, atol=5e-3, rtol=5e-3)
+    with pytest.raises(ValueError, match="cannot have the shares"):
+        mean.mean_weights([one, other], [1.0])
 
 
 def test_phantom_samples_know_single_labels_and_sides() -> None:
@@ -170,7 +223,7 @@ def test_package_of_a_fresh_network_segments_a_phantom(tmp_path) -> None:
 
 
 def test_command_trains_and_a_finished_run_stays_as_it_is(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(command, "SemanticSamples", lambda *_: _tiny_samples)
+    monkeypatch.setattr(command, "SemanticSamples", lambda *_, **__: _tiny_samples)
     common = ["--seed", "1", "--workers", "0", "--device", "cpu"]
     for name, legs in (("once", [2]), ("again", [2, 2])):
         for steps in legs:
@@ -206,6 +259,27 @@ def test_overlap_counts_sets_and_leaves_absent_structures_out() -> None:
 def test_only_held_out_phantoms_are_evaluated() -> None:
     with pytest.raises(ValueError, match="not held out"):
         list(phantom_cases(None, [5000], "lumbar"))  # type: ignore[arg-type]
+
+
+def test_splits_share_no_subject() -> None:
+    subjects = [*held_out_subjects(), *development_subjects(), "sub-900"]
+    for subject in subjects:
+        assert sum(within(subject) for within in SPLITS.values()) == 1
+
+
+def test_what_a_truth_does_not_show_is_not_judged() -> None:
+    bones = np.array([1, 0, 0])
+    assert list(shown(bones, SPIDER_GROUPS)) == ["vertebra"]
+
+
+@pytest.mark.parametrize("title", ["{}_dseg", "{}_T2w_label-spine_dseg", "{}_T1w_dseg"])
+def test_masks_are_found_by_their_names(tmp_path, title: str) -> None:
+    image = tmp_path / "sub-1" / "anat" / "sub-1_acq-a_T2w.nii.gz"
+    mask = tmp_path / "derivatives" / "manual" / "sub-1" / "anat"
+    for path in (image, mask / f"{title.format('sub-1_acq-a')}.nii.gz"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert len(scan_pairs(tmp_path)) == ("T1w" not in title)
 
 
 def test_summary_counts_scans() -> None:
