@@ -18,6 +18,10 @@ runs it; finished scans are reused. DIR gets
 All tables say by which version of the rules the truth masks were read; figures of different
 versions cannot be compared.
 
+`--pipeline totalspineseg` and `--pipeline spine-segmentation` measure these systems instead, as
+far as their structures are those of the truth: single bodies of TotalSpineSeg, which joins them
+with their arches, and whole vertebrae of spine-segmentation, which has bodies, are not judged.
+
 Any other option goes to `spineps-wf`: `--model-semantic`, `--modalities`, `--nprocs` and so on;
 without `--modalities` all kinds of scans are taken. All scans of a subject with masks are
 segmented, also those without a mask.

@@ -18,6 +18,7 @@ from benchmarks.against_truth.selection import (
     held_out_subjects,
     single_scan_counts,
 )
+from benchmarks.against_truth.systems import system_of
 from spineps_nipype.bids.query import MODALITIES
 from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.settings import with_values
@@ -107,6 +108,7 @@ def measure_dataset(own: argparse.Namespace, rest: Sequence[str]) -> MeasuredDat
         If the dataset, its masks or the options are no good; nothing was measured.
     """
     options = pipeline_options(own, rest)
+    system_of(options)
     sets = find_sets(own.label_sets)
     pairs, skipped = choose_scans(options, own.derivative)
     # all scans of these subjects, but no others

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spineps_nipype.workflows.app.participant import run_participants
+from spineps_nipype.workflows.app.pipelines import of_system, run_pipelines
 from spineps_nipype.workflows.options.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
@@ -76,17 +76,19 @@ def segment(options: RunOptions, scans: Sequence[Path]) -> dict[Path, ScanRun]:
     dict of ScanRun
         For each of `scans`. A run that cannot begin is a fault of all.
     """
-    before = set(options.folders.output_dir.glob(TABLE))
+    asked = options.task.pipelines
+    results = (of_system(options, asked[0]) if asked else options).folders.output_dir
+    before = set(results.glob(TABLE))
     said = io.StringIO()
     try:
         with redirect_stdout(said):
-            status = run_participants(options)
+            status = run_pipelines(options)
         why = f"the pipeline ended with status {status}: {_last_line(said.getvalue())}"
     except Exception as fault:
         logger.exception("the pipeline broke off")
         why = f"the pipeline broke off: {type(fault).__name__}: {fault}"
     print(said.getvalue(), end="", flush=True)
-    return read_runs(options.folders.output_dir, scans, before, why)
+    return read_runs(results, scans, before, why)
 
 
 def read_runs(
@@ -116,7 +118,7 @@ def read_runs(
             if now:
                 good = row["code"] in GOOD_CODES
                 run.fault = "" if good else f"{row['code']}: {row['reason']}"
-                run.models = tuple(row[f"model_{k}"] for k in KINDS)
+                run.models = tuple(row.get(f"model_{k}", NONE) for k in KINDS)
     for run in runs.values():
         _add_up(run)
     return runs

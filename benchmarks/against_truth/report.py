@@ -6,15 +6,15 @@ import logging
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.against_truth.label_sets import LabelSet
 from benchmarks.against_truth.mask_files import Pair
 from benchmarks.against_truth.pipeline_run import ScanRun
-from benchmarks.against_truth.scan import KindScore, Measured, load_result, load_scan, measure
+from benchmarks.against_truth.scan import KindScore, Measured, load_scan, measure
+from benchmarks.against_truth.systems import JUDGED, load_results, result_files, system_of
 from benchmarks.against_truth.truth import load_truth
-from spineps_nipype.bids.names import output_paths
 from spineps_nipype.errors import SpinepsError
 from spineps_nipype.workflows.options.run_options import RunOptions
 
@@ -46,7 +46,7 @@ class ScanReport:
     measured
         None if the scan was not measured.
     results
-        Where its results lie, by the keys of `bids.names.output_paths`.
+        Where its results lie, see `systems.result_files`.
     """
 
     scan: str
@@ -129,13 +129,18 @@ def measure_scan(
     if run.fault:
         report.status, report.reason = "failed", run.fault
         return report
-    paths = output_paths(pair.scan.path, options.folders.bids_dir, options.folders.output_dir)
+    system, paths = system_of(options), result_files(options, pair.scan.path)
     report.results = paths
     try:
         image = load_scan(pair.scan.path)
         truth = load_truth(pair, image, sets, counts)
-        result = load_result(paths["out_spine"], paths["out_vert"], image)
-        report.measured = measure(image, truth, result, named=run.named)
+        result = load_results(system, paths, image)
+        named = run.named or system in JUDGED
+        measured = measure(image, truth, result, named=named)
+        if system in JUDGED:
+            scores = [s for s in measured.scores if s.structure in JUDGED[system]]
+            measured = replace(measured, scores=scores)
+        report.measured = measured
         report.notes = truth.notes
     except Exception as fault:  # one odd scan must not stop the others
         if not isinstance(fault, SpinepsError):

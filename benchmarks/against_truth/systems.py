@@ -1,0 +1,100 @@
+"""Which system a benchmark runs, where its label map lies, and that map in SPINEPS's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from TPTBox import NII
+
+from benchmarks.against_truth.scan import Result, load_result
+from spineps_nipype.bids.names import (
+    output_folder,
+    output_name,
+    output_paths,
+    parse_name,
+    split_extension,
+)
+from spineps_nipype.core.canonical import System
+from spineps_nipype.core.convert_labels import convert_labels
+from spineps_nipype.core.geometry import to_input_grid
+from spineps_nipype.core.images import load_mask
+from spineps_nipype.errors import InputError
+from spineps_nipype.totalspineseg.folders import result_paths
+from spineps_nipype.workflows.app.pipelines import of_system
+from spineps_nipype.workflows.options.other_systems import (
+    SPINE_SEGMENTATION,
+    SPINEPS,
+    TOTALSPINESEG,
+)
+from spineps_nipype.workflows.options.run_options import RunOptions
+
+LABELS_OF: Final[Mapping[str, System]] = {
+    TOTALSPINESEG: "totalspineseg",
+    SPINE_SEGMENTATION: "spine_segmentation",
+}
+JUDGED: Final[Mapping[str, frozenset[str]]] = {
+    # arches and bodies are one there, so that single bodies cannot be judged
+    TOTALSPINESEG: frozenset({"vertebra", "disc", "canal"}),
+    SPINE_SEGMENTATION: frozenset({"body", "disc"}),
+}
+"""Structures that the systems beside SPINEPS have as the truth has them."""
+
+
+def system_of(options: RunOptions) -> str:
+    """The system that runs.
+
+    Raises
+    ------
+    InputError
+        If there are several, or it has no vertebrae.
+    """
+    asked = options.task.pipelines or (SPINEPS,)
+    if len(asked) != 1 or asked[0] not in {SPINEPS, *LABELS_OF}:
+        raise InputError(
+            f"One system is measured at a time, not {', '.join(asked)}.",
+            remedy=f"Give --pipeline with one of {', '.join((SPINEPS, *LABELS_OF))}, or none.",
+        )
+    return str(asked[0])
+
+
+def results_of(options: RunOptions) -> RunOptions:
+    """Options with the folders that the system writes to."""
+    return of_system(options, options.task.pipelines[0]) if options.task.pipelines else options
+
+
+def result_files(options: RunOptions, scan: Path) -> Mapping[str, Path]:
+    """Where the results of a scan lie: ``out_spine`` and ``out_vert``, or ``labels``."""
+    system, folders = system_of(options), results_of(options).folders
+    if system == SPINEPS:
+        return output_paths(scan, folders.bids_dir, folders.output_dir)
+    if system == TOTALSPINESEG:
+        return {
+            "labels": result_paths(folders.output_dir, split_extension(scan.name)[0])[
+                "step2_output"
+            ]
+        }
+    name = output_name(parse_name(scan), "msk", ".nii.gz", seg="instance")
+    return {"labels": output_folder(scan, folders.bids_dir, folders.output_dir) / name}
+
+
+def load_results(system: str, files: Mapping[str, Path], image: NII) -> Result:
+    """Result masks on the grid of a scan.
+
+    Parameters
+    ----------
+    files
+        From `result_files`.
+    image
+        The scan in P, I, R.
+    """
+    if system == SPINEPS:
+        return load_result(files["out_spine"], files["out_vert"], image)
+    labels = to_input_grid(load_mask(files["labels"]), image)
+    found = convert_labels(
+        labels.get_array(), LABELS_OF[system], "spineps", spacing=tuple(labels.zoom)
+    )
+    assert found.spine is not None
+    return Result(np.asarray(found.spine), np.asarray(found.labels))
