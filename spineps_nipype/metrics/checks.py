@@ -7,7 +7,7 @@ says where to look, not what is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -44,10 +44,28 @@ DOUBTFUL: Final = 0.75
 VERY_DOUBTFUL: Final = 0.35
 """Names less probable are to be looked at, and cannot be trusted."""
 NAMES: Final = "names"
-FIX_NAMES: Final = (
-    "look for C2, the first rib or the sacrum, also in other scans of the session, and fix the "
-    "names with --manual-labels if they are wrong."
+NOTHING_FOUND: Final = (
+    "Open the mosaic: if the scan shows a spine, choose a network for its contrast "
+    "(--model-semantic), or give a corrected seg-spine (--derivatives)."
 )
+REMEDIES: Final[Mapping[str, str]] = {
+    "vertebrae": "Open the viewer at this level: where a piece is no bone or belongs to another "
+    "vertebra, correct seg-vert and run again with --derivatives.",
+    "order": "Look at both vertebrae in the snapshot: give them other names with "
+    "--manual-labels, or correct seg-vert and run again with --derivatives.",
+    "discs": "Look for the disc in the sagittal picture: where it can be seen, correct seg-spine "
+    "and run again with --derivatives; fused and very thin discs have none.",
+    "sizes": "Look at the body or disc in the sagittal picture: a fracture is real; where the "
+    "mask misses tissue or has too much, correct it and run again with --derivatives.",
+    "counts": "Count from C2, the first rib or the sacrum, also in other scans of the session; "
+    "some people do have one more or less. Fix wrong names with --manual-labels.",
+    "field of view": "Nothing needs to be corrected; leave the measures of this body out.",
+    NAMES: "Look for C2, the first rib or the sacrum, also in other scans of the session, and fix "
+    "the names with --manual-labels if they are wrong.",
+    HEADER_CHECK: "Compare sides and directions with the pictures of the scanner; if they differ, "
+    "convert the scan again from DICOM.",
+}
+"""What a reader does about a finding of each check."""
 SIDES: Final = "RL"
 THORACIC, LUMBAR = 12, 5
 MAX_REASONS: Final = 3
@@ -68,6 +86,10 @@ COLUMNS: Final[dict[str, dict[str, Any]]] = {
     },
     "level": {"LongName": "Level", "Description": "Vertebra or disc concerned; n/a for none."},
     "reason": {"LongName": "Reason", "Description": "What was found, in words."},
+    "remedy": {
+        "LongName": "What to do",
+        "Description": "Which picture to open, which file to correct, which option to give.",
+    },
 }
 
 
@@ -79,6 +101,8 @@ class Finding:
     verdict: Verdict
     level: str
     reason: str
+    remedy: str = ""
+    """What to do about it."""
 
 
 def check_masks(
@@ -107,7 +131,8 @@ def check_masks(
         The overall verdict first; then each check: once if it passes, else once per finding.
     """
     if not scene.bodies:
-        found = [Finding("vertebrae", "fail", "", "There is no vertebra in the masks.")]
+        reason = "There is no vertebra in the masks."
+        found = [Finding("vertebrae", "fail", "", reason, NOTHING_FOUND)]
     else:
         rows = {row["label"]: row for row in metrics if row["label"] is not None}
         found = [
@@ -123,8 +148,16 @@ def check_masks(
             *_or_pass(NAMES, _names(labels)),
         ]
     found += [Finding(HEADER_CHECK, "look", "", warning) for warning in header_warnings]
+    found = [_with_remedy(f) for f in found]
     overall = worst(f.verdict for f in found) or "pass"
     return [Finding(OVERALL, overall, "", _summary(found)), *found]
+
+
+def _with_remedy(finding: Finding) -> Finding:
+    """A finding that says what to do, unless it passes."""
+    if finding.remedy or finding.verdict == "pass":
+        return finding
+    return replace(finding, remedy=REMEDIES[finding.check])
 
 
 def _summary(found: Sequence[Finding]) -> str:
@@ -290,7 +323,7 @@ def _cuts(scene: Scene) -> list[Finding]:
 def _names(labels: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
     """How probable the names are: one finding a scan, as names are right or wrong together."""
     if labels is None:
-        reason = f"The vertebrae were counted from the top, not named by a model; {FIX_NAMES}"
+        reason = "The vertebrae were counted from the top, not named by a model."
         return [Finding(NAMES, "look", "", reason)]
     known = [row["confidence"] for row in labels if row.get("confidence") is not None]
     if not known or min(known) >= DOUBTFUL:
@@ -298,4 +331,4 @@ def _names(labels: Sequence[Mapping[str, Any]] | None) -> list[Finding]:
     verdict: Verdict = "fail" if min(known) < VERY_DOUBTFUL else "look"
     sequences = next((row["sequences"] for row in labels if row.get("sequences")), None)
     likely = f": {sequences}" if sequences else f": the least probable has {min(known):.2f}"
-    return [Finding(NAMES, verdict, "", f"The names are uncertain{likely}; {FIX_NAMES}")]
+    return [Finding(NAMES, verdict, "", f"The names are uncertain{likely}.")]

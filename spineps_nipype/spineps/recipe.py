@@ -92,7 +92,7 @@ PHASES: Final = (
         name="metrics",
         makes=("metrics", "checks"),
         reads=(SCAN, "spine", "vert"),
-        algorithm=3,
+        algorithm=4,
     ),
 )
 ON_REQUEST: Final = (

@@ -129,7 +129,11 @@ def test_spine_segmentation(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     turned = upright.as_reoriented([[2, -1], [1, 1], [0, 1]])
     nib.save(turned, folder / "scan.nii.gz")
     shell = interfaces.SpineSegmentation(
-        in_file=str(folder / "scan.nii.gz"), normalise=False, resample=False, **models
+        in_file=str(folder / "scan.nii.gz"),
+        normalise=False,
+        resample=False,
+        engine="torch",
+        **models,
     )
     found = shell.run().outputs
     assert array_of(found.instances).shape == turned.shape

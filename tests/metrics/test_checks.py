@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.metrics.checks import HEADER_CHECK, OVERALL, Finding, check_masks
+from spineps_nipype.metrics.checks import HEADER_CHECK, OVERALL, REMEDIES, Finding, check_masks
 from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 
 from .model_spine import ModelSpine, model_spine, repaint
@@ -32,9 +32,10 @@ def findings(
 
 
 def serious(found: list[Finding]) -> set[tuple[str, str, str]]:
-    return {
-        (f.check, f.verdict, f.level) for f in found if f.verdict != "pass" and f.check != OVERALL
-    }
+    """What does not pass; each of it says what to do, and nothing else does."""
+    told = [f for f in found if f.check != OVERALL]
+    assert all(bool(f.remedy) == (f.verdict != "pass") for f in told)
+    return {(f.check, f.verdict, f.level) for f in told if f.verdict != "pass"}
 
 
 def test_a_good_spine_passes(model: ModelSpine) -> None:
@@ -51,7 +52,8 @@ def test_an_odd_header_is_a_finding(model: ModelSpine) -> None:
     scene = split_masks(model.spine, model.vert)
     found = check_masks(scene, measure_spine(scene), SURE, ["Both positions differ."])
     assert found[0] == Finding(OVERALL, "look", "", "Both positions differ.")
-    assert found[-1] == Finding(HEADER_CHECK, "look", "", "Both positions differ.")
+    remedy = REMEDIES[HEADER_CHECK]
+    assert found[-1] == Finding(HEADER_CHECK, "look", "", "Both positions differ.", remedy)
 
 
 def test_masks_are_not_changed(model: ModelSpine) -> None:
@@ -133,7 +135,10 @@ def test_confidence(
     found = findings(model.spine, model.vert, labels)
     assert serious(found) == expected
     reasons = [f.reason for f in found if f.check == "names" and f.reason]
-    assert all("L2 to L5 (0.35)" in r and "--manual-labels" in r for r in reasons)
+    assert all("L2 to L5 (0.35)" in r for r in reasons)
+    remedies = {f.remedy for f in found if f.check == "names"}
+    assert remedies == ({REMEDIES["names"]} if expected else {""})
+    assert found[0].remedy == ""
 
 
 def test_counted_vertebrae_are_not_named(model: ModelSpine) -> None:

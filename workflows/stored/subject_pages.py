@@ -12,7 +12,7 @@ from spineps_nipype.bids.sidecars import INPUT_WARNINGS
 from spineps_nipype.core.files import is_file
 from spineps_nipype.core.own_readers import read_comparison
 from spineps_nipype.errors import OutputError
-from spineps_nipype.metrics.checks import HEADER_CHECK
+from spineps_nipype.metrics.checks import HEADER_CHECK, REMEDIES
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.mosaic_layout import read_layout
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
@@ -25,6 +25,10 @@ from .scans import CONSENSUS, StoredScan, stored_scans
 logger = logging.getLogger("spineps_nipype.reports")
 
 CONSENSUS_CHECK: Final = "other systems"
+COMPARE_PAGES: Final = (
+    "Open the page of each system at the levels that differ, and decide which one is right; names "
+    "are fixed with --manual-labels, masks with --derivatives."
+)
 
 
 def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = None) -> list[Path]:
@@ -69,15 +73,28 @@ def checks_of(scan: StoredScan, bids_dir: Path) -> list[dict[str, Any]]:
     if not rows:
         warnings = scan.sidecar().get(INPUT_WARNINGS, ())
         rows = [
-            {"check": HEADER_CHECK, "verdict": "look", "level": None, "reason": str(warning)}
+            {
+                "check": HEADER_CHECK,
+                "verdict": "look",
+                "level": None,
+                "reason": str(warning),
+                "remedy": REMEDIES[HEADER_CHECK],
+            }
             for warning in warnings
         ]
     said = consensus_of(scan, bids_dir)
     if said:
         agrees = not said.get("Disagreements") and said.get("SharedStructures", 1) > 0
         verdict, reason = ("pass" if agrees else "look"), said.get("Check", "")
-        row = {"check": CONSENSUS_CHECK, "verdict": verdict, "level": None, "reason": reason}
-        rows.append(row)
+        rows.append(
+            {
+                "check": CONSENSUS_CHECK,
+                "verdict": verdict,
+                "level": None,
+                "reason": reason,
+                "remedy": "" if agrees else COMPARE_PAGES,
+            }
+        )
     return rows
 
 
