@@ -19,8 +19,9 @@ All tables say by which version of the rules the truth masks were read; figures 
 versions cannot be compared.
 
 `--pipeline totalspineseg` and `--pipeline spine-segmentation` measure these systems instead, as
-far as their structures are those of the truth: single bodies of TotalSpineSeg, which joins them
-with their arches, and whole vertebrae of spine-segmentation, which has bodies, are not judged.
+far as their structures are those of the truth: whole vertebrae of spine-segmentation, which has
+bodies, are not judged. TotalSpineSeg joins bodies and arches: where single bodies are compared,
+its vertebrae are counted, but their Dice says nothing.
 
 Any other option goes to `spineps-wf`: `--model-semantic`, `--modalities`, `--nprocs` and so on;
 without `--modalities` all kinds of scans are taken. All scans of a subject with masks are

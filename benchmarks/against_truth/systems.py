@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from TPTBox import NII
 
+from benchmarks.against_truth.label_sets import VERTEBRAE
 from benchmarks.against_truth.scan import Result, load_result
 from spineps_nipype.bids.names import (
     output_folder,
@@ -17,6 +18,7 @@ from spineps_nipype.bids.names import (
     parse_name,
     split_extension,
 )
+from spineps_nipype.core import anatomy
 from spineps_nipype.core.canonical import System
 from spineps_nipype.core.convert_labels import convert_labels
 from spineps_nipype.core.geometry import to_input_grid
@@ -97,4 +99,7 @@ def load_results(system: str, files: Mapping[str, Path], image: NII) -> Result:
         labels.get_array(), LABELS_OF[system], "spineps", spacing=tuple(labels.zoom)
     )
     assert found.spine is not None
-    return Result(np.asarray(found.spine), np.asarray(found.labels))
+    spine, vert = np.asarray(found.spine), np.asarray(found.labels)
+    # what of a whole vertebra is body nobody knows: all of it counts as one
+    spine = np.where(np.isin(vert, VERTEBRAE), anatomy.CORPUS_BORDER, spine)
+    return Result(spine, vert)

@@ -52,6 +52,9 @@ def test_label_maps_of_other_systems(
     seen = dict(zip(names.tolist(), voxels.tolist(), strict=True))
     between = anatomy.DISC_OFFSET + L4
     assert {n: seen.get(n) for n in (L4, L5)} == {L4: 120, L5: 120}
+    np.testing.assert_array_equal(
+        found.spine == anatomy.CORPUS_BORDER, np.isin(found.vert, (L4, L5))
+    )
     assert seen.get(between) == np.count_nonzero(found.spine == anatomy.DISC) == 48
 
 
