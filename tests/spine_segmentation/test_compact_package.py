@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
 from TPTBox import NII
 
 from spineps_nipype.core.anatomy import CORPUS, CORPUS_BORDER, DISC
-from spineps_nipype.models.finding import find_packages
+from spineps_nipype.models.finding import find_package, find_packages
 from spineps_nipype.models.folders import is_embedded
 from spineps_nipype.phantom import FieldOfView, generate, render, to_nii
 from spineps_nipype.spine_segmentation import names
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
+from spineps_nipype.spine_segmentation.models import CLASSES, Role
+from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH, height_with_margin
 
 HELD_OUT_SEED = 13
 
@@ -41,3 +45,20 @@ def test_compact_networks_find_bodies_and_discs_of_a_phantom(monkeypatch, tmp_pa
     assert ids is not None
     numbers = [int(n) for n in np.unique(ids.get_array()) if n % 2]
     assert len(numbers) >= 7
+
+
+@pytest.mark.parametrize("role", ["semantic", "instance"])
+def test_slices_may_end_soon_above_the_image(role: Role) -> None:
+    pytest.importorskip("openvino")
+    from spineps_nipype.models.openvino_onnx import OpenVinoSliceNetwork
+
+    network = OpenVinoSliceNetwork(find_package("spine-segmentation", role).file, num_threads=1)
+    assert network.free_height
+    rng = np.random.default_rng(0)
+    for shown in (200, 352, 480, 544, 700, HEIGHT):
+        data = np.zeros((1, 3, WIDTH, HEIGHT), np.float32)
+        data[..., :shown] = gaussian_filter(rng.normal(size=(1, 3, WIDTH, shown)), (0, 0, 4, 4))
+        whole = network.predict(data)[..., :shown].argmax(1)
+        part = network.predict(data[..., : height_with_margin(shown)])
+        assert part.shape[1:3] == (CLASSES[role], WIDTH)
+        assert np.mean(part[..., :shown].argmax(1) != whole) < 1e-3

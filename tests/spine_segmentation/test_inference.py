@@ -347,7 +347,7 @@ class FreeHeight(Oracle):
         return super().predict(np.pad(items, rest))[..., : items.shape[-1]]
 
 
-@pytest.mark.parametrize(("numerics", "seen"), [("corrected", 160), ("original", HEIGHT)])
+@pytest.mark.parametrize(("numerics", "seen"), [("corrected", 256), ("original", HEIGHT)])
 def test_padding_is_not_computed(numerics: Any, seen: int) -> None:
     settings = SpineSegmentationSettings(
         slices=SliceSettings(normalise=False, slice_batch=4), numerics=numerics

@@ -112,6 +112,6 @@ def test_a_cut_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     assert "cut to 320 x 896" in caplog.text
 
 
-@pytest.mark.parametrize(("shown", "needed"), [(320, 384), (354, 448), (32, 96), (850, 896)])
+@pytest.mark.parametrize(("shown", "needed"), [(320, 512), (354, 512), (32, 256), (850, 896)])
 def test_networks_see_little_padding(shown: int, needed: int) -> None:
     assert height_with_margin(shown) == needed
