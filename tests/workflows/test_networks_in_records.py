@@ -1,7 +1,7 @@
 """Every network that a node loads is in the records of what it makes, and in the node's hash.
 
-Each system runs from the command line with tiny networks, while every file that torch or
-onnxruntime reads is noted beside the node that wants it.
+Each system runs from the command line with tiny networks, while every file that torch,
+onnxruntime or OpenVINO reads is noted beside the node that wants it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from nipype.interfaces.base import SimpleInterface, isdefined
 
 from spineps_nipype import interfaces
 from spineps_nipype.core.files import file_digest
+from spineps_nipype.models import openvino_onnx
 from spineps_nipype.models.folders import MODELS_VARIABLE, embedded_system, scout_dir
 from spineps_nipype.models.package_files import digest_folder
 from spineps_nipype.spineps import helper_networks
@@ -76,6 +77,12 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Load]]:
         note(path)
         return session(path, *rest, **options)
 
+    read_slices = openvino_onnx._read
+
+    def openvino_read(path: Path) -> Any:
+        note(path)
+        return read_slices(path)
+
     def watched(face: type[SimpleInterface]) -> Any:
         original = face._run_interface
 
@@ -91,6 +98,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Load]]:
     with monkeypatch.context() as patched:
         patched.setattr(torch, "load", torch_load)
         patched.setattr(onnxruntime, "InferenceSession", onnx_session)
+        patched.setattr(openvino_onnx, "_read", openvino_read)
         for name in interfaces.__all__:
             face = getattr(interfaces, name)
             if "_run_interface" in vars(face):

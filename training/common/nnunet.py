@@ -105,6 +105,11 @@ def write_package(
         "NoNormalization" if c == "noNorm" else "ZScoreNormalization" for c in channels
     ]
     configuration["use_mask_for_norm"] = [False] * len(channels)
+    # nnU-Net itself looks for every channel
+    measured = plans["foreground_intensity_properties_per_channel"]["0"]
+    plans["foreground_intensity_properties_per_channel"] = {
+        str(i): measured for i in range(len(channels))
+    }
     dataset = json.loads((home / "dataset.json").read_text())
     dataset["channel_names"] = {str(i): c for i, c in enumerate(channels)}
     dataset["labels"] = {k: v if isinstance(v, int) else list(v) for k, v in labels.items()}

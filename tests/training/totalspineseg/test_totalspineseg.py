@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -172,7 +174,10 @@ def test_packages_are_cut_out_of_one_network(tmp_path) -> None:
     for step, network in ((1, load_networks(tmp_path)[0]), (2, load_networks(tmp_path)[1])):
         assert network.class_labels == tuple(range(OUTPUTS[step - 1] + 1))
         assert network.config.orientation == ("P", "I", "R")
-        assert (tmp_path / DATASETS[step - 1]).is_dir()
+        (plans_file,) = (tmp_path / DATASETS[step - 1]).glob("*/plans.json")
+        plans = json.loads(plans_file.read_text())
+        # nnU-Net asks for the grey values of every channel
+        assert set(plans["foreground_intensity_properties_per_channel"]) == set("01"[:step])
         part = recipe.network_of(both, step).eval()
         with torch.no_grad():
             seen = image.clone()
