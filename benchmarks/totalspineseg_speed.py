@@ -64,16 +64,18 @@ def write_packages(results: Path) -> None:
 
 
 def _write_package(folder: Path, channels: Sequence[str]) -> None:
+    """The embedded package with a larger, turned network and larger tiles."""
     import torch
 
+    from spineps_nipype.models.export import write_semantic_package
     from spineps_nipype.models.networks.semantic_unet import build_semantic_unet
     from spineps_nipype.models.safe_load import load_checkpoint
-    from training.common.nnunet import write_package
 
     (home,) = (EMBEDDED_PACKAGES.parent / "compact-totalspineseg" / folder.name).iterdir()
     plans = json.loads((home / "plans.json").read_text(encoding="utf-8"))
     dataset = json.loads((home / "dataset.json").read_text(encoding="utf-8"))
-    described: dict[str, Any] = deepcopy(plans["configurations"]["3d_fullres"]["architecture"])
+    configuration = plans["configurations"]["3d_fullres"]
+    described: dict[str, Any] = deepcopy(configuration["architecture"])
     sizes = described["arch_kwargs"]
     sizes["features_per_stage"] = list(FEATURES)
     for key in ("kernel_sizes", "strides"):
@@ -84,21 +86,24 @@ def _write_package(folder: Path, channels: Sequence[str]) -> None:
     outputs = len(dataset["regions_class_order"])
     network = build_semantic_unet({"architecture": described}, len(channels), outputs, "speed")
     widen_semantic(network.eval(), turned)
-    config = json.loads((home / "inference_config.json").read_text(encoding="utf-8"))
-    write_package(
-        folder,
-        network,
-        config=config,
+    target = folder / home.name
+    write_semantic_package(
+        target,
+        [network],
+        config={},
         architecture=described,
-        patch=PATCH,
+        patch_size=PATCH,
         spacing=(1.0, 1.0, 1.0),
-        channels=channels,
-        labels=dataset["labels"],
-        name=folder.name,
-        region_order=dataset["regions_class_order"],
+        class_names=list(dataset["labels"]),
     )
-    for made in folder.glob("*/inference_config.json"):
-        made.unlink()  # as in a release: then axes are those of the original
+    (target / "inference_config.json").unlink()  # as in a release: axes are those of the original
+    configuration.update(architecture=described, patch_size=list(PATCH))
+    measured = plans["foreground_intensity_properties_per_channel"]["0"]
+    plans["foreground_intensity_properties_per_channel"] = {
+        str(i): measured for i in range(len(channels))
+    }
+    for name, content in (("plans.json", plans), ("dataset.json", dataset)):
+        (target / name).write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
 def _turned(value: Any) -> Any:

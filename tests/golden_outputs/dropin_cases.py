@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -54,14 +55,18 @@ def _models(lab: Lab, kinds: tuple[str, ...] = KINDS) -> list[Any]:
 def _one(lab: Lab, options: Mapping[str, Any], kinds: tuple[str, ...] = KINDS) -> Any:
     scan = BIDS_FILE(lab.bids / SCAN, lab.bids, verbose=False)
     quick = {"proc_sem_n4_bias_correction": False}
-    with _threads():
+    with _run_of_its_own():
         _, code = process_img_nii(scan, *_models(lab, kinds), **{**quick, **options})
     return code.name, ""
 
 
 @contextmanager
-def _threads() -> Iterator[None]:
-    """As many threads as on the command line."""
+def _run_of_its_own() -> Iterator[None]:
+    """As many threads as on the command line, and a second that no other run has.
+
+    Points carry the second they were made in: within one second the same file would not be written.
+    """
+    time.sleep(1 - time.time() % 1)
     before = torch.get_num_threads()
     torch.set_num_threads(int(THREADS))
     try:
@@ -72,7 +77,7 @@ def _threads() -> Iterator[None]:
 
 def _dataset(lab: Lab) -> Any:
     semantic, instance, labeling = _models(lab)
-    with _threads():
+    with _run_of_its_own():
         found = process_dataset(
             lab.bids,
             instance,
