@@ -47,7 +47,9 @@ os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 """
 """The original leaves the number of threads to onnxruntime, which waits busily."""
 ORIGINAL: Final = """
-import json, resource, sys, time
+import json, resource, shutil, sys, time
+# it keeps what its networks said of an image there, and would not run them again
+shutil.rmtree("/tmp/spine-segmentation-cache", ignore_errors=True)
 import numpy as np
 folder = sys.argv[1]
 from spine_segmentation.inference.instance_segmentation import SegmentationInference

@@ -64,7 +64,7 @@ def _one(lab: Lab, options: Mapping[str, Any], kinds: tuple[str, ...] = KINDS) -
 def _run_of_its_own() -> Iterator[None]:
     """As many threads as on the command line, and a second that no other run has.
 
-    Points carry the second they were made in: within one second the same file would not be written.
+    Points carry the second they were made in: a file that stays the same is not written.
     """
     time.sleep(1 - time.time() % 1)
     before = torch.get_num_threads()
