@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 import numpy as np
 
-from benchmarks.many_scans import COMMAND_LINE, describe, sample_scan
+from benchmarks.many_scans import COMMAND_LINE, describe, link_scan, sample_scan
 
 COMPARED: Final = 100
 """Scans at the start, and at the end, that are compared; a fifth of all if there are fewer."""
@@ -60,11 +60,7 @@ def write_dataset(folder: Path, number: int, *, tiny: bool) -> Path:
     dataset.mkdir(parents=True, exist_ok=True)
     describe(dataset)
     for index in range(number):
-        name = f"sub-{index:05d}"
-        link = dataset / name / "anat" / f"{name}_T2w.nii.gz"
-        if not link.is_file():
-            link.parent.mkdir(parents=True)
-            link.hardlink_to(source)  # a symbolic one would be the same scan again
+        link_scan(dataset, index, source)
     return dataset
 
 

@@ -70,14 +70,20 @@ def multiply(folder: Path, number: int) -> tuple[Path, Path]:
     made = folder / "one-out"
     results = [p for p in sorted(made.rglob("*")) if p.is_file() and "logs" not in p.parts]
     for index in range(number):
-        subject = f"sub-{index:05d}"
-        link = dataset / subject / "anat" / f"{subject}_T2w.nii.gz"
-        if not link.is_file():
-            link.parent.mkdir(parents=True)
-            link.hardlink_to(scan)  # a symbolic one would be the same scan again
+        subject = link_scan(dataset, index, scan)
         for result in results:
             copy_result(result, out / str(result.relative_to(made)), subject)
     return dataset, out
+
+
+def link_scan(dataset: Path, index: int, scan: Path) -> str:
+    """Make a scan that of a further subject of a dataset; returns the subject."""
+    subject = f"sub-{index:05d}"
+    link = dataset / subject / "anat" / f"{subject}_T2w.nii.gz"
+    if not link.is_file():
+        link.parent.mkdir(parents=True)
+        link.hardlink_to(scan)  # a symbolic one would be the same scan again
+    return subject
 
 
 def copy_result(result: Path, target: Path, subject: str) -> None:

@@ -95,13 +95,12 @@ def _write_package(folder: Path, channels: Sequence[str]) -> None:
         patch_size=PATCH,
         spacing=(1.0, 1.0, 1.0),
         class_names=list(dataset["labels"]),
+        channels=len(channels),
     )
     (target / "inference_config.json").unlink()  # as in a release: axes are those of the original
     configuration.update(architecture=described, patch_size=list(PATCH))
-    measured = plans["foreground_intensity_properties_per_channel"]["0"]
-    plans["foreground_intensity_properties_per_channel"] = {
-        str(i): measured for i in range(len(channels))
-    }
+    key = "foreground_intensity_properties_per_channel"
+    plans[key] = json.loads((target / "plans.json").read_text(encoding="utf-8"))[key]
     for name, content in (("plans.json", plans), ("dataset.json", dataset)):
         (target / name).write_text(json.dumps(content, indent=2), encoding="utf-8")
 

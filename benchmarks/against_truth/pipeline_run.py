@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spineps_nipype.workflows.app.pipelines import of_system, run_pipelines
+from benchmarks.against_truth.systems import results_of
+from spineps_nipype.workflows.app.pipelines import run_pipelines
 from spineps_nipype.workflows.options.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
@@ -76,8 +77,7 @@ def segment(options: RunOptions, scans: Sequence[Path]) -> dict[Path, ScanRun]:
     dict of ScanRun
         For each of `scans`. A run that cannot begin is a fault of all.
     """
-    asked = options.task.pipelines
-    results = (of_system(options, asked[0]) if asked else options).folders.output_dir
+    results = results_of(options).folders.output_dir
     before = set(results.glob(TABLE))
     said = io.StringIO()
     try:

@@ -38,6 +38,7 @@ def write_semantic_package(
     class_names: Sequence[str],
     normalization: str = "ZScoreNormalization",
     properties: Mapping[str, float] | None = None,
+    channels: int = 1,
     mirror_axes: Sequence[int] | None = None,
     half: bool = True,
 ) -> None:
@@ -59,6 +60,8 @@ def write_semantic_package(
         Name of every output class, background first.
     normalization, properties
         Intensity scheme and its statistics.
+    channels
+        Of the input; nnU-Net looks for the statistics of each.
     mirror_axes
         Axes that may be mirrored at inference; None when left and right differ.
     """
@@ -75,7 +78,9 @@ def write_semantic_package(
         "original_median_shape_after_transp": list(patch_size),
         "experiment_planner_used": "ExperimentPlanner",
         "label_manager": "LabelManager",
-        "foreground_intensity_properties_per_channel": {"0": dict(properties or {})},
+        "foreground_intensity_properties_per_channel": {
+            str(channel): dict(properties or {}) for channel in range(channels)
+        },
         "configurations": {
             CONFIGURATION: {
                 "data_identifier": f"nnUNetPlans_{CONFIGURATION}",

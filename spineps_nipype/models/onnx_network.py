@@ -65,13 +65,7 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: str | Path, device: str | int = "cpu", num_threads: int = 0) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise ModelError(
-                "The ONNX model does not exist.",
-                file=self.path,
-                remedy="Fetch it from its publisher and give its path.",
-            )
+        self.path = existing_model(path)
         runtime = _onnxruntime(self.path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = num_threads
@@ -102,11 +96,40 @@ class OnnxNetwork:
         except Exception as err:
             if not _is_runtime_fault(err):
                 raise
-            raise ModelError(
-                f"The ONNX model fails on input of shape {shapes} ({_first_line(err)}).",
-                file=self.path,
-                remedy="Give a network for this kind of input, or a smaller batch.",
-            ) from err
+            raise rejected_input(self.path, shapes, _first_line(err)) from err
+
+
+def existing_model(path: str | Path) -> Path:
+    """The file of a network.
+
+    Raises
+    ------
+    ModelError
+        If it is absent.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ModelError(
+            "The ONNX model does not exist.",
+            file=file,
+            remedy="Fetch it from its publisher and give its path.",
+        )
+    return file
+
+
+def rejected_input(path: Path, shapes: str, said: str) -> ModelError:
+    """What is told of a network that does not take its input.
+
+    Parameters
+    ----------
+    said
+        By the program that computes it.
+    """
+    return ModelError(
+        f"The ONNX model fails on input of shape {shapes} ({said}).",
+        file=path,
+        remedy="Give a network for this kind of input, or a smaller batch.",
+    )
 
 
 def batches(count: int, size: int) -> Iterator[slice]:

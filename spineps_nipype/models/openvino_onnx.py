@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spineps_nipype.errors import ModelError
 from spineps_nipype.settings import Precision
 
+from .onnx_network import existing_model, rejected_input
 from .openvino_runtime import processor_options, required_openvino
 
 logger = logging.getLogger(__name__)
@@ -49,13 +50,7 @@ class OpenVinoSliceNetwork:
     def __init__(
         self, path: str | Path, *, precision: Precision = "float32", num_threads: int = 0
     ) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise ModelError(
-                "The ONNX model does not exist.",
-                file=self.path,
-                remedy="Fetch it from its publisher and give its path.",
-            )
+        self.path = existing_model(path)
         core = required_openvino().Core()
         try:
             model = _read(self.path)
@@ -81,11 +76,7 @@ class OpenVinoSliceNetwork:
         try:
             return np.array(self._run(np.ascontiguousarray(items), share_inputs=True)[0])
         except RuntimeError as err:
-            raise ModelError(
-                f"The ONNX model fails on input of shape {items.shape} ({_last_line(err)}).",
-                file=self.path,
-                remedy="Give a network for this kind of input, or a smaller batch.",
-            ) from err
+            raise rejected_input(self.path, str(items.shape), _last_line(err)) from err
 
 
 def _read(path: Path) -> Any:

@@ -97,6 +97,7 @@ def write_package(
         patch_size=patch,
         spacing=spacing,
         class_names=list(labels),
+        channels=len(channels),
     )
     plans = json.loads((home / "plans.json").read_text())
     plans["dataset_name"] = name
@@ -105,11 +106,6 @@ def write_package(
         "NoNormalization" if c == "noNorm" else "ZScoreNormalization" for c in channels
     ]
     configuration["use_mask_for_norm"] = [False] * len(channels)
-    # nnU-Net itself looks for every channel
-    measured = plans["foreground_intensity_properties_per_channel"]["0"]
-    plans["foreground_intensity_properties_per_channel"] = {
-        str(i): measured for i in range(len(channels))
-    }
     dataset = json.loads((home / "dataset.json").read_text())
     dataset["channel_names"] = {str(i): c for i, c in enumerate(channels)}
     dataset["labels"] = {k: v if isinstance(v, int) else list(v) for k, v in labels.items()}

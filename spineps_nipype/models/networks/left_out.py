@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spineps_nipype.core.components import bounding_box
+
 PLACE: Final = 10
 """Voxels from either end to the one that stands for what was left out there: beyond what the end
 changes, and not yet within reach of the labels. One level lower it is half of that."""
@@ -126,25 +128,13 @@ def parts_with_labels(labels: NDArray[np.generic]) -> tuple[Part, ...]:
     """
     if min(labels.shape) < LEAST or not labels.any():
         return tuple(whole(labels.shape) for _ in RIMS)
-    used = [
-        np.flatnonzero(labels.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(labels.ndim)
-    ]
-    return tuple(
-        Part(
-            tuple(
-                _range(int(u[0]) - rim, int(u[-1]) + 1 + rim, n)
-                for u, n in zip(used, labels.shape, strict=True)
-            ),
-            labels.shape,
-        )
-        for rim in RIMS
-    )
+    boxes = (bounding_box(labels, rim) for rim in RIMS)
+    return tuple(Part(tuple(map(_in_steps, box, labels.shape)), labels.shape) for box in boxes)
 
 
-def _range(low: int, high: int, size: int) -> slice:
-    """The range in a volume of a size, in steps of `STEP` as far as there is room."""
-    low, high = max(low, 0) // STEP * STEP, min(-(-high // STEP) * STEP, size)
-    return slice(low, high)
+def _in_steps(part: slice, size: int) -> slice:
+    """A range in a volume of a size, widened to steps of `STEP` as far as there is room."""
+    return slice(part.start // STEP * STEP, min(-(-part.stop // STEP) * STEP, size))
 
 
 def mean_of_whole(values: Tensor, axis: int, shares: Tensor) -> Tensor:
