@@ -56,13 +56,21 @@ class ChosenModels:
 class ModelChooser:
     """Chooses the packages of each scan; the list of packages is read once.
 
+    Parameters
+    ----------
+    asked
+        Models that options name.
+    ignore_compatibility
+        Where no labelling model fits a scan, the nearest one names it all the same.
+
     Raises
     ------
     ModelError
         When it is made, if a model that is asked for by name is not there.
     """
 
-    def __init__(self, asked: ModelChoice) -> None:
+    def __init__(self, asked: ModelChoice, *, ignore_compatibility: bool = False) -> None:
+        self._ignore_compatibility = ignore_compatibility
         self._asked = {
             "semantic": asked.model_semantic,
             "instance": asked.model_instance,
@@ -107,12 +115,9 @@ class ModelChooser:
         if self._asked["labeling"] == NO_MODEL:
             packages["labeling"] = None
         elif "labeling" not in packages:
-            packages["labeling"] = self._fitting("labeling", modality, header)
-            if packages["labeling"] is None:
-                notes.append(
-                    "No labelling model fits this scan: vertebrae are counted from the top, "
-                    "their names are not known."
-                )
+            is_ct = ChosenModels(packages).semantic.config.is_ct
+            packages["labeling"], note = self._labeling(modality, header, is_ct=is_ct)
+            notes.extend(note)
         embedded = [k for k in KINDS if (p := packages[k]) is not None and is_embedded(p)]
         if embedded:
             notes.append(
@@ -134,16 +139,46 @@ class ModelChooser:
     def _of_kind(self, kind: str) -> list[ModelPackage]:
         return [p for p in self._available if p.kind == kind]
 
-    def _fitting(self, kind: str, modality: str | None, header: ScanHeader) -> ModelPackage | None:
-        """Best model for a scan; installed packages come before embedded ones."""
-        found = best_models(
-            self._of_kind(kind),
-            modality=modality,
-            plane=image_plane(header.zooms, header.axis_codes),
-            spacing=header.zooms,
-            axis_codes=header.axis_codes,
-        )
+    def _fitting(
+        self, kind: str, modality: str | None, header: ScanHeader | None = None
+    ) -> ModelPackage | None:
+        """Best model for a scan, for any grid without a header; installed ones come first."""
+        packages = self._of_kind(kind)
+        if header is None:
+            found = best_models(packages, modality=modality, plane=None)
+        else:
+            found = best_models(
+                packages,
+                modality=modality,
+                plane=image_plane(header.zooms, header.axis_codes),
+                spacing=header.zooms,
+                axis_codes=header.axis_codes,
+            )
         return min(found, key=is_embedded, default=None)
+
+    def _labeling(
+        self, modality: str | None, header: ScanHeader, *, is_ct: bool
+    ) -> tuple[ModelPackage | None, list[str]]:
+        """The model that names the vertebrae, and what a reader has to know of it."""
+        fitting = self._fitting("labeling", modality, header)
+        if fitting is not None:
+            return fitting, []
+        if self._ignore_compatibility:
+            nearest = self._fitting("labeling", modality) or self._any("labeling", is_ct=is_ct)
+            if nearest is not None:
+                word = f"{nearest.id} names the vertebrae, though it is not made for such scans."
+                return nearest, [word]
+        return None, [
+            "No labelling model fits this scan: vertebrae are counted from the top, "
+            "their names are not known."
+        ]
+
+    def _any(self, kind: str, *, is_ct: bool) -> ModelPackage | None:
+        """Some model, of the same physics if there is one; installed ones come first."""
+        order = sorted(
+            self._of_kind(kind), key=lambda p: (p.config.is_ct != is_ct, is_embedded(p))
+        )
+        return next(iter(order), None)
 
     def _semantic(self, modality: str | None, header: ScanHeader) -> ModelPackage:
         package = self._fitting("semantic", modality, header)

@@ -81,7 +81,9 @@ class SpinepsSystem(SegmentationSystem):
         self._settings = options.settings
         table = options.results.manual_labels
         self._names = {} if table is None else read_fixed_names(table)
-        self._chooser = ModelChooser(options.models)
+        self._chooser = ModelChooser(
+            options.models, ignore_compatibility=options.selection.ignore_compatibility
+        )
 
     @property
     def recipe(self) -> Recipe:

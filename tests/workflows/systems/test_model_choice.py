@@ -103,6 +103,19 @@ def test_vertebrae_without_a_labelling_model_are_told(home: Path) -> None:
     assert "names are not known" in " ".join(models.notes)
 
 
+@pytest.mark.parametrize(
+    ("modality", "labeling"), [("T2w", "t2w_labeling"), ("Vibe", "t2w_labeling")]
+)
+def test_a_scan_that_is_forced_through_is_named_by_the_nearest_model(
+    home: Path, modality: str, labeling: str
+) -> None:
+    install_all(home)
+    chooser = ModelChooser(ModelChoice(model_semantic="axial"), ignore_compatibility=True)
+    models = chooser.choose(modality, AXIAL)
+    assert models.package("labeling").id == labeling
+    assert f"{labeling} names the vertebrae, though" in models.notes[0]
+
+
 def test_nothing_installed_says_what_to_install(home: Path) -> None:
     with pytest.raises(ModelError, match="There is no semantic model"):
         chosen("T2w", SAGITTAL)
