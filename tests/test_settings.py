@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, dataclass, fields
-from typing import get_type_hints
+from dataclasses import FrozenInstanceError, dataclass
 
 import pytest
 
@@ -47,9 +46,8 @@ def test_the_options_of_spineps_have_its_defaults() -> None:
 
 
 def test_every_option_has_a_help_text() -> None:
-    for group in get_type_hints(PipelineSettings).values():
-        for declared in fields(group) if isinstance(group, type) else ():
-            assert declared.metadata["help"], declared.name
+    for name, known in options_of(PipelineSettings).items():
+        assert known.field.metadata["help"], name
 
 
 def test_flat_there_and_back() -> None:

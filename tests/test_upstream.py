@@ -7,19 +7,15 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 import spineps_nipype
 from spineps_nipype.core.switches import CORRECTED, fault, switches
-from spineps_nipype.sc_epi import settings as sc_epi_settings
 from spineps_nipype.sc_epi import upstream as sc_epi
-from spineps_nipype.spine_segmentation import settings as spine_segmentation_settings
 from spineps_nipype.spine_segmentation import upstream as spine_segmentation
 from spineps_nipype.spineps import upstream as spineps
-from spineps_nipype.spineps.settings import Numerics
-from spineps_nipype.totalspineseg import settings as totalspineseg_settings
 from spineps_nipype.totalspineseg import upstream as totalspineseg
 
 LIBRARY = Path(spineps_nipype.__file__).parent
@@ -28,10 +24,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class System:
-    """A system: module of its table, words for its numerics."""
+    """A system: module of its table."""
 
     module: Any
-    words: tuple[str, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.module.KNOWN  # type: ignore[no-any-return]
 
     @property
     def names(self) -> set[str]:
@@ -43,12 +42,10 @@ class System:
 
 
 SYSTEMS = {
-    "spineps": System(spineps, get_args(Numerics)),
-    "totalspineseg": System(totalspineseg, get_args(totalspineseg_settings.Numerics)),
-    "sc_epi": System(sc_epi, get_args(sc_epi_settings.Numerics)),
-    "spine_segmentation": System(
-        spine_segmentation, get_args(spine_segmentation_settings.Numerics)
-    ),
+    "spineps": System(spineps),
+    "totalspineseg": System(totalspineseg),
+    "sc_epi": System(sc_epi),
+    "spine_segmentation": System(spine_segmentation),
 }
 every_system = pytest.mark.parametrize("name", SYSTEMS)
 
@@ -67,6 +64,14 @@ def test_a_switch_is_on_in_the_versions_that_have_the_fault() -> None:
     assert switches(Table, CORRECTED, words) == Table()
     assert switches(Table, "old", words) == Table(always=True, early=True)
     assert switches(Table, "new", words) == Table(always=True, late=True)
+
+
+def test_single_switches_are_turned_on_by_name() -> None:
+    words = (CORRECTED, "old", "new")
+    assert switches(Table, "corrected,early", words) == Table(early=True)
+    assert switches(Table, "old,late", words) == Table(always=True, early=True, late=True)
+    with pytest.raises(ValueError, match="no switch is called 'erly'; there is early"):
+        switches(Table, "corrected,erly", words)
 
 
 @every_system

@@ -8,7 +8,7 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from messages import KINDS, UNSEEN, messages
 
@@ -155,11 +155,11 @@ def _switches() -> Iterator[str]:
     yield "# What the originals do otherwise\n"
     yield "Faults of the original programs are corrected here. Each is a named switch in the "
     yield "table of its system, `spineps_nipype/<system>/upstream.py`, from which this page is "
-    yield "made. The default numerics, `corrected`, have none of them.\n"
+    yield "made. The default numerics, `corrected`, have none of them; `corrected,NAME,NAME` has "
+    yield "those that it names, so that a rule of ours that harms a scan can be left out alone.\n"
     for package, title in SYSTEMS.items():
         module = importlib.import_module(f"spineps_nipype.{package}.upstream")
-        words = inspect.signature(module.upstream).parameters["numerics"].annotation
-        kinds = [kind for kind in get_args(getattr(module, words)) if kind != CORRECTED]
+        kinds = [kind for kind in module.KNOWN if kind != CORRECTED]
         on = {kind: module.upstream(kind) for kind in kinds}
         yield f"## {title}\n"
         yield "| switch | what the original does | numerics |\n|---|---|---|"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import Field, fields
 from typing import Any, TypeVar
 
@@ -15,6 +16,29 @@ from ..spineps.settings import PipelineSettings
 Group = TypeVar("Group")
 
 _PLAIN = {bool: traits.Bool, int: traits.Int, float: traits.Float, str: traits.Str}
+
+
+class CheckedText(traits.BaseStr):
+    """A text that a check of its option accepts."""
+
+    def __init__(self, default: str, *, check: Callable[[str], Any], **metadata: Any) -> None:
+        self._check = check
+        super().__init__(default, **metadata)
+
+    def validate(self, owner: Any, name: str, value: Any) -> str:
+        """The text.
+
+        Raises
+        ------
+        TraitError
+            If it is none, or the check refuses it, with its words.
+        """
+        text: str = super().validate(owner, name, value)
+        try:
+            self._check(text)
+        except ValueError as fault:
+            raise traits.TraitError(f"{name}: {fault}") from fault
+        return text
 
 
 def settings_spec(*groups: type) -> type[BaseInterfaceInputSpec]:
@@ -81,6 +105,9 @@ def _trait(option: Field[Any], annotation: Any) -> Any:
     if words:
         return _enum(words, option.default, **metadata)
     kind = _PLAIN[_without_none(annotation)]
+    check, default = option.metadata["check"], option.default
+    if check is not None and isinstance(default, str):
+        return CheckedText(default, check=check, usedefault=True, **metadata)
     if option.default is None:
         return kind(**metadata)
     return kind(option.default, usedefault=True, **metadata)

@@ -92,9 +92,12 @@ def bibliography() -> str:
 def _paragraphs(methods: Methods) -> list[str]:
     """Paragraphs of the methods section."""
     parts = [_scans(methods), " ".join(_steps(methods)), _corrections(methods)]
-    numerics = methods.settings.numerics
+    numerics, *rules = methods.settings.numerics.split(",")
     if numerics != "corrected":
         parts.append(f"The numerics of {numerics} were kept.")
+    if rules:
+        words = ", ".join(rules).replace("_", " ")
+        parts.append(f"In these points the faults of the original were kept: {words}.")
     used = [name for kind in methods.models.values() for name in kind]
     if any(name.startswith(EMBEDDED_PREFIX) for name in used):
         parts.append(

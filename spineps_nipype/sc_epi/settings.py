@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..settings import Settings, option
+from .upstream import upstream
 
-Numerics = Literal["corrected", "original"]
+Numerics = str
+"""A kind of numerics, and after commas rules that behave as the original does: `upstream`."""
 """Rules with their faults corrected, or those of the Spinal Cord Toolbox 7.0 as they are."""
 On4D = Literal["error", "mean", "each"]
 Plane = Literal["Axial", "Sagittal"]
@@ -57,8 +59,11 @@ class EpiSegSettings(Settings):
     )
     numerics: Numerics = option(
         "corrected",
-        "corrected rules, or those of the Spinal Cord Toolbox 7.0 with their faults (original)",
+        "corrected rules, or those of the Spinal Cord Toolbox 7.0 with their faults (original); "
+        "corrected,NAME: corrected but for rules by name (docs: what the originals do otherwise)",
         key="sc_epi_numerics",
+        metavar="NUMERICS",
+        check=upstream,
     )
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ..settings import Settings, option
+from .upstream import upstream
 
-Numerics = Literal["corrected", "original"]
+Numerics = str
+"""A kind of numerics, and after commas rules that behave as the original does: `upstream`."""
 """Rules with their faults corrected, or those of version 0.3.2 as they are."""
 Naming = Literal["sequence", "shift"]
 Family = Literal["resnet152", "mitb5"]
@@ -59,8 +61,11 @@ class SpineSegmentationSettings(Settings):
     )
     numerics: Numerics = option(
         "corrected",
-        "corrected rules, or those of version 0.3.2 with their faults (original)",
+        "corrected rules, or those of version 0.3.2 with their faults (original); "
+        "corrected,NAME: corrected but for rules by name (docs: what the originals do otherwise)",
         key="spine_segmentation_numerics",
+        metavar="NUMERICS",
+        check=upstream,
     )
 
 

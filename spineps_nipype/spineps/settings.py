@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from ..settings import EngineSettings, Settings, option
+from .upstream import upstream
 
-Numerics = Literal["corrected", "spineps-2.1.3", "seed"]
+Numerics = str
+"""A kind of numerics, and after commas rules that behave as the original does: `upstream`."""
 """Rules with their faults corrected, or as version 2.1.3 or the one before (seed) has them."""
 AutoCrop = Literal["auto", "yes", "no"]
 PoiPoints = Literal["all", "bodies"]
@@ -201,5 +203,9 @@ class PipelineSettings(Settings):
     save: SaveSettings = SaveSettings()
     numerics: Numerics = option(
         "corrected",
-        "corrected anatomy, or with the faults of SPINEPS 2.1.3 or of the version before (seed)",
+        "corrected anatomy, or with the faults of SPINEPS (spineps-2.1.3) or of a former one "
+        "(seed); "
+        "corrected,NAME: corrected but for rules by name (docs: what the originals do otherwise)",
+        metavar="NUMERICS",
+        check=upstream,
     )

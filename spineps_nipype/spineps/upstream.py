@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, get_args
+from typing import Final
 
 from ..core.switches import fault, switches
-from .settings import Numerics
 
 NEWER: Final = "spineps-2.1.3"
 SEED: Final = "seed"
+
+
+KNOWN: Final = ("corrected", NEWER, SEED)
+"""Numerics of this system."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,12 @@ class Upstream:
 
 
 @cache
-def upstream(numerics: Numerics) -> Upstream:
-    """Switches of a kind of numerics.
+def upstream(numerics: str) -> Upstream:
+    """Switches of a kind of numerics, and of rules that it names.
 
     Raises
     ------
     ValueError
-        If there is no such kind.
+        If there is no such kind or switch.
     """
-    return switches(Upstream, numerics, get_args(Numerics))
+    return switches(Upstream, numerics, KNOWN)

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ..settings import Settings, option
+from .upstream import upstream
 
-Numerics = Literal["corrected", "original"]
+Numerics = str
+"""A kind of numerics, and after commas rules that behave as the original does: `upstream`."""
 """Rules with their faults corrected, or those of version 20251028 as they are."""
 Release = Literal["r20241115", "r20251124", "r20260730"]
 Labels = tuple[int, ...]
@@ -127,8 +129,11 @@ class RuleSettings:
     )
     numerics: Numerics = option(
         "corrected",
-        "corrected rules, or those of TotalSpineSeg 20251028 with their faults (original)",
+        "corrected rules, or those of TotalSpineSeg 20251028 with their faults (original); "
+        "corrected,NAME: corrected but for rules by name (docs: what the originals do otherwise)",
         key="totalspineseg_numerics",
+        metavar="NUMERICS",
+        check=upstream,
     )
 
 

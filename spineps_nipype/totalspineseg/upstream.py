@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import get_args
+from typing import Final
 
 from ..core.switches import fault, switches
-from .settings import Numerics
+
+KNOWN: Final = ("corrected", "original")
+"""Numerics of this system."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,12 @@ class Upstream:
 
 
 @cache
-def upstream(numerics: Numerics) -> Upstream:
-    """Switches of a kind of numerics.
+def upstream(numerics: str) -> Upstream:
+    """Switches of a kind of numerics, and of rules that it names.
 
     Raises
     ------
     ValueError
-        If there is no such kind.
+        If there is no such kind or switch.
     """
-    return switches(Upstream, numerics, get_args(Numerics))
+    return switches(Upstream, numerics, KNOWN)

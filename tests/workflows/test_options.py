@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import fields, replace
-from typing import Any, get_type_hints
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 from spineps_nipype.models import engine_choice
 from spineps_nipype.results.record import differences
-from spineps_nipype.settings import choices
+from spineps_nipype.settings import choices, options_of
 from spineps_nipype.spineps.recipe import RECIPE, provenance
 from spineps_nipype.spineps.settings import CropSettings, PipelineSettings, SaveSettings
 from spineps_nipype.workflows.spineps import init_spineps_wf
@@ -20,8 +20,13 @@ from spineps_nipype.workflows.spineps import init_spineps_wf
 from .conftest import SETTINGS, Run
 from .test_spineps import EVERYTHING
 
-OTHER = {"crop_box": ":,4:,:", "proc_sem_step_size": 0.25, "tta": True}
-"""Values for options whose default is None."""
+OTHER = {
+    "crop_box": ":,4:,:",
+    "proc_sem_step_size": 0.25,
+    "tta": True,
+    "numerics": "spineps-2.1.3",
+}
+"""Values for options whose default is None or a text."""
 SAVED = {f.name for f in fields(SaveSettings)}
 
 
@@ -32,11 +37,8 @@ def changed(name: str) -> Any:
     default = PipelineSettings().flat()[name]
     if isinstance(default, bool):
         return not default
-    for group in (PipelineSettings, *get_type_hints(PipelineSettings).values()):
-        words = choices(get_type_hints(group).get(name)) if isinstance(group, type) else ()
-        if words:
-            return next(word for word in words if word != default)
-    return default + 1
+    words = choices(options_of(PipelineSettings)[name].kind)
+    return next(word for word in words if word != default) if words else default + 1
 
 
 def inputs(models: dict[str, Any], settings: PipelineSettings) -> dict[str, dict[str, Any]]:

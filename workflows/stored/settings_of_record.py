@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
-from spineps_nipype.spineps.settings import Numerics, PipelineSettings
+from spineps_nipype.spineps.settings import PipelineSettings
+from spineps_nipype.spineps.upstream import upstream
 
 
 def settings_of_record(recorded: Mapping[str, Any]) -> PipelineSettings:
@@ -15,7 +16,7 @@ def settings_of_record(recorded: Mapping[str, Any]) -> PipelineSettings:
     known = default.flat()
     flat = {n: v for n, v in _flat(recorded).items() if n in known and _same_kind(v, known[n])}
     numerics = recorded.get("numerics", default.numerics)
-    if numerics not in get_args(Numerics):
+    if not _known(numerics):
         numerics = default.numerics
     return replace(PipelineSettings.from_flat(flat), numerics=numerics)
 
@@ -27,9 +28,18 @@ def settings_fault(recorded: Mapping[str, Any]) -> str:
         if name in known and not _same_kind(value, known[name]):
             return f"the setting {name} cannot be {str(value)[:40]!r}"
     numerics = recorded.get("numerics")
-    if numerics is not None and numerics not in get_args(Numerics):
+    if numerics is not None and not _known(numerics):
         return f"the setting numerics cannot be {str(numerics)[:40]!r}"
     return ""
+
+
+def _known(numerics: object) -> bool:
+    """Whether there are such numerics."""
+    try:
+        upstream(str(numerics))
+    except ValueError:
+        return False
+    return True
 
 
 def _flat(recorded: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def another(key: str, option: Option) -> tuple[list[str], Any]:
         return [flag.replace("--", "--no-") if default else flag], not default
     if choices(option.kind):
         value: Any = next(word for word in choices(option.kind) if word != default)
+    elif key.endswith("numerics"):
+        value = "corrected,integer_voxels" if key != "sc_epi_numerics" else "original"
     elif option.kind is str:
         value = "text"
     elif default is None:
