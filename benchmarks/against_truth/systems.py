@@ -94,7 +94,11 @@ def load_results(system: str, files: Mapping[str, Path], image: NII) -> Result:
     """
     if system == SPINEPS:
         return load_result(files["out_spine"], files["out_vert"], image)
-    labels = to_input_grid(load_mask(files["labels"]), image)
+    return result_of_labels(system, to_input_grid(load_mask(files["labels"]), image))
+
+
+def result_of_labels(system: str, labels: NII) -> Result:
+    """Result masks from the label map of a system other than SPINEPS, on the grid of a scan."""
     found = convert_labels(
         labels.get_array(), LABELS_OF[system], "spineps", spacing=tuple(labels.zoom)
     )

@@ -89,12 +89,22 @@ def split_instances(semantic: NDArray[Any], *, numerics: Numerics = "corrected")
         raise EmptyResultError(
             "No vertebra was found.", remedy="Check orientation and contrast of the image."
         )
-    if upstream(numerics).every_plane_cuts_all:
+    rules = upstream(numerics)
+    if rules.every_plane_cuts_all:
         return _split_largest(semantic, numerics)
     bone = semantic == VERTEBRA
-    discs, centres = drop_disc_fragments(*split_forked_discs(*find_discs(semantic), bone))
+    discs, centres = find_discs(semantic)
+    if not rules.forked_discs_whole:
+        discs, centres = split_forked_discs(discs, centres, bone)
+    if not rules.disc_fragments_numbered:
+        discs, centres = drop_disc_fragments(discs, centres)
     levels = _levels_by_nearest_disc(bone, centres, _normals(discs, centres, numerics))
-    return Split(split_long_pieces(_join_side_by_side(_number_pieces(levels))), discs)
+    vertebrae = _number_pieces(levels)
+    if not rules.side_by_side_numbered:
+        vertebrae = _join_side_by_side(vertebrae)
+    if not rules.long_pieces_whole:
+        vertebrae = split_long_pieces(vertebrae)
+    return Split(vertebrae, discs)
 
 
 def _split_largest(semantic: NDArray[Any], numerics: Numerics) -> Split:

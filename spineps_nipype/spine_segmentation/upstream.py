@@ -35,6 +35,14 @@ class Upstream:
     """Only the largest connected component of bodies and discs is split, the plane of each piece
     of a disc cuts all bodies, also distant ones, and nothing puts right what that cuts off. A scan
     without discs is refused."""
+    forked_discs_whole: bool = fault()
+    """Two discs that are joined at the tip of a body are one."""
+    disc_fragments_numbered: bool = fault()
+    """However small, a piece of a disc beside a larger one cuts the bone."""
+    long_pieces_whole: bool = fault()
+    """Bone of the length of several vertebrae, between which no disc was found, is one."""
+    side_by_side_numbered: bool = fault()
+    """Pieces of bone at the same height are vertebrae of their own."""
     parabola_through_two: bool = fault()
     """The line of the spine is continued by a parabola also where two points leave it
     undetermined."""

@@ -54,6 +54,7 @@ def clean_semantic(
         On the grid and in the orientation of `mask`.
     """
     # Steps are repeated as in SPINEPS: each may make room for another one.
+    rules = upstream(numerics)
     cut_beyond = settings.proc_sem_remove_inferior_beyond_canal
     if cut_beyond:
         mask = cut_beyond_canal(mask)
@@ -65,9 +66,11 @@ def clean_semantic(
         mask = clean_far_components(mask, numerics)
         if cut_beyond:
             mask = clean_far_components(cut_beyond_canal(mask), numerics)
-        if not upstream(numerics).far_islands_kept:
-            mask = drop_false_sacrum(drop_far_islands(mask))
-    if not upstream(numerics).top_of_sacrum_counted:
+        if not rules.far_islands_kept:
+            mask = drop_far_islands(mask)
+        if not rules.false_sacrum_kept:
+            mask = drop_false_sacrum(mask)
+    if not rules.top_of_sacrum_counted:
         mask = restore_top_of_sacrum(mask)
     if settings.proc_fill_3d_holes:
         mask = mask.set_array(fill_holes(mask.get_array(), FILLED_LABELS), seg=True)
