@@ -22,6 +22,7 @@ BENCHMARKS = {
     "against_truth": set(),
     "against_spineps": {"original_spineps"},
     "timing": {"original_spineps"},
+    "rules": {"against_truth"},
 }
 
 
