@@ -130,6 +130,9 @@ class ModelConfig:
     of cervical bodies, or of thin slabs, on a coarse grid."""
     anomaly_cost: float = 0.0
     """Ours: score that a path with a T13, an L6, or without a T12 must gain by it (labelling)."""
+    weights_of: str = ""
+    """Ours: folder beside that of the package, whose plans and weights it has; empty: its own. One
+    network may be a package for MR and one for CT."""
     sacrum_cost: float = 0.0
     """Ours: score that it costs if the vertebra above a sacrum is not the last lumbar one."""
 
@@ -302,6 +305,7 @@ _OPTIONAL: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "spine_tile": _tile,
     "spine_step": lambda value, name: real(value, name, LEAST_STEP, 1),
     "seed_erosion": lambda value, name: whole(value, name, 0, 20),
+    "weights_of": file_word,
     "anomaly_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),
     "sacrum_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),
 }

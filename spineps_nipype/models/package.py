@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -44,13 +45,20 @@ class ModelPackage:
     config
         Its `inference_config.json`, or what stands for it.
     digest
-        SHA-256 over names and contents of its files: what a cache may rely on.
+        SHA-256 over names and contents of its files, those of its weights included: what a cache
+        may rely on.
     """
 
     id: str
     folder: Path
     config: ModelConfig
     digest: str
+
+    @property
+    def weights(self) -> Path:
+        """Folder of plans and weights: its own, or the one beside it that it names."""
+        named = self.config.weights_of
+        return self.folder.with_name(named) if named else self.folder
 
     @property
     def kind(self) -> Kind:
@@ -155,11 +163,17 @@ def load_package(folder: str | Path, *, id: str | None = None) -> ModelPackage:
         )
     home = found[0].parent
     config = ModelConfig.from_json(found[0])
+    package = ModelPackage(id=id or package_id(found[0]), folder=home, config=config, digest="")
+    if not package.weights.is_dir():
+        raise ModelError(
+            f"The weights of {config.weights_of!r} are not there.",
+            file=package.weights,
+            remedy="Install both packages into one folder.",
+        )
     if config.modeltype == "nnunet":
-        check_result_folder(home)
-    return ModelPackage(
-        id=id or package_id(found[0]),
-        folder=home,
-        config=config,
-        digest=digest_folder(home),
-    )
+        check_result_folder(package.weights)
+    digest = digest_folder(home)
+    if config.weights_of:
+        both = digest + digest_folder(package.weights)
+        digest = hashlib.sha256(both.encode()).hexdigest()
+    return replace(package, digest=digest)

@@ -26,6 +26,9 @@ EMBEDDED: Final[Mapping[Kind, str]] = {
     "instance": "compact_instance",
     "labeling": "compact_labeling",
 }
+CT_FOLDER: Final = "semantic_ct"
+CT_ID: Final = "compact_semantic_ct"
+"""The same network as a package for CT, which it has learnt from synthetic scans alone."""
 SCOUT_ID: Final = "compact_scout"
 """Embedded network that finds the spine; it has no phase of its own and is no choice for one."""
 OTHER_SYSTEMS: Final = re.compile(r"totalspineseg|episeg|sc-epi|spine-segmentation", re.IGNORECASE)
@@ -136,8 +139,8 @@ def _candidates(stated: Path | None = None) -> Iterator[tuple[str, Path]]:
         for config in _configurations(installed):
             if not OTHER_SYSTEMS.search(config.relative_to(installed).as_posix()):
                 yield package_id(config), config.parent
-    for kind, id_ in EMBEDDED.items():
-        folder = folders.embedded_dir() / kind
+    for name, id_ in (*EMBEDDED.items(), (CT_FOLDER, CT_ID)):
+        folder = folders.embedded_dir() / name
         if (folder / CONFIG_NAME).is_file():
             yield id_, folder
 

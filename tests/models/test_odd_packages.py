@@ -302,7 +302,7 @@ def test_one_odd_package_is_skipped_with_its_reason(
     spoil(models / "Odd" / file)
     monkeypatch.setenv("SPINEPS_SEGMENTOR_MODELS", str(models))
     ids = [package.id for package in list_packages("semantic")]
-    assert ids == ["good", "compact_semantic"]
+    assert ids == ["good", "compact_semantic", "compact_semantic_ct"]
     assert spineps_package("good", "semantic").folder == models / "Good"
     if spoil is not _folder or file != "inference_config.json":
         assert "model package skipped: " in caplog.text

@@ -131,3 +131,39 @@ def test_packages_of_other_systems_are_no_choice(
     assert not {id_ for id_ in here if id_.startswith("tiny")}
     (tmp_path / "totalspineseg").rename(tmp_path / "mine")
     assert {id_ for id_ in {p.id for p in list_packages()} if id_.startswith("tiny")}
+
+
+def borrowing(folder: Path, named: str) -> Path:
+    """A package beside another one that has nothing but a configuration."""
+    other = folder.with_name("borrowing")
+    other.mkdir()
+    raw = json.loads((folder / "inference_config.json").read_text())
+    raw |= {"modality": "CT", "weights_of": named}
+    (other / "inference_config.json").write_text(json.dumps(raw))
+    return other
+
+
+def test_a_package_may_have_the_weights_of_another(semantic_folder: Path) -> None:
+    lender = load_package(semantic_folder)
+    package = load_package(borrowing(semantic_folder, semantic_folder.name))
+    assert package.weights == lender.weights == semantic_folder
+    assert package.config.is_ct
+    assert package.digest != lender.digest
+    (semantic_folder / "dataset.json").write_text(
+        (semantic_folder / "dataset.json").read_text() + "\n"
+    )
+    assert load_package(package.folder).digest != package.digest
+
+
+@pytest.mark.parametrize("named", ["elsewhere", "..", "../..", "/tmp", "."])
+def test_borrowed_weights_lie_beside_the_package(semantic_folder: Path, named: str) -> None:
+    with pytest.raises(ModelError, match="weights"):
+        load_package(borrowing(semantic_folder, named))
+
+
+def test_the_embedded_network_is_a_package_for_ct_as_well() -> None:
+    mr, ct = (spineps_package(f"compact_semantic{end}", "semantic") for end in ("", "_ct"))
+    assert ct.weights == mr.folder
+    assert (mr.config.is_ct, ct.config.is_ct) == (False, True)
+    assert ct.config.labels == mr.config.labels
+    assert is_embedded(ct)

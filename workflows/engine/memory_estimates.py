@@ -165,14 +165,14 @@ def check_tiles(models: Mapping[str, Any], memory_gb: float) -> None:
             raise ResourceError(
                 f"A tile of the network {package.id} needs about {needed:.1f} GB of memory, "
                 f"the run may fill {memory_gb:.1f} GB.",
-                file=package.folder / "plans.json",
+                file=package.weights / "plans.json",
                 remedy="Give the run more memory (--mem), or use another model.",
             )
 
 
 def _tile_gb(package: ModelPackage) -> float | None:
     """Feature maps of one tile of an nnU-Net package, None if its plans cannot be read."""
-    plans = read_json(package.folder / "plans.json")
+    plans = read_json(package.weights / "plans.json")
     try:
         sizes = []
         at_spine = math.prod(package.config.spine_tile or (0,))

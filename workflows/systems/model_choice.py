@@ -124,6 +124,8 @@ class ModelChooser:
                 f"Made with the embedded compact {_listed(embedded)} "
                 f"model{'s' if len(embedded) > 1 else ''}, not with released SPINEPS weights."
             )
+        if "semantic" in embedded and ChosenModels(packages).semantic.config.is_ct:
+            notes.append("The compact network has learnt CT from synthetic scans alone.")
         return ChosenModels({kind: packages[kind] for kind in KINDS}, tuple(notes))
 
     def planes(self) -> set[str]:

@@ -286,10 +286,10 @@ def load_semantic(
     """
     if num_threads:
         torch.set_num_threads(num_threads)
-    plans_file = package.folder / "plans.json"
+    plans_file = package.weights / "plans.json"
     plans, dataset = (
         read_package_json(plans_file),
-        read_package_json(package.folder / "dataset.json"),
+        read_package_json(package.weights / "dataset.json"),
     )
     loaded = [load_checkpoint(path) for path in _fold_files(package, checkpoints)]
     first = loaded[0]
@@ -297,7 +297,7 @@ def load_semantic(
         name = first["init_args"]["configuration"]
         with blamed_on(plans_file):
             plan = plan_of(plans, dataset, name)
-        weights = [weights_in(c, "network_weights", package.folder) for c in loaded]
+        weights = [weights_in(c, "network_weights", package.weights) for c in loaded]
     except (KeyError, TypeError) as err:
         raise ModelError(
             f"The semantic package is incomplete: {err} is missing.",
@@ -327,7 +327,7 @@ def _mirror_axes(checkpoint: Mapping[str, Any], source: Path) -> tuple[int, ...]
 
 def _fold_files(package: ModelPackage, checkpoints: Sequence[str]) -> list[Path]:
     """Checkpoints of the folds, the preferred kind first, else the fold ``all``."""
-    folder = package.folder
+    folder = package.weights
     for name in checkpoints:
         files = [folder / f"fold_{fold}" / name for fold in package.config.folds]
         if files and all(f.is_file() for f in files):

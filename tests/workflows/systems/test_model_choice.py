@@ -103,6 +103,16 @@ def test_vertebrae_without_a_labelling_model_are_told(home: Path) -> None:
     assert "names are not known" in " ".join(models.notes)
 
 
+def test_ct_has_a_compact_package_that_says_how_it_learnt() -> None:
+    models = ModelChooser(ModelChoice()).choose("CT", FINE)
+    assert [p.id for p in models.packages.values() if p] == [
+        "compact_semantic_ct",
+        "compact_instance",
+        "compact_labeling",
+    ]
+    assert models.notes[-1] == "The compact network has learnt CT from synthetic scans alone."
+
+
 @pytest.mark.parametrize(
     ("modality", "labeling"), [("T2w", "t2w_labeling"), ("Vibe", "t2w_labeling")]
 )
