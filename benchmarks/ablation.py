@@ -8,7 +8,8 @@ Networks run once a scan, rules as often as there are switches in `benchmarks/ru
 - `ablation.tsv`: a row for each scan and rule; rows that are there are not computed again,
 - `ablation.md`: a table a system with the gain of each rule: figures with it less those without.
 
-Several sets and systems share a DIR. Exit status: 0 all scans tried, 2 wrong usage.
+Several sets and systems share a DIR. `--page docs/rules.md` also writes the tables below the mark of
+a page. Exit status: 0 all scans tried, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 from benchmarks.against_truth.dataset import dataset_parser, pipeline_options
+from benchmarks.against_truth.figures_page import write_figures
 from benchmarks.against_truth.label_sets import LabelSet, find_sets
 from benchmarks.against_truth.mask_files import Pair
 from benchmarks.against_truth.scan import Result, load_scan, measure
@@ -35,7 +37,6 @@ from benchmarks.against_truth.truth import load_truth
 from benchmarks.rules.gains import table
 from benchmarks.rules.in_memory import SYSTEMS, Run
 from benchmarks.rules.trial import ALL_OFF, ALL_ON, Trial, figures, read_trials, write_trials
-from spineps_nipype.core.files import whole_file
 from spineps_nipype.errors import SpinepsError
 
 ON_TRIAL: Final = Path(__file__).with_name("rules") / "on_trial.toml"
@@ -69,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run.forget()
         write_trials(path, trials.values())
         print(f"{pair.name}: {len(rules)} rules", flush=True)
-    with whole_file(own.out / "ablation.md") as temporary:
-        temporary.write_text(table(trials.values()), encoding="utf-8")
+    for page in (own.out / "ablation.md", *own.page):
+        write_figures(page, "Rules on trial", table(trials.values()))
     print(f"{len(trials)} trials: {own.out / 'ablation.md'}")
     return 0
 
@@ -127,6 +128,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pipeline", choices=list(SYSTEMS), default="spineps")
     parser.add_argument(
         "--rules", nargs="+", default=[], metavar="SWITCH", help="instead of those on trial"
+    )
+    parser.add_argument(
+        "--page", nargs="+", type=Path, default=[], metavar="FILE", help="write the tables here"
     )
     return parser
 

@@ -19,13 +19,11 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
+from benchmarks.against_truth.figures_page import write_figures
 from benchmarks.against_truth.overview import DataSet, Run, page, read_run, read_sets
-from spineps_nipype.core.files import whole_file
 from spineps_nipype.errors import InputError, SpinepsError
 
 SETS: Final = Path(__file__).with_name("accuracy_sets.toml")
-MARK: Final = "<!-- figures -->"
-TITLE: Final = "# Accuracy\n\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,9 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpinepsError as fault:
         print(f"Nothing was written: {fault}", file=sys.stderr)
         return 2
-    before = own.out.read_text(encoding="utf-8") if own.out.is_file() else TITLE
-    with whole_file(own.out) as temporary:
-        temporary.write_text(f"{before.partition(MARK)[0]}{MARK}\n\n{text}", encoding="utf-8")
+    write_figures(own.out, "Accuracy", text)
     print(f"{len(own.runs)} runs in {own.out}")
     return 0
 

@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks.accuracy_table import MARK, SETS, main
+from benchmarks.accuracy_table import SETS, main
+from benchmarks.against_truth.figures_page import MARK
 from benchmarks.against_truth.overview import interval, read_sets
 from benchmarks.against_truth.tables import (
     ACCURACY_COLUMNS,
