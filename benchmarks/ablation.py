@@ -8,8 +8,8 @@ Networks run once a scan, rules as often as there are switches in `benchmarks/ru
 - `ablation.tsv`: a row for each scan and rule; rows that are there are not computed again,
 - `ablation.md`: a table a system with the gain of each rule: figures with it less those without.
 
-Several sets and systems share a DIR. `--page docs/rules.md` also writes the tables below the mark of
-a page. Exit status: 0 all scans tried, 2 wrong usage.
+Several sets and systems share a DIR. `--page docs/rules.md` also writes the tables below the mark
+of a page. Exit status: 0 all scans tried, 2 wrong usage.
 """
 
 from __future__ import annotations
