@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
 from ..core.geometry import PIR
+from ..core.name_posterior import NamePosterior
 from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
 from ..core.volume import Volume
 from ..models.protocols import FormModel, LabelingModel
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
-from .labeling_posterior import NamePosterior, name_posterior
+from .labeling_posterior import name_posterior
 from .labeling_scores import Scores, combine_with_form, favour_last_lumbar, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
 from .settings import LabelingSettings, Numerics

@@ -9,56 +9,18 @@ and the price of an anomaly. A sequence of cost c has the weight exp(-c / `TEMPE
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ..core.name_posterior import ANOMALY_ODDS, NamePosterior, posterior_of
 from .labeling_costs import SequenceCosts, State, labels_of
 from .labeling_scores import Scores
 from .settings import LabelingSettings
 
 TEMPERATURE: Final = 0.3
 """Cost of a sequence that is e times less likely."""
-ANOMALY_ODDS: Final = 0.03
-"""Odds of a T13, of an L6 and of a missing T12, each against a spine without it.
-
-Of 418 people seen from neck to sacrum 18 had a vertebra more, T13 or L6, 14 one less, and 4 a
-lumbarised S1. Source: Tins and Balain, Insights into Imaging 2016, doi 10.1007/s13244-016-0468-7.
-"""
 ANOMALY_COST: Final = -TEMPERATURE * math.log(ANOMALY_ODDS)
 """The price of one that these odds ask for."""
-
-
-@dataclass(frozen=True)
-class NamePosterior:
-    """Probabilities of the names of one scan.
-
-    Parameters
-    ----------
-    sequences
-        Labels of the vertebrae from top to bottom, each sequence with its probability, the most
-        probable first; together they have probability 1.
-    """
-
-    sequences: tuple[tuple[tuple[int, ...], float], ...]
-
-    def of_label(self, row: int, label: int) -> float:
-        """Probability that a vertebra has a label."""
-        return float(sum(p for labels, p in self.sequences if labels[row] == label))
-
-    def beside(self, names: Sequence[int | None]) -> list[tuple[tuple[int, ...], float]]:
-        """The sequence of the stated names, then the others, the most probable first."""
-        return sorted(self.sequences, key=lambda item: item[0] != tuple(names))
-
-    def of_row(self, row: int) -> list[tuple[int, float]]:
-        """Labels that a vertebra may have, with their probabilities, the most probable first."""
-        out: dict[int, float] = {}
-        for labels, probability in self.sequences:
-            out[labels[row]] = out.get(labels[row], 0.0) + probability
-        return sorted(out.items(), key=lambda item: -item[1])
 
 
 def name_posterior(
@@ -81,21 +43,10 @@ def name_posterior(
         no_anomaly=settings.proc_lab_force_no_tl_anomaly,
         anomaly_cost=anomaly_cost,
     )
-    found = list(_sequences(costs)) if costs.rows else []
-    if not found:
-        return None
-    classes, energies = zip(*found, strict=True)
-    probabilities = _probabilities(np.array(energies))
-    joint: dict[tuple[int, ...], float] = {}
-    for sequence, probability in zip(classes, probabilities, strict=True):
-        labels = tuple(labels_of(sequence, costs.axis))
-        joint[labels] = joint.get(labels, 0.0) + float(probability)
-    return NamePosterior(tuple(sorted(joint.items(), key=lambda item: -item[1])))
-
-
-def _probabilities(energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    weights = np.exp((energies.min() - energies) / TEMPERATURE)
-    return np.asarray(weights / weights.sum())
+    found = _sequences(costs) if costs.rows else iter(())
+    return posterior_of(
+        ((labels_of(classes, costs.axis), cost) for classes, cost in found), TEMPERATURE
+    )
 
 
 def _sequences(costs: SequenceCosts) -> Iterator[tuple[list[int], float]]:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spineps_nipype.core.name_posterior import ANOMALY_ODDS
 from spineps_nipype.spineps.labeling_costs import SequenceCosts, labels_of
 from spineps_nipype.spineps.labeling_path import find_path
-from spineps_nipype.spineps.labeling_posterior import ANOMALY_ODDS, TEMPERATURE, name_posterior
+from spineps_nipype.spineps.labeling_posterior import TEMPERATURE, name_posterior
 from spineps_nipype.spineps.labeling_scores import AXIS_24, AXIS_26, ClassAxis, Scores
 from spineps_nipype.spineps.settings import LabelingSettings
 

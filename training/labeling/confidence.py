@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from spineps_nipype.core.name_posterior import ANOMALY_ODDS
 from spineps_nipype.metrics.calibration import area_under_curve, calibration_error
 from spineps_nipype.metrics.checks import DOUBTFUL
 from spineps_nipype.models.loading import load_labeling
@@ -38,8 +39,8 @@ ANOMALIES: Final = (
 )
 ANOMALY_SHARE: Final = 0.5
 """Share of phantoms that draw one of these."""
-AMONG_PEOPLE: Final = 0.03
-"""Share of people with each anomaly, see `labeling_posterior.ANOMALY_ODDS`."""
+AMONG_PEOPLE: Final = ANOMALY_ODDS
+"""Share of people with each anomaly."""
 
 
 class View(NamedTuple):
