@@ -28,7 +28,13 @@ from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import TOTALSPINESEG
 from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.settings import AUTO_ENGINE, EngineSettings
-from spineps_nipype.totalspineseg.recipe import picture_result, pictures, recipe
+from spineps_nipype.totalspineseg.recipe import (
+    NAMES_TABLE,
+    picture_result,
+    pictures,
+    recipe,
+    tells_names,
+)
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.upstream import upstream
 
@@ -122,6 +128,8 @@ def init_totalspineseg_wf(
     step1_output, step2_output
         Numbered label maps; like step1_cord, step1_canal (soft maps) and step1_levels (points) on
         the grid of the scan, or at 1 mm under ``iso``.
+    labels_table
+        Names of the vertebrae in step2_output with their probabilities; not under ``original``.
     step2_input
         Every second disc around the result of step 1.
     step1_raw_cord, step1_raw_canal
@@ -299,6 +307,8 @@ class _Builder:
         rules = self._rules(TSSRules2(), "rules2")
         self.graph.feed(rules, in_file="step2_raw", reference="input")
         self._on_grid("step2_output", rules, "out_file")
+        if tells_names(self.settings):
+            self.graph.gives(NAMES_TABLE, rules, "names")
 
     def _rules(self, interface: Any, name: str) -> pe.Node:
         made = self._node(interface, name, "rules")

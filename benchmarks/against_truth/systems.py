@@ -25,6 +25,7 @@ from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import InputError
 from spineps_nipype.totalspineseg.folders import result_paths
+from spineps_nipype.totalspineseg.recipe import NAMES_TABLE
 from spineps_nipype.workflows.app.pipelines import of_system
 from spineps_nipype.workflows.options.other_systems import (
     SPINE_SEGMENTATION,
@@ -68,18 +69,21 @@ def results_of(options: RunOptions) -> RunOptions:
 
 
 def result_files(options: RunOptions, scan: Path) -> Mapping[str, Path]:
-    """Where the results of a scan lie: ``out_spine`` and ``out_vert``, or ``labels``."""
+    """Where the results of a scan lie: ``out_spine`` and ``out_vert``, or ``labels``.
+
+    The table of names is ``out_labels``.
+    """
     system, folders = system_of(options), results_of(options).folders
     if system == SPINEPS:
         return output_paths(scan, folders.bids_dir, folders.output_dir)
     if system == TOTALSPINESEG:
-        return {
-            "labels": result_paths(folders.output_dir, split_extension(scan.name)[0])[
-                "step2_output"
-            ]
-        }
-    name = output_name(parse_name(scan), "msk", ".nii.gz", seg="instance")
-    return {"labels": output_folder(scan, folders.bids_dir, folders.output_dir) / name}
+        paths = result_paths(folders.output_dir, split_extension(scan.name)[0])
+        return {"labels": paths["step2_output"], "out_labels": paths[NAMES_TABLE]}
+    folder, name = output_folder(scan, folders.bids_dir, folders.output_dir), parse_name(scan)
+    return {
+        "labels": folder / output_name(name, "msk", ".nii.gz", seg="instance"),
+        "out_labels": folder / output_name(name, "labels", ".tsv", seg="instance"),
+    }
 
 
 def load_results(system: str, files: Mapping[str, Path], image: NII) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from spineps_nipype.metrics.calibration import (
     calibration_curve,
     calibration_error,
 )
-from spineps_nipype.metrics.checks import NAMES, OVERALL
+from spineps_nipype.metrics.checks import NAMES, OVERALL, check_names, summed_up
 
 LEAST_DICE: Final = 0.75
 """Masks of which a structure has less are wrong."""
@@ -76,7 +76,7 @@ class ScanTrust:
 def trust_of(report: ScanReport) -> ScanTrust:
     """Read the checks and names of a measured scan."""
     assert report.measured is not None
-    checks = read_rows(report.results["out_checks"])
+    checks = _checks(report.results)
     verdicts = {row["check"]: row["verdict"] or "" for row in reversed(checks)}
     reasons = next((row["reason"] or "" for row in checks if row["check"] == OVERALL), "")
     vertebra = report.measured.kinds.get("vertebra")
@@ -92,6 +92,15 @@ def trust_of(report: ScanReport) -> ScanTrust:
         lowest,
         tuple(_names(report, right)),
     )
+
+
+def _checks(results: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """Rows of the checks; systems that store none are judged by their names alone."""
+    if "out_checks" in results:
+        return list(read_rows(results["out_checks"]))
+    table = results["out_labels"]
+    found = check_names(read_labels(table)) if table.is_file() else []
+    return [asdict(finding) for finding in ([summed_up(found), *found] if found else [])]
 
 
 def _wrong(report: ScanReport, right: Mapping[int, bool], lowest: float) -> Iterator[str]:

@@ -73,6 +73,7 @@ MOSAIC_ROWS: Final = 3
 OUTCOMES: Final = ("scan", "code", "file")
 CHECKS: Final = ("check", "verdict", "level", "reason")
 METRICS: Final = ("level",)
+LABELS: Final = ("name", "confidence")
 
 
 def read_sidecar(path: Path) -> Content:
@@ -126,6 +127,11 @@ def read_metrics(path: Path, numbers: Collection[str]) -> Rows:
         Columns that hold numbers.
     """
     return read_table(path, METRICS, {"level": bool, **dict.fromkeys(numbers, number_or_nothing)})
+
+
+def read_names(path: Path) -> Rows:
+    """Table of the names of a scan, with their probabilities."""
+    return read_table(path, LABELS, {"confidence": number_or_nothing})
 
 
 def read_comparison(path: Path) -> Content:

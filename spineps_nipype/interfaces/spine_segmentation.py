@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from nipype.interfaces.base import File, SimpleInterface, Str, TraitedSpec, isdefined, traits
@@ -14,6 +13,7 @@ from ..core.lookup_tables import bids_table
 from ..core.tables import write_table
 from ..settings import EngineSettings
 from ..spine_segmentation.inference import SegmentationInference, segment_image
+from ..spine_segmentation.name_table import LABEL_COLUMNS, name_rows
 from ..spine_segmentation.settings import (
     NamingSettings,
     SliceSettings,
@@ -45,7 +45,7 @@ class _OutputSpec(TraitedSpec):
     semantic = File(exists=True, desc="1 vertebral body, 2 disc, on the grid of the image")
     instances = File(exists=True, desc="ids of vertebral bodies and discs")
     names = File(exists=True, desc="table of ids and names")
-    vertebrae = File(exists=True, desc="table of vertebrae: name, share, margin")
+    vertebrae = File(exists=True, desc="table of vertebrae: name, probability, margin")
 
 
 class SpineSegmentation(SimpleInterface):
@@ -88,6 +88,6 @@ class SpineSegmentation(SimpleInterface):
             write_text(path, bids_table(system_labels("spine_segmentation", found)))
             self._results["names"] = str(path)
             path = node_file(runtime, "vertebrae.tsv")
-            write_table([asdict(v) for v in result.vertebrae], path)
+            write_table(name_rows(result.vertebrae), path, tuple(LABEL_COLUMNS))
             self._results["vertebrae"] = str(path)
         return runtime

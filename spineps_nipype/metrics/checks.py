@@ -149,8 +149,31 @@ def check_masks(
         ]
     found += [Finding(HEADER_CHECK, "look", "", warning) for warning in header_warnings]
     found = [_with_remedy(f) for f in found]
-    overall = worst(f.verdict for f in found) or "pass"
-    return [Finding(OVERALL, overall, "", _summary(found)), *found]
+    return [summed_up(found), *found]
+
+
+def check_names(labels: Sequence[Mapping[str, Any]], remedy: str = "") -> list[Finding]:
+    """The check of the names by itself, for systems that have no others.
+
+    Parameters
+    ----------
+    labels
+        Rows of the table of names (name, confidence, sequences).
+    remedy
+        What to do about uncertain names, where that differs from `REMEDIES`.
+
+    Returns
+    -------
+    list of Finding
+        One, as the names are right or wrong together.
+    """
+    found = _or_pass(NAMES, _names(labels))
+    return [_with_remedy(replace(f, remedy=remedy) if f.verdict != "pass" else f) for f in found]
+
+
+def summed_up(found: Sequence[Finding]) -> Finding:
+    """The overall verdict of some findings: the worst of them, and the first reasons."""
+    return Finding(OVERALL, worst(f.verdict for f in found) or "pass", "", _summary(found))
 
 
 def _with_remedy(finding: Finding) -> Finding:

@@ -201,9 +201,12 @@ def _described_inside(path: Path, record: Mapping[str, Any]) -> Any:
 
 
 def _confidences(table: Path) -> dict[str, dict[str, Any]]:
-    """Confidence and origin of each name, by name."""
+    """Confidence and, where the table tells it, origin of each name, by name."""
     return {
-        str(row["name"]): {"Confidence": row.get("confidence"), "From": row.get("source")}
+        str(row["name"]): {
+            "Confidence": row.get("confidence"),
+            **({"From": row["source"]} if "source" in row else {}),
+        }
         for row in read_labels(table)
         if row.get("name")
     }

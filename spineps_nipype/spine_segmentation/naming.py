@@ -27,6 +27,7 @@ from .names import (
     original_names,
 )
 from .planes import below_plane, centroids_of, plane_normals
+from .posterior import name_posterior, with_probabilities
 from .sequence import NamedVertebra, class_histograms, likeliest_names
 from .settings import USUAL_NAMING, NamingSettings, Numerics
 from .shift import ids_by_shift
@@ -136,7 +137,9 @@ def _name_pieces(
     histograms = class_histograms(vertebrae, classes, int(vertebrae.max()))
     by_form = None if form is None else form(vertebrae, disc)
     kept = instances_without_slivers(vertebrae)
-    named = likeliest_names(histograms[kept], settings, None if by_form is None else by_form[kept])
+    rows, forms = histograms[kept], None if by_form is None else by_form[kept]
+    named = likeliest_names(rows, settings, forms)
+    named = with_probabilities(named, name_posterior(rows, settings, forms))
     return [replace(v, instance=v.instance + kept.start) for v in named]
 
 

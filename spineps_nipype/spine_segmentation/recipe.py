@@ -22,7 +22,9 @@ SETTINGS: Final = (
 )
 ONNXRUNTIME: Final = "onnxruntime"
 """What computes the networks where OpenVINO does not."""
-TABLES: Final = ("names", "vertebrae")
+NAMES_TABLE: Final = "vertebrae"
+"""Result: names of the vertebrae, and how probable they are."""
+TABLES: Final = ("names", NAMES_TABLE)
 """Tables of ids and names, and of the certainty of each vertebra."""
 CLASSES: Final = frozenset({VERTEBRA, DISC})
 IDS: Final = frozenset(range(1, T13_ID + 2))
@@ -42,7 +44,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic",),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=4,
+        algorithm=5,
         models=("semantic",),
         nodes=("conform", "slices"),
         replaced_by="semantic",
@@ -53,7 +55,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic", "instances"),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=4,
+        algorithm=5,
         models=("semantic", "instance", "form"),
         sometimes=TABLES,
         nodes=("conform", "slices"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ class SegmentationResult:
     id_to_label
         Id to name.
     vertebrae
-        Share and margin of each name; empty if names were found by a single shift.
+        Share, margin and probability of each name; empty if names were found by a single shift.
     """
 
     semantic_segmentation: NDArray[np.uint8]
@@ -52,6 +53,7 @@ def write_result(result: SegmentationResult, path: Path) -> None:
             names=np.array(list(result.id_to_label.values())),
             numbers=np.array(numbers, float).reshape(-1, 4),
             vertebrae=np.array([v.name for v in result.vertebrae], dtype=str),
+            probable=np.array([json.dumps(dict(v.probable)) for v in result.vertebrae], dtype=str),
         )
 
 
@@ -74,7 +76,11 @@ def _result_in(stored: Mapping[str, NDArray[Any]]) -> SegmentationResult:
         instances if instances.ndim == 3 else None,
         dict(zip(stored["ids"].tolist(), stored["names"].tolist(), strict=True)),
         [
-            NamedVertebra(int(n[0]), str(name), int(n[1]), float(n[2]), float(n[3]))
-            for n, name in zip(stored["numbers"], stored["vertebrae"], strict=True)
+            NamedVertebra(
+                int(n[0]), str(name), int(n[1]), float(n[2]), float(n[3]), json.loads(str(said))
+            )
+            for n, name, said in zip(
+                stored["numbers"], stored["vertebrae"], stored["probable"], strict=True
+            )
         ],
     )

@@ -21,29 +21,23 @@ The best sequence is found by a forward pass (Viterbi). A backward pass gives th
 through every name of every vertebra, hence the margin of each name. Effort: O(vertebrae x
 names^2).
 
-Source: ours; frequencies of variants from Gliwa's thesis where stated.
+Source: ours; the odds of variants are those of `core.name_posterior` for all systems.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.name_posterior import ANOMALY_ODDS
 from .names import CLASS_NAMES, ID_OF, MISSING_BETWEEN, OPTIONAL_VERTEBRAE, ORDER
 from .settings import USUAL_NAMING, NamingSettings
 
-FREQUENCY_L6: Final = 0.066
-"""Share of scans with a sixth lumbar vertebra (lumbarisation, 10 833 scans)."""
-FREQUENCY_MISSING: Final = {"T12": 0.02, "L5": 0.036}
-"""Share of scans with eleven thoracic vertebrae (assumed), and share of those in which the sacrum
-follows L4 (sacralisation, 10 833 scans)."""
-FREQUENCY_T13: Final = 0.02
-"""Assumed share of scans with a 13th thoracic vertebra."""
 TRAINING_FREQUENCY: Final = {"T13": 0.06, "L6": 0.08, "T12": 0.06, "L5": 0.08}
 """Shares of spines with a T13 or an L6, or without T12 or L5, among the phantoms that the network
 of forms was trained with (`phantom.plan`): its probabilities include them already."""
@@ -52,10 +46,10 @@ FREQUENCY_SKIP: Final = 1e-4
 PRICE_OTHER_NAME, PRICE_PER_LEVEL, MAX_PRICE = 0.5, 3.0, 14.0
 """Price, as a logarithm of odds, of a name that differs from that of a vote: a fixed part, a part
 for each level between the two names, and a maximum, so that one wrong vertebra cannot decide
-alone. Chosen on simulated votes: over spines with variants as frequent as above, the sequence was
-right more often than the single shift under four kinds of noise. The shift, for which an L6 and a
-missing
-L5 are as likely as a usual spine, finds these two more often when votes are very noisy."""
+alone. Chosen on simulated votes: over spines with variants in two to seven of a hundred, the
+sequence was right more often than the single shift under four kinds of noise. The shift, for which
+an L6 and a missing L5 are as likely as a usual spine, finds these two more often when votes are
+very noisy."""
 
 VOTE_WEIGHT: Final = 0.1
 """Weight of the votes if the form of the bodies is judged as well."""
@@ -86,6 +80,9 @@ class NamedVertebra:
     margin
         Score of the sequence minus that of the best one in which this vertebra has another name
         (difference of logarithms); infinite without such a sequence.
+    probable
+        Probability of the name, the next likely names and the likeliest sequences, see
+        `core.name_table`; empty where nothing tells them.
     """
 
     instance: int
@@ -93,6 +90,29 @@ class NamedVertebra:
     id: int
     share: float
     margin: float
+    probable: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SequenceTerms:
+    """What a sequence of names scores, in logarithms of probabilities.
+
+    Parameters
+    ----------
+    names
+        Possible names from top to bottom.
+    evidence
+        Of each name for each vertebra, shape (vertebrae, names).
+    step
+        Of a name (columns) directly below another one (rows).
+    start
+        Of each name for the uppermost vertebra.
+    """
+
+    names: list[str]
+    evidence: NDArray[np.float64]
+    step: NDArray[np.float64]
+    start: NDArray[np.float64]
 
 
 def class_histograms(
@@ -143,18 +163,10 @@ def likeliest_names(
         One for each instance that has a name, from the top. There are none for instances beyond
         the last possible name, for pieces below S1, and for pieces above C2.
     """
-    states = _states(settings)
-    count = min(len(histograms), len(states))
-    if count == 0:
+    terms = sequence_terms(histograms, settings, by_form)
+    states, evidence, step, start = terms.names, terms.evidence, terms.step, terms.start
+    if not len(evidence):
         return []
-    evidence = _log_evidence(histograms[:count], states)
-    if by_form is not None:
-        columns = [ORDER.index(name) for name in states]
-        by_form = np.asarray(by_form, dtype=float)[:count, columns]
-        evidence = VOTE_WEIGHT * evidence + np.log(by_form + PROBABILITY_FLOOR)
-    trained = {} if by_form is None else TRAINING_FREQUENCY
-    step = _transitions(states, settings, trained)
-    start = np.array([_log_odds_of_presence(name, trained) for name in states])
     # best_to[i, name]: score of the best sequence down to instance i, if that has the name.
     best_to = _forward(evidence, step, start)
     axis, sacrum = states.index("C2"), states.index("S1")
@@ -180,7 +192,7 @@ def likeliest_names(
     with np.errstate(invalid="ignore"):
         through = np.nan_to_num(best_to + best_from - evidence, nan=-np.inf)
     path = _trace(evidence, step, best_to)
-    shares = _shares(histograms[above:count], states)
+    shares = _shares(histograms[above : above + len(path)], states)
     out = []
     for i, state in enumerate(path):
         others = np.delete(through[i], state)
@@ -188,6 +200,39 @@ def likeliest_names(
         name, share = states[state], float(shares[i, state])
         out.append(NamedVertebra(above + i + 1, name, ID_OF[name], share, margin))
     return out
+
+
+def sequence_terms(
+    histograms: NDArray[np.float64],
+    settings: NamingSettings = USUAL_NAMING,
+    by_form: NDArray[Any] | None = None,
+    *,
+    temperature: float = 1.0,
+) -> SequenceTerms:
+    """Evidence and odds of which the score of a sequence is the sum.
+
+    Parameters
+    ----------
+    histograms, settings, by_form
+        As for `likeliest_names`; instances for which there is no name are left out.
+    temperature
+        By which evidence is divided; the odds of anomalies are not.
+    """
+    names = _states(settings)
+    count = min(len(histograms), len(names))
+    evidence = _log_evidence(histograms[:count], names)
+    if by_form is not None:
+        columns = [ORDER.index(name) for name in names]
+        by_form = np.asarray(by_form, dtype=float)[:count, columns]
+        evidence = VOTE_WEIGHT * evidence + np.log(by_form + PROBABILITY_FLOOR)
+    learnt = {} if by_form is None else TRAINING_FREQUENCY
+    trained = {name: math.log(share / (1 - share)) / temperature for name, share in learnt.items()}
+    return SequenceTerms(
+        names,
+        evidence / temperature,
+        _transitions(names, settings, trained),
+        np.array([_log_odds_of_presence(name, trained) for name in names]),
+    )
 
 
 def _count_beyond(
@@ -250,21 +295,12 @@ def _log_odds_of_presence(name: str, trained: Mapping[str, float]) -> float:
     """Logarithm of the odds of a vertebra: 0 unless it is one that most spines do not have."""
     if name not in OPTIONAL_VERTEBRAE:
         return 0.0
-    return _log_odds(FREQUENCY_T13 if name == "T13" else FREQUENCY_L6, trained.get(name))
+    return _log_odds(name, trained)
 
 
-def _log_odds(frequency: float, trained: float | None) -> float:
-    """Logarithm of the odds of a variant, without those that the evidence includes already.
-
-    Parameters
-    ----------
-    frequency
-        Share of spines with the variant.
-    trained
-        Share of such spines that the network of forms was trained with, None without it.
-    """
-    odds = math.log(frequency / (1 - frequency))
-    return odds if trained is None else odds - math.log(trained / (1 - trained))
+def _log_odds(variant: str, trained: Mapping[str, float]) -> float:
+    """Logarithm of the odds of a variant, without those that the evidence includes already."""
+    return math.log(ANOMALY_ODDS) - trained.get(variant, 0.0)
 
 
 def _transitions(
@@ -280,7 +316,7 @@ def _transitions(
             skipped = len(between) * math.log(FREQUENCY_SKIP)
             missing = MISSING_BETWEEN.get((upper, lower))
             if missing is not None and allowed[missing]:
-                skipped = _log_odds(FREQUENCY_MISSING[missing], trained.get(missing))
+                skipped = _log_odds(missing, trained)
             step[i, j] = skipped + _log_odds_of_presence(lower, trained)
     return step
 

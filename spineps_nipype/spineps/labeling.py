@@ -16,6 +16,7 @@ from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
 from ..core.geometry import PIR
 from ..core.name_posterior import NamePosterior
+from ..core.name_table import ALTERNATIVE_COLUMNS, NAME_COLUMNS, confidence_columns
 from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
 from ..core.volume import Volume
@@ -34,26 +35,11 @@ DENS_MM3: Final = 250.0
 """Volume of the dens above which an instance must be C2."""
 SACRUM_MM3: Final = 2000.0
 """A smaller sacrum may be an error of the network; a whole one has some 100 cm3."""
-ALTERNATIVES: Final = 2
-"""Next likely names that the table gives for each vertebra."""
-SEQUENCES: Final = 2
-"""Sequences of names that the table tells: that of the mask, and the likeliest other one."""
 LABEL_COLUMNS: Final[dict[str, dict[str, str]]] = {
     "number": {"Description": "Number of the vertebra counted from the top, before naming."},
-    "label": {"Description": "Number in the vertebra mask."},
-    "name": {"Description": "Name of the vertebra."},
-    "confidence": {
-        "Description": "Probability of the name, over all sequences that a spine may have."
-    },
+    **NAME_COLUMNS,
     "source": {"Description": "network, dens, neighbour (between named ones), count or deleted."},
-    "alternative_1": {"Description": "Next likely name."},
-    "alternative_1_confidence": {"Description": "Its probability."},
-    "alternative_2": {"Description": "Name likely after that."},
-    "alternative_2_confidence": {"Description": "Its probability."},
-    "sequences": {
-        "Description": "The names of all vertebrae together with their probability, and the "
-        "likeliest others; the same in each row."
-    },
+    **ALTERNATIVE_COLUMNS,
     "score": {"Description": "Score of the name by the networks alone, 0 to 1, as in SPINEPS."},
     "visible": {"Description": "Weight of the vertebra by how much of it is visible."},
 }
@@ -262,21 +248,6 @@ def complete_names(named: Mapping[int, int], instances: Sequence[int]) -> dict[i
     return out
 
 
-def _confidences(posterior: NamePosterior, path: LabelPath, place: int) -> dict[str, Any]:
-    """Columns of a named vertebra that tell how probable its names are."""
-    label = path.labels[place]
-    others = [(other, p) for other, p in posterior.of_row(place) if other != label]
-    columns: dict[str, Any] = {"confidence": posterior.of_label(place, label or 0)}
-    for i, (other, probability) in enumerate(others[:ALTERNATIVES], start=1):
-        columns[f"alternative_{i}"] = vertebra_name(other)
-        columns[f"alternative_{i}_confidence"] = probability
-    columns["sequences"] = "; ".join(
-        f"{vertebra_name(labels[0])} to {vertebra_name(labels[-1])} ({probability:.2f})"
-        for labels, probability in posterior.beside(path.labels)[:SEQUENCES]
-    )
-    return columns
-
-
 def _plain_row(number: int, label: int, source: str) -> dict[str, Any]:
     """Row of the table for an instance that no network judged."""
     name = vertebra_name(label) if label else None
@@ -307,7 +278,7 @@ def _rows(
             continue
         row = _plain_row(number, label, "dens" if number in judgement.by_dens else "network")
         if judgement.posterior is not None:
-            row |= _confidences(judgement.posterior, path, place)
+            row |= confidence_columns(judgement.posterior, path.labels, place)
         row["score"] = min(float(scores.total[place, cls]), 1.0)
         row["visible"] = float(scores.visible[place])
         row["probabilities"] = {

@@ -97,7 +97,7 @@ def fit_discs(
     """
     count, size = len(discs), len(spine.discs)
     reward = _rewards(discs, accepted, evidence, spine)
-    relative_gap = _relative_gaps(centres)
+    relative_gap = relative_gaps(centres)
     # best[i, j]: best score of discs 0 to i if disc i has label j; back[i, j]: label of the disc
     # above it, -1 if that is unnamed.
     best = np.full((count, size), -np.inf)
@@ -149,7 +149,7 @@ def _rewards(
     return out
 
 
-def _relative_gaps(centres: NDArray[np.float64]) -> list[float]:
+def relative_gaps(centres: NDArray[np.float64]) -> list[float]:
     """Distance of each disc from the next one as a multiple of the usual distance around it."""
     gaps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     out = []
@@ -172,14 +172,13 @@ def _step_penalty(spine: SpineOrder, upper: int, lower: int, relative_gap: float
         Their distance as a multiple of the usual one.
     """
     missed = sum(label in spine.usual_discs for label in spine.discs[upper + 1 : lower])
-    cost = MISSED_PENALTY * missed + SPACING_PENALTY * min(abs(relative_gap - 1 - missed), 1.0)
+    cost = gap_penalty(missed, relative_gap)
     if missed and lower == len(spine.discs) - 1:
         # One disc less was missed if the spine has one less above the sacrum.
-        missed -= 1
-        fewer = (
-            FEWER_PENALTY
-            + MISSED_PENALTY * missed
-            + SPACING_PENALTY * min(abs(relative_gap - 1 - missed), 1.0)
-        )
-        return min(cost, fewer)
+        return min(cost, FEWER_PENALTY + gap_penalty(missed - 1, relative_gap))
     return cost
+
+
+def gap_penalty(missed: int, relative_gap: float) -> float:
+    """Penalty of some missed discs between two others, at a multiple of the usual distance."""
+    return MISSED_PENALTY * missed + SPACING_PENALTY * min(abs(relative_gap - 1 - missed), 1.0)

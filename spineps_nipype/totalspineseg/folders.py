@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from .localizers import ENDINGS
-from .recipe import PICTURES, PREVIEW, picture_result
+from .recipe import NAMES_TABLE, PICTURES, PREVIEW, picture_result
 
 CHANNELS: Final[Mapping[str, str]] = {"input": "_0000", "step2_input": "_0001"}
 """Folders whose files carry a channel number of nnU-Net."""
@@ -42,6 +42,7 @@ def result_paths(out_dir: str | Path, case: str, localizer: Path | None = None) 
     """
     out_dir = Path(out_dir)
     paths = {f: out_dir / f / f"{case}{CHANNELS.get(f, '')}{ENDINGS[0]}" for f in RESULT_FOLDERS}
+    paths[NAMES_TABLE] = out_dir / "step2_output" / f"{case}_labels.tsv"
     drawn = dict(PICTURES)
     if localizer is None:
         drawn = {name: picture for name, picture in drawn.items() if picture[0] != LOCALIZERS}

@@ -7,14 +7,17 @@ Source: TotalSpineSeg 20251028, iterative labelling.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.name_posterior import NamePosterior
 from ..errors import EmptyResultError
 from .disc_path import DiscEvidence, fit_discs
 from .fragments import drop_small_discs, join_fragments
+from .labels import SACRUM
 from .landmarks import (
     count_labels,
     drop_by_size,
@@ -25,10 +28,31 @@ from .landmarks import (
 from .masks import joint_box, label_boxes, label_mask
 from .numbering import number_discs, number_vertebrae, spine_list
 from .parts import Heights, Parts, add_extra_voxels, centres_of, find_parts, merge_split_vertebrae
+from .posterior import SACRUM_MM3, DiscProblem, name_posterior
 from .profiles import SEED, Profile
 from .regions import SpineOrder
 from .settings import LabelerSettings, Numerics
 from .upstream import upstream
+
+
+@dataclass(frozen=True)
+class NumberedSpine:
+    """A label map, and how probable its names are.
+
+    Parameters
+    ----------
+    labels
+        Output labels.
+    vertebrae
+        Labels of the vertebrae, uppermost first, without the sacrum.
+    posterior
+        Probabilities of their names in the labels of `core.anatomy`, a row for each of
+        `vertebrae`; None where discs are counted from landmarks or vertebrae have no labels.
+    """
+
+    labels: NDArray[np.uint8]
+    vertebrae: tuple[int, ...] = ()
+    posterior: NamePosterior | None = None
 
 
 def label_spine(
@@ -39,6 +63,20 @@ def label_spine(
     profile: Profile = SEED,
     numerics: Numerics = "corrected",
 ) -> NDArray[np.uint8]:
+    """Label map of `number_spine`."""
+    return number_spine(
+        seg, settings, localizer=localizer, profile=profile, numerics=numerics
+    ).labels
+
+
+def number_spine(
+    seg: NDArray[Any],
+    settings: LabelerSettings,
+    *,
+    localizer: NDArray[Any] | None = None,
+    profile: Profile = SEED,
+    numerics: Numerics = "corrected",
+) -> NumberedSpine:
     """Number discs and vertebrae, and give all structures their output labels.
 
     Parameters
@@ -89,17 +127,24 @@ def label_spine(
     rules = upstream(numerics)
     if not rules.specks_numbered:
         discs = drop_small_discs(parts, discs)
-    disc_labels = _name_discs(discs, parts, part, near, settings, profile, numerics)
+    disc_labels, problem = _name_discs(discs, parts, part, near, settings, profile, numerics)
     names = dict(disc_labels)
+    vertebrae: tuple[int, ...] = ()
+    posterior: NamePosterior | None = None
     if settings.vertebrae_labels:
         bones = _vertebrae(
             parts, heights, part, settings, () if rules.fragments_numbered else discs
         )
         order = spine_list(discs, bones, min(parts.raw, default=1))
         spine = SpineOrder.of(settings)
-        names.update(number_vertebrae(order, disc_labels, spine, numerics=numerics))
+        named = number_vertebrae(order, disc_labels, spine, numerics=numerics)
+        names.update(named)
+        rows = [part.number for part in order if named.get(part.number, SACRUM) != SACRUM]
+        vertebrae = tuple(named[number] for number in rows)
+        if problem is not None:
+            posterior = name_posterior(problem, order, rows, settings, numerics=numerics)
     _paint(out[box], part, parts, names, settings)
-    return out
+    return NumberedSpine(out, vertebrae, posterior)
 
 
 def _vertebrae(
@@ -130,8 +175,8 @@ def _name_discs(
     settings: LabelerSettings,
     profile: Profile,
     numerics: Numerics,
-) -> dict[int, int]:
-    """Component to output label of the discs."""
+) -> tuple[dict[int, int], DiscProblem | None]:
+    """Component to output label of the discs; what the best assignment was found from, if any."""
     order = [number for _, number in discs]
     spine = SpineOrder.of(settings)
     found: dict[int, int] = {}
@@ -148,15 +193,21 @@ def _name_discs(
         if profile.drop_inferior_landmark == "size":
             sizes = parts.sizes()
             found = drop_by_size(found, order, {n: int(sizes[n]) for n in order})
-    if not found:
+    told = not found
+    if told:
         if not order or settings.default_superior_disc <= 0:
             raise no_landmark_error(settings, localizer is not None)
         found = {order[0]: settings.default_superior_disc}
     counted = upstream(numerics).counted_from_landmarks
     if counted or not set(found.values()) <= set(spine.discs):
-        return number_discs(order, found, spine, numerics=numerics)
+        return number_discs(order, found, spine, numerics=numerics), None
     evidence = _evidence(order, parts, seg, localizer, settings)
-    return fit_discs(order, centres_of(parts, order), found, evidence, spine)
+    sacrum = None
+    if settings.sacrum_labels:  # voxels of 1 mm3
+        found_mm3 = np.count_nonzero(label_mask(seg, settings.sacrum_labels))
+        sacrum = bool(found_mm3 >= SACRUM_MM3)
+    problem = DiscProblem(order, centres_of(parts, order), found, evidence, sacrum, told)
+    return fit_discs(order, problem.centres, found, evidence, spine), problem
 
 
 def _evidence(

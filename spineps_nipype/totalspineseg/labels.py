@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..core import anatomy
+
 CORD: Final = 1
 CANAL: Final = 2
 """Canal without the cord."""
@@ -46,6 +48,17 @@ DISC_NAMES: Final[dict[int, str]] = {
     **{91 + i: f"L{i}L{i + 1}" for i in range(1, 6)},
     DISC_L5_S: "L5S",
 }
+T13, DISC_T12_T13 = 33, 83
+"""Numbers that would be those of a 13th thoracic vertebra and of the disc above it. No mask has
+them, but the probabilities of other names allow for one."""
+ANATOMY: Final[dict[int, int]] = {
+    **{10 + i: i for i in range(1, 8)},
+    **{20 + i: 7 + i for i in range(1, 13)},
+    T13: anatomy.T13,
+    **{40 + i: 19 + i for i in range(1, 7)},
+    SACRUM: anatomy.SACRUM,
+}
+"""Label of a vertebra to its label in `core.anatomy`."""
 NAMES: Final[dict[int, str]] = {CORD: "SC", CANAL: "CSF", **VERTEBRA_NAMES, **DISC_NAMES}
 
 # Classes of step 1 that carry soft maps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ ENGINE: Final = "engine"
 """Setting: what computes the networks, and in which precision."""
 RUN_HAS_LOCALIZERS: Final = "run_has_localizers"
 """Setting that decides under the numerics of the original only."""
+NAMES_TABLE: Final = "labels_table"
+"""Result: names of the vertebrae of step 2, and how probable they are."""
 IMAGES: Final = Phase(
     name="images",
     makes=("input",),
@@ -74,7 +76,8 @@ STEP2: Final = Phase(
     makes=("step2_output",),
     reads=(SCAN, "input", "step2_raw"),
     settings=STEP1.settings,
-    algorithm=2,
+    algorithm=3,
+    sometimes=(NAMES_TABLE,),
     nodes=("rules2",),
     override="override_totalspineseg_labels",
     replaced_by="step2_output",
@@ -118,6 +121,7 @@ WORDS: Final[Mapping[str, str]] = {
     "step2_input": "second channel of step 2",
     "step2_raw": "raw mask of step 2",
     "step2_output": "label map of step 2",
+    NAMES_TABLE: "table of the names",
 }
 
 
@@ -179,11 +183,26 @@ def picture_result(name: str) -> str:
     return f"{PREVIEW}_{name}"
 
 
-def kept_results(settings: TotalSpineSegSettings) -> frozenset[str]:
-    """Results in the folders that a run keeps."""
+def kept_results(
+    settings: TotalSpineSegSettings, corrected: Collection[str] = ()
+) -> frozenset[str]:
+    """Results in the folders that a run keeps; the table lies beside its label map.
+
+    Parameters
+    ----------
+    corrected
+        Label maps that a reader gave: their names have no probability.
+    """
     kept = settings.kept()
     drawn = map(picture_result, pictures(settings)) if PREVIEW in kept else ()
-    return frozenset((*kept - {PREVIEW}, *drawn))
+    told = tells_names(settings) and "step2_output" in kept and "step2_output" not in corrected
+    tables = (NAMES_TABLE,) if told else ()
+    return frozenset((*kept - {PREVIEW}, *drawn, *tables))
+
+
+def tells_names(settings: TotalSpineSegSettings) -> bool:
+    """Whether names have probabilities: not where discs are counted from single landmarks."""
+    return settings.runs_step2 and not upstream(settings.numerics).counted_from_landmarks
 
 
 def recorded_settings(

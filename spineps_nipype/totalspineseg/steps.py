@@ -20,10 +20,11 @@ from .canal import fill_canal
 from .components import largest_component
 from .crop import crop_to_grid, crop_to_seg
 from .inference import RawStep1, segment_step1, segment_step2
-from .labeler import label_spine
+from .labeler import NumberedSpine, number_spine
 from .labels import CANAL, CORD
 from .landmarks import selected_landmarks
 from .levels import extract_levels
+from .name_table import name_rows
 from .native import to_grid
 from .profiles import PROFILES
 from .settings import LABELER_STEP1, LABELER_STEP2, LabelerSettings, RuleSettings
@@ -55,11 +56,22 @@ class Step1:
 
 @dataclass(frozen=True)
 class Step2:
-    """Results of step 2: second channel and classes on the cropped grid, and the label map."""
+    """Results of step 2.
+
+    Parameters
+    ----------
+    channel, raw
+        Second channel and classes on the cropped grid.
+    output
+        Label map.
+    names
+        Table of the names, see `name_rows`; empty where they have no probability.
+    """
 
     channel: Volume
     raw: Volume
     output: Volume
+    names: list[dict[str, Any]]
 
 
 def run_step1(
@@ -109,7 +121,7 @@ def finish_step1(
         Numbered label map of a reader on the grid of the network, in place of that of the rules.
     """
     if corrected is None:
-        seg = _numbered(raw.labels, LABELER_STEP1, settings, localizer, run_has_localizers)
+        seg = _numbered(raw.labels, LABELER_STEP1, settings, localizer, run_has_localizers).labels
     else:
         seg = corrected.get_array().astype(np.uint8)
     reach = settings.soft_dilation
@@ -155,10 +167,10 @@ def run_step2(
     """Network and rules of step 2; parameters and errors as for `run_step1`."""
     channel = step2_input(step1_output, settings)
     raw = segment_step2(crop_to_grid(image, channel), channel, network, progress=progress)
-    output = finish_step2(
+    output, names = finish_step2(
         raw, image, settings, localizer=localizer, run_has_localizers=run_has_localizers
     )
-    return Step2(channel, raw, output)
+    return Step2(channel, raw, output, names)
 
 
 def finish_step2(
@@ -168,10 +180,19 @@ def finish_step2(
     *,
     localizer: Volume | None = None,
     run_has_localizers: bool | None = None,
-) -> Volume:
-    """Rules of step 2, after its network: the numbered label map on the grid of the image."""
-    seg = _numbered(raw, LABELER_STEP2, settings, localizer, run_has_localizers)
-    return to_grid(_nii(seg, raw.affine, True), image.shape, image.affine)
+) -> tuple[Volume, list[dict[str, Any]]]:
+    """Rules of step 2, after its network.
+
+    Returns
+    -------
+    Volume
+        The numbered label map on the grid of the image.
+    list of dict
+        Table of the names, see `name_rows`.
+    """
+    found = _numbered(raw, LABELER_STEP2, settings, localizer, run_has_localizers)
+    output = to_grid(_nii(found.labels, raw.affine, True), image.shape, image.affine)
+    return output, name_rows(found.vertebrae, found.posterior)
 
 
 def _numbered(
@@ -180,7 +201,7 @@ def _numbered(
     settings: RuleSettings,
     localizer: Volume | None,
     run_has_localizers: bool | None,
-) -> NDArray[Any]:
+) -> NumberedSpine:
     """Largest component, labeller, filled canal."""
     numerics = settings.numerics
     labeler = replace(
@@ -194,10 +215,10 @@ def _numbered(
     if localizer is not None:
         near = to_grid(localizer, raw.shape, raw.affine).get_array()
     whole = largest_component(raw.get_array(), dilation=settings.component_dilation)
-    numbered = label_spine(
+    numbered = number_spine(
         whole, labeler, localizer=near, profile=PROFILES[settings.release], numerics=numerics
     )
-    return fill_canal(numbered, numerics=numerics)
+    return replace(numbered, labels=fill_canal(numbered.labels, numerics=numerics))
 
 
 def _nii(array: NDArray[Any], affine: NDArray[Any], seg: bool) -> Volume:

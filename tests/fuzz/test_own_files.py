@@ -52,6 +52,7 @@ MOSAIC = {
     "vert": [20],
     "spine": [49],
 }
+NAMES = "number\tname\tconfidence\tsequences\n1\tL1\t0.9\tL1 to L5 (0.90)\n"
 CHECKS = "check\tverdict\tvalue\treason\nheader\tpass\t1\tn/a\n"
 JSON_READERS: dict[str, tuple[Any, Callable[[Path], Any]]] = {
     "sidecar": (SIDECAR, own_readers.read_sidecar),
@@ -82,7 +83,7 @@ def test_json(kind: str, data: st.DataObject) -> None:
 
 
 @fuzz
-@given(st.sampled_from([OUTCOMES, CHECKS]).flatmap(lambda table: spoiled(table.encode())))
+@given(st.sampled_from([OUTCOMES, CHECKS, NAMES]).flatmap(lambda table: spoiled(table.encode())))
 def test_tables(data: bytes) -> None:
     with promised() as root:
         path = root / "x.tsv"
@@ -90,6 +91,7 @@ def test_tables(data: bytes) -> None:
         for reader in (
             own_readers.read_outcomes,
             own_readers.read_checks,
+            own_readers.read_names,
             lambda file: own_readers.read_metrics(file, ("value",)),
         ):
             rows, fault = reader(path)

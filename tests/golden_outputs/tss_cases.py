@@ -61,7 +61,7 @@ CASES: Final = (
     Case("again", start="fresh"),
     Case("override", (OVERRIDES[HOME],), "fresh", with_work=True),
     *(Case(f"lost-{f}", start="fresh", lose=(f"{HOME}/{f}/*",)) for f in FOLDERS),
-    Case("lost-sidecar-of-step2", start="fresh", lose=(f"{HOME}/step2_output/*.json",)),
+    Case("lost-sidecar-of-step2", start="fresh", lose=(f"{HOME}/step2_output/sub-a_T2w.json",)),
     Case("lost-step1-with-work", start="fresh", with_work=True, lose=(f"{HOME}/step1_raw/*",)),
     Case("original-rules", (NUMERICS["totalspineseg"], "original"), "fresh"),
     Case("keep-only-outputs", ("--keep-only", "step1_output", "step2_output")),

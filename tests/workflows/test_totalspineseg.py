@@ -72,7 +72,7 @@ class Run:
         recorded = recorded_settings(settings, "none", False)
         given = Corrections(masks).digests()
         provenance = Provenance(recipe(settings), recorded, models, given)
-        output = ScanOutput(provenance, files, kept=kept_results(settings))
+        output = ScanOutput(provenance, files, kept=kept_results(settings, masks))
         return plan_scan(provenance, files), output
 
     def __call__(

@@ -12,7 +12,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from TPTBox import NII
@@ -25,6 +25,7 @@ from spineps_nipype.models.protocols import LabelingModel
 from spineps_nipype.phantom import Phantom, generate, render, to_nii
 from spineps_nipype.spineps.labeling import label_vertebrae
 from spineps_nipype.spineps.settings import LabelingSettings
+from training.common.name_views import NamedVertebra
 
 COUNTS: Final = (None, 8, 5)
 """Vertebrae wholly in view; None is the whole spine."""
@@ -66,13 +67,6 @@ def evaluate_views(
         }
         for name, values in found.items()
     }
-
-
-class NamedVertebra(NamedTuple):
-    """Whether the name of a vertebra is right, and its confidence."""
-
-    right: bool
-    confidence: float
 
 
 def name_view(

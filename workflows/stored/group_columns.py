@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spineps_nipype.core.verdicts import VERDICTS
-from spineps_nipype.metrics.checks import HEADER_CHECK
+from spineps_nipype.metrics.checks import HEADER_CHECK, NAMES
 from spineps_nipype.metrics.columns import COLUMNS
 
 from ..engine.phase_names import PHASE_NAMES
@@ -22,7 +22,7 @@ CHECKS: Final = (
     "sizes",
     "counts",
     "field of view",
-    "label confidence",
+    NAMES,
     HEADER_CHECK,
     CONSENSUS_CHECK,
 )

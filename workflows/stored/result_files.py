@@ -12,6 +12,7 @@ from spineps_nipype.bids.names import split_extension as split
 from spineps_nipype.core.files import is_file
 from spineps_nipype.sc_epi.naming import stem_of
 from spineps_nipype.totalspineseg.folders import result_paths
+from spineps_nipype.totalspineseg.recipe import NAMES_TABLE
 
 from ..options.other_systems import SC_EPI, SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
 
@@ -58,6 +59,7 @@ def _totalspineseg(scan: Path, bids_dir: Path, root: Path) -> dict[str, Path]:  
     return {
         "totalspineseg": paths["step2_output"],
         "totalspineseg_step1": paths["step1_output"],
+        "labels": paths[NAMES_TABLE],
     }
 
 
@@ -72,6 +74,7 @@ def _slices(scan: Path, bids_dir: Path, root: Path) -> dict[str, Path]:
     return {
         "spine_segmentation": folder / output_name(name, "msk", ".nii.gz", seg="instance"),
         "two_classes": folder / output_name(name, "msk", ".nii.gz", seg="semantic"),
+        "labels": folder / output_name(name, "labels", ".tsv", seg="instance"),
     }
 
 

@@ -17,6 +17,7 @@ from spineps_nipype.core.own_readers import (
     read_checks,
     read_description,
     read_metrics,
+    read_names,
     read_sidecar,
 )
 from spineps_nipype.core.safe_names import safe_below
@@ -107,7 +108,8 @@ class StoredScan:
             if key in self.files:
                 path = self.files[key]
                 faults += filter(None, [changed_since(path, sidecar_of(path))])
-        faults += [rows.fault for rows in (self.checks, self.metrics) if rows.fault]
+        read = (self.checks, self.metrics, self.names)
+        faults += [rows.fault for rows in read if rows.fault]
         return "; ".join(faults[:1])
 
     @cached_property
@@ -133,6 +135,14 @@ class StoredScan:
     def metrics(self) -> Rows:
         """Table of the metrics; no rows if there is none, or it is damaged."""
         return self._table("metrics", partial(read_metrics, numbers=MEASURES))
+
+    @cached_property
+    def names(self) -> Rows:
+        """Table of the names; no rows if there is none, or it is damaged.
+
+        That of SPINEPS is not read: its checks have read it.
+        """
+        return Rows([]) if self.system == SPINEPS else self._table("labels", read_names)
 
     def _table(self, key: str, read: Callable[[Path], Rows]) -> Rows:
         if key not in self.files:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +13,19 @@ from spineps_nipype.bids.sidecars import INPUT_WARNINGS
 from spineps_nipype.core.files import is_file
 from spineps_nipype.core.own_readers import read_comparison
 from spineps_nipype.errors import OutputError
-from spineps_nipype.metrics.checks import HEADER_CHECK, REMEDIES
+from spineps_nipype.metrics.checks import (
+    HEADER_CHECK,
+    REMEDIES,
+    Finding,
+    check_names,
+    summed_up,
+)
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.reports.mosaic_layout import read_layout
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
 from ..engine.phase_names import PHASE_NAMES
+from ..options.other_systems import SPINE_SEGMENTATION, TOTALSPINESEG
 from .methods_text import stored_methods
 from .pictures import draw_pictures, pictures_of
 from .scans import CONSENSUS, StoredScan, stored_scans
@@ -29,6 +37,14 @@ COMPARE_PAGES: Final = (
     "Open the page of each system at the levels that differ, and decide which one is right; names "
     "are fixed with --manual-labels, masks with --derivatives."
 )
+NAME_REMEDIES: Final = {
+    TOTALSPINESEG: "Look for C2, the first rib or the sacrum, also in other scans of the session: "
+    "give a labelled scan in the same space with --loc, or correct the label map in step2_output "
+    "and run again with --derivatives.",
+    SPINE_SEGMENTATION: "Look for C2, the first rib or the sacrum, also in other scans of the "
+    "session: correct seg-instance and run again with --derivatives.",
+}
+"""What a reader does about uncertain names of the systems that have no checks of their own."""
 
 
 def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = None) -> list[Path]:
@@ -67,35 +83,47 @@ def write_pages(root: Path, bids_dir: Path, scans: Collection[Path] | None = Non
 def checks_of(scan: StoredScan, bids_dir: Path) -> list[dict[str, Any]]:
     """Rows of the checks of a scan; what other systems say of it stands at the end.
 
-    Systems without checks of their own say at least what is odd about the scan.
+    Systems without checks of their own say at least how probable the names are, and what is odd
+    about the scan; where names have probabilities, the sum stands at the beginning.
     """
-    rows: list[dict[str, Any]] = [*scan.checks.rows]
-    if not rows:
-        warnings = scan.sidecar().get(INPUT_WARNINGS, ())
-        rows = [
-            {
-                "check": HEADER_CHECK,
-                "verdict": "look",
-                "level": None,
-                "reason": str(warning),
-                "remedy": REMEDIES[HEADER_CHECK],
-            }
-            for warning in warnings
-        ]
-    said = consensus_of(scan, bids_dir)
-    if said:
-        agrees = not said.get("Disagreements") and said.get("SharedStructures", 1) > 0
-        verdict, reason = ("pass" if agrees else "look"), said.get("Check", "")
-        rows.append(
-            {
-                "check": CONSENSUS_CHECK,
-                "verdict": verdict,
-                "level": None,
-                "reason": reason,
-                "remedy": "" if agrees else COMPARE_PAGES,
-            }
-        )
-    return rows
+    compared = _comparison(consensus_of(scan, bids_dir))
+    if scan.checks.rows:
+        return [*scan.checks.rows, *map(_row, compared)]
+    names = _name_findings(scan)
+    found = [*names, *_odd_headers(scan), *compared]
+    return [_row(finding) for finding in ([summed_up(found)] if names else []) + found]
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    return asdict(finding) | {"level": finding.level or None}
+
+
+def _comparison(said: Mapping[str, Any]) -> list[Finding]:
+    """What the comparison of the systems says of a scan, if there is one."""
+    if not said:
+        return []
+    agrees = not said.get("Disagreements") and said.get("SharedStructures", 1) > 0
+    reason = said.get("Check", "")
+    if agrees:
+        return [Finding(CONSENSUS_CHECK, "pass", "", reason)]
+    return [Finding(CONSENSUS_CHECK, "look", "", reason, COMPARE_PAGES)]
+
+
+def _odd_headers(scan: StoredScan) -> list[Finding]:
+    """What is odd about the header of a scan, as its sidecar tells."""
+    warnings = scan.sidecar().get(INPUT_WARNINGS, ())
+    remedy = REMEDIES[HEADER_CHECK]
+    return [Finding(HEADER_CHECK, "look", "", str(warning), remedy) for warning in warnings]
+
+
+def _name_findings(scan: StoredScan) -> list[Finding]:
+    """How probable the names are, as far as a table tells."""
+    names = [
+        {**row, "confidence": float(row["confidence"])}
+        for row in scan.names.rows
+        if row["confidence"] is not None
+    ]
+    return check_names(names, NAME_REMEDIES.get(scan.system, "")) if names else []
 
 
 def consensus_of(scan: StoredScan, bids_dir: Path) -> dict[str, Any]:

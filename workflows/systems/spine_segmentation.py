@@ -17,8 +17,9 @@ from spineps_nipype.models.finding import find_packages
 from spineps_nipype.models.package import Package
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.spine_segmentation.models import CLASSES
+from spineps_nipype.spine_segmentation.name_table import CONFIDENCES, ENTRIES
 from spineps_nipype.spine_segmentation.names import DISC, VERTEBRA, names_by_neighbours
-from spineps_nipype.spine_segmentation.recipe import TABLES, recipe, recorded_settings
+from spineps_nipype.spine_segmentation.recipe import NAMES_TABLE, recipe, recorded_settings
 from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH
 
 from ..options.other_systems import SPINE_SEGMENTATION
@@ -104,7 +105,15 @@ class SpineSegmentationSystem(SegmentationSystem):
     ) -> frozenset[str]:
         """No certainty of names that a reader gave."""
         given = "instance" in corrections.masks
-        return frozenset(self.recipe.results) - ({TABLES[1]} if given else set())
+        return frozenset(self.recipe.results) - ({NAMES_TABLE} if given else set())
+
+    def entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """Columns of the table of names."""
+        return ENTRIES
+
+    def confidences(self) -> Mapping[str, str]:
+        """The mask that has names."""
+        return CONFIDENCES
 
     def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:  # noqa: ARG002
         """By the number of voxels and of slices in a batch."""

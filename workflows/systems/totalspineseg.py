@@ -19,8 +19,13 @@ from spineps_nipype.models.finding import find_packages
 from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.totalspineseg.folders import RESULT_FOLDERS, result_paths
 from spineps_nipype.totalspineseg.localizers import match_localizers
+from spineps_nipype.totalspineseg.name_table import CONFIDENCES, ENTRIES
 from spineps_nipype.totalspineseg.preparation import prepared_grid
-from spineps_nipype.totalspineseg.recipe import kept_results, recipe, recorded_settings
+from spineps_nipype.totalspineseg.recipe import (
+    kept_results,
+    recipe,
+    recorded_settings,
+)
 
 from ..options.other_systems import TOTALSPINESEG
 from ..options.run_options import RunOptions
@@ -126,10 +131,18 @@ class TotalSpineSegSystem(SegmentationSystem):
     def kept(
         self,
         models: ChosenModels,  # noqa: ARG002
-        corrections: Corrections,  # noqa: ARG002
+        corrections: Corrections,
     ) -> Collection[str]:
-        """Folders that are kept."""
-        return kept_results(self._settings)
+        """Folders that are kept; no probability of names that a reader gave."""
+        return kept_results(self._settings, corrections.masks)
+
+    def entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """Columns of the table of names."""
+        return ENTRIES
+
+    def confidences(self) -> Mapping[str, str]:
+        """The label map that has names."""
+        return CONFIDENCES
 
     def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:  # noqa: ARG002
         """By the number of voxels at 1 mm."""

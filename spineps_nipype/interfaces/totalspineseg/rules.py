@@ -14,7 +14,9 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_image, load_map, load_mask, save_nii
+from ...core.tables import write_table
 from ...totalspineseg.inference import RawStep1
+from ...totalspineseg.name_table import LABEL_COLUMNS
 from ...totalspineseg.settings import RuleSettings
 from ...totalspineseg.steps import finish_step1, finish_step2, step2_input
 from ..settings_traits import read_settings, settings_spec
@@ -116,6 +118,7 @@ class _Rules2InputSpec(_RulesInputSpec):
 
 class _Rules2OutputSpec(TraitedSpec):
     out_file = File(exists=True, desc="numbered discs and vertebrae on the grid of the image")
+    names = File(exists=True, desc="table of the names of the vertebrae and their probability")
 
 
 class TSSRules2(SimpleInterface):
@@ -126,10 +129,12 @@ class TSSRules2(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
-        output = finish_step2(
+        output, names = finish_step2(
             load_mask(inputs.in_file), load_image(inputs.reference), **_rules(inputs)
         )
         out_file = node_file(runtime, "output.nii.gz")
         save_nii(output, out_file, like=inputs.in_file)
-        self._results["out_file"] = str(out_file)
+        table = node_file(runtime, "names.tsv")
+        write_table(names, table, tuple(LABEL_COLUMNS))
+        self._results.update(out_file=str(out_file), names=str(table))
         return runtime

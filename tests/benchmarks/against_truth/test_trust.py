@@ -55,6 +55,17 @@ def test_what_is_wrong_is_named(scans: list[ScanTrust]) -> None:
     assert scans[1].names == (("L3", 0.3, False), ("L4", 0.3, False))
 
 
+def test_a_system_without_checks_is_judged_by_its_names(tmp_path: Path) -> None:
+    table = tmp_path / "x_labels.tsv"
+    table.write_text("name\tconfidence\nL4\t0.6\nL5\t0.9\n")
+    what = measured(0.9, NAMES)
+    judged = trust_of(ScanReport("x", measured=what, results={"out_labels": table}))
+    assert (judged.verdict, judged.names_verdict) == ("look", "look")
+    assert judged.names == (("L4", 0.6, True), ("L5", 0.9, True))
+    nothing = trust_of(ScanReport("x", measured=what, results={"out_labels": tmp_path / "none"}))
+    assert (nothing.verdict, nothing.names) == ("", ())
+
+
 def test_verdicts_are_held_against_errors(scans: list[ScanTrust]) -> None:
     text = trust_text(scans, "trust.py")
     assert "| pass | 1 | 1 |" in text
