@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,11 +29,15 @@ class SemanticPrediction:
         is background, class c carries the label `class_labels[c]`.
     class_labels
         SPINEPS label of every network class.
+    shares
+        Probability of each group of labels that was asked for, shape (groups, *grid); None where
+        none was, or where the classes of the network do not exclude each other.
     """
 
     labels: Volume
     probabilities: NDArray[np.float32] | None
     class_labels: tuple[int, ...]
+    shares: NDArray[np.float32] | None = None
 
 
 class SemanticModel(Protocol):
@@ -50,6 +54,7 @@ class SemanticModel(Protocol):
         step_size: float | None = None,
         tta: bool | None = None,
         probabilities: bool = False,
+        groups: Sequence[Collection[int]] = (),
         region: Volume | None = None,
         half_precision: bool = False,
         shrink_tile: bool = True,
@@ -57,7 +62,7 @@ class SemanticModel(Protocol):
     ) -> SemanticPrediction:
         """Label an image that lies on the model grid, near a region if one is given.
 
-        With `half_precision` sums of tiles are float16; without `shrink_tile` tiles keep their
+        Of `groups` of labels the summed probability is returned as well. With `half_precision` sums of tiles are float16; without `shrink_tile` tiles keep their
         size in small images.
         """
 

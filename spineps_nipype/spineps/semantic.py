@@ -15,6 +15,7 @@ from ..core.geometry import rescale
 from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
+from .evidence import STRUCTURES
 from .semantic_cleanup import clean_semantic
 from .settings import Numerics, SemanticSettings
 from .spine_region import find_spine
@@ -43,6 +44,9 @@ class SemanticResult:
     probabilities: NDArray[np.float32] | None = None
     class_labels: tuple[int, ...] = ()
     uncertainty: Volume | None = None
+    shares: NDArray[np.float32] | None = None
+    """Probability of each of `STRUCTURES`, shape ``(structures, *grid)``; None where the network
+    does not tell it."""
 
 
 def to_model_grid(image: Volume, model: SemanticModel) -> Volume:
@@ -106,6 +110,7 @@ def segment_semantic(
         step_size=settings.proc_sem_step_size,
         tta=settings.tta,
         probabilities=probabilities,
+        groups=tuple(STRUCTURES.values()),
         region=region,
         half_precision=rules.half_precision,
         shrink_tile=not rules.own_keys_ignored,
@@ -119,7 +124,9 @@ def segment_semantic(
     if soft is not None:
         # `set_array` of the label map would cut the entropy to whole numbers.
         uncertainty = make_volume(normalised_entropy(soft), prediction.labels.affine, seg=False)
-    return SemanticResult(mask, soft, prediction.class_labels, uncertainty)
+    return SemanticResult(
+        mask, soft, prediction.class_labels, uncertainty, prediction.shares
+    )
 
 
 def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ are the reversed axes of the image: (P, I, R) becomes (R, I, P).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ class SemanticNetwork:
         step_size: float | None = None,
         tta: bool | None = None,
         probabilities: bool = False,
+        groups: Sequence[Collection[int]] = (),
         region: Volume | None = None,
         half_precision: bool = False,
         shrink_tile: bool = True,
@@ -93,6 +94,8 @@ class SemanticNetwork:
             Mirroring; default of the package when None.
         probabilities
             Whether to return class probabilities.
+        groups
+            Labels whose summed probability is returned, without the memory of all classes.
         region
             Mask on the grid of the image; only tiles near it are computed, or, where the package
             names a `spine_tile`, tiles on its box. What none of them reaches is background.
@@ -144,15 +147,24 @@ class SemanticNetwork:
             slice(b.start + w.start, b.start + w.stop)
             for b, w in zip(box, back.window, strict=True)
         )
-        decided = np.stack([self._decide(part) for part in back.slices(logits)])
-        labels = self._to_grid(decided[None], where, full)[0]
+        members = self._members(groups)
+        decided, summed = [], []
+        for part in back.slices(logits):
+            decided.append(self._decide(part))
+            if members is not None:
+                summed.append((members @ torch.softmax(part.float(), 0).flatten(1)).numpy())
+        labels = self._to_grid(np.stack(decided)[None], where, full)[0]
+        shares = None
+        if members is not None:
+            found = np.stack(summed, axis=1).reshape(len(groups), *np.shape(decided))
+            shares = self._to_grid(found, where, full)
         soft_map = None
         if mean is not None:
             soft_map = self._to_grid((back.whole(mean) / len(self._folds)).numpy(), where, full)
             soft_map[0] = np.clip(1 - soft_map[1:].sum(axis=0), 0, 1)
         table = np.array(self.class_labels, dtype=np.uint16)
         result = images[0].set_array(table[labels], seg=True)
-        return SemanticPrediction(result, soft_map, self.class_labels)
+        return SemanticPrediction(result, soft_map, self.class_labels, shares)
 
     def _tiles(
         self, shape: Sequence[int], region: Tensor | None, asked: float | None, own_keys: bool
@@ -235,6 +247,13 @@ class SemanticNetwork:
         if self.plan.regions is None:
             return torch.softmax(logits, dim=0)
         return torch.cat([torch.zeros_like(logits[:1]), torch.sigmoid(logits)])
+
+    def _members(self, groups: Sequence[Collection[int]]) -> Tensor | None:
+        """Which classes are in each group of labels, (groups, classes); None for no answer."""
+        if not groups or self.plan.regions is not None:
+            return None
+        rows = [[float(label in group) for label in self.class_labels] for group in groups]
+        return torch.tensor(rows)
 
     def _decide(self, logits: Tensor) -> NDArray[np.uint8]:
         if self.plan.regions is None:
