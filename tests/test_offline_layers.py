@@ -15,6 +15,7 @@ TRAINING = {
     "common": set(),
     **{recipe: {"common"} for recipe in RECIPES},
     "totalspineseg": {"common", "semantic"},
+    "quality": {"common", "semantic"},
     "forms": {"common", "semantic", "labeling", "spine_segmentation"},
 }
 BENCHMARKS = {

@@ -33,6 +33,7 @@ from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import SPINEPS
 from spineps_nipype.results.plan import StoredResults
+from spineps_nipype.spineps.dice_models import dice_model_file
 from spineps_nipype.spineps.helper_networks import possible_networks
 from spineps_nipype.spineps.poi_header import poi_header
 from spineps_nipype.spineps.recipe import ALL_RESULTS, RECIPE, SCOUT, VIBESEG, settled
@@ -124,6 +125,8 @@ def init_spineps_wf(
         Picture of the result (PNG).
     metrics, checks
         Measures of bodies, discs, canal and curves, and what looks odd (TSV).
+    evidence
+        What the network and the form of its mask say of the quality of the mask (TSV).
     softmax, probseg, uncertainty, modelres, debug
         Additional files where the settings ask for them.
     markups, surfaces, surfaces_stl, surfaces_gifti
@@ -148,7 +151,7 @@ def init_spineps_wf(
     builder.add_final(semantic, labeling)
     builder.add_centroids(poi_header(settings, semantic, instance, labeling, __version__))
     builder.add_snapshot(semantic, note)
-    builder.add_metrics(header_warnings)
+    builder.add_metrics(semantic, header_warnings)
     builder.add_markups()
     builder.add_surfaces()
     asked = asdict(override or OverrideSettings())
@@ -253,6 +256,7 @@ class _Builder:
             semantic.inputs.scout_digest = helpers[SCOUT].digest
         self.workflow.connect(preprocess, "out_file", semantic, "in_file")
         self.graph.gives("spine_raw", semantic, "out_file")
+        self.graph.gives("evidence", semantic, "evidence")
         if save.save_softmax_logits:
             self.graph.gives("softmax", semantic, "softmax")
         if save.save_probseg:
@@ -368,7 +372,7 @@ class _Builder:
         self.graph.feed(snapshot, in_file="image", spine="spine", vert="vert", poi="poi")
         self.graph.gives("snapshot", snapshot, "out_file")
 
-    def add_metrics(self, header_warnings: Sequence[str]) -> None:
+    def add_metrics(self, semantic: ModelPackage, header_warnings: Sequence[str]) -> None:
         """Measure the final masks and check them."""
         if self.graph.take_stored("metrics", "checks"):
             return
@@ -376,6 +380,10 @@ class _Builder:
         self.graph.feed(measure, spine="spine", vert="vert")
         if "labels_table" in self.graph.sources:
             self.graph.feed(measure, labels_table="labels_table")
+        model = dice_model_file(semantic)
+        if model is not None and "evidence" in self.graph.sources and not self.corrections.spine:
+            measure.inputs.dice_model = str(model)
+            self.graph.feed(measure, evidence="evidence")
         self.graph.gives("metrics", measure, "metrics")
         self.graph.gives("checks", measure, "checks")
 

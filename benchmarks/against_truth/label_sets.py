@@ -189,16 +189,27 @@ BODIES: Final = LabelSet(
     bodies_only=True,
 )
 """Vertebral bodies without arches, by the same numbers; no value tells them from `VERSE`."""
+NAMED_BODIES: Final = "desc-bodies"
+"""In the names of masks that `damaged_dataset` writes."""
+BODIES_BY_NAME: Final = LabelSet(
+    "bodies-by-name",
+    {},
+    vertebrae=VERTEBRAE,
+    levels=SPINEPS_VERT.levels,
+    files=f"*_{NAMED_BODIES}_*",
+    bodies_only=True,
+)
+"""Bodies by name beside a mask that joins all vertebrae."""
 
 FAMILIES: Final[Mapping[str, tuple[LabelSet, ...]]] = {
     # if the set is named, masks without a canal are SPIDER's too
-    "spider": (SPIDER, replace(SPIDER_INSTANCES, needs=frozenset())),
+    "spider": (BODIES_BY_NAME, SPIDER, replace(SPIDER_INSTANCES, needs=frozenset())),
     "spineps": (SPINEPS_SPINE, SPINEPS_VERT, VERSE),
     "verse": (VERSE,),
     "bodies": (BODIES,),
     # slices of SPIDER have a mask of structures and one of levels
     "slices": (SPIDER, LEVELS),
-    "auto": (SPIDER, SPIDER_INSTANCES, SPINEPS_SPINE, SPINEPS_VERT, VERSE),
+    "auto": (BODIES_BY_NAME, SPIDER, SPIDER_INSTANCES, SPINEPS_SPINE, SPINEPS_VERT, VERSE),
 }
 
 

@@ -65,6 +65,7 @@ def bids_paths(
         "out_labels": folder / result("vert", "labels", ".tsv"),
         "out_metrics": folder / result("spine", "metrics", ".tsv"),
         "out_checks": folder / result("spine", "checks", ".tsv"),
+        "out_evidence": folder / result("spine", "evidence", ".tsv"),
         "out_raw": folder,
         "out_spine_raw": folder / result("spine", "dseg", ".nii.gz", "raw"),
         "out_vert_raw": folder / result("vert", "dseg", ".nii.gz", "raw"),

@@ -57,6 +57,7 @@ IGNORED: Final = (
     "*_labels.*",
     "*_metrics.*",
     "*_checks.*",
+    "*_evidence.*",
     "*_uncertainty.*",
     "*_logits.*",
     "*_rating.json",

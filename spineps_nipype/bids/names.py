@@ -171,8 +171,8 @@ def output_paths(
     -------
     dict of Path
         ``out_spine``, ``out_vert``, ``out_ctd``, ``out_snap``, ``out_snap2``, ``out_labels``,
-        ``out_metrics``, ``out_checks``, ``out_markups``, ``out_surfaces``, and the folders
-        ``out_surfaces_stl`` and ``out_surfaces_gifti``;
+        ``out_metrics``, ``out_checks``, ``out_evidence``, ``out_markups``, ``out_surfaces``, and
+        the folders ``out_surfaces_stl`` and ``out_surfaces_gifti``;
         in the folder ``out_raw``: ``out_spine_raw``, ``out_vert_raw``, ``out_logits``,
         ``out_probseg``, ``out_unc``, ``out_modelres``; the folder ``out_debug``. Nothing is
         created on disk. Source: SPINEPS 2.1.3, output paths.
@@ -206,6 +206,7 @@ def result_paths(
         "out_labels": folder / result("vert", "labels", ".tsv"),
         "out_metrics": folder / result("spine", "metrics", ".tsv"),
         "out_checks": folder / result("spine", "checks", ".tsv"),
+        "out_evidence": folder / result("spine", "evidence", ".tsv"),
         "out_raw": raw,
         "out_spine_raw": raw / result("spine-raw", "msk", ".nii.gz"),
         "out_vert_raw": raw / result("vert-raw", "msk", ".nii.gz"),

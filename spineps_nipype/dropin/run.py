@@ -301,7 +301,7 @@ def _phases(scan: RunningScan, store: Store | None, plan: ScanPlan) -> tuple[NII
         if plan.runs("snapshot"):
             store.snapshot(scan, semantic, vertebra, points)
         if plan.runs("metrics"):
-            store.measures(semantic, vertebra)
+            store.measures(scan, semantic, vertebra)
         store.copies(plan.copies)
     return semantic, vertebra, points
 

@@ -17,7 +17,7 @@ from ..core.images import save_nii
 from ..core.pictures import draw_or_say
 from ..core.stored_space import read_space
 from ..core.tables import write_rows, write_table
-from ..metrics.tables import measured_tables
+from ..metrics.tables import expected_quality, measured_tables
 from ..results.recipe import Phase
 from ..results.record import Provenance
 from ..results.scan_output import ScanOutput
@@ -25,6 +25,8 @@ from ..results.sidecar import describe, generated_by, with_sidecars
 from ..results.storing import store_results
 from ..spineps.centroids import save_poi
 from ..spineps.descriptions import CONFIDENCES, ENTRIES
+from ..spineps.dice_models import dice_model_file
+from ..spineps.evidence import COLUMNS as EVIDENCE_COLUMNS
 from ..spineps.probabilities import save_softmax
 from ..spineps.recipe import asked_for, stored_results
 from ..spineps.settings import SaveSettings
@@ -86,6 +88,9 @@ class Store:
             made = {"spine_raw": self._saved(mask, Path(folder) / "spine_raw.nii.gz")}
             if found is not None:
                 made["modelres"] = self._saved(found.mask, Path(folder) / "modelres.nii.gz")
+            if found is not None and scan.change_semantic is None:
+                made["evidence"] = Path(folder) / "evidence.tsv"
+                write_table(found.evidence, made["evidence"], list(EVIDENCE_COLUMNS))
             if found is not None and found.probabilities is not None:
                 made["softmax"] = Path(folder) / "softmax.npz"
                 save_softmax(found.probabilities, found.class_labels, made["softmax"])
@@ -130,11 +135,16 @@ class Store:
             drawn = draw_or_say(draw, Path(folder) / "drawn.png")
             self._store("snapshot", {"snapshot": drawn, "snapshot_copy": drawn}, Path(folder))
 
-    def measures(self, spine: NII, vert: NII) -> None:
+    def measures(self, scan: RunningScan, spine: NII, vert: NII) -> None:
         """Measure and check the final masks, and keep both tables."""
-        names = self._output.files["labels_table"]
-        known = names if names.is_file() else None
-        tables = measured_tables(spine, vert, known, self._warnings)
+        names, evidence = (
+            path if path.is_file() else None
+            for path in (self._output.files[key] for key in ("labels_table", "evidence"))
+        )
+        semantic = scan.models["semantic"]
+        model = None if semantic is None else dice_model_file(semantic.package)
+        quality = None if scan.change_semantic else expected_quality(evidence, model)
+        tables = measured_tables(spine, vert, names, self._warnings, quality)
         with TemporaryDirectory() as folder:
             made = {name: Path(folder) / f"{name}.tsv" for name in tables}
             for name, table in tables.items():

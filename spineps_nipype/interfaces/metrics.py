@@ -16,7 +16,7 @@ from nipype.interfaces.base import (
 
 from ..core.images import load_mask
 from ..core.tables import write_rows
-from ..metrics.tables import measured_tables
+from ..metrics.tables import expected_quality, measured_tables
 from .spineps.common import node_file
 
 
@@ -24,6 +24,8 @@ class _MeasureInputSpec(BaseInterfaceInputSpec):
     spine = File(exists=True, mandatory=True, desc="final semantic mask")
     vert = File(exists=True, mandatory=True, desc="final vertebra mask")
     labels_table = File(exists=True, desc="names of the vertebrae and their confidence (TSV)")
+    evidence = File(exists=True, desc="what the semantic phase says of its mask (TSV)")
+    dice_model = File(exists=True, desc="numbers that make an expected Dice of it (JSON)")
     header_warnings = traits.List(
         traits.Str, [], usedefault=True, desc="what is odd about the header of the scan"
     )
@@ -42,9 +44,17 @@ class MeasureSpine(SimpleInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         inputs = self.inputs
-        names = Path(inputs.labels_table) if isdefined(inputs.labels_table) else None
-        masks = load_mask(inputs.spine), load_mask(inputs.vert)
-        tables = measured_tables(*masks, names, inputs.header_warnings)
+        names, evidence, model = (
+            Path(value) if isdefined(value) else None
+            for value in (inputs.labels_table, inputs.evidence, inputs.dice_model)
+        )
+        tables = measured_tables(
+            load_mask(inputs.spine),
+            load_mask(inputs.vert),
+            names,
+            inputs.header_warnings,
+            expected_quality(evidence, model),
+        )
         for name, table in tables.items():
             path = node_file(runtime, f"{name}.tsv")
             write_rows(table, path)

@@ -27,6 +27,8 @@ from ..core.anatomy import (
 )
 from ..core.verdicts import Verdict, worst
 from .local_frames import MaskBox
+from .quality import QUALITY, Quality, judge_quality
+from .quality import REMEDY as QUALITY_REMEDY
 from .spine_metrics import RANK, Scene
 
 OVERALL: Final = "overall"
@@ -62,6 +64,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "field of view": "Nothing needs to be corrected; leave the measures of this body out.",
     NAMES: "Look for C2, the first rib or the sacrum, also in other scans of the session, and fix "
     "the names with --manual-labels if they are wrong.",
+    QUALITY: QUALITY_REMEDY,
     HEADER_CHECK: "Compare sides and directions with the pictures of the scanner; if they differ, "
     "convert the scan again from DICOM.",
 }
@@ -90,6 +93,20 @@ COLUMNS: Final[dict[str, dict[str, Any]]] = {
         "LongName": "What to do",
         "Description": "Which picture to open, which file to correct, which option to give.",
     },
+    "expected_dice": {
+        "LongName": "Expected Dice",
+        "Description": f"Of the check '{QUALITY}': Dice that the mask of this structure is "
+        "expected to have, told without a truth. There is none for networks that it was not "
+        "fitted with, nor for corrected masks.",
+    },
+    "expected_dice_low": {
+        "LongName": "Lower end of the expected Dice",
+        "Description": "Nine of ten masks lie between both ends.",
+    },
+    "expected_dice_high": {
+        "LongName": "Upper end of the expected Dice",
+        "Description": "Nine of ten masks lie between both ends.",
+    },
 }
 
 
@@ -103,6 +120,9 @@ class Finding:
     reason: str
     remedy: str = ""
     """What to do about it."""
+    expected_dice: float | None = None
+    expected_dice_low: float | None = None
+    expected_dice_high: float | None = None
 
 
 def check_masks(
@@ -110,6 +130,7 @@ def check_masks(
     metrics: Sequence[Mapping[str, Any]],
     labels: Sequence[Mapping[str, Any]] | None,
     header_warnings: Sequence[str] = (),
+    quality: Quality | None = None,
 ) -> list[Finding]:
     """Judge the final masks of a scan.
 
@@ -124,6 +145,8 @@ def check_masks(
         but counted.
     header_warnings
         What is odd about the header of the scan: positions that contradict each other.
+    quality
+        Expected Dice of the structures; None where none is known, and the check has no row.
 
     Returns
     -------
@@ -147,6 +170,7 @@ def check_masks(
             *_or_pass("field of view", _cuts(scene)),
             *_or_pass(NAMES, _names(labels)),
         ]
+    found += _quality(quality)
     found += [Finding(HEADER_CHECK, "look", "", warning) for warning in header_warnings]
     found = [_with_remedy(f) for f in found]
     return [summed_up(found), *found]
@@ -174,6 +198,16 @@ def check_names(labels: Sequence[Mapping[str, Any]], remedy: str = "") -> list[F
 def summed_up(found: Sequence[Finding]) -> Finding:
     """The overall verdict of some findings: the worst of them, and the first reasons."""
     return Finding(OVERALL, worst(f.verdict for f in found) or "pass", "", _summary(found))
+
+
+def _quality(quality: Quality | None) -> list[Finding]:
+    """What is expected of each structure."""
+    if quality is None:
+        return []
+    return [
+        Finding(QUALITY, one.verdict, one.structure, one.reason, "", *(one.expected or ())[1:])
+        for one in judge_quality(quality)
+    ]
 
 
 def _with_remedy(finding: Finding) -> Finding:

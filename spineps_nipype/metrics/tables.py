@@ -7,10 +7,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..core.tables import read_labels
+from ..core.tables import read_labels, read_rows
 from ..core.volume import Volume
 from .checks import check_masks
+from .expected_dice import expected_dice, read_dice_model, read_evidence
+from .quality import Quality
 from .spine_metrics import measure_spine, split_masks
+
+
+def expected_quality(evidence: Path | None, model: Path | None) -> Quality | None:
+    """Expected Dice from the evidence table of the semantic phase; None where one is missing.
+
+    Raises
+    ------
+    ModelError
+        If the numbers of the model cannot be used.
+    """
+    if evidence is None or model is None:
+        return None
+    numbers = read_dice_model(model)
+    return Quality(expected_dice(read_evidence(read_rows(evidence)), numbers), numbers)
 
 
 def measured_tables(
@@ -18,6 +34,7 @@ def measured_tables(
     vert: Volume,
     labels_table: Path | None = None,
     header_warnings: Sequence[str] = (),
+    quality: Quality | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Measure and check the masks, which stay as they are.
 
@@ -29,6 +46,8 @@ def measured_tables(
         Names of the vertebrae and their confidence (TSV).
     header_warnings
         What is odd about the header of the scan, in sentences.
+    quality
+        Expected Dice of the structures, and the bounds for it; None where none is known.
 
     Returns
     -------
@@ -41,6 +60,7 @@ def measured_tables(
     return {
         "metrics": rows,
         "checks": [
-            asdict(finding) for finding in check_masks(scene, rows, labels, header_warnings)
+            asdict(finding)
+            for finding in check_masks(scene, rows, labels, header_warnings, quality)
         ],
     }

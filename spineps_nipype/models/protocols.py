@@ -62,7 +62,9 @@ class SemanticModel(Protocol):
     ) -> SemanticPrediction:
         """Label an image that lies on the model grid, near a region if one is given.
 
-        Of `groups` of labels the summed probability is returned as well. With `half_precision` sums of tiles are float16; without `shrink_tile` tiles keep their
+        Of `groups` of labels the summed probability is returned as well.
+
+        With `half_precision` sums of tiles are float16; without `shrink_tile` tiles keep their
         size in small images.
         """
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..metrics.checks import COLUMNS as CHECKS_COLUMNS
 from ..metrics.columns import COLUMNS as METRICS_COLUMNS
+from .evidence import COLUMNS as EVIDENCE_COLUMNS
 from .labeling import LABEL_COLUMNS
 from .surfaces import COLUMNS as SURFACE_COLUMNS
 
@@ -20,6 +21,7 @@ ENTRIES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "metrics": METRICS_COLUMNS,
     "checks": CHECKS_COLUMNS,
+    "evidence": EVIDENCE_COLUMNS,
     "labels_table": LABEL_COLUMNS,
     "surfaces": SURFACE_COLUMNS,
 }

@@ -31,7 +31,8 @@ PHASES: Final = (
         reads=(SCAN,),
         settings=("crop", "preprocess", "semantic", "engine", "numerics"),
         models=("semantic", VIBESEG, SCOUT),
-        algorithm=5,
+        algorithm=6,
+        sometimes=("evidence",),
         correctable={"spine_raw": Correctable(STRUCTURES, grid="")},
         extras={
             "softmax": "save_softmax_logits",
@@ -92,7 +93,7 @@ PHASES: Final = (
         name="metrics",
         makes=("metrics", "checks"),
         reads=(SCAN, "spine", "vert"),
-        algorithm=4,
+        algorithm=5,
     ),
 )
 ON_REQUEST: Final = (

@@ -6,7 +6,8 @@ Source: SPINEPS 2.1.3, phase "semantic".
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from ..core.geometry import rescale
 from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
-from .evidence import STRUCTURES
+from .evidence import STRUCTURES, gather_evidence
 from .semantic_cleanup import clean_semantic
 from .settings import Numerics, SemanticSettings
 from .spine_region import find_spine
@@ -38,6 +39,11 @@ class SemanticResult:
     uncertainty
         Entropy of the probabilities divided by its maximum, from 0 (certain) to 1; None without
         them.
+    shares
+        Probability of each structure of `evidence.STRUCTURES`, shape ``(structures, *grid)``;
+        None where the network does not tell it.
+    evidence
+        What that and the form of the mask tell of its quality: rows of `evidence.COLUMNS`.
     """
 
     mask: Volume
@@ -45,8 +51,7 @@ class SemanticResult:
     class_labels: tuple[int, ...] = ()
     uncertainty: Volume | None = None
     shares: NDArray[np.float32] | None = None
-    """Probability of each of `STRUCTURES`, shape ``(structures, *grid)``; None where the network
-    does not tell it."""
+    evidence: list[dict[str, Any]] = field(default_factory=list)
 
 
 def to_model_grid(image: Volume, model: SemanticModel) -> Volume:
@@ -124,9 +129,12 @@ def segment_semantic(
     if soft is not None:
         # `set_array` of the label map would cut the entropy to whole numbers.
         uncertainty = make_volume(normalised_entropy(soft), prediction.labels.affine, seg=False)
-    return SemanticResult(
-        mask, soft, prediction.class_labels, uncertainty, prediction.shares
-    )
+    shares = prediction.shares
+    evidence = []
+    if shares is not None:
+        thickness = max(float(z) for z in image.zoom)
+        evidence = gather_evidence(mask.get_array(), shares, mask.zoom, thickness)
+    return SemanticResult(mask, soft, prediction.class_labels, uncertainty, shares, evidence)
 
 
 def normalised_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

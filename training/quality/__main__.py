@@ -2,7 +2,8 @@
 
     python -m training.quality PACKAGE --real BIDS_WITH_MASKS --rounds 60 --out DIR
 
-A round is one case of each half and source. DIR/cases keeps what is computed; a second run goes on.
+A round is one case of each half and source. DIR/cases keeps what is computed, and a second run
+goes on.
 """
 
 from __future__ import annotations

@@ -1,20 +1,19 @@
 """Run the semantic phase on all cases, and keep what the expected Dice may be told from.
 
-A case is computed once; its file holds the box of the labels: mask, shares and image as bytes,
-and the true Dice. Whatever is made of that is free.
+A case is computed once; its file holds the box of the labels, mask and shares as bytes, and the
+true Dice. Whatever is made of that is free.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from spineps_nipype.core.components import bounding_box
-from spineps_nipype.core.geometry import PIR, rescale, to_input_grid
+from spineps_nipype.core.geometry import PIR, to_input_grid
 from spineps_nipype.core.volume import make_volume
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.models.protocols import SemanticModel
@@ -63,7 +62,7 @@ def _run(
         found = segment_semantic(ready, network, SemanticSettings(), scout=scout)
     except EmptyResultError as fault:
         said["fault"] = str(fault)
-        said["dice"] = {name: 0.0 for name in groups}
+        said["dice"] = dict.fromkeys(groups, 0.0)
         return {}
     result = to_input_grid(found.mask, image, smooth=True).get_array()
     said["dice"] = overlap(truth, result, groups)
@@ -72,12 +71,8 @@ def _run(
     assert found.shares is not None
     said["zoom"] = [float(z) for z in found.mask.zoom]
     said["scan_zoom"] = [float(z) for z in image.zoom]
-    said["cut"] = [[part.start == 0, part.stop == n] for part, n in zip(box, mask.shape, strict=True)]
-    grey = ready.reorient(PIR)
-    grey = rescale(grey, said["zoom"]).get_array()[box].astype(np.float32)
     return {
         "mask": mask[box],
-        "image": np.clip(grey / max(float(np.percentile(grey, 99.5)), 1.0) * BYTE, 0, BYTE).astype(np.uint8),
         "shares": np.round(found.shares[(slice(None), *box)] * BYTE).astype(np.uint8),
     }
 
@@ -92,8 +87,3 @@ def stored(folder: Path) -> list[tuple[dict[str, Any], dict[str, np.ndarray]]]:
             arrays = {name: content[name] for name in content.files if name != "said"}
             out.append((json.loads(str(content["said"])), arrays))
     return out
-
-
-def names_of(cases: Sequence[Case]) -> list[str]:
-    """File names of cases."""
-    return [case.name for case in cases]

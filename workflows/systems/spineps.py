@@ -166,7 +166,9 @@ class SpinepsSystem(SegmentationSystem):
     ) -> frozenset[str]:
         """Raw masks unless they are not wanted; a table of names where names are given."""
         named = corrections.names or models.packages["labeling"] is not None
-        without = frozenset() if named and corrections.vert is None else {"labels_table"}
+        without = set() if named and corrections.vert is None else {"labels_table"}
+        if corrections.spine is not None:
+            without.add("evidence")
         return stored_results(self._settings.save) - without
 
     def asked(self) -> Collection[str]:

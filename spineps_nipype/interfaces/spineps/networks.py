@@ -17,9 +17,11 @@ from nipype.interfaces.base import (
 )
 
 from ...core.images import load_mask, save_nii
+from ...core.tables import write_table
 from ...models.package import ModelPackage, load_package
 from ...models.spineps_packages import scout_package
 from ...settings import EngineSettings
+from ...spineps.evidence import COLUMNS as EVIDENCE_COLUMNS
 from ...spineps.instance import segment_instances
 from ...spineps.probabilities import save_probability_image, save_softmax
 from ...spineps.semantic import segment_semantic
@@ -54,6 +56,7 @@ class _SemanticInputSpec(
 
 class _SemanticOutputSpec(TraitedSpec):
     out_file = File(exists=True, desc="raw semantic mask on the grid of the model")
+    evidence = File(exists=True, desc="what the network and the form say of the mask (TSV)")
     softmax = File(exists=True, desc="class probabilities (npz)")
     probseg = File(exists=True, desc="class probabilities (4-D NIfTI, class last)")
     uncertainty = File(exists=True, desc="normalised entropy of the probabilities, 0 to 1")
@@ -93,6 +96,9 @@ class SemanticSegmentation(SimpleInterface):
         out_file = node_file(runtime, "spine_raw.nii.gz")
         save_nii(result.mask, out_file, like=inputs.in_file)
         self._results["out_file"] = str(out_file)
+        evidence = node_file(runtime, "evidence.tsv")
+        write_table(result.evidence, evidence, list(EVIDENCE_COLUMNS))
+        self._results["evidence"] = str(evidence)
         if inputs.save_softmax:
             assert result.probabilities is not None
             path = node_file(runtime, "softmax.npz")

@@ -1,0 +1,150 @@
+"""A dataset of damaged scans from one with truth masks, a session for each damage and grade."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import nibabel as nib
+import numpy as np
+
+from benchmarks.against_truth.label_sets import NAMED_BODIES, LabelSet
+from benchmarks.against_truth.mask_files import Pair, participant_counts
+from benchmarks.against_truth.scan import load_scan
+from benchmarks.against_truth.truth import Truth, load_truth
+from spineps_nipype.core import anatomy
+from spineps_nipype.core.geometry import to_input_grid
+from spineps_nipype.core.images import load_mask
+from spineps_nipype.errors import SpinepsError
+from spineps_nipype.phantom.damage import LEVELS, Scan, damaged
+from spineps_nipype.phantom.files import save
+
+WHOLE: Final = "whole"
+MASKS: Final = "manual"
+"""Folder of the masks in the derivatives of the new dataset."""
+DESCRIPTION: Final = {"Name": "Damaged scans", "BIDSVersion": "1.9.0", "DatasetType": "raw"}
+NUMBER_OF: Final = {name: label for label, name in anatomy.VERTEBRA_NAMES.items()}
+LARGEST_GREY: Final = 32767.0
+
+
+class Wish(NamedTuple):
+    """A damage of a grade; the first grade is 1, a scan without damage has the grade 0."""
+
+    kind: str
+    number: int
+    grade: float
+
+    @property
+    def session(self) -> str:
+        """Label of the session."""
+        return self.kind if not self.number else f"{self.kind}{self.number}"
+
+
+def write_damaged(
+    pairs: Sequence[Pair],
+    sets: Sequence[LabelSet],
+    wishes: Iterable[Wish],
+    source: Path,
+    root: Path,
+) -> list[tuple[str, Wish, str]]:
+    """Write the damaged scans with their masks; what is there already stays.
+
+    Parameters
+    ----------
+    pairs
+        Scans with truth masks.
+    sets
+        Label sets that the masks may have.
+    wishes
+        What is done to every scan.
+    source, root
+        Dataset of the scans, and folder of the new one.
+
+    Returns
+    -------
+    list of tuple
+        Subject, wish, and why there is no such scan, for each that was left out.
+    """
+    counts, left = participant_counts(source), []
+    root.mkdir(parents=True, exist_ok=True)
+    for folder, kind in ((root, "raw"), (root / "derivatives" / MASKS, "derivative")):
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**DESCRIPTION, "DatasetType": kind}, indent=2)
+        (folder / "dataset_description.json").write_text(text + "\n", encoding="utf-8")
+    wishes = list(wishes)
+    for pair in pairs:
+        scan, names = read_pair(pair, sets, counts.get(pair.subject, {}))
+        for wish in wishes:
+            try:
+                made = scan if not wish.number else damaged(scan, wish.kind, wish.grade)
+            except ValueError as fault:
+                left.append((pair.subject, wish, str(fault)))
+                continue
+            _write(pair, wish, made, names, root)
+    return left
+
+
+def read_pair(
+    pair: Pair, sets: Sequence[LabelSet], counts: Mapping[str, int]
+) -> tuple[Scan, Mapping[int, str]]:
+    """A scan with its masks by file name, and names of the vertebrae that `LEVELS` numbers."""
+    image = load_scan(pair.scan.path)
+    truth = load_truth(pair, image, sets, counts)
+    masks = {}
+    for path in pair.masks:
+        try:
+            masks[path.name] = np.asarray(to_input_grid(load_mask(path), image).get_array())
+        except SpinepsError:
+            continue  # said when the undamaged scan is measured
+    if truth.vertebrae is not None:
+        masks[LEVELS] = np.asarray(truth.vertebrae.labels)
+    grey = np.asarray(image.get_array(), np.float32)
+    return Scan(grey, np.asarray(image.affine, float), masks), _names(truth)
+
+
+def _names(truth: Truth) -> Mapping[int, str]:
+    """Names, where all bodies have one and no mask tells them by its values."""
+    bodies = truth.vertebrae
+    told = any(labels.levels for labels, _ in truth.masks)
+    if bodies is None or not truth.bodies_only or told or set(bodies.numbers) - set(bodies.names):
+        return {}
+    return bodies.names
+
+
+def _write(pair: Pair, wish: Wish, scan: Scan, names: Mapping[int, str], root: Path) -> None:
+    """One scan in its session."""
+    before, after = f"sub-{pair.subject}", f"sub-{pair.subject}/ses-{wish.session}/anat"
+
+    def called(name: str) -> str:
+        """A name with the session after the subject."""
+        parts = [p for p in name.split("_") if not p.startswith("ses-")]
+        return "_".join([before, f"ses-{wish.session}", *parts[1:]])
+
+    grey = scan.image - min(float(scan.image.min()), 0.0)
+    grey *= min(1.0, LARGEST_GREY / (float(grey.max()) or 1.0))
+    target = root / after / called(pair.scan.path.name)
+    masks = root / "derivatives" / MASKS / after
+    for name, array in scan.masks.items():
+        if name != LEVELS:
+            _save(array.astype(np.uint16), scan.affine, masks / called(name))
+    if names and LEVELS in scan.masks:
+        table = np.zeros(int(max(names)) + 1, np.uint16)
+        for number, level in names.items():
+            table[number] = NUMBER_OF[level]
+        stem = pair.scan.path.name.removesuffix(".gz").removesuffix(".nii").rpartition("_")[0]
+        name = called(f"{stem}_{NAMED_BODIES}_dseg.nii.gz")
+        _save(table[scan.masks[LEVELS]], scan.affine, masks / name)
+    # the image last: whoever finds it finds its masks
+    _save(np.round(grey).astype(np.int16), scan.affine, target)
+
+
+def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    if path.is_file():
+        return
+    image: Any = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units("mm")
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    save(image, path)

@@ -1,0 +1,26 @@
+"""Which table of the expected Dice holds for a semantic package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from ..metrics.expected_dice import FILE, read_dice_model
+from ..models.package import ModelPackage
+
+OURS: Final = Path(__file__).resolve().parents[1] / "data" / FILE
+"""Table for the packages that come with the library."""
+
+
+def dice_model_file(package: ModelPackage) -> Path | None:
+    """Table that was fitted with a package: its own, or ours; None where there is none.
+
+    Raises
+    ------
+    ModelError
+        If our table is damaged; the one of a package is read where it is used.
+    """
+    own = package.folder / FILE
+    if own.is_file():
+        return own
+    return OURS if package.digest in read_dice_model(OURS).packages else None

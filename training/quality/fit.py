@@ -1,0 +1,212 @@
+"""Fit the expected Dice to computed cases, and test it on others.
+
+    python -m training.quality.fit CASES --package PACKAGE --out expected_dice.json
+
+The fit sees the half of the cases that training was open to; the figures are of the other half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from scipy.optimize import lsq_linear
+from scipy.stats import spearmanr
+
+from spineps_nipype.metrics.expected_dice import (
+    FEATURES,
+    DiceLine,
+    DiceModel,
+    expected_dice,
+    log_odds,
+    read_evidence,
+)
+from spineps_nipype.models.package import load_package
+from spineps_nipype.spineps.evidence import STRUCTURES, gather_evidence
+from training.quality.cases import FIT, TEST
+from training.quality.collect import BYTE, stored
+
+WRONG, GOOD = 0.75, 0.85
+"""Scans with a structure below the first are to be flagged, those that are above the second in all
+structures are not."""
+RIDGE: Final = 0.3
+"""Weight of the penalty, relative to one case for each standard deviation of a feature."""
+FOLDS: Final = 10
+COVERED: Final = 0.9
+"""Share of the cases that the interval is to hold."""
+BOUNDS: Final = np.arange(0.70, 0.901, 0.005)
+DIGITS: Final = 4
+
+Array = np.ndarray
+
+
+class Known(NamedTuple):
+    """Evidence and true Dice of a case, by structure."""
+
+    said: Mapping[str, Any]
+    evidence: dict[str, dict[str, float]]
+    dice: Mapping[str, float]
+
+
+def known_cases(folders: Sequence[Path]) -> list[Known]:
+    """Cases that have a mask; in others there is nothing to be told."""
+    found = []
+    for folder in folders:
+        for said, arrays in stored(folder):
+            if "mask" in arrays:
+                rows = gather_evidence(
+                    arrays["mask"], arrays["shares"] / BYTE, said["zoom"], max(said["scan_zoom"])
+                )
+                found.append(Known(said, read_evidence(rows), said["dice"]))
+    return found
+
+
+def table(cases: Sequence[Known], structure: str) -> tuple[Array, Array, Array]:
+    """Features (cases, features), true log odds, and the scan of each case that tells both."""
+    rows = [c for c in cases if structure in c.evidence and structure in c.dice]
+    features = [[f(c.evidence, structure) for f in FEATURES.values()] for c in rows]
+    odds = [log_odds(c.dice[structure]) for c in rows]
+    return np.array(features), np.array(odds), np.array([c.said["scan"] for c in rows])
+
+
+def fit_weights(features: Array, odds: Array, used: Sequence[bool]) -> tuple[float, Array]:
+    """Ridge regression with weights that are not negative.
+
+    Parameters
+    ----------
+    used
+        Which features may weigh anything.
+
+    Returns
+    -------
+    intercept, weights
+    """
+    middle, width = features.mean(axis=0), features.std(axis=0) + 1e-6
+    scaled = (features - middle) / width * np.asarray(used)
+    penalty = np.sqrt(RIDGE) * np.eye(features.shape[1])
+    target = np.concatenate([odds - odds.mean(), np.zeros(len(penalty))])
+    solved = lsq_linear(np.vstack([scaled, penalty]), target, bounds=(0, np.inf)).x
+    weights = solved / width * np.asarray(used)
+    return float(odds.mean() - weights @ middle), weights
+
+
+def cross_validated(features: Array, odds: Array, groups: Array, used: Sequence[bool]) -> Array:
+    """Prediction of each case from those of other scans."""
+    names = np.unique(groups)
+    out = np.zeros(len(odds))
+    for fold in range(FOLDS):
+        held = np.isin(groups, names[fold::FOLDS])
+        if held.any():
+            intercept, weights = fit_weights(features[~held], odds[~held], used)
+            out[held] = intercept + features[held] @ weights
+    return out
+
+
+def fit(cases: Sequence[Known], features: Sequence[str]) -> DiceModel:
+    """Lines of all structures, and the bound below which a mask is to be looked at."""
+    used = [name in features for name in FEATURES]
+    lines, told = {}, []
+    for structure in STRUCTURES:
+        values, odds, groups = table(cases, structure)
+        intercept, weights = fit_weights(values, odds, used)
+        honest = cross_validated(values, odds, groups, used)
+        spread = float(np.quantile(np.abs(odds - honest), COVERED))
+        kept = {
+            name: round(float(w), DIGITS)
+            for name, w in zip(FEATURES, weights, strict=True)
+            if w > 10**-DIGITS
+        }
+        lines[structure] = DiceLine(round(intercept, DIGITS), kept, round(spread, DIGITS))
+        told.append(1 / (1 + np.exp(-honest)))
+    least, worst = _scans(cases, told)
+    return DiceModel(lines, choose_bound(least, worst), WRONG)
+
+
+def _scans(cases: Sequence[Known], told: Sequence[Array]) -> tuple[Array, Array]:
+    """Least expected and least true Dice of each case."""
+    least, worst = np.ones(len(cases)), np.ones(len(cases))
+    for structure, values in zip(STRUCTURES, told, strict=True):
+        rows = [k for k, c in enumerate(cases) if structure in c.evidence and structure in c.dice]
+        least[rows] = np.minimum(least[rows], values)
+        worst[rows] = np.minimum(worst[rows], [cases[k].dice[structure] for k in rows])
+    return least, worst
+
+
+def choose_bound(least: Array, worst: Array) -> float:
+    """Bound with the most flagged wrong and calm good scans; the middle of equal ones."""
+    wrong, good = worst < WRONG, worst > GOOD
+    gain = [np.mean(least[wrong] < b) + np.mean(least[good] >= b) for b in BOUNDS]
+    best = BOUNDS[np.isclose(gain, max(gain))]
+    return round(float(best[len(best) // 2]), 3)
+
+
+def figures(cases: Sequence[Known], model: DiceModel) -> dict[str, Any]:
+    """How good a model is: rank correlation and coverage by structure, flags by scan."""
+    out: dict[str, Any] = {"cases": len(cases)}
+    told = [expected_dice(c.evidence, model) for c in cases]
+    for structure in STRUCTURES:
+        pairs = [
+            (one, c.dice[structure])
+            for c, rows in zip(cases, told, strict=True)
+            for one in rows
+            if one.structure == structure and structure in c.dice
+        ]
+        expected, true = (np.array(x) for x in zip(*((o.dice, d) for o, d in pairs), strict=True))
+        inside = [o.low <= d <= o.high for o, d in pairs]
+        out[structure] = {
+            "cases": len(pairs),
+            "rank correlation": round(float(spearmanr(expected, true)[0]), 3),
+            "mean absolute error": round(float(np.abs(expected - true).mean()), 3),
+            "in the interval": round(float(np.mean(inside)), 3),
+            f"below {WRONG}": int((true < WRONG).sum()),
+        }
+    least = np.array([min((o.dice for o in rows), default=0.0) for rows in told])
+    worst = np.array([min(c.dice.values(), default=1.0) for c in cases])
+    for words, some in ((f"below {WRONG}", worst < WRONG), (f"above {GOOD}", worst > GOOD)):
+        out[f"flagged of those {words}"] = f"{(least[some] < model.look).sum()} of {some.sum()}"
+    return out
+
+
+def content(model: DiceModel, digest: str, halves: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file says."""
+    return {
+        "about": "Expected Dice of the raw semantic mask; fitted by training.quality.fit.",
+        "packages": [digest],
+        "look": model.look,
+        "wrong": model.wrong,
+        "structures": {name: line.__dict__ for name, line in model.lines.items()},
+        "figures": dict(halves),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit, test, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cases", type=Path, nargs="+", help="folders of computed cases")
+    parser.add_argument("--package", type=Path, required=True, help="the semantic package")
+    parser.add_argument("--features", nargs="+", choices=FEATURES, default=list(FEATURES))
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    cases = known_cases(options.cases)
+    halves = {half: [c for c in cases if c.said["half"] == half] for half in (FIT, TEST)}
+    model = fit(halves[FIT], options.features)
+    said = {half: figures(members, model) for half, members in halves.items()}
+    for source in sorted({c.said["source"] for c in halves[TEST]}):
+        some = [c for c in halves[TEST] if c.said["source"] == source]
+        said[f"{TEST}, {source}"] = figures(some, model)
+    digest = load_package(options.package).digest
+    text = json.dumps(content(model, digest, said), indent=2) + "\n"
+    options.out.write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
