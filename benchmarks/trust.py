@@ -1,4 +1,4 @@
-"""Hold what results say of themselves against truth masks: verdicts, probabilities of names.
+"""Hold what results say of themselves against truth masks: verdicts, names, expected Dice.
 
     python benchmarks/trust.py BIDS_WITH_MASKS --out DIR [options of accuracy.py and spineps-wf]
 
@@ -6,8 +6,10 @@ The pipeline runs as for `accuracy.py`, whose results in DIR are reused. DIR get
 
 - `trust.tsv`: every scan: verdicts, what is wrong, its worst Dice, its least probable name,
 - `names.tsv`: every vertebra whose true name is known: name given, probability, right or not,
-- `trust.md`: verdicts against errors, calibration of names, flags,
-- `calibration.png`: share of right names against their probability.
+- `quality.tsv`: every structure whose Dice was expected: that Dice, its interval, the true one,
+- `trust.md`: verdicts against errors, calibration of names, expected against true Dice, flags,
+- `calibration.png`: share of right names against their probability,
+- `expected_dice.png`: true against expected Dice.
 
 Exit status as of `accuracy.py`.
 """

@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.against_truth.report import ScanReport
 from benchmarks.against_truth.tables import write_tsv
+from benchmarks.against_truth.trust_dice import Told, dice_lines, told_of, write_dice
 from benchmarks.against_truth.truth import TRUTH_VERSION
 from spineps_nipype.core.files import whole_file
 from spineps_nipype.core.tables import read_labels, read_rows
@@ -56,6 +57,8 @@ class ScanTrust:
         Of all structures that the truth shows.
     names
         Vertebrae whose true name is known: name given, its probability, whether it is right.
+    dice
+        Structures whose Dice was expected and is known.
     """
 
     report: ScanReport
@@ -66,6 +69,7 @@ class ScanTrust:
     names_right: bool | None
     worst_dice: float
     names: tuple[tuple[str, float, bool], ...] = field(default=())
+    dice: tuple[Told, ...] = ()
 
     @property
     def masks_right(self) -> bool:
@@ -91,6 +95,7 @@ def trust_of(report: ScanReport) -> ScanTrust:
         all(right.values()) if right else None,
         lowest,
         tuple(_names(report, right)),
+        tuple(told_of(report, checks)),
     )
 
 
@@ -129,10 +134,11 @@ def _names(report: ScanReport, right: Mapping[int, bool]) -> Iterator[tuple[str,
 
 
 def write_trust(folder: Path, scans: Sequence[ScanTrust], command: str) -> None:
-    """Write ``trust.tsv``, ``names.tsv``, ``trust.md`` and ``calibration.png``."""
+    """Write ``trust.tsv``, ``names.tsv``, ``quality.tsv``, ``trust.md`` and both pictures."""
     write_tsv(folder / "trust.tsv", TRUST_COLUMNS, map(_row, scans))
     rows = [(s.report.scan, s.report.subject, *name) for s in scans for name in s.names]
     write_tsv(folder / "names.tsv", NAME_COLUMNS, rows)
+    write_dice(folder, [(s.report, s.dice) for s in scans])
     with whole_file(folder / "trust.md") as temporary:
         temporary.write_text(trust_text(scans, command), encoding="utf-8")
     draw_calibration(scans, folder / "calibration.png")
@@ -163,6 +169,8 @@ def trust_text(scans: Sequence[ScanTrust], command: str) -> str:
         *_verdict_lines(scans),
         "",
         *_name_lines(scans),
+        "",
+        *dice_lines([scan.dice for scan in scans]),
     ]
     wrong = [scan for scan in scans if scan.wrong]
     lines += ["", "## Scans with something wrong", ""] if wrong else []

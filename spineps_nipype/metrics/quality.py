@@ -17,6 +17,10 @@ REMEDY: Final = (
 PLURAL: Final = {"vertebra": "vertebrae", "disc": "discs", "canal": "canal"}
 
 
+QUALITY_WORDS: Final = {"pass": "masks good", "look": "masks doubtful", "fail": "masks poor"}
+"""What pages say of a scan, by its verdict."""
+
+
 class Quality(NamedTuple):
     """Expected Dice of a scan, and the model that told it."""
 

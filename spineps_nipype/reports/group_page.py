@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ TITLES: Final[Mapping[str, str]] = {
     "pipeline": "System",
     "status": "Status",
     "verdict": "Checks",
+    "expected_dice": "Expected Dice",
     "rating": "Rating",
     "levels": "Levels",
     "vertebrae": "Vertebrae",
@@ -154,8 +156,14 @@ def _same(
 
 
 def _worst_first(entries: Sequence[GroupEntry]) -> list[GroupEntry]:
-    """Rows of the table: what needs eyes first, else in the order given."""
-    return sorted(entries, key=_need, reverse=True)
+    """Rows of the table: what needs eyes first, then by expected Dice, else in the order given."""
+    return sorted(entries, key=lambda entry: (-_need(entry), _expected_dice(entry)))
+
+
+def _expected_dice(entry: GroupEntry) -> float:
+    """Lowest expected Dice of the structures of a scan; unknown ones come last."""
+    value = number(entry.row.get("expected_dice"))
+    return inf if value is None else value
 
 
 def _need(entry: GroupEntry) -> int:

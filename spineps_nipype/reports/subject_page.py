@@ -49,6 +49,8 @@ class ScanEntry:
         Where the panels of the picture lie; None if it is not known.
     metrics, checks
         Rows of both tables.
+    quality
+        Verdict on the expected Dice, and words for it; empty where none is known.
     times
         Steps and their duration [s].
     """
@@ -60,6 +62,7 @@ class ScanEntry:
     layout: MosaicLayout | None = None
     metrics: Sequence[Mapping[str, Any]] = ()
     checks: Sequence[Mapping[str, Any]] = ()
+    quality: tuple[str, str] = ("", "")
     times: Sequence[tuple[str, float]] = field(default_factory=tuple)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any, Final
 from spineps_nipype.core.verdicts import VERDICTS
 from spineps_nipype.metrics.checks import HEADER_CHECK, NAMES
 from spineps_nipype.metrics.columns import COLUMNS
+from spineps_nipype.metrics.quality import PLURAL, QUALITY
 
 from ..engine.phase_names import PHASE_NAMES
 from .scans import MEASURES
@@ -23,6 +24,7 @@ CHECKS: Final = (
     "counts",
     "field of view",
     NAMES,
+    QUALITY,
     HEADER_CHECK,
     CONSENSUS_CHECK,
 )
@@ -39,6 +41,11 @@ def table_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]
 def check_column(check: str) -> str:
     """Name of the column of a check."""
     return f"check_{check.replace(' ', '_')}"
+
+
+def dice_column(structure: str) -> str:
+    """Name of the column of the expected Dice of a structure."""
+    return f"expected_dice_{structure}"
 
 
 def _dictionary() -> dict[str, dict[str, Any]]:
@@ -59,6 +66,12 @@ def _dictionary() -> dict[str, dict[str, Any]]:
     for check in CHECKS:
         text = f"Worst verdict of the check '{check}'."
         said[check_column(check)] = {"Description": text, "Levels": verdicts}
+    said["expected_dice"] = {
+        "Description": "Lowest expected Dice of the structures, told without a truth; none for "
+        "networks that it was not fitted with."
+    }
+    for structure, words in PLURAL.items():
+        said[dice_column(structure)] = {"Description": f"Expected Dice of the {words}."}
     said["rating"] = {"Description": "Rating; the worst of several readers.", "Levels": verdicts}
     plain = {
         "readers": "Readers who rated the scan.",

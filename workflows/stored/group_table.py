@@ -13,11 +13,12 @@ from spineps_nipype.core.anatomy import ANATOMICAL_ORDER, VERTEBRA_NAMES
 from spineps_nipype.core.verdicts import worst
 from spineps_nipype.metrics.checks import OVERALL
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
+from spineps_nipype.metrics.quality import PLURAL, QUALITY
 from spineps_nipype.reports.outliers import Spread, number, spreads
 from spineps_nipype.reports.ratings import Rating, comments, joint_verdict
 
 from ..engine.phase_names import PHASE_NAMES
-from .group_columns import CHECKS, CURVES, LEVEL_MEASURES, check_column
+from .group_columns import CHECKS, CURVES, LEVEL_MEASURES, check_column, dice_column
 from .scans import MEASURES, StoredScan
 from .subject_pages import CONSENSUS_CHECK, checks_of, metrics_of
 
@@ -130,9 +131,21 @@ def _judgements(scan: GroupScan) -> dict[str, Any]:
         "verdict": _overall(scan.checks, "verdict"),
         "reason": _overall(scan.checks, "reason"),
         **{check_column(check): _worst(scan.checks, check) for check in CHECKS},
+        **_expected_dice(scan.checks),
         "rating": joint_verdict(scan.ratings),
         "readers": ", ".join(r.reader or "unnamed" for r in scan.ratings),
         "comments": comments(scan.ratings),
+    }
+
+
+def _expected_dice(checks: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Expected Dice of each structure, and the lowest of them."""
+    rows = {row["level"]: row for row in checks if row["check"] == QUALITY}
+    each = {name: number(rows.get(name, {}).get("expected_dice")) for name in PLURAL}
+    known = [value for value in each.values() if value is not None]
+    return {
+        "expected_dice": min(known, default=None),
+        **{dice_column(name): value for name, value in each.items()},
     }
 
 

@@ -12,6 +12,7 @@ from spineps_nipype.bids.names import output_folder, output_name, parse_name
 from spineps_nipype.bids.sidecars import INPUT_WARNINGS
 from spineps_nipype.core.files import is_file
 from spineps_nipype.core.own_readers import read_comparison
+from spineps_nipype.core.verdicts import worst
 from spineps_nipype.errors import OutputError
 from spineps_nipype.metrics.checks import (
     HEADER_CHECK,
@@ -21,6 +22,7 @@ from spineps_nipype.metrics.checks import (
     summed_up,
 )
 from spineps_nipype.metrics.columns import COLUMNS
+from spineps_nipype.metrics.quality import QUALITY, QUALITY_WORDS
 from spineps_nipype.reports.mosaic_layout import read_layout
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
 
@@ -156,6 +158,8 @@ def _entry(scan: StoredScan, bids_dir: Path) -> ScanEntry:
         path.relative_to(scan.root).as_posix() if is_file(path) else ""
         for path in (pictures.mosaic, pictures.volumes)
     )
+    checks = checks_of(scan, bids_dir)
+    quality = worst(row["verdict"] for row in checks if row["check"] == QUALITY) or ""
     return ScanEntry(
         scan.label,
         error=error,
@@ -163,6 +167,7 @@ def _entry(scan: StoredScan, bids_dir: Path) -> ScanEntry:
         volumes=volumes,
         layout=read_layout(pictures.mosaic) if mosaic else None,
         metrics=metrics_of(scan),
-        checks=checks_of(scan, bids_dir),
+        checks=checks,
+        quality=(quality, QUALITY_WORDS.get(quality, "")),
         times=[(word, scan.times[n]) for n, word in PHASE_NAMES.items() if n in scan.times],
     )
