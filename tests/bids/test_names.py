@@ -23,6 +23,7 @@ def test_names_are_those_of_spineps() -> None:
         "out_labels": folder / f"{STEM}_seg-vert_labels.tsv",
         "out_metrics": folder / f"{STEM}_seg-spine_metrics.tsv",
         "out_checks": folder / f"{STEM}_seg-spine_checks.tsv",
+        "out_evidence": folder / f"{STEM}_seg-spine_evidence.tsv",
         "out_raw": raw,
         "out_spine_raw": raw / f"{STEM}_seg-spine-raw_msk.nii.gz",
         "out_vert_raw": raw / f"{STEM}_seg-vert-raw_msk.nii.gz",

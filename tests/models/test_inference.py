@@ -292,3 +292,18 @@ def test_convolutional_heads_are_refused() -> None:
     state = {"classification_heads.VERT.0.weight": torch.zeros(2, 2, 3, 3, 3)}
     with pytest.raises(ModelError, match="convolutional heads"):
         build_classifier(state, "x.ckpt")
+
+
+def test_shares_are_the_probabilities_by_which_labels_are_decided(semantic_folder: Path) -> None:
+    network = load_semantic(load_package(semantic_folder))
+    found = network.predict(image(), groups=[(0,), (49,), (100,), (49, 100), (7,)])
+    assert found.shares is not None
+    assert found.shares.shape == (5, *image().shape)
+    single = found.shares[:3]
+    np.testing.assert_allclose(single.sum(axis=0), 1, atol=1e-5)
+    np.testing.assert_array_equal(
+        np.array([0, 49, 100])[single.argmax(axis=0)], found.labels.get_array()
+    )
+    np.testing.assert_allclose(found.shares[3], single[1:].sum(axis=0), atol=1e-5)
+    assert not found.shares[4].any()
+    assert network.predict(image()).shares is None

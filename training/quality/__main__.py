@@ -2,8 +2,8 @@
 
     python -m training.quality PACKAGE --real BIDS_WITH_MASKS --rounds 60 --out DIR
 
-A round is one case of each half and source. DIR/cases keeps what is computed, and a second run
-goes on.
+A round is a SPIDER scan of each half, every second one a phantom of each half as well. DIR/cases
+keeps what is computed, and a second run goes on.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from training.common.options import add_real_scans, add_threads
 from training.quality.cases import FIT, PHANTOM, REAL, TEST, draw_case, subjects_of
 from training.quality.collect import compute
 
+PHANTOM_ROUNDS = 2
+"""Phantoms, which take twice as long as scans, come in every so-manieth round."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compute what is missing."""
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scout = load_semantic(scout_package())
     subjects = {half: subjects_of(half, options.real) for half in (FIT, TEST)}
     for number in range(options.rounds):
-        for source in (REAL, PHANTOM):
+        for source in (REAL,) if number % PHANTOM_ROUNDS else (REAL, PHANTOM):
             for half in (FIT, TEST):
                 case = draw_case(half, source, number, subjects[half])
                 if (folder / f"{case.name}.npz").is_file():

@@ -36,6 +36,8 @@ WRONG, GOOD = 0.75, 0.85
 structures are not."""
 RIDGE: Final = 0.3
 """Weight of the penalty, relative to one case for each standard deviation of a feature."""
+LEAST_WIDTH: Final = 1e-3
+"""Features that vary less tell nothing."""
 FOLDS: Final = 10
 COVERED: Final = 0.9
 """Share of the cases that the interval is to hold."""
@@ -86,12 +88,13 @@ def fit_weights(features: Array, odds: Array, used: Sequence[bool]) -> tuple[flo
     -------
     intercept, weights
     """
-    middle, width = features.mean(axis=0), features.std(axis=0) + 1e-6
-    scaled = (features - middle) / width * np.asarray(used)
+    middle, width = features.mean(axis=0), features.std(axis=0)
+    tells = np.asarray(used) & (width > LEAST_WIDTH)
+    scaled = np.where(tells, (features - middle) / np.maximum(width, LEAST_WIDTH), 0.0)
     penalty = np.sqrt(RIDGE) * np.eye(features.shape[1])
     target = np.concatenate([odds - odds.mean(), np.zeros(len(penalty))])
     solved = lsq_linear(np.vstack([scaled, penalty]), target, bounds=(0, np.inf)).x
-    weights = solved / width * np.asarray(used)
+    weights = np.where(tells, solved / np.maximum(width, LEAST_WIDTH), 0.0)
     return float(odds.mean() - weights @ middle), weights
 
 
