@@ -22,6 +22,13 @@ ENDS: Final = (0.01, 0.99)
 """Shares are kept within these before their log odds are taken."""
 LARGEST: Final = 1e3
 """Numbers of a table are smaller."""
+FURTHEST: Final = 30.0
+"""Log odds are kept within this and its negative."""
+NUMBERS: Final = (
+    *("soft_dice", "inside", "outside", "border", "irregularity", "specks", "roughness"),
+    *("coverage", "slice_thickness"),
+)
+"""Columns of the evidence that features need."""
 REMEDY: Final = "Install the package again, or remove this file: no Dice is expected then."
 
 Evidence = Mapping[str, Mapping[str, float]]
@@ -36,7 +43,7 @@ def log_odds(share: float) -> float:
 
 def share_of(odds: float) -> float:
     """Share of log odds."""
-    return 1 / (1 + math.exp(-odds))
+    return 1 / (1 + math.exp(-min(max(odds, -FURTHEST), FURTHEST)))
 
 
 def _others(evidence: Evidence, structure: str) -> float:
@@ -131,14 +138,14 @@ def expected_dice(evidence: Evidence, model: DiceModel) -> list[ExpectedDice]:
 
 
 def read_evidence(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Numbers of an evidence table by structure; rows with something else are left out."""
+    """Numbers of an evidence table by structure; rows that lack some are left out."""
     found = {}
     for row in rows:
         try:
-            numbers = {k: float(v) for k, v in row.items() if k != "structure"}
-        except (TypeError, ValueError):
+            numbers = {name: float(row[name]) for name in NUMBERS}
+        except (TypeError, ValueError, KeyError):
             continue
-        if all(map(math.isfinite, numbers.values())):
+        if "structure" in row and all(map(math.isfinite, numbers.values())):
             found[str(row["structure"])] = numbers
     return found
 

@@ -16,7 +16,7 @@ from .spine_metrics import measure_spine, split_masks
 
 
 def expected_quality(evidence: Path | None, model: Path | None) -> Quality | None:
-    """Expected Dice from the evidence table of the semantic phase; None where one is missing.
+    """Expected Dice from the evidence table of the semantic phase; None where there is none.
 
     Raises
     ------
@@ -25,8 +25,8 @@ def expected_quality(evidence: Path | None, model: Path | None) -> Quality | Non
     """
     if evidence is None or model is None:
         return None
-    numbers = read_dice_model(model)
-    return Quality(expected_dice(read_evidence(read_rows(evidence)), numbers), numbers)
+    numbers, told = read_dice_model(model), read_evidence(read_rows(evidence))
+    return Quality(expected_dice(told, numbers), numbers) if told else None
 
 
 def measured_tables(

@@ -55,6 +55,7 @@ def two_vertebrae(folder: Path) -> Path:
         metrics=metrics,
         checks=[vars(one) for one in findings],
         times=[("semantic mask", 3.0)],
+        quality=("look", "masks doubtful"),
     )
     broken = ScanEntry("<y>", error="SHAPE: <it> is no image")
     return write_subject_page(folder, "sub-x", [entry, broken], METHODS, COLUMNS)

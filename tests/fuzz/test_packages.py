@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spineps_nipype.metrics.expected_dice import NUMBERS, expected_dice, read_dice_model
 from spineps_nipype.models.archive import extract
 from spineps_nipype.models.config import ModelConfig
 from spineps_nipype.models.finding import package_in
@@ -220,6 +221,26 @@ def test_records_of_installed_packages(pins: bytes, record: bytes, source: bytes
         read(lambda: verify(registry()["t2w"], root))
         package = load_package(folder)
         assert isinstance(source_of(package), dict)
+
+
+DICE = {
+    "look": 0.8,
+    "wrong": 0.75,
+    "structures": {"disc": {"intercept": 1, "weights": {"inside": 1.0}, "spread": 0.5}},
+}
+DOUBTS = {"disc": dict.fromkeys(NUMBERS, 0.5)}
+
+
+@fuzz
+@given(json_files(DICE))
+def test_table_of_the_expected_dice(data: bytes) -> None:
+    with promised() as root:
+        path = root / "expected_dice.json"
+        path.write_bytes(data)
+        model = read(lambda: read_dice_model(path))
+        if model is not None:
+            for one in read(lambda: expected_dice(DOUBTS, model)) or ():
+                assert 0 <= one.low <= one.dice <= one.high <= 1
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from spineps_nipype.errors import ModelError
 from spineps_nipype.metrics.checks import OVERALL, check_masks
 from spineps_nipype.metrics.expected_dice import (
     FEATURES,
+    NUMBERS,
     DiceLine,
     DiceModel,
     ExpectedDice,
@@ -100,19 +101,24 @@ def test_every_feature_rises_as_doubts_fall() -> None:
 
 
 def test_ends_of_the_scale_are_finite() -> None:
+    steep = DiceModel({"disc": DiceLine(900.0, {"soft_dice": 900.0}, 900.0)}, 0.8, 0.75)
     for value in (0.0, 1.0):
-        one = expected_dice({"disc": row(soft_dice=value, inside=value, outside=value)}, MODEL)[0]
+        evidence = {"disc": row(soft_dice=value, inside=value, outside=value)}
+        one = expected_dice(evidence, MODEL)[0]
         assert 0 < one.low <= one.dice <= one.high < 1
+        assert 0 <= expected_dice(evidence, steep)[0].low <= 1
 
 
 def test_evidence_that_is_no_number_is_left_out() -> None:
     rows = [
-        {"structure": "disc", "soft_dice": "0.9"},
-        {"structure": "canal", "soft_dice": "much"},
-        {"structure": "vertebra", "soft_dice": None},
-        {"structure": "sacrum", "soft_dice": "nan"},
+        {"structure": "disc", **{name: str(value) for name, value in row().items()}},
+        {"structure": "canal", **row(), "soft_dice": "much"},
+        {"structure": "vertebra", **row(), "border": None},
+        {"structure": "sacrum", **row(), "coverage": "nan"},
+        {"structure": "cord", "soft_dice": 0.9},
+        row(),
     ]
-    assert read_evidence(rows) == {"disc": {"soft_dice": 0.9}}
+    assert read_evidence(rows) == {"disc": {name: row()[name] for name in NUMBERS}}
 
 
 def test_a_table_is_read(tmp_path: Path) -> None:
@@ -149,6 +155,9 @@ def test_without_evidence_or_numbers_nothing_is_told(tmp_path: Path) -> None:
     assert told is not None
     assert [one.structure for one in told.expected] == ["disc"]
     assert expected_quality(None, model) is None
+    empty = tmp_path / "empty.tsv"
+    write_rows([], empty, ["structure", "soft_dice"])
+    assert expected_quality(empty, model) is None
     assert expected_quality(evidence, None) is None
 
 

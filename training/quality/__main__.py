@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_real_scans(parser)
     add_threads(parser)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--halves", nargs="+", choices=(FIT, TEST), default=(FIT, TEST))
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subjects = {half: subjects_of(half, options.real) for half in (FIT, TEST)}
     for number in range(options.rounds):
         for source in (REAL,) if number % PHANTOM_ROUNDS else (REAL, PHANTOM):
-            for half in (FIT, TEST):
+            for half in options.halves:
                 case = draw_case(half, source, number, subjects[half])
                 if (folder / f"{case.name}.npz").is_file():
                     continue

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spineps_nipype.core.tables import read_rows
+from spineps_nipype.core.tables import read_rows, write_rows
 from spineps_nipype.workflows.cli import main
 
 from ..stored_dataset import ERROR, LEVELS, ODD, Stored
@@ -203,3 +203,25 @@ def test_several_systems(tmp_path: Path) -> None:
     assert [row["check_other_systems"] for row in both] == ["look", "look"]
     assert both[1]["reason"] == "They differ."
     assert [row["pipeline"] for row in rows].count("totalspineseg") == 1
+
+
+def test_expected_dice_of_a_scan(stored: Stored) -> None:
+    path = stored.paths(stored.scans[2])["out_checks"]
+    given = {"vertebra": ("pass", 0.9), "disc": ("look", 0.71), "canal": ("pass", 0.92)}
+    rows: list[dict[str, object]] = [
+        {"check": "overall", "verdict": "look", "reason": "x"},
+        *(
+            {"check": "quality", "verdict": verdict, "level": name, "expected_dice": dice}
+            for name, (verdict, dice) in given.items()
+        ),
+    ]
+    columns = ["check", "verdict", "level", "reason", "expected_dice"]
+    write_rows(rows, path, columns)
+    assert group(stored) == 0
+    found = table(stored)
+    row = found["sub-2_T2w"]
+    assert (row["check_quality"], row["expected_dice"]) == ("look", "0.71")
+    assert (row["expected_dice_vertebra"], row["expected_dice_canal"]) == ("0.9", "0.92")
+    assert found["sub-1_T2w"]["expected_dice"] is None
+    text = (stored.out / "group.html").read_text()
+    assert '<span class="chip look">0.71</span>' in text
