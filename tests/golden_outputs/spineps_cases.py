@@ -36,6 +36,7 @@ STORED: Final = {
     "metrics": f"{STEM}-spine_metrics.tsv",
     "checks": f"{STEM}-spine_checks.tsv",
     "labels": f"{STEM}-vert_labels.tsv",
+    "evidence": f"{STEM}-spine_evidence.tsv",
     "sidecar-of-vert": f"{STEM}-vert_msk.json",
     "sidecar-of-raw-spine": f"{RAW}-spine-raw_msk.json",
     "description": "dataset_description.json",

@@ -33,6 +33,8 @@ OPTIONAL = {
     ("ConvertLabels", "spine_file"),
     ("EPISegQC", "crop_file"),
     ("FixNames", "table"),
+    ("MeasureSpine", "dice_model"),
+    ("MeasureSpine", "evidence"),
     ("MeasureSpine", "labels_table"),
     ("SemanticSegmentation", "scout_dir"),
     ("SpineSegmentation", "instance_model"),

@@ -13,10 +13,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from nipype.interfaces.base import isdefined
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 
 from spineps_nipype import interfaces
+from spineps_nipype.bids.corrections import Corrections
 from spineps_nipype.core.files import file_digest
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.results.plan import StoredResults
@@ -229,10 +231,9 @@ def test_a_failed_phase_leaves_the_results_of_those_before_it(
         broken.setattr(interfaces.InstanceSegmentation, "_run_interface", fail)
         with pytest.raises(RuntimeError, match="no vertebra"):
             run()
-    raw = run.paths["out_spine_raw"]
-    assert list(run.files()) == [
-        p.relative_to(run.out).as_posix() for p in (raw.with_name(f"{raw.name[:-7]}.json"), raw)
-    ]
+    raw, evidence = run.paths["out_spine_raw"], run.paths["out_evidence"]
+    kept = (raw.with_name(f"{raw.name[:-7]}.json"), raw, evidence.with_suffix(".json"), evidence)
+    assert list(run.files()) == [p.relative_to(run.out).as_posix() for p in kept]
     shutil.rmtree(run.work)
     assert "SemanticSegmentation" not in run()
     assert run.files() == finished.files()
@@ -393,6 +394,27 @@ def test_every_option_reaches_its_node(models: dict[str, object]) -> None:
     assert given("conform", "integer_voxels") is True
     for node in ("preprocess", "semantic", "instance", "post_process", "finalize_masks"):
         assert given(node, "numerics") == "spineps-2.1.3"
+
+
+def test_a_dice_is_expected_of_the_networks_that_it_was_fitted_with(
+    models: dict[str, object], tmp_path: Path
+) -> None:
+    def asked(workflow: pe.Workflow) -> tuple[bool, bool]:
+        measure = workflow.get_node("measure")
+        fed = [
+            target
+            for _, node, links in workflow._graph.edges(data=True)
+            if node is measure
+            for _, target in links["connect"]
+        ]
+        return "evidence" in fed, isdefined(measure.inputs.dice_model)
+
+    assert asked(build(models)) == (False, False)
+    compact = {**models, "semantic_model": "compact_semantic"}
+    assert asked(build(compact)) == (True, True)
+    mask = tmp_path / "mine.nii.gz"
+    mask.touch()
+    assert asked(build(compact, corrections=Corrections(spine=mask))) == (False, False)
 
 
 def test_the_workflow_stands_inside_another(

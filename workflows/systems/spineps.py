@@ -21,7 +21,9 @@ from spineps_nipype.core.images import load_mask
 from spineps_nipype.core.labels import Label
 from spineps_nipype.core.planes import image_plane
 from spineps_nipype.errors import CompatibilityError, InputError, ModelError
+from spineps_nipype.results.plan import ScanPlan, StoredResults
 from spineps_nipype.results.recipe import Recipe
+from spineps_nipype.results.validity import EDITED
 from spineps_nipype.spineps.recipe import (
     asked_for,
     recipe,
@@ -220,7 +222,7 @@ class SpinepsSystem(SegmentationSystem):
             instance_model=job.models.package("instance"),
             labeling_model=job.models.packages["labeling"],
             override=self._override(),
-            stored=job.plan.stored,
+            stored=_without_evidence(job.plan) if _is_edited(job.plan) else job.plan.stored,
             corrections=job.corrections,
             average_4d=self.selection.average_4d,
             device=device,
@@ -244,6 +246,17 @@ class SpinepsSystem(SegmentationSystem):
             snapshots = output_dir / SNAPSHOT_FOLDER
             paths = output_paths(scan, bids_dir, output_dir, snapshot_folder=snapshots)
         return result_files(paths, scan)
+
+
+def _is_edited(plan: ScanPlan) -> bool:
+    """Whether a reader changed a mask where it is stored."""
+    return any(step.why == EDITED for step in plan)
+
+
+def _without_evidence(plan: ScanPlan) -> StoredResults:
+    """Stored results without what the network says of its own mask, as another one stands now."""
+    files = {name: path for name, path in plan.stored.files.items() if name != "evidence"}
+    return replace(plan.stored, files=files)
 
 
 def _check_fit(path: Path, header: ScanHeader, models: ChosenModels) -> None:
