@@ -410,11 +410,11 @@ def test_a_dice_is_expected_of_the_networks_that_it_was_fitted_with(
         return "evidence" in fed, isdefined(measure.inputs.dice_model)
 
     assert asked(build(models)) == (False, False)
-    compact = {**models, "semantic_model": "compact_semantic"}
+    compact = {**models, "semantic": "compact_semantic"}
     assert asked(build(compact)) == (True, True)
     mask = tmp_path / "mine.nii.gz"
     mask.touch()
-    assert asked(build(compact, corrections=Corrections(spine=mask))) == (False, False)
+    assert asked(build(compact, corrections=Corrections({"spine": mask}))) == (False, False)
 
 
 def test_the_workflow_stands_inside_another(
