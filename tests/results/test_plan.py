@@ -116,6 +116,7 @@ def test_stored_files_enter_only_for_phases_that_do_not_run(
         "labels_table": paths["out_labels"],
         "metrics": paths["out_metrics"],
         "checks": paths["out_checks"],
+        "evidence": paths["out_evidence"],
     }
 
 

@@ -34,6 +34,10 @@ from training.quality.collect import BYTE, stored
 WRONG, GOOD = 0.75, 0.85
 """Scans with a structure below the first are to be flagged, those that are above the second in all
 structures are not."""
+LOOK: Final = (WRONG + GOOD) / 2
+"""Masks with a lower expected Dice are to be looked at: half-way, whatever the few cases say."""
+USED: Final = ("soft_dice", "inside", "outside", "irregularity", "specks", "roughness", "others")
+"""Features that weigh; the others tell more of the view than of the mask."""
 RIDGE: Final = 0.3
 """Weight of the penalty, relative to one case for each standard deviation of a feature."""
 LEAST_WIDTH: Final = 1e-3
@@ -41,7 +45,6 @@ LEAST_WIDTH: Final = 1e-3
 FOLDS: Final = 10
 COVERED: Final = 0.9
 """Share of the cases that the interval is to hold."""
-BOUNDS: Final = np.arange(0.70, 0.901, 0.005)
 DIGITS: Final = 4
 
 Array = np.ndarray
@@ -111,9 +114,9 @@ def cross_validated(features: Array, odds: Array, groups: Array, used: Sequence[
 
 
 def fit(cases: Sequence[Known], features: Sequence[str]) -> DiceModel:
-    """Lines of all structures, and the bound below which a mask is to be looked at."""
+    """Lines of all structures."""
     used = [name in features for name in FEATURES]
-    lines, told = {}, []
+    lines = {}
     for structure in STRUCTURES:
         values, odds, groups = table(cases, structure)
         intercept, weights = fit_weights(values, odds, used)
@@ -125,27 +128,7 @@ def fit(cases: Sequence[Known], features: Sequence[str]) -> DiceModel:
             if w > 10**-DIGITS
         }
         lines[structure] = DiceLine(round(intercept, DIGITS), kept, round(spread, DIGITS))
-        told.append(1 / (1 + np.exp(-honest)))
-    least, worst = _scans(cases, told)
-    return DiceModel(lines, choose_bound(least, worst), WRONG)
-
-
-def _scans(cases: Sequence[Known], told: Sequence[Array]) -> tuple[Array, Array]:
-    """Least expected and least true Dice of each case."""
-    least, worst = np.ones(len(cases)), np.ones(len(cases))
-    for structure, values in zip(STRUCTURES, told, strict=True):
-        rows = [k for k, c in enumerate(cases) if structure in c.evidence and structure in c.dice]
-        least[rows] = np.minimum(least[rows], values)
-        worst[rows] = np.minimum(worst[rows], [cases[k].dice[structure] for k in rows])
-    return least, worst
-
-
-def choose_bound(least: Array, worst: Array) -> float:
-    """Bound with the most flagged wrong and calm good scans; the middle of equal ones."""
-    wrong, good = worst < WRONG, worst > GOOD
-    gain = [np.mean(least[wrong] < b) + np.mean(least[good] >= b) for b in BOUNDS]
-    best = BOUNDS[np.isclose(gain, max(gain))]
-    return round(float(best[len(best) // 2]), 3)
+    return DiceModel(lines, LOOK, WRONG)
 
 
 def figures(cases: Sequence[Known], model: DiceModel) -> dict[str, Any]:
@@ -194,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("cases", type=Path, nargs="+", help="folders of computed cases")
     parser.add_argument("--package", type=Path, required=True, help="the semantic package")
-    parser.add_argument("--features", nargs="+", choices=FEATURES, default=list(FEATURES))
+    parser.add_argument("--features", nargs="+", choices=FEATURES, default=USED)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     cases = known_cases(options.cases)

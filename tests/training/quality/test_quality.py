@@ -22,7 +22,7 @@ from training.quality.cases import (
     make_case,
     subjects_of,
 )
-from training.quality.fit import Known, choose_bound, content, figures, fit, fit_weights
+from training.quality.fit import Known, content, figures, fit, fit_weights
 
 SUBJECTS = ["sub-001", "sub-002", "sub-003"]
 
@@ -115,12 +115,6 @@ def test_weights_are_never_negative() -> None:
     intercept, weights = fit_weights(features, -features[:, 0], [True] * len(FEATURES))
     assert weights.min() >= 0
     assert intercept == pytest.approx(0, abs=0.3)
-
-
-def test_the_bound_lies_between_good_and_wrong() -> None:
-    least = np.array([0.5, 0.6, 0.72, 0.88, 0.9, 0.95])
-    worst = np.array([0.4, 0.6, 0.7, 0.86, 0.9, 0.9])
-    assert 0.72 < choose_bound(least, worst) <= 0.88
 
 
 def test_the_file_can_be_read(cases: list[Known], tmp_path: Path) -> None:
