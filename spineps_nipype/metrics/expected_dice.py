@@ -22,6 +22,10 @@ ENDS: Final = (0.01, 0.99)
 """Shares are kept within these before their log odds are taken."""
 LARGEST: Final = 1e3
 """Numbers of a table are smaller."""
+SURE_ODDS: Final = 2.0
+"""Log odds of a good mask (Dice 0.88); errors of the line grow below."""
+WIDENING: Final = 0.75
+"""By so much of itself for each unit of log odds."""
 FURTHEST: Final = 30.0
 """Log odds are kept within this and its negative."""
 NUMBERS: Final = (
@@ -44,6 +48,11 @@ def log_odds(share: float) -> float:
 def share_of(odds: float) -> float:
     """Share of log odds."""
     return 1 / (1 + math.exp(-min(max(odds, -FURTHEST), FURTHEST)))
+
+
+def doubt_at(odds: float) -> float:
+    """How much larger the errors of a line are at some log odds than at those of a good mask."""
+    return 1 + WIDENING * max(0.0, SURE_ODDS - odds)
 
 
 def _others(evidence: Evidence, structure: str) -> float:
@@ -76,7 +85,8 @@ class DiceLine:
     intercept, weights
         Log odds of the Dice are the first plus the sum of weighted `FEATURES`.
     spread
-        Half the width of the interval that held nine of ten cases of the fit, log odds.
+        Half the width of the interval that held nine of ten cases of the fit, log odds, for a
+        good mask; times `doubt_at` for others.
     """
 
     intercept: float
@@ -132,7 +142,8 @@ def expected_dice(evidence: Evidence, model: DiceModel) -> list[ExpectedDice]:
                 weight * FEATURES[feature](evidence, name)
                 for feature, weight in line.weights.items()
             )
-            ends = (odds, odds - line.spread, odds + line.spread)
+            half = line.spread * doubt_at(odds)
+            ends = (odds, odds - half, odds + half)
             found.append(ExpectedDice(name, *(round(share_of(o), 3) for o in ends)))
     return found
 

@@ -72,7 +72,11 @@ def written(folder: Path, content: Any) -> Path:
 
 def test_the_line_is_one_on_log_odds() -> None:
     found = expected_dice({"disc": row(soft_dice=0.8)}, MODEL)
-    assert found == [ExpectedDice("disc", 0.8, 0.708, 0.868)]
+    half = 0.5 * (1 + 0.75 * (2 - 1.386))
+    ends = (round(share_of(1.386 + side), 3) for side in (-half, half))
+    assert found == [ExpectedDice("disc", 0.8, *ends)]
+    good = expected_dice({"disc": row(soft_dice=0.9)}, MODEL)
+    assert good == [ExpectedDice("disc", 0.9, 0.845, 0.937)]
     doubtful = expected_dice({"disc": row(soft_dice=0.8, irregularity=0.5)}, MODEL)[0]
     assert doubtful.dice == pytest.approx(share_of(1.386 - 1), abs=1e-3)
 

@@ -22,6 +22,7 @@ from spineps_nipype.metrics.expected_dice import (
     FEATURES,
     DiceLine,
     DiceModel,
+    doubt_at,
     expected_dice,
     log_odds,
     read_evidence,
@@ -42,9 +43,12 @@ RIDGE: Final = 0.3
 """Weight of the penalty, relative to one case for each standard deviation of a feature."""
 LEAST_WIDTH: Final = 1e-3
 """Features that vary less tell nothing."""
+LEAST_DICE: Final = 0.05
+"""Worse masks are all the same."""
 FOLDS: Final = 10
-COVERED: Final = 0.9
-"""Share of the cases that the interval is to hold."""
+COVERED: Final = 0.95
+"""Share of the cases of the fit that the interval holds. The network has seen their scans, if not
+their damage, so that of others it holds less: about nine of ten."""
 DIGITS: Final = 4
 
 Array = np.ndarray
@@ -75,12 +79,12 @@ def table(cases: Sequence[Known], structure: str) -> tuple[Array, Array, Array]:
     """Features (cases, features), true log odds, and the scan of each case that tells both."""
     rows = [c for c in cases if structure in c.evidence and structure in c.dice]
     features = [[f(c.evidence, structure) for f in FEATURES.values()] for c in rows]
-    odds = [log_odds(c.dice[structure]) for c in rows]
+    odds = [log_odds(max(c.dice[structure], LEAST_DICE)) for c in rows]
     return np.array(features), np.array(odds), np.array([c.said["scan"] for c in rows])
 
 
 def fit_weights(features: Array, odds: Array, used: Sequence[bool]) -> tuple[float, Array]:
-    """Ridge regression with weights that are not negative.
+    """Ridge regression with weights that are not negative; poor masks, less certain, count less.
 
     Parameters
     ----------
@@ -91,14 +95,17 @@ def fit_weights(features: Array, odds: Array, used: Sequence[bool]) -> tuple[flo
     -------
     intercept, weights
     """
-    middle, width = features.mean(axis=0), features.std(axis=0)
+    heavy = 1 / np.array([doubt_at(o) for o in odds])
+    middle, width = np.average(features, axis=0, weights=heavy**2), features.std(axis=0)
+    level = np.average(odds, weights=heavy**2)
     tells = np.asarray(used) & (width > LEAST_WIDTH)
     scaled = np.where(tells, (features - middle) / np.maximum(width, LEAST_WIDTH), 0.0)
     penalty = np.sqrt(RIDGE) * np.eye(features.shape[1])
-    target = np.concatenate([odds - odds.mean(), np.zeros(len(penalty))])
-    solved = lsq_linear(np.vstack([scaled, penalty]), target, bounds=(0, np.inf)).x
+    target = np.concatenate([heavy * (odds - level), np.zeros(len(penalty))])
+    rows = np.vstack([heavy[:, None] * scaled, penalty])
+    solved = lsq_linear(rows, target, bounds=(0, np.inf)).x
     weights = np.where(tells, solved / np.maximum(width, LEAST_WIDTH), 0.0)
-    return float(odds.mean() - weights @ middle), weights
+    return float(level - weights @ middle), weights
 
 
 def cross_validated(features: Array, odds: Array, groups: Array, used: Sequence[bool]) -> Array:
@@ -121,7 +128,8 @@ def fit(cases: Sequence[Known], features: Sequence[str]) -> DiceModel:
         values, odds, groups = table(cases, structure)
         intercept, weights = fit_weights(values, odds, used)
         honest = cross_validated(values, odds, groups, used)
-        spread = float(np.quantile(np.abs(odds - honest), COVERED))
+        doubt = np.array([doubt_at(o) for o in honest])
+        spread = float(np.quantile(np.abs(odds - honest) / doubt, COVERED))
         kept = {
             name: round(float(w), DIGITS)
             for name, w in zip(FEATURES, weights, strict=True)

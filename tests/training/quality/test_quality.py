@@ -112,9 +112,13 @@ def test_only_features_that_are_asked_for_weigh(cases: list[Known]) -> None:
 def test_weights_are_never_negative() -> None:
     rng = np.random.default_rng(1)
     features = rng.normal(size=(50, len(FEATURES)))
-    intercept, weights = fit_weights(features, -features[:, 0], [True] * len(FEATURES))
+    used = [True] * len(FEATURES)
+    _, weights = fit_weights(features, -features[:, 0], used)
     assert weights.min() >= 0
-    assert intercept == pytest.approx(0, abs=0.3)
+    assert weights[0] == pytest.approx(0, abs=1e-6)
+    intercept, weights = fit_weights(features, np.full(50, 1.5), used)
+    assert intercept == pytest.approx(1.5)
+    assert weights == pytest.approx(0, abs=1e-6)
 
 
 def test_the_file_can_be_read(cases: list[Known], tmp_path: Path) -> None:
