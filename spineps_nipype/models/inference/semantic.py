@@ -147,24 +147,23 @@ class SemanticNetwork:
             slice(b.start + w.start, b.start + w.stop)
             for b, w in zip(box, back.window, strict=True)
         )
-        members = self._members(groups)
-        decided, summed = [], []
-        for part in back.slices(logits):
+        members, decided = self._members(groups), []
+        # what is outside the window stays untouched, and costs no memory
+        shares = np.zeros((len(groups), *full), np.float32)
+        for z, part in enumerate(back.slices(logits), start=where[0].start):
             decided.append(self._decide(part))
             if members is not None:
-                summed.append((members @ torch.softmax(part.float(), 0).flatten(1)).numpy())
+                soft = torch.softmax(part.float(), 0).flatten(1)
+                shares[:, z, where[1], where[2]] = (members @ soft).view(-1, *part.shape[1:])
         labels = self._to_grid(np.stack(decided)[None], where, full)[0]
-        shares = None
-        if members is not None:
-            found = np.stack(summed, axis=1).reshape(len(groups), *np.shape(decided))
-            shares = self._to_grid(found, where, full)
         soft_map = None
         if mean is not None:
             soft_map = self._to_grid((back.whole(mean) / len(self._folds)).numpy(), where, full)
             soft_map[0] = np.clip(1 - soft_map[1:].sum(axis=0), 0, 1)
         table = np.array(self.class_labels, dtype=np.uint16)
         result = images[0].set_array(table[labels], seg=True)
-        return SemanticPrediction(result, soft_map, self.class_labels, shares)
+        told = None if members is None else self._turned_back(shares)
+        return SemanticPrediction(result, soft_map, self.class_labels, told)
 
     def _tiles(
         self, shape: Sequence[int], region: Tensor | None, asked: float | None, own_keys: bool
@@ -270,8 +269,12 @@ class SemanticNetwork:
         """Undo crop, permutation and reversal of axes; outside the crop stands 0."""
         out = np.zeros((cropped.shape[0], *full), dtype=cropped.dtype)
         out[(slice(None), *box)] = cropped
-        out = out.transpose((0, *(axis + 1 for axis in self.plan.backward)))
-        return np.ascontiguousarray(out.transpose((0, 3, 2, 1)))
+        return np.ascontiguousarray(self._turned_back(out))
+
+    def _turned_back(self, array: NDArray[Any]) -> NDArray[Any]:
+        """View of (channels, axes of the network) with the axes of the image."""
+        turned = array.transpose((0, *(axis + 1 for axis in self.plan.backward)))
+        return turned.transpose((0, 3, 2, 1))
 
 
 def load_semantic(
