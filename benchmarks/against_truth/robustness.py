@@ -124,8 +124,8 @@ def summary_text(
         "",
         f"    {command}",
         "",
-        f"{len(scans)} {'scan' if len(scans) == 1 else 'scans'} ({', '.join(sorted(scans))}), whole and damaged; truth masks read by "
-        f"version {TRUTH_VERSION} of the rules. Means; a scan without a result counts as 0.",
+        f"Patients {', '.join(sorted(scans))}, whole and damaged; truth masks read by version "
+        f"{TRUTH_VERSION} of the rules. Means; a scan without a result counts as 0.",
         "",
         f"| damage | grade | scans | {' | '.join(measures)} |",
         "|---" * (3 + len(measures)) + "|",
