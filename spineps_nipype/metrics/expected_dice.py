@@ -85,7 +85,7 @@ class DiceLine:
     intercept, weights
         Log odds of the Dice are the first plus the sum of weighted `FEATURES`.
     spread
-        Half the width of the interval that held nine of ten cases of the fit, log odds, for a
+        Half the width of the interval that held 95 % of the cases of the fit, log odds, for a
         good mask; times `doubt_at` for others.
     """
 
@@ -119,7 +119,7 @@ class DiceModel:
 
 
 class ExpectedDice(NamedTuple):
-    """Expected Dice of a structure, and the interval that holds nine of ten."""
+    """Expected Dice of a structure, and the interval that is meant to hold nine of ten."""
 
     structure: str
     dice: float
