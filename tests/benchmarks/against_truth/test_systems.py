@@ -43,7 +43,7 @@ def test_label_maps_of_other_systems(
     assert system_of(asked) == system
     labels = np.zeros((4, 6, 20), np.uint8)
     labels[..., 2:7], labels[..., 8:10], labels[..., 11:16] = vertebrae[0], disc, vertebrae[1]
-    (file,) = result_files(asked, scan).values()
+    file = result_files(asked, scan)["labels"]
     assert file.is_relative_to(results_of(asked).folders.output_dir)
     file.parent.mkdir(parents=True)
     nib.save(nib.Nifti1Image(labels, AFFINE), file)
