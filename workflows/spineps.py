@@ -11,6 +11,7 @@ from nipype.pipeline import engine as pe
 
 from spineps_nipype import __version__
 from spineps_nipype.bids.corrections import Corrections
+from spineps_nipype.core.session_names import Renamed
 from spineps_nipype.interfaces import (
     Centroids,
     Conform,
@@ -24,6 +25,7 @@ from spineps_nipype.interfaces import (
     PostProcess,
     Preprocess,
     SemanticSegmentation,
+    SessionNames,
     Snapshot,
     SpineCrop,
     Surfaces,
@@ -57,6 +59,7 @@ def init_spineps_wf(
     override: OverrideSettings | None = None,
     stored: StoredResults | None = None,
     corrections: Corrections | None = None,
+    session: Renamed | None = None,
     average_4d: bool = False,
     max_gib: float | None = None,
     device: str = "cpu",
@@ -93,6 +96,9 @@ def init_spineps_wf(
         Results that are there already; no node is built for them.
     corrections
         Masks of a reader, which replace the phases that make them, and names that a reader fixed.
+    session
+        Names that the session of the scan decided, and its stored masks, which get them: no
+        network runs.
     average_4d, max_gib
         Whether 4-D images are averaged, and the memory above which images are refused.
     device
@@ -146,9 +152,12 @@ def init_spineps_wf(
         mem_gb or {},
     )
     builder.add_conform(average_4d, max_gib)
-    builder.add_semantic(semantic)
-    builder.add_instance(instance)
-    builder.add_final(semantic, labeling)
+    if session is None:
+        builder.add_semantic(semantic)
+        builder.add_instance(instance)
+        builder.add_final(semantic, labeling)
+    else:
+        builder.add_session_names(session)
     builder.add_centroids(poi_header(settings, semantic, instance, labeling, __version__))
     builder.add_snapshot(semantic, note)
     builder.add_metrics(semantic, header_warnings)
@@ -354,6 +363,26 @@ class _Builder:
             self.workflow.connect(*self.graph.sources.pop("labels_table"), fix_names, "table")
         self.graph.gives("labels_table", fix_names, "table")
         return fix_names, "vert"
+
+    def add_session_names(self, session: Renamed) -> None:
+        """Give the stored masks the names of the session."""
+        for raw in ("spine_raw", "vert_raw"):  # they are still what the masks were made from
+            self.graph.take_stored(raw)
+        spine, vert, table = (str(session.files[n]) for n in ("spine", "vert", "labels_table"))
+        decision = session.decision
+        names = self._node(
+            SessionNames(
+                spine=spine,
+                vert=vert,
+                table=table,
+                labels=list(decision.labels),
+                sequences=decision.sequences,
+            ),
+            "session_names",
+        )
+        self.graph.gives("spine", names, "spine")
+        self.graph.gives("vert", names, "vert")
+        self.graph.gives("labels_table", names, "table")
 
     def add_centroids(self, header: dict[str, Any]) -> None:
         """Put points into the structures."""

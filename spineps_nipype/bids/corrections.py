@@ -42,11 +42,15 @@ class Corrections:
         Fixed names of vertebrae.
     sources
         BIDS URIs of the masks.
+    session
+        Digest of the names that the session of the scan decided; empty where it did not. They
+        are no reader's, whose masks and names count before them.
     """
 
     masks: Mapping[str, Path] = field(default_factory=dict)
     names: tuple[Name, ...] = ()
     sources: tuple[str, ...] = ()
+    session: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.masks or self.names)
@@ -62,10 +66,12 @@ class Corrections:
         return self.masks.get("vert")
 
     def digests(self) -> dict[str, str]:
-        """SHA-256 of each correction, by kind; that of fixed names is ``names``."""
+        """SHA-256 of each correction, by kind; ``names`` and ``session`` are those of names."""
         found = {kind: file_digest(path) for kind, path in self.masks.items()}
         if self.names and self.vert is None:  # names of a corrected mask stand in it
             found["names"] = hashlib.sha256(json.dumps(self.names).encode()).hexdigest()
+        if self.session and not self.names and self.vert is None:
+            found["session"] = self.session
         return found
 
 

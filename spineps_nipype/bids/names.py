@@ -88,6 +88,11 @@ class ScanName:
         return self.entities.get("ses", "")
 
 
+def session_of(name: ScanName) -> tuple[str, str]:
+    """Subject and session of a scan: scans that agree in both belong together."""
+    return name.subject, name.session
+
+
 def split_extension(name: str) -> tuple[str, str]:
     """Stem and extension of a file name; ``.nii.gz`` counts as one extension."""
     for extension in EXTENSIONS:

@@ -41,6 +41,8 @@ SIDECAR: Final[Schema] = {
     "InputWarnings": [str],
     "Engine": str,
     "LabelConfidence": Every({"Confidence": (float, None)}),
+    "NamesDecidedBy": [str],
+    "NamesProbability": float,
 }
 RUN: Final[Schema] = {"options": {"bids_dir": (str, None)}, "scans": [str]}
 EVENT: Final[Schema] = {

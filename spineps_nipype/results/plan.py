@@ -131,6 +131,37 @@ def plan_scan(
     return ScanPlan((*steps, *copy_steps), stored, left)
 
 
+def plan_after(provenance: Provenance, files: Mapping[str, Path], phase: str) -> ScanPlan:
+    """Plan of a finished scan whose results of one phase are changed, without making them anew.
+
+    The phase runs, and all that depend on it. What other phases made is not needed: whoever makes
+    the graph feeds the phase with its own stored results.
+
+    Parameters
+    ----------
+    provenance
+        How the changed results are made.
+    files
+        Inputs of the recipe, and where its results lie, by name.
+    phase
+        The phase whose results are changed.
+    """
+    recipe = provenance.recipe
+    steps: dict[str, Step] = {}
+    for one in recipe.order:
+        ran = [m.name for m in recipe.before(one) if steps[m.name].action == "run"]
+        if one.name == phase:
+            steps[one.name] = Step(one.name, "run", "the stored results are changed")
+        elif ran:
+            steps[one.name] = Step(one.name, "run", f"depends on the {ran[-1]} phase, which runs")
+        else:
+            steps[one.name] = Step(one.name, "stored", NOT_NEEDED)
+    kept = [recipe[s.phase] for s in steps.values() if s.action == "stored"]
+    names = (name for one in kept for name in (*one.makes, *one.sometimes))
+    stored = {name: files[name] for name in names if name in files and files[name].is_file()}
+    return ScanPlan(tuple(steps.values()), StoredResults(stored))
+
+
 def _is_finished(validity: Validity, copies: Iterable[tuple[Path, Path]]) -> bool:
     """Whether all final results can be used, and copies still to be made have their source."""
     usable = all(validity.finished(phase).usable for phase in validity.recipe.phases)

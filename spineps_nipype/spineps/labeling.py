@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
 from ..core.geometry import PIR
 from ..core.name_posterior import NamePosterior
 from ..core.name_table import ALTERNATIVE_COLUMNS, NAME_COLUMNS, confidence_columns
+from ..core.spine_names import written
 from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
 from ..core.volume import Volume
@@ -38,9 +40,30 @@ SACRUM_MM3: Final = 2000.0
 LABEL_COLUMNS: Final[dict[str, dict[str, str]]] = {
     "number": {"Description": "Number of the vertebra counted from the top, before naming."},
     **NAME_COLUMNS,
-    "source": {"Description": "network, dens, neighbour (between named ones), count or deleted."},
+    "confidence": {
+        "Description": "Probability of the name, over all sequences that a spine may have; given "
+        "all scans of the session that decided about it."
+    },
+    "source": {
+        "Description": "network, dens, neighbour (between named ones), count, deleted, reader, "
+        "counted from reader, or session (other scans of the session decided)."
+    },
+    "found": {"Description": "Name before a reader or the session gave the vertebra another."},
     **ALTERNATIVE_COLUMNS,
     "score": {"Description": "Score of the name by the networks alone, 0 to 1, as in SPINEPS."},
+    **{
+        axis: {
+            "Description": f"Place of the body along {axis} of the world (RAS), where the network "
+            "judged it.",
+            "Units": "mm",
+        }
+        for axis in "xyz"
+    },
+    "found_sequences": {
+        "Description": "All sequences of names of the vertebrae that the network judged, with "
+        "their probabilities by this scan alone, in the row of the uppermost. Names of other "
+        "scans of the session are found with them."
+    },
     "visible": {"Description": "Weight of the vertebra by how much of it is visible."},
 }
 """Meaning of the columns of the table; ``probabilities_<head>_<class>`` are the network's."""
@@ -74,6 +97,7 @@ class _Judgement:
     posterior: NamePosterior | None
     heads: Mapping[str, NDArray[Any]]
     by_dens: Mapping[int, int]
+    places: NDArray[np.float64]
 
 
 def label_vertebrae(
@@ -150,11 +174,35 @@ def label_vertebrae(
     names = _names_of_instances(
         instances, numbers, path, c1_enabled=c1_enabled, complete=not rules.bodyless_deleted
     )
-    judgement = _Judgement(scores, path, posterior, heads, by_dens)
+    places = body_places(bodies, numbers, image.apply_crop(crop).affine)
+    judgement = _Judgement(scores, path, posterior, heads, by_dens, places)
     rows = _rows(instances, names, numbers, judgement)
     table = np.zeros(int(vert_array.max()) + 1, dtype=np.uint16)
     table[list(names)] = list(names.values())
     return Labelled(vert.set_array(table[vert_array], seg=True), rows)
+
+
+def body_places(
+    bodies: NDArray[Any], numbers: Sequence[int], affine: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Centres of mass of vertebral bodies in the world.
+
+    Parameters
+    ----------
+    bodies
+        Numbers of the vertebrae where their bodies are, else 0.
+    numbers
+        Those that are asked for; each has a voxel at least.
+    affine
+        From voxel indices to the world.
+
+    Returns
+    -------
+    ndarray
+        Shape (vertebrae, 3): world coordinates [mm, RAS].
+    """
+    centres = np.array(ndimage.center_of_mass(bodies > 0, bodies, list(numbers))).reshape(-1, 3)
+    return np.asarray(centres @ affine[:3, :3].T + affine[:3, 3])
 
 
 def _body_patches(
@@ -280,6 +328,9 @@ def _rows(
         if judgement.posterior is not None:
             row |= confidence_columns(judgement.posterior, path.labels, place)
         row["score"] = min(float(scores.total[place, cls]), 1.0)
+        row |= {axis: float(v) for axis, v in zip("xyz", judgement.places[place], strict=True)}
+        if judgement.posterior is not None and place == 0:
+            row["found_sequences"] = written(judgement.posterior)
         row["visible"] = float(scores.visible[place])
         row["probabilities"] = {
             name: value[place].tolist() for name, value in judgement.heads.items()

@@ -65,12 +65,12 @@ PHASES: Final = (
         reads=(SCAN, "spine_raw", "vert_raw"),
         settings=("post", "labeling", "engine", "numerics"),
         models=("labeling",),
-        algorithm=4,
+        algorithm=5,
         sometimes=("labels_table",),
         correctable={"spine": Correctable(STRUCTURES), "vert": Correctable(VERTEBRAE)},
         nodes=("post_process", "label_vertebrae", "finalize_masks"),
         override="override_postpair",
-        takes=("names",),
+        takes=("names", "session"),
     ),
     Phase(
         name="poi",
@@ -123,6 +123,7 @@ RECIPE: Final = Recipe(
         "spine": "corrected seg-spine",
         "vert": "corrected seg-vert",
         "names": "table of vertebra names",
+        "session": "decision of its session about names",
     },
     words={
         SCAN: "image",

@@ -106,6 +106,8 @@ class Upstream:
     """Endplates that the network has told apart already (52, 53) get no number."""
     plates_in_numeric_order: bool = fault()
     """Endplates are told apart by vertebra numbers, not by anatomy: those beside T13 are lost."""
+    scans_alone: bool = fault()
+    """The scans of a session know nothing of each other's names."""
     points_rounded: bool = fault()
     """Points have two decimals, that of the sacrum all."""
 

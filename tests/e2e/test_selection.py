@@ -50,7 +50,8 @@ def test_each_modality_gets_the_model_that_fits(
     app: App, installed: Path, golden: dict[str, bytes], capsys: Capsys
 ) -> None:
     add_t1w(app, installed)
-    assert app(capsys, *LINEAR, "--modalities", "T2w", "T1w", "--participant-label", "a") == 0
+    words = ("--modalities", "T2w", "T1w", "--participant-label", "a", "--no-session-names")
+    assert app(capsys, *LINEAR, *words) == 0
     rows = app.rows()
     assert {scan: row["model_semantic"] for scan, row in rows.items()} == {
         T2W: "tiny_semantic",
@@ -87,7 +88,7 @@ def test_a_damaged_package_fails_its_own_scans_only(
 ) -> None:
     package = add_t1w(app, installed)
     named = damage(package)
-    words = ("--modalities", "T2w", "T1w", "--participant-label", "a")
+    words = ("--modalities", "T2w", "T1w", "--participant-label", "a", "--no-session-names")
     assert app(capsys, *LINEAR, *words) == 3
     rows = app.rows()
     assert rows[T2W]["code"] == "OK"

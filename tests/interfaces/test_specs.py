@@ -64,7 +64,7 @@ def cases(side: str) -> list[Any]:
 
 def test_all_interfaces_are_listed_in_order() -> None:
     assert interfaces.__all__ == sorted(interfaces.__all__)
-    assert len(INTERFACES) == 32
+    assert len(INTERFACES) == 33
 
 
 @pytest.mark.parametrize("face", INTERFACES, ids=lambda f: f.__name__)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from spineps_nipype.core.anatomy import CORPUS
-from spineps_nipype.results.plan import ScanPlan
+from spineps_nipype.results.plan import ScanPlan, plan_after
 from spineps_nipype.results.sidecar import sidecar_of
+from spineps_nipype.spineps.recipe import provenance, result_files
 from spineps_nipype.spineps.settings import (
     CentroidSettings,
     InstanceSettings,
@@ -386,3 +387,17 @@ def test_an_additional_file_runs_the_phase_that_makes_it_once(
 def test_planning_writes_nothing(scan: Path, paths: dict[str, Path], tmp_path: Path) -> None:
     plan_scan(scan, paths, settings=SETTINGS, models=MODELS)
     assert [p.name for p in tmp_path.iterdir()] == [scan.name]
+
+
+def test_changed_results_run_with_what_depends_on_them_alone(
+    scan: Path, paths: dict[str, Path]
+) -> None:
+    """No network is asked for, whether or not the raw masks are kept."""
+    files = result_files(paths, scan)
+    way = provenance(SETTINGS, MODELS)
+    steps = {step.phase: step.action for step in plan_after(way, files, "final")}
+    assert steps == {
+        "semantic": "stored",
+        "instance": "stored",
+        **dict.fromkeys(("final", "poi", "snapshot", "metrics"), "run"),
+    }

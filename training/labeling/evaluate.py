@@ -12,7 +12,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from TPTBox import NII
@@ -81,6 +81,27 @@ def name_view(
     rows
         Rows (I) in view.
     """
+    order, table = label_view(phantom, image, rows, network)
+    found = {row["number"]: row for row in table}
+    return [
+        NamedVertebra(row.get("label") == label, row.get("confidence") or 0.0)
+        for place, label in enumerate(order)
+        for row in [found.get(place + FIRST_NUMBER, {})]
+    ]
+
+
+def label_view(
+    phantom: Phantom, image: np.ndarray, rows: slice, network: LabelingModel
+) -> tuple[list[int], list[dict[str, Any]]]:
+    """True labels of the vertebrae in view, cranial to caudal, and the table of their names.
+
+    Parameters
+    ----------
+    image
+        Grey values on the grid of the phantom.
+    rows
+        Rows (I) in view.
+    """
     spine, truth = phantom.spine[:, rows].copy(), phantom.vert[:, rows]
     # the pipeline's MR models do not know C1
     spine[truth == anatomy.C1] = 0
@@ -106,21 +127,20 @@ def name_view(
         LabelingSettings(),
         c1_enabled=False,
     )
-    table = {row["number"]: row for row in labelled.table}
-    found = [table.get(place + FIRST_NUMBER, {}) for place in range(len(order))]
-    return [
-        NamedVertebra(row.get("label") == label, row.get("confidence") or 0.0)
-        for row, label in zip(found, order, strict=True)
-    ]
+    return order, labelled.table
 
 
 def rows_in_view(phantom: Phantom, count: int | None, rng: np.random.Generator) -> slice:
     """Rows (I) of a view of some consecutive vertebrae."""
     if count is None:
         return slice(0, phantom.spine.shape[1])
-    vertebrae = phantom.plan.vertebrae
-    first = int(rng.integers(0, len(vertebrae) - count + 1))
-    step = phantom.spacing[1]
+    first = int(rng.integers(0, len(phantom.plan.vertebrae) - count + 1))
+    return rows_around(phantom, first, count, rng)
+
+
+def rows_around(phantom: Phantom, first: int, count: int, rng: np.random.Generator) -> slice:
+    """Rows (I) of a view of the vertebrae from the place `first` on, with some room."""
+    vertebrae, step = phantom.plan.vertebrae, phantom.spacing[1]
     ends = [  # upper edge of the first body, lower edge of the last
         phantom.centres[vertebrae[k].name][1] + side * vertebrae[k].height / 2 / step
         for k, side in ((first, -1), (first + count - 1, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -66,6 +66,24 @@ def _outcome(scan: PlannedScan, seen: ScanProgress | None, interrupted: bool) ->
     if not complete:
         return ended(ErrCode.UNKNOWN, INTERRUPTED if interrupted else UNFINISHED)
     return ended(ErrCode.OK, "; ".join(scan.models.notes))
+
+
+def with_names(first: Sequence[Outcome], second: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes of scans of which some got the names of their session after all else was done."""
+    later = {outcome.scan.label: outcome for outcome in second}
+    return [_both(one, later.get(one.scan.label)) for one in first]
+
+
+def _both(first: Outcome, second: Outcome | None) -> Outcome:
+    if second is None:
+        return first
+    reason = first.reason if first.code == ErrCode.OK and second.succeeded else second.reason
+    return replace(
+        second,
+        reason=reason,
+        seconds=first.seconds + second.seconds,
+        peak_gb=max(first.peak_gb, second.peak_gb),
+    )
 
 
 def exit_status(results: Sequence[Outcome]) -> int:

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spineps_nipype.bids.query import Query
-from spineps_nipype.errors import ModelError, OutputError, ResourceError, SpinepsError
+from spineps_nipype.errors import ErrCode, ModelError, OutputError, ResourceError, SpinepsError
 
 from ..engine.plugin_choice import OURS, PluginChoice, choose_plugin, make_foreign_plugin
 from ..engine.run_guards import (
@@ -25,8 +25,10 @@ from ..engine.run_guards import (
 from ..engine.run_log import run_log
 from ..engine.run_resources import Machine, choose_machine
 from ..engine.usage_monitor import resource_monitor
+from ..options.overrides import SESSION_NAMES as OVERRIDE_SESSION_NAMES
 from ..options.run_options import WORKFLOW_NAME, Folders, RunBehaviour, RunOptions
 from ..systems.base import System
+from ..systems.common import names_anew
 from ..systems.scan_jobs import PlannedScan, ScanJob, check_folders, jobs_of
 from ..systems.spineps import SpinepsSystem
 from .dry_run import dry_run
@@ -42,9 +44,13 @@ from .outcomes import (
     exit_status,
     fault_line,
     outcomes,
+    with_names,
     write_table,
 )
 from .run_records import log_models, write_records
+
+if TYPE_CHECKING:
+    from .session_names import SessionNames
 
 logger = logging.getLogger("spineps_nipype.run")
 
@@ -95,7 +101,7 @@ def run_system(options: RunOptions, make: Callable[[], System]) -> RunEnd:
             machine = choose_machine(options.machine, plugin, len(query.scans))
             scans = system.jobs(query.scans, machine)
             if task.dry_run:
-                return RunEnd(dry_run(folders.work_folder, scans))
+                return RunEnd(_dry_run(options, system, scans))
             print(f"Text for a methods section: {system.write_methods(folders.logs, scans)}")
             return RunEnd(ALL_DONE)
         return _run(options, query, system, plugin)
@@ -132,6 +138,13 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         log_models(scans, system.log_models_in)
         work = folders.work_folder
         results = _execute(scans, behaviour, system, plugin, logs, work, machine)
+        named = _let_sessions_decide(options, system, scans, results)
+        if named.jobs:
+            print(f"{len(named.jobs)} scans get what their sessions decided about names.")
+            second = _execute(named.jobs, behaviour, system, plugin, logs, work, machine)
+            results = with_names(results, second)
+        for line in named.lines:
+            print(line)
     table: Path | None = logs / "scans.tsv"
     try:
         write_table(results, logs / "scans.tsv")
@@ -145,6 +158,36 @@ def _run(options: RunOptions, query: Query, system: System, plugin: PluginChoice
         _write_pages(folders, [one.scan.path for one in scans])
     print(closing_lines(results, table))
     return RunEnd(exit_status(results), interrupted)
+
+
+def _let_sessions_decide(
+    options: RunOptions,
+    system: System,
+    scans: Sequence[PlannedScan],
+    results: Sequence[Outcome] = (),
+) -> SessionNames:
+    """What the scans of each session decide about their names; nothing if the run was stopped."""
+    from .session_names import SessionNames, name_sessions
+
+    if not system.names_sessions or any(r.reason == INTERRUPTED for r in results):
+        return SessionNames()
+    done = {r.scan.name for r in results if r.code == ErrCode.OK}
+    return name_sessions(
+        system,
+        scans,
+        options.folders,
+        made={job.name for job in jobs_of(scans) if job.name in done and names_anew(job)},
+        failed={r.scan.label for r in results if not r.succeeded},
+        override=OVERRIDE_SESSION_NAMES in options.results.override,
+    )
+
+
+def _dry_run(options: RunOptions, system: System, scans: Sequence[PlannedScan]) -> int:
+    """Say what would happen, as far as stored results tell."""
+    status = dry_run(options.folders.work_folder, scans)
+    for line in _let_sessions_decide(options, system, scans).lines:
+        print(line)
+    return status
 
 
 def _only_look(query: Query, system: System, machine: Machine, fault: OutputError) -> RunEnd:

@@ -29,13 +29,14 @@ SYSTEMS: Final[Mapping[str, tuple[str, str]]] = {
 def run_pipelines(options: RunOptions) -> int:
     """Run what ``--pipeline`` asks for, one system after another; returns the exit status.
 
-    Scans of one system run side by side. A system that fails does not stop the others.
+    Scans of one system run side by side. A system that fails does not stop the others. SPINEPS
+    comes last, as the scans of its sessions read what the others found.
     """
     asked = options.task.pipelines
     if not asked:
         return run_participants(options)
     ends: dict[str, RunEnd] = {}
-    for name in asked:
+    for name in sorted(asked, key=SPINEPS.__eq__):
         print(f"--- {name} ---", flush=True)
         own = of_system(options, name)
         ends[name] = run_system(own, partial(_system, name, own))
@@ -112,6 +113,7 @@ def _write_pages_again(folders: Folders, scans: Sequence[Path]) -> None:
 
 def _last_line(asked: Sequence[str], ends: Mapping[str, RunEnd]) -> str:
     words = {ALL_DONE: "done", NOTHING_RAN: "nothing could run", SOME_FAILED: "some scans failed"}
-    said = [f"{n}: {words.get(end.status, 'wrong usage')}" for n, end in ends.items()]
+    ran = [*(n for n in asked if n in ends), *(n for n in ends if n not in asked)]
+    said = [f"{n}: {words.get(ends[n].status, 'wrong usage')}" for n in ran]
     said += [f"{n}: not started" for n in asked if n not in ends]
     return "; ".join(said) + "."

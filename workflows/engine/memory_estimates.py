@@ -36,6 +36,7 @@ BYTES_PER_VOXEL: Final[Mapping[str, float]] = {
     "corrected_vert_raw": 24,
     "corrected_vert": 24,
     "fix_names": 40,
+    "session_names": 40,
     "snapshot": 60,
     "measure": 40,
 }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from spineps_nipype.results.comparison_recipe import RECIPE as COMPARISON
 from spineps_nipype.sc_epi import recipe as sc_epi
 from spineps_nipype.spine_segmentation import recipe as spine_segmentation
 from spineps_nipype.spineps import recipe as spineps
 from spineps_nipype.totalspineseg import recipe as totalspineseg
+
+SESSION_NAMES: Final = "override_session_names"
+"""Option that gives stored scans the names that their session decides now."""
 
 
 def override_flags() -> Iterator[tuple[str, str]]:
@@ -22,6 +25,11 @@ def override_flags() -> Iterator[tuple[str, str]]:
         COMPARISON.overrides,
     ):
         yield from overrides.items()
+    yield (
+        SESSION_NAMES,
+        "give stored scans the names that all scans of their session decide now; without it, "
+        "scans of earlier runs keep theirs",
+    )
 
 
 def add_overrides(group: Any) -> None:

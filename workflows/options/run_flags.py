@@ -225,7 +225,14 @@ def add_reuse(group: Any) -> None:
         type=Path,
         metavar="FILE",
         help="TSV file with names of vertebrae that a reader fixed: scan, name, and found (the "
-        "name given so far) or x, y, z (a point in it, mm)",
+        "name given so far; where other scans of the session renamed it, that in the column found "
+        "of its table) or x, y, z (a point in it, mm)",
+    )
+    group.add_argument(
+        "--no-session-names",
+        action="store_true",
+        help="name the vertebrae of each scan by itself; by default all scans of a session decide "
+        "together, where they show the same vertebrae (never with --numerics spineps-2.1.3)",
     )
     add_overrides(group)
     group.add_argument(

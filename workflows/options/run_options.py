@@ -153,6 +153,8 @@ class ResultPolicy:
         Names and folders of datasets with corrected masks.
     manual_labels
         Table of vertebra names that a reader fixed.
+    no_session_names
+        Whether each scan names its vertebrae by itself.
     reuse
         Which stored results are kept.
     override
@@ -163,6 +165,7 @@ class ResultPolicy:
 
     derivatives: tuple[tuple[str, Path], ...] = ()
     manual_labels: Path | None = None
+    no_session_names: bool = False
     reuse: Literal["same", "any"] = "same"
     override: tuple[str, ...] = ()
     output_layout: OutputLayout = "spineps"

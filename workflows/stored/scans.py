@@ -172,7 +172,7 @@ def stored_scans(
     """
     system = system_of(root)
     subjects = None if scans is None else {subject_of(scan) for scan in scans}
-    sources = _marked(root, system, subjects)
+    sources = marked_scans(root, system, subjects)
     if scans is not None:
         sources |= {below(scan, bids_dir) for scan in scans}
     history = read_history(root / LOGS, bids_dir, None if scans is None else sources)
@@ -225,8 +225,16 @@ def wanted(scan: StoredScan, asked: ScanSelection) -> bool:
     return not matches(name.subject, "sub-", asked.exclude_participant_label)
 
 
-def _marked(root: Path, system: str, subjects: Collection[str] | None) -> set[str]:
-    """Paths of scans that sidecars name as their source."""
+def marked_scans(root: Path, system: str, subjects: Collection[str] | None) -> set[str]:
+    """Paths below the dataset of scans that sidecars of results name as their source.
+
+    Parameters
+    ----------
+    root, system
+        Output folder of one system.
+    subjects
+        Only these, with ``sub-``; None for all.
+    """
     link = f"bids:{RAW_LINK}:"
     found: set[str] = set()
     for pattern in MARKERS[system]:

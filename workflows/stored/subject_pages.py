@@ -35,6 +35,7 @@ from .scans import CONSENSUS, StoredScan, stored_scans
 logger = logging.getLogger("spineps_nipype.reports")
 
 CONSENSUS_CHECK: Final = "other systems"
+SESSION_CHECK: Final = "session"
 COMPARE_PAGES: Final = (
     "Open the page of each system at the levels that differ, and decide which one is right; names "
     "are fixed with --manual-labels, masks with --derivatives."
@@ -88,7 +89,7 @@ def checks_of(scan: StoredScan, bids_dir: Path) -> list[dict[str, Any]]:
     Systems without checks of their own say at least how probable the names are, and what is odd
     about the scan; where names have probabilities, the sum stands at the beginning.
     """
-    compared = _comparison(consensus_of(scan, bids_dir))
+    compared = [*_named_together(scan), *_comparison(consensus_of(scan, bids_dir))]
     if scan.checks.rows:
         return [*scan.checks.rows, *map(_row, compared)]
     names = _name_findings(scan)
@@ -126,6 +127,18 @@ def _name_findings(scan: StoredScan) -> list[Finding]:
         if row["confidence"] is not None
     ]
     return check_names(names, NAME_REMEDIES.get(scan.system, "")) if names else []
+
+
+def _named_together(scan: StoredScan) -> list[Finding]:
+    """Which scans of its session decided about the names of a scan."""
+    said = scan.sidecar()
+    others = [word for word in said.get("NamesDecidedBy", ()) if word != scan.label]
+    if not others:
+        return []
+    reason = f"Named together with {', '.join(others)}"
+    probability = said.get("NamesProbability")
+    words = "." if probability is None else f" (probability of all names {probability:.2f})."
+    return [Finding(SESSION_CHECK, "pass", "", reason + words)]
 
 
 def consensus_of(scan: StoredScan, bids_dir: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from spineps_nipype.bids.query import Query, Scan
+from spineps_nipype.core.session_names import Decision
 
 from ..engine.run_resources import Machine
 from .scan_jobs import PlannedScan, ScanJob
@@ -23,6 +24,13 @@ class System(Protocol):
     @property
     def log_models_in(self) -> Path | None:
         """Folder that gets a file which names the models of each scan; None for none."""
+
+    @property
+    def names_sessions(self) -> bool:
+        """Whether the scans of a session name their vertebrae together."""
+
+    def renamed(self, job: ScanJob, decision: Decision) -> ScanJob:
+        """A scan that is done, with what is left to do where its session names it otherwise."""
 
     def find(self) -> Query:
         """Scans of the dataset that are for this system.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from numpy.typing import NDArray
 
@@ -22,9 +23,10 @@ from spineps_nipype.core.files import write_text
 from spineps_nipype.core.image_checks import check_shape, volume_shape
 from spineps_nipype.core.labels import Label
 from spineps_nipype.core.nifti_files import check_length
+from spineps_nipype.core.session_names import Decision
 from spineps_nipype.errors import InputError, SpinepsError
 from spineps_nipype.reports.boilerplate import system_text
-from spineps_nipype.results.plan import plan_scan
+from spineps_nipype.results.plan import ScanPlan, plan_scan
 from spineps_nipype.results.recipe import SCAN, Recipe
 from spineps_nipype.results.record import Provenance
 from spineps_nipype.results.scan_output import ScanOutput
@@ -47,6 +49,19 @@ from .scan_jobs import (
     workflow_name,
 )
 from .targets import Target
+
+SESSION: Final = "session"
+"""Kind of correction: names that a session decided."""
+
+
+def named_by_session(recipe: Recipe) -> frozenset[str]:
+    """Phases into whose results a session works its names."""
+    return frozenset(phase.name for phase in recipe.phases if SESSION in phase.takes)
+
+
+def names_anew(job: ScanJob) -> bool:
+    """Whether a job names the vertebrae of its scan, or named them before it was carried out."""
+    return bool(job.plan.running & named_by_session(job.output.provenance.recipe))
 
 
 class SegmentationSystem(ABC):
@@ -73,6 +88,17 @@ class SegmentationSystem(ABC):
     def log_models_in(self) -> Path | None:
         """Folder for the file that names the models of each scan."""
         return None
+
+    @property
+    def names_sessions(self) -> bool:
+        """Whether the scans of a session name their vertebrae together."""
+        return False
+
+    def renamed(self, job: ScanJob, decision: Decision) -> ScanJob:
+        """A scan that is done, with what is left to do where its session names it otherwise."""
+        raise NotImplementedError(
+            f"{self.name} does not let sessions name {job.label}: {decision}"
+        )
 
     @property
     @abstractmethod
@@ -166,6 +192,10 @@ class SegmentationSystem(ABC):
     def entries(self) -> Mapping[str, Mapping[str, Any]]:
         """Further entries of the sidecars of single results."""
         return {}
+
+    def entries_of(self, named: NamedScan) -> Mapping[str, Mapping[str, Any]]:  # noqa: ARG002
+        """The same with those that hold for one scan."""
+        return self.entries()
 
     def confidences(self) -> Mapping[str, str]:
         """Results whose sidecars tell confidences, and the tables that have them."""
@@ -271,23 +301,18 @@ class SegmentationSystem(ABC):
     ) -> ScanJob:
         check_names(named, self.recipe, self.folders)
         corrections = self.corrections(named.scan, target.files)
-        provenance = Provenance(
-            self.recipe, target.settings, models.packages, corrections.digests()
-        )
-        plan = plan_scan(
-            provenance,
-            named.files,
-            overrides=self.policy.override,
-            asked=self.asked(),
-            reuse=self.policy.reuse,
-        )
+        provenance, plan = self._planned(named, target, models, corrections)
+        if corrections.session and plan.running & named_by_session(self.recipe):
+            # Made anew, a scan has names by itself first.
+            corrections = replace(corrections, session="")
+            provenance, plan = self._planned(named, target, models, corrections)
         output = ScanOutput(
             provenance,
             named.files,
             kept=self.kept(models, corrections),
             asked=self.asked(),
             metadata=self._metadata(named.scan.path, header, target, models, corrections, machine),
-            entries=self.entries(),
+            entries=self.entries_of(named),
             confidences=self.confidences(),
             root=self.folders.output_dir,
         )
@@ -310,6 +335,22 @@ class SegmentationSystem(ABC):
             corrections=corrections,
             arguments=target.arguments,
         )
+
+    def _planned(
+        self, named: NamedScan, target: Target, models: ChosenModels, corrections: Corrections
+    ) -> tuple[Provenance, ScanPlan]:
+        """How the results of a scan shall be made, and what is left to do."""
+        provenance = Provenance(
+            self.recipe, target.settings, models.packages, corrections.digests()
+        )
+        plan = plan_scan(
+            provenance,
+            named.files,
+            overrides=self.policy.override,
+            asked=self.asked(),
+            reuse=self.policy.reuse,
+        )
+        return provenance, plan
 
     def _metadata(
         self,

@@ -14,15 +14,17 @@ from spineps_nipype.bids.compatibility import check_compatibility
 from spineps_nipype.bids.corrections import Corrections, find_corrections, read_fixed_names
 from spineps_nipype.bids.dataset_description import label_tables
 from spineps_nipype.bids.header import ScanHeader
-from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths
+from spineps_nipype.bids.names import SNAPSHOT_FOLDER, output_paths, parse_name, session_of
 from spineps_nipype.bids.query import Query, Scan
 from spineps_nipype.core.corrected_masks import refuse_empty
 from spineps_nipype.core.images import load_mask
 from spineps_nipype.core.labels import Label
 from spineps_nipype.core.planes import image_plane
+from spineps_nipype.core.session_names import Decision, Renamed
 from spineps_nipype.errors import CompatibilityError, InputError, ModelError
-from spineps_nipype.results.plan import ScanPlan, StoredResults
+from spineps_nipype.results.plan import ScanPlan, StoredResults, plan_after
 from spineps_nipype.results.recipe import Recipe
+from spineps_nipype.results.sidecar import read_record
 from spineps_nipype.results.validity import EDITED
 from spineps_nipype.spineps.recipe import (
     asked_for,
@@ -33,19 +35,22 @@ from spineps_nipype.spineps.recipe import (
     stored_results,
 )
 from spineps_nipype.spineps.settings import OverrideSettings
+from spineps_nipype.spineps.upstream import upstream
 
 from ..engine.memory_estimates import model_voxels, scan_memory
 from ..engine.run_resources import Machine
 from ..options.other_systems import SPINEPS
 from ..options.run_options import RunOptions
-from .common import SegmentationSystem
+from .common import SESSION, SegmentationSystem
 from .model_choice import KINDS, ChosenModels, ModelChooser
-from .scan_jobs import PlannedScan, ScanJob
+from .scan_jobs import NamedScan, PlannedScan, ScanJob
 from .spineps_methods import write_methods
 from .targets import Target
 
 logger = logging.getLogger("spineps_nipype.run")
 
+AMONG: Final = "NamesDecidedAmong"
+"""Entry of the sidecar of a table of names: all such tables of its session, or those to come."""
 CLASS_BYTES: Final = 8
 """Class probabilities, for each class and voxel of the model's grid [bytes]."""
 
@@ -86,6 +91,7 @@ class SpinepsSystem(SegmentationSystem):
         self._chooser = ModelChooser(
             options.models, ignore_compatibility=options.selection.ignore_compatibility
         )
+        self._sessions: dict[tuple[str, str], list[Path]] = {}
 
     @property
     def recipe(self) -> Recipe:
@@ -120,6 +126,10 @@ class SpinepsSystem(SegmentationSystem):
         ResourceError
             If the engine that is asked for is not installed, or the device cannot do it.
         """
+        self._sessions = {}
+        for scan in scans if self.names_sessions else ():
+            table = self._files(scan)["labels_table"]
+            self._sessions.setdefault(session_of(parse_name(scan)), []).append(table)
         settings = settled(self._settings, device)
         recorded = recorded_settings(settings)
         return {
@@ -147,9 +157,24 @@ class SpinepsSystem(SegmentationSystem):
             ) from fault
         return replace(models, packages={**models.packages, **helpers})
 
-    def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:  # noqa: ARG002
-        """Masks with the entities of the scan, and fixed names."""
-        return find_corrections(scan.path, self.policy.derivatives, self._names, system=self.name)
+    @property
+    def names_sessions(self) -> bool:
+        """Whether the scans of a session name their vertebrae together."""
+        return not (self.policy.no_session_names or upstream(self._settings.numerics).scans_alone)
+
+    def corrections(self, scan: Scan, files: Mapping[str, Path]) -> Corrections:
+        """Masks with the entities of the scan, fixed names, and what its session has decided."""
+        found = find_corrections(scan.path, self.policy.derivatives, self._names, system=self.name)
+        record = read_record(files["labels_table"]) if self.names_sessions else None
+        decided = (record or {}).get("Corrections", {}).get(SESSION, "")
+        if decided and any(entry[1] is not None for entry in found.names):
+            logger.warning(
+                "--manual-labels: %s has names of its session; 'found' means those by the scan "
+                "alone, in the column 'found' of %s",
+                scan.path.name,
+                files["labels_table"].name,
+            )
+        return replace(found, session=decided)
 
     def check_corrections(self, scan: Path, corrections: Corrections) -> None:
         """As of every system; a vertebra mask must hold a vertebra."""
@@ -182,6 +207,33 @@ class SpinepsSystem(SegmentationSystem):
         from spineps_nipype.spineps.descriptions import ENTRIES
 
         return ENTRIES
+
+    def entries_of(self, named: NamedScan) -> Mapping[str, Mapping[str, Any]]:
+        """The table of names also says which tables of the session the run knew of."""
+        entries, tables = self.entries(), self._session_tables(named.scan)
+        if len(tables) < 2:
+            return entries
+        table = {**entries["labels_table"], AMONG: tables}
+        return {**entries, "labels_table": table}
+
+    def renamed(self, job: ScanJob, decision: Decision) -> ScanJob:
+        """A scan that is done, with what is left to do where its session names it otherwise."""
+        corrections = replace(job.corrections, session=decision.digest)
+        way = replace(job.output.provenance, corrections=corrections.digests())
+        said = {"NamesDecidedBy": list(decision.scans), "NamesProbability": decision.probability}
+        entries = dict(job.output.entries)
+        entries |= {name: {**entries[name], **said} for name in ("vert", "labels_table")}
+        plan = plan_after(way, job.files, "final")
+        if _is_edited(job.plan):
+            plan = replace(plan, stored=_without_evidence(plan))
+        return replace(
+            job,
+            plan=plan,
+            output=replace(job.output, provenance=way, entries=entries),
+            corrections=corrections,
+            memory_gb=self.memory(job.header, job.models),
+            arguments={**job.arguments, "session": Renamed(decision, job.files)},
+        )
 
     def confidences(self) -> Mapping[str, str]:
         """The sidecar of the vertebra mask tells the confidence of each name."""
@@ -232,6 +284,13 @@ class SpinepsSystem(SegmentationSystem):
             header_warnings=job.header.warnings,
             **job.arguments,
         )
+
+    def _session_tables(self, scan: Scan) -> list[str]:
+        """Tables of names of the session of a scan: those of this run, and stored ones."""
+        mates = self._sessions.get(session_of(scan.name), [])
+        homes = {path.parent for path in mates}
+        stored = {path.name for home in homes for path in home.glob("*_labels.tsv")}
+        return sorted(stored | {path.name for path in mates})
 
     def _override(self) -> OverrideSettings:
         names = {f.name for f in fields(OverrideSettings)}

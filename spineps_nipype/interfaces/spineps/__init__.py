@@ -1,6 +1,6 @@
 """Nipype interfaces of the SPINEPS phases, one class for each phase."""
 
-from .corrections import CorrectedMask, FixNames
+from .corrections import CorrectedMask, FixNames, SessionNames
 from .exports import Markups, Surfaces
 from .image import Conform, Preprocess, SpineCrop
 from .masks import FinalizeMasks, LabelVertebrae, PostProcess
@@ -19,6 +19,7 @@ __all__ = [
     "PostProcess",
     "Preprocess",
     "SemanticSegmentation",
+    "SessionNames",
     "Snapshot",
     "SpineCrop",
     "Surfaces",

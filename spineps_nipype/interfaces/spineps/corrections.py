@@ -10,16 +10,20 @@ from nipype.interfaces.base import (
     BaseInterfaceInputSpec,
     File,
     SimpleInterface,
+    Str,
     TraitedSpec,
     isdefined,
     traits,
 )
 
 from ...core.corrected_masks import corrected_mask, refuse_empty
+from ...core.files import copy_whole
 from ...core.images import load_image, load_mask, save_nii
-from ...core.tables import write_table
+from ...core.spine_names import read_written
+from ...core.tables import read_rows, write_table
 from ...spineps.fixed_names import FixedName, fix_names
 from ...spineps.numbers import vertebrae_alone
+from ...spineps.session_names import rename
 from .common import node_file
 
 
@@ -103,4 +107,45 @@ class FixNames(SimpleInterface):
         save_nii(result.vert, vert, like=inputs.vert)
         write_table(result.table, table)
         self._results.update(vert=str(vert), table=str(table))
+        return runtime
+
+
+class _SessionNamesInputSpec(BaseInterfaceInputSpec):
+    spine = File(exists=True, mandatory=True, desc="final semantic mask")
+    vert = File(exists=True, mandatory=True, desc="final vertebra mask")
+    table = File(exists=True, mandatory=True, desc="table of its names")
+    labels = traits.List(
+        traits.Int,
+        mandatory=True,
+        desc="new labels of the vertebrae that a network judged, from top to bottom",
+    )
+    sequences = Str(mandatory=True, desc="their probabilities, as text of the table")
+
+
+class _SessionNamesOutputSpec(TraitedSpec):
+    spine = File(exists=True, desc="the semantic mask, as it was")
+    vert = File(exists=True, desc="vertebra mask with the names of the session")
+    table = File(exists=True, desc="one row for each vertebra; 'found' is the name by itself")
+
+
+class SessionNames(SimpleInterface):
+    """Give the vertebrae of a scan the names that the scans of its session found together."""
+
+    input_spec = _SessionNamesInputSpec
+    output_spec = _SessionNamesOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        inputs = self.inputs
+        labels = tuple(inputs.labels)
+        posterior = read_written(inputs.sequences, len(labels))
+        if posterior is None:
+            raise ValueError(f"no sequences of {len(labels)} names: {inputs.sequences!r}")
+        result = rename(load_mask(inputs.vert), read_rows(inputs.table), labels, posterior)
+        spine, vert, table = (
+            node_file(runtime, name) for name in ("spine.nii.gz", "vert.nii.gz", "labels.tsv")
+        )
+        copy_whole(inputs.spine, spine)
+        save_nii(result.vert, vert, like=inputs.vert)
+        write_table(result.table, table)
+        self._results.update(spine=str(spine), vert=str(vert), table=str(table))
         return runtime
