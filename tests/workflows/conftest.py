@@ -25,7 +25,7 @@ from .scan_files import plan as plan_scan
 SETTINGS = PipelineSettings.from_flat({"proc_sem_n4_bias_correction": False})
 # What a reader corrects is no part of an ordinary run, nor what runs on request.
 ON_REQUEST = ("Markups", "Surfaces")
-NOT_USUAL = ("CorrectedMask", "FixNames", *ON_REQUEST)
+NOT_USUAL = ("CorrectedMask", "FixNames", "SessionNames", *ON_REQUEST)
 COMPUTE = [n for n in interfaces.spineps.__all__ if n not in NOT_USUAL]
 
 
