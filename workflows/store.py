@@ -148,10 +148,14 @@ def init_store_wf(
     inputnode = pe.Node(IdentityInterface(fields=fields), name="inputnode")
     workflow.add_nodes([inputnode])
     inside: dict[str, pe.Node] = {}
+    saves: dict[str, pe.Node] = {}
     for phase in (p for p in recipe.order if p.name in phases):
         described = output.described(phase)
         if described:
-            prepare = _prepare(workflow, inputnode, phase, output, inside)
+            prepare, saves[phase.name] = _prepare(workflow, inputnode, phase, output, inside)
+            before = [saves[one.name] for one in recipe.before(phase) if one.name in saves]
+            if before:  # what a result was made from is stored earlier, or neither is
+                workflow.connect(before[-1], "out_files", saves[phase.name], "after")
             inside |= {n: prepare for n in described if output.files[n].suffix == JSON}
         for result in (n for n in output.products(phase) if n not in described):
             source = recipe.copies.get(result, result)
@@ -178,8 +182,8 @@ def _prepare(
     phase: Phase,
     output: ScanOutput,
     inside: dict[str, pe.Node],
-) -> pe.Node:
-    """Nodes that describe and store the results of a phase; returns the first of them.
+) -> tuple[pe.Node, pe.Node]:
+    """The nodes that describe and that store the results of a phase.
 
     `inside` has the nodes that write the record into a result: what is stored is the file with
     its record, so this is what counts as the source of others.
@@ -207,7 +211,7 @@ def _prepare(
         else:
             workflow.connect(inputnode, read, prepare, f"source_{read}")
     workflow.connect(prepare, "out_files", save, "in_files")
-    return prepare
+    return prepare, save
 
 
 def _saving(target: Path, output: ScanOutput, *, folder: bool) -> SaveDerivatives:

@@ -90,6 +90,7 @@ class _SaveInputSpec(BaseInterfaceInputSpec):
     exact = traits.Bool(
         False, usedefault=True, desc="delete from `out_dir` what a former run stored there"
     )
+    after = InputMultiObject(Str, nohash=True, desc="files stored before these, for the order")
 
 
 class _SaveOutputSpec(TraitedSpec):

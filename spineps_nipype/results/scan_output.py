@@ -49,9 +49,12 @@ class ScanOutput:
     root: Path | None = None
 
     def products(self, phase: Phase) -> tuple[str, ...]:
-        """Results of a phase that are stored when it runs."""
+        """Results of a phase that are stored when it runs, in that order.
+
+        Those that nobody misses where they are absent come before those that tell that it is done.
+        """
         extras = wanted_extras(phase, self.provenance, self.asked)
-        wanted = (*phase.makes, *phase.sometimes, *extras)
+        wanted = (*phase.sometimes, *phase.makes, *extras)
         copies = self.provenance.recipe.copies
         return tuple(
             name

@@ -46,7 +46,7 @@ def expected(stem: str) -> set[str]:
 
 
 MASK_ENDS = (".nii.gz", ".json")
-TABLES = ("vert_labels", "spine_metrics", "spine_checks")
+TABLES = ("vert_labels", "spine_evidence", "spine_metrics", "spine_checks")
 
 
 def test_files_and_masks(golden: dict[str, bytes], tmp_path: Path) -> None:

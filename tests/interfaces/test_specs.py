@@ -17,7 +17,7 @@ from spineps_nipype.spineps import settings
 INTERFACES = [getattr(interfaces, name) for name in interfaces.__all__]
 # Set by every process anew; none of them changes the bytes of a result.
 UNHASHED = {"device", "num_threads", "use_gpu", "model_dir", "scout_dir"}
-UNHASHED |= {"kept_file", "kept_image", "kept_channel"}
+UNHASHED |= {"kept_file", "kept_image", "kept_channel", "after"}
 UNHASHED |= {
     option.field.name
     for group in (settings.PipelineSettings, SpineSegmentationSettings)

@@ -80,11 +80,11 @@ def test_products_are_what_is_made_asked_for_and_kept(tmp_path: Path) -> None:
     raw, final = RECIPE["raw"], RECIPE["final"]
     plain = output(tmp_path)
     assert plain.products(raw) == ("raw",)
-    assert plain.products(final) == ("mask", "table", "copy")
-    assert plain.described(final) == ("mask", "table")
+    assert plain.products(final) == ("table", "mask", "copy")
+    assert plain.described(final) == ("table", "mask")
     asked = output(tmp_path, asked={"save_more", "save_log"})
     assert asked.products(raw) == ("raw", "more")
-    assert asked.products(final) == ("mask", "table", "copy", "log")
+    assert asked.products(final) == ("table", "mask", "copy", "log")
     less = output(tmp_path, kept={"mask"})
     assert less.products(raw) == ()
     assert less.products(final) == ("mask",)
@@ -96,7 +96,7 @@ def test_products_are_what_is_made_asked_for_and_kept(tmp_path: Path) -> None:
 def test_a_copy_in_the_same_place_is_no_copy(tmp_path: Path) -> None:
     plain = output(tmp_path)
     files = {**plain.files, "copy": plain.files["mask"]}
-    assert output(tmp_path, files=files).products(RECIPE["final"]) == ("mask", "table")
+    assert output(tmp_path, files=files).products(RECIPE["final"]) == ("table", "mask")
 
 
 def test_sources_are_the_scan_and_what_is_kept(tmp_path: Path) -> None:
