@@ -91,7 +91,18 @@ def _add(digest: Any, value: Any) -> None:
         digest.update(repr(value).encode())
 
 
-class Spineps:
+class _System:
+    """A system with networks that remember."""
+
+    _networks: Sequence[Remembering] = ()
+
+    def forget(self) -> None:
+        """Free the memory of a scan."""
+        for network in self._networks:
+            network.forget()
+
+
+class Spineps(_System):
     """SPINEPS with the compact packages."""
 
     def __init__(self) -> None:
@@ -116,12 +127,8 @@ class Spineps:
         arrays = (to_input_grid(mask, shown).get_array() for mask in (spine, vert))
         return Result(*(np.asarray(array) for array in arrays))
 
-    def forget(self) -> None:
-        """Free the memory of a scan."""
-        _forget(self._networks)
 
-
-class TotalSpineSeg:
+class TotalSpineSeg(_System):
     """TotalSpineSeg with the compact packages."""
 
     def __init__(self) -> None:
@@ -138,12 +145,8 @@ class TotalSpineSeg:
         labels = to_grid(second.output, image.shape, image.affine, "smooth")
         return result_of_labels(TOTALSPINESEG, to_input_grid(labels, image.reorient(PIR)))
 
-    def forget(self) -> None:
-        """Free the memory of a scan."""
-        _forget(self._networks)
 
-
-class SpineSegmentation:
+class SpineSegmentation(_System):
     """spine-segmentation with the compact networks."""
 
     def __init__(self) -> None:
@@ -166,15 +169,6 @@ class SpineSegmentation:
         return result_of_labels(
             "spine-segmentation", to_input_grid(instances, image.reorient(PIR))
         )
-
-    def forget(self) -> None:
-        """Free the memory of a scan."""
-        _forget(self._networks)
-
-
-def _forget(networks: Sequence[Remembering]) -> None:
-    for network in networks:
-        network.forget()
 
 
 SYSTEMS: Final[Mapping[str, type[Any]]] = MappingProxyType(

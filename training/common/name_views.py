@@ -8,7 +8,9 @@ of its vertebrae, as the check `names` takes it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import sys
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy as np
 from spineps_nipype.core.name_posterior import ANOMALY_ODDS
 from spineps_nipype.metrics.calibration import area_under_curve, calibration_error
 from spineps_nipype.metrics.checks import DOUBTFUL
-from spineps_nipype.phantom import FieldOfView, Phantom, generate
+from spineps_nipype.phantom import FieldOfView, Phantom, generate, render
 from spineps_nipype.phantom.plan import (
     LUMBAR_COUNTS,
     LUMBAR_ODDS,
@@ -36,6 +38,14 @@ ANOMALIES: Final = (
 )
 ANOMALY_SHARE: Final = 0.5
 """Share of phantoms that draw one of these."""
+
+
+CONTRASTS: Final = ("T2w", "T2w", "T1w", "T2w")
+"""Contrasts of rendered views; each is drawn as often as it stands here."""
+SHOWN: Final = 0.5
+"""Share of a piece that a vertebra of the truth must fill to be the one that it shows."""
+
+Array = np.ndarray
 
 
 class NamedVertebra(NamedTuple):
@@ -117,6 +127,59 @@ def phantom_in_window(
         top, bottom = names[first], names[first + count - 1]
     fov = FieldOfView(top=top, bottom=bottom, width=width)
     return generate(seed, spacing=spacing, fov=fov, anomalies=anomalies)
+
+
+def rendered_views(
+    seed: int,
+    spacing: tuple[float, float, float],
+    named: Callable[[Phantom, Array], list[NamedVertebra]],
+) -> list[View]:
+    """All views of one phantom, each rendered and named as a scan of its own.
+
+    Parameters
+    ----------
+    spacing
+        P, I, R in mm; the last is the thickness of the slices.
+    named
+        Names the vertebrae of a phantom in its image.
+    """
+    anomaly, random = draw_anomaly(seed)
+    contrast = CONTRASTS[random.integers(len(CONTRASTS))]
+    views = []
+    for count in COUNTS:
+        phantom = phantom_in_window(seed, count, anomaly, spacing)
+        image = render(phantom, contrast=contrast, seed=seed, slice_thickness=spacing[2])
+        views.append(View(named(phantom, image), weight_of(phantom.plan.levels)))
+    return views
+
+
+def vertebra_shown(truth: Array) -> int:
+    """Label of the vertebra that a piece shows, by the true labels of its voxels; 0 for none."""
+    votes = np.bincount(truth, minlength=2)
+    best = int(votes[1:].argmax()) + 1
+    return best if votes[best] >= SHOWN * votes.sum() > 0 else 0
+
+
+def add_phantoms(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which phantoms are looked at."""
+    parser.add_argument("--phantoms", nargs=2, type=int, default=(2000, 2060))
+
+
+def print_figures(phantoms: Sequence[int], views_of: Callable[[int], list[View]]) -> None:
+    """Print the figures of all views of phantoms, and on the way how far it is.
+
+    Parameters
+    ----------
+    phantoms
+        First seed, and the one after the last.
+    views_of
+        Views of the phantom of a seed.
+    """
+    views: list[View] = []
+    for seed in range(*phantoms):
+        views += views_of(seed)
+        print(f"phantom {seed}: {len(views)} views", file=sys.stderr, flush=True)
+    print(summary(views))
 
 
 def summary(views: Sequence[View]) -> str:

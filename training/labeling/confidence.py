@@ -21,7 +21,14 @@ from spineps_nipype.models.loading import load_labeling
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import LabelingModel
 from spineps_nipype.phantom import generate, render
-from training.common.name_views import COUNTS, View, draw_anomaly, summary, weight_of
+from training.common.name_views import (
+    COUNTS,
+    View,
+    add_phantoms,
+    draw_anomaly,
+    print_figures,
+    weight_of,
+)
 from training.labeling.evaluate import name_view, rows_in_view
 
 CONTRASTS: Final = ("T2w", "T2w", "T1w", "CT")
@@ -46,14 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("package", type=Path)
-    parser.add_argument("--phantoms", nargs=2, type=int, default=(2000, 2060))
+    add_phantoms(parser)
     options = parser.parse_args(arguments)
     network = load_labeling(load_package(options.package))
-    views: list[View] = []
-    for seed in range(*options.phantoms):
-        views += views_of(seed, network)
-        print(f"phantom {seed}: {len(views)} views", file=sys.stderr, flush=True)
-    print(summary(views))
+    print_figures(options.phantoms, lambda seed: views_of(seed, network))
     return 0
 
 

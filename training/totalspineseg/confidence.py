@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ from spineps_nipype.core import anatomy
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.models.finding import package_in
 from spineps_nipype.models.inference.semantic import SemanticNetwork
-from spineps_nipype.phantom import Phantom, render, to_nii
+from spineps_nipype.phantom import Phantom, to_nii
 from spineps_nipype.phantom.plan import LABEL_OF
 from spineps_nipype.settings import AUTO_ENGINE
 from spineps_nipype.totalspineseg.crop import crop_to_grid
@@ -44,34 +45,23 @@ from spineps_nipype.totalspineseg.profiles import DATASETS
 from spineps_nipype.totalspineseg.settings import RuleSettings
 from spineps_nipype.totalspineseg.steps import finish_step2, step2_input
 from training.common.name_views import (
-    COUNTS,
     NamedVertebra,
     View,
-    draw_anomaly,
-    phantom_in_window,
-    summary,
-    weight_of,
+    add_phantoms,
+    print_figures,
+    rendered_views,
+    vertebra_shown,
 )
 
 SPACING: Final = (0.9, 0.9, 3.5)
 """A usual sagittal scan: P, I, R in mm."""
-CONTRASTS: Final = ("T2w", "T2w", "T1w", "T2w")
-SHOWN: Final = 0.5
-"""Share of a vertebra that one of the truth must fill to be the one that it shows."""
 
 Array = np.ndarray
 
 
 def views_of(seed: int, network: SemanticNetwork) -> list[View]:
     """All views of one phantom."""
-    anomaly, random = draw_anomaly(seed)
-    contrast = CONTRASTS[random.integers(4)]
-    views = []
-    for count in COUNTS:
-        phantom = phantom_in_window(seed, count, anomaly, SPACING)
-        image = render(phantom, contrast=contrast, seed=seed, slice_thickness=SPACING[2])
-        views.append(View(named(phantom, image, network), weight_of(phantom.plan.levels)))
-    return views
+    return rendered_views(seed, SPACING, partial(named, network=network))
 
 
 def named(phantom: Phantom, image: Array, network: SemanticNetwork) -> list[NamedVertebra]:
@@ -91,9 +81,8 @@ def named(phantom: Phantom, image: Array, network: SemanticNetwork) -> list[Name
     truth = to_grid(shown, ready.shape, ready.affine).get_array().astype(np.uint8)
     found = []
     for row in rows:
-        votes = np.bincount(truth[output.get_array() == row["label"]], minlength=2)
-        best = int(votes[1:].argmax()) + 1
-        if votes[best] >= SHOWN * votes.sum() > 0:
+        best = vertebra_shown(truth[output.get_array() == row["label"]])
+        if best:
             found.append(NamedVertebra(ANATOMY[row["label"]] == best, row["confidence"]))
     return found
 
@@ -123,15 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="folder with both data sets")
-    parser.add_argument("--phantoms", nargs=2, type=int, default=(2000, 2060))
+    add_phantoms(parser)
     options = parser.parse_args(arguments)
     package = package_in(options.folder / DATASETS[1], "totalspineseg")
     network = load_step(package, engine=AUTO_ENGINE)
-    views: list[View] = []
-    for seed in range(*options.phantoms):
-        views += views_of(seed, network)
-        print(f"phantom {seed}: {len(views)} views", file=sys.stderr, flush=True)
-    print(summary(views))
+    print_figures(options.phantoms, lambda seed: views_of(seed, network))
     return 0
 
 

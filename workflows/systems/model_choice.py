@@ -109,13 +109,12 @@ class ModelChooser:
         notes: list[str] = []
         if "semantic" not in packages:
             packages["semantic"] = self._semantic(modality, header)
+        is_ct = ChosenModels(packages).semantic.config.is_ct
         if "instance" not in packages:
-            is_ct = ChosenModels(packages).semantic.config.is_ct
             packages["instance"] = self._instance(is_ct)
         if self._asked["labeling"] == NO_MODEL:
             packages["labeling"] = None
         elif "labeling" not in packages:
-            is_ct = ChosenModels(packages).semantic.config.is_ct
             packages["labeling"], note = self._labeling(modality, header, is_ct=is_ct)
             notes.extend(note)
         embedded = [k for k in KINDS if (p := packages[k]) is not None and is_embedded(p)]
@@ -124,7 +123,7 @@ class ModelChooser:
                 f"Made with the embedded compact {_listed(embedded)} "
                 f"model{'s' if len(embedded) > 1 else ''}, not with released SPINEPS weights."
             )
-        if "semantic" in embedded and ChosenModels(packages).semantic.config.is_ct:
+        if "semantic" in embedded and is_ct:
             notes.append("The compact network has learnt CT from synthetic scans alone.")
         return ChosenModels({kind: packages[kind] for kind in KINDS}, tuple(notes))
 
