@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 SINGLE_CHANNEL_SCALE = 9.0
 """Largest input label, by which networks with one channel divide."""
+SMALL_CUTOUT = 1_000_000
+"""Voxels of a cut-out below which all of it is computed: a network for parts takes an engine longer
+to prepare, again for each size of part, than a small cut-out saves."""
 
 
 class InstanceNetwork:
@@ -49,7 +53,9 @@ class InstanceNetwork:
         self.config = config
         self._channels = network.channels
         self._stem = network.init_conv.to(device)
-        self._network = _prepared(network, engine)
+        size = math.prod(config.cutout_size)
+        self._around = engine.batch_size == 1 and size >= SMALL_CUTOUT
+        self._network = _prepared(network, engine, around=self._around)
         self._batch_size = engine.batch_size
         self._device = device
         table = np.zeros(256, dtype=np.uint8)
@@ -101,8 +107,7 @@ class InstanceNetwork:
             torch.autocast(kind, torch.float16, enabled=amp and kind == "cuda"),
         ):
             # A GPU computes whole cut-outs at once, which need one size.
-            alone = self._batch_size == 1
-            classes = [self._part(c) for c in labels] if alone else self._whole(labels)
+            classes = [self._part(c) for c in labels] if self._around else self._whole(labels)
         return [self._table[c] for c in classes]
 
     def _whole(self, labels: Tensor) -> NDArray[np.uint8]:
@@ -127,10 +132,10 @@ def _classes(logits: Tensor) -> NDArray[np.uint8]:
     return found
 
 
-def _prepared(network: InstanceUNet, engine: Engine) -> Runner:
-    """What comes behind the first convolution: in parts where cut-outs are computed one by one."""
+def _prepared(network: InstanceUNet, engine: Engine, *, around: bool) -> Runner:
+    """What comes behind the first convolution: of whole cut-outs, or around their labels."""
     side = 4 * PLACE
-    if engine.batch_size != 1:
+    if not around:
         return engine.prepare(AfterStem(network), "instance", (1, network.width, *[side] * 3))
     parts = [whole([side] * 3)] * 2
     further = [tuple(one.shape) for one in inputs_of(parts)]
