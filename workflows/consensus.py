@@ -10,7 +10,7 @@ from nipype.pipeline import engine as pe
 from spineps_nipype.interfaces import Consensus
 from spineps_nipype.results.comparison_recipe import INPUTS, RECIPE
 
-from .nodes import Graph, force, node
+from .nodes import Graph, follow, node
 
 MEMORY_GB: Final = 2.0
 
@@ -60,5 +60,5 @@ def init_consensus_wf(
             graph.connect(graph.inputnode, field, compare, field)
     for result in RECIPE.results:
         graph.gives(result, compare, result)
-    force(graph.workflow, RECIPE, overrides)
+    follow(graph.workflow, RECIPE, overrides)
     return graph.workflow

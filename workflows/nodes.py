@@ -83,8 +83,14 @@ def connect(workflow: pe.Workflow, source: Source, target: pe.Node, field: str) 
         workflow.connect(*source, target, field)
 
 
-def force(workflow: pe.Workflow, recipe: Recipe, overrides: Collection[str]) -> None:
-    """Make the nodes of overridden phases run although the work folder holds their results."""
+def follow(workflow: pe.Workflow, recipe: Recipe, overrides: Collection[str]) -> None:
+    """Let a recipe say what the work folder may remember for the nodes of a whole graph.
+
+    Results of other algorithms are forgotten; nodes of overridden phases run in any case.
+    """
+    algorithms = {phase.name: phase.algorithm for phase in recipe.phases}
+    for name in workflow.list_node_names():
+        workflow.get_node(name).algorithms = algorithms
     for phase in recipe.forced(overrides):
         for name in recipe[phase].nodes:
             forced = workflow.get_node(name)

@@ -20,7 +20,7 @@ from spineps_nipype.sc_epi.naming import QcNames
 from spineps_nipype.sc_epi.recipe import recipe, result_name
 from spineps_nipype.sc_epi.settings import EpiSegSettings
 
-from .nodes import Graph, force, light_node, network_node, node
+from .nodes import Graph, follow, light_node, network_node, node
 
 MEMORY_GB: Final = {"cord": 3.0, "pictures": 1.0}
 PICTURES: Final = ("background", "overlay")
@@ -112,7 +112,7 @@ def init_sc_epi_wf(
         graph.gives(picture, pictures, picture)
     if qc_dir is not None:
         _add_report(graph, qc_dir, qc_names or QcNames("", "", ""), settings)
-    force(graph.workflow, rows, overrides)
+    follow(graph.workflow, rows, overrides)
     return graph.workflow
 
 

@@ -19,7 +19,7 @@ from spineps_nipype.spine_segmentation.recipe import recipe
 from spineps_nipype.spine_segmentation.settings import Family, SpineSegmentationSettings
 from spineps_nipype.spine_segmentation.upstream import upstream
 
-from .nodes import Graph, force, network_node, node
+from .nodes import Graph, follow, network_node, node
 
 MEMORY_GB: Final = {"light": 1.5, "slices": 4.0}
 CORRECTED: Final = {"semantic": "corrected_semantic", "instance": "corrected_instances"}
@@ -138,7 +138,7 @@ def init_spine_segmentation_wf(
             corrected = graph.add(node(mask, f"corrected_{kind}", mem_gb=memory["light"]))
             graph.feed(corrected, reference="scan")
             graph.connect(corrected, "out_file", slices, CORRECTED[kind])
-    force(graph.workflow, rows, overrides)
+    follow(graph.workflow, rows, overrides)
     return graph.workflow
 
 

@@ -43,7 +43,7 @@ from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 
 from .engine.memory_estimates import node_memory
-from .nodes import Graph, force, network_node, node
+from .nodes import Graph, follow, network_node, node
 
 OUTPUTS: Final = tuple(name for name in ALL_RESULTS if name != "snapshot_copy")
 
@@ -164,7 +164,7 @@ def init_spineps_wf(
     builder.add_markups()
     builder.add_surfaces()
     asked = asdict(override or OverrideSettings())
-    force(builder.workflow, RECIPE, [option for option, on in asked.items() if on])
+    follow(builder.workflow, RECIPE, [option for option, on in asked.items() if on])
     return builder.workflow
 
 

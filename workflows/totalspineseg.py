@@ -38,7 +38,7 @@ from spineps_nipype.totalspineseg.recipe import (
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.upstream import upstream
 
-from .nodes import Graph, force, network_node, node
+from .nodes import Graph, follow, network_node, node
 
 MODES: Final = {
     "step1_output": "smooth",
@@ -162,7 +162,7 @@ def init_totalspineseg_wf(
         builder.add_step2()
     if "preview" in settings.kept():
         builder.add_pictures()
-    force(builder.workflow, rows, overrides)
+    follow(builder.workflow, rows, overrides)
     return builder.workflow
 
 

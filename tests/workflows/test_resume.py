@@ -9,7 +9,9 @@ import pytest
 from nipype.interfaces.utility import Function
 from nipype.pipeline import engine as pe
 
+from spineps_nipype.results.recipe import SCAN, Phase, Recipe
 from spineps_nipype.workflows.engine.plugins import EXECUTION, NodeEvent, make_plugin
+from spineps_nipype.workflows.nodes import follow
 
 PLUGINS = ("MultiProc", "Linear")
 
@@ -180,3 +182,19 @@ def test_a_changed_file_in_the_work_folder_is_not_believed(
     assert bench.run(plugin)
     assert bench.ran() == ["a.first"], "with the same file again, the second node is remembered"
     assert bench.result("a") == "11"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_what_another_version_made_is_not_believed(bench: Bench, plugin: str) -> None:
+    """The inputs of a node do not tell by which algorithm it computes; its recipe does."""
+
+    def by(number: int) -> Callable[[pe.Workflow], None]:
+        recipe = Recipe("any", (Phase("sum", makes=("out",), reads=(SCAN,), algorithm=number),))
+        return lambda workflow: follow(workflow.get_node("a"), recipe, ())
+
+    assert bench.run(plugin, by(1))
+    assert bench.run(plugin, by(1))
+    assert not bench.ran()
+    assert bench.run(plugin, by(2))
+    assert bench.ran() == ["a.first", "a.second"]
+    assert bench.kinds()["b.second"] == "cached"

@@ -15,7 +15,7 @@ from spineps_nipype.core.files import file_digest, read_json, write_text
 logger = logging.getLogger("spineps_nipype.engine")
 
 SEAL: Final = "_files.json"
-"""File in the folder of a node with the digests of the files that it made."""
+"""File in the folder of a node: the algorithms by which it was made, the digests of its files."""
 
 
 def seal(node: Any) -> None:
@@ -26,7 +26,8 @@ def seal(node: Any) -> None:
             path.relative_to(folder).as_posix(): file_digest(path)
             for path in _own_files(node, folder)
         }
-        write_text(folder / SEAL, json.dumps(digests, indent=1, sort_keys=True) + "\n")
+        content = {"algorithms": _algorithms(node), "files": digests}
+        write_text(folder / SEAL, json.dumps(content, indent=1, sort_keys=True) + "\n")
     except Exception as fault:  # a full disk, or a result that cannot be read back
         logger.info("what %s made is not remembered: %s", node.fullname, fault)
 
@@ -62,13 +63,23 @@ def _fault(node: Any) -> str:
         return "its files are gone"
     if not (folder / SEAL).is_file():
         return "it was stopped before its files were whole"
-    said = read_json(folder / SEAL)
+    content = read_json(folder / SEAL)
+    said = content.get("files")
+    if not isinstance(said, dict):
+        return "what it wrote cannot be told"
+    if content.get("algorithms") != _algorithms(node):
+        return "it was made by another version of this program"
     try:
         own = {path.relative_to(folder).as_posix(): path for path in _own_files(node, folder)}
         same = set(own) == set(said) and all(file_digest(p) == said[n] for n, p in own.items())
     except OSError as fault:
         return f"its files cannot be read ({fault.strerror})"
     return "" if same else "its files have changed since they were written"
+
+
+def _algorithms(node: Any) -> dict[str, int]:
+    """What `workflows.nodes.follow` says that a node computes by; inputs do not tell it."""
+    return dict(getattr(node, "algorithms", {}))
 
 
 def _outputs(node: Any) -> list[Any]:
