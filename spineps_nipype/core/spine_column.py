@@ -57,6 +57,8 @@ VOLUME_NATS: Final = 2.0
 """Cost of leaving out a piece that has the usual volume of its kind, or more. Chosen."""
 TOUCHING_MM: Final = 3.0
 """Gap up to which a piece is a part of a member. Chosen."""
+MISPLACED: Final = "it does not lie in front of the canal as the others do"
+OUT_OF_LINE: Final = "it follows none of the others at a usual distance, size and direction"
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,13 @@ class Column:
         That a piece is a member of the column, shape (n,).
     parts
         Pieces that are no members but touch one.
+    reasons
+        What speaks against each other piece, empty for members and their parts.
     """
 
     probability: FloatArray
     parts: NDArray[np.bool_]
+    reasons: tuple[str, ...]
 
     @property
     def members(self) -> NDArray[np.bool_]:
@@ -99,19 +104,23 @@ def find_column(pieces: Pieces, canal: CanalLine | None) -> Column:
     beside += _fit(places.aside, 0.0, ASIDE_SD, ASIDE_RANGE)
     alone = np.nan_to_num(beside) + VOLUME_NATS * _volume_shares(pieces)
     mean_depth = (places.depths[:, None] + places.depths) / 2
-    step = _gap_fit(steps.gaps / mean_depth, pieces.is_disc)
-    step += _fit(np.log(places.depths[:, None] / places.depths), 0.0, SIZE_SD, SIZE_RANGE)
-    # what the border of the image leaves of a piece has neither its size nor its place
+    gap = steps.gaps / mean_depth
+    size = _fit(np.log(places.depths[:, None] / places.depths), 0.0, SIZE_SD, SIZE_RANGE)
+    # What the border of the image leaves of a piece has not its size, and its centroid lies askew:
+    # its box may reach into others, and says nothing of the direction.
     cut = pieces.is_cut[:, None] | pieces.is_cut
-    step[cut] = np.maximum(step[cut], 0)
+    gap[cut], size[cut] = np.maximum(gap[cut], GAP), np.maximum(size[cut], 0)
+    step = _gap_fit(gap, pieces.is_disc) + size
     order = np.argsort(places.heights, kind="stable")
     probability = np.zeros(len(pieces))
     probability[order] = _shares_of_chains(
         alone[order], step[np.ix_(order, order)], _Bends(steps, cut, order)
     )
     members = probability >= 0.5
-    touching = ((steps.gaps < TOUCHING_MM) & members).any(axis=1)
-    return Column(probability, touching & ~members)
+    parts = ((steps.gaps < TOUCHING_MM) & members).any(axis=1) & ~members
+    words = np.where(beside < 0, MISPLACED, OUT_OF_LINE)
+    words[members | parts] = ""
+    return Column(probability, parts, tuple(words.tolist()))
 
 
 class _Bends:

@@ -19,18 +19,22 @@ from .components import (
     component_centroids,
     component_sizes,
     components_by_size,
-    label_components,
 )
 
 FloatArray = NDArray[np.float64]
 
 MIN_CANAL_SHARE: Final = 0.2
 """Share of the largest piece of the canal below which a piece is not trusted."""
+MOST_PIECES: Final = 200
+"""Only so many pieces, the largest, are told apart: what noise leaves beside them is no body."""
 SMOOTH_MM: Final = 25.0
 """Length over which the line through the canal is averaged, about one vertebra: its direction is
 that of the spine there, not that of the steps between voxels."""
 CANAL_REACH_MM: Final = 10.0
 """Nothing is known of the canal farther than this above or below its ends."""
+BORDER_MM: Final = 6.0
+"""Distance from the upper or lower border up to which it may cut a piece off: images are padded on
+the way to a network by four voxels (SPINEPS), and networks see little at their border."""
 BOX: Final = 12.0
 """A box of length L has the variance L**2 / 12 along it."""
 FORWARD: Final = np.array([-1.0, 0.0, 0.0])
@@ -43,7 +47,7 @@ class Pieces:
     Parameters
     ----------
     components
-        Number of each voxel; number n is row n - 1 of all others.
+        Number of each voxel, 0 without a piece; number n is row n - 1 of all others.
     is_disc
         Shape (n,), bool.
     centroids
@@ -76,7 +80,7 @@ class Pieces:
 def find_pieces(
     bodies: NDArray[Any], discs: NDArray[np.bool_], zoom: Sequence[float]
 ) -> Pieces:
-    """Face-connected pieces of bodies and of discs.
+    """Face-connected pieces of bodies and of discs, from the largest on.
 
     Parameters
     ----------
@@ -89,7 +93,10 @@ def find_pieces(
     """
     disc = int(bodies.max(initial=0)) + 1
     both = np.where(discs, disc, bodies).astype(np.uint16)
-    components, count = label_components(both, 1)
+    components, count = components_by_size(both, 1)
+    if count > MOST_PIECES:
+        components[components > MOST_PIECES] = 0
+        count = MOST_PIECES
     step = np.asarray(zoom, dtype=float)
     volumes = component_sizes(components, count)[1:] * float(step.prod())
     centroids = component_centroids(components)[1:] * step
@@ -99,7 +106,7 @@ def find_pieces(
     for row, box in enumerate(boxes):
         places = np.argwhere(components[box] == row + 1)
         is_disc[row] = both[box][tuple(places[0])] == disc
-        is_cut[row] = box[1].start == 0 or box[1].stop == both.shape[1]
+        is_cut[row] = min(box[1].start, both.shape[1] - box[1].stop) * step[1] < BORDER_MM
         offsets = (places - places.mean(axis=0)) * step
         spreads[row] = offsets.T @ offsets / len(places) + np.diag(step**2 / BOX)
     return Pieces(components, is_disc, centroids, spreads, volumes, is_cut)
@@ -115,47 +122,69 @@ class CanalLine:
         Shape (rows, 3).
     directions
         Unit vectors downward, shape (rows, 3).
+    through_sacrum
+        Whether it ends in the sacrum, below which there is no column.
     """
 
     points: FloatArray
     directions: FloatArray
+    through_sacrum: bool = False
 
 
-def canal_line(canal: NDArray[np.bool_], zoom: Sequence[float]) -> CanalLine | None:
+def canal_line(
+    canal: NDArray[np.bool_],
+    zoom: Sequence[float],
+    sacrum: NDArray[np.bool_] | None = None,
+) -> CanalLine | None:
     """Smooth line through the canal, a point a row; None without a canal.
 
-    Rows without canal between others are interpolated.
+    Rows without canal between others are interpolated. Below its lower end the line goes on through
+    the sacrum, so that what lies in front of that is known to be no part of the column.
 
     Parameters
     ----------
-    canal
-        Mask of canal and cord.
+    canal, sacrum
+        Masks; that of the canal may include the cord.
     zoom
         Voxel size.
     """
-    if not canal.any():
+    rows, middles, volume = _middles(canal)
+    if not len(rows):
         return None
-    box = bounding_box(canal)
-    pieces, count = components_by_size(canal[box], 3)
-    sizes = component_sizes(pieces, count)
-    trusted = 1 + np.flatnonzero(sizes[1:] >= MIN_CANAL_SHARE * sizes[1])
-    p, i, r = np.nonzero(np.isin(pieces, trusted))
-    step = np.asarray(zoom, dtype=float)
-    weight = np.bincount(i)
-    seen = np.flatnonzero(weight)
-    rows = np.arange(seen[0], seen[-1] + 1)
-    window = max(round(SMOOTH_MM / step[1]), 1)
-    across = (
-        _smooth(np.interp(rows, seen, np.bincount(i, weights=values)[seen] / weight[seen]), window)
-        for values in (p, r)
+    through_sacrum = (
+        sacrum is not None and np.count_nonzero(sacrum) >= MIN_CANAL_SHARE * volume
     )
-    start = np.array([side.start for side in box])
-    front, aside = across
-    points = (np.stack([front, rows, aside], axis=1) + start) * step
+    if through_sacrum:
+        lower, lower_middles, _ = _middles(sacrum)
+        below = lower > rows[-1]
+        rows = np.concatenate([rows, lower[below]])
+        middles = np.concatenate([middles, lower_middles[below]])
+    step = np.asarray(zoom, dtype=float)
+    window = max(round(SMOOTH_MM / step[1]), 1)
+    every = np.arange(rows[0], rows[-1] + 1)
+    front, aside = (_smooth(np.interp(every, rows, values), window) for values in middles.T)
+    points = np.stack([front, every, aside], axis=1) * step
     if len(points) < 2:
         return CanalLine(points, np.array([[0.0, 1.0, 0.0]]))
     directions = np.gradient(points, axis=0)
-    return CanalLine(points, directions / np.linalg.norm(directions, axis=1, keepdims=True))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return CanalLine(points, directions, through_sacrum)
+
+
+def _middles(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], FloatArray, int]:
+    """Rows of the large pieces of a mask, their middle along P and R in each row, their voxels."""
+    if not mask.any():
+        return np.zeros(0, dtype=np.intp), np.zeros((0, 2)), 0
+    box = bounding_box(mask)
+    pieces, count = components_by_size(mask[box], 3)
+    sizes = component_sizes(pieces, count)
+    large = 1 + np.flatnonzero(sizes[1:] >= MIN_CANAL_SHARE * sizes[1])
+    p, i, r = np.nonzero(np.isin(pieces, large))
+    weight = np.bincount(i)
+    rows = np.flatnonzero(weight)
+    sums = np.stack([np.bincount(i, weights=values)[rows] for values in (p, r)], axis=1)
+    start = [box[0].start, box[2].start]
+    return rows + box[1].start, sums / weight[rows, None] + start, len(p)
 
 
 def _smooth(values: FloatArray, window: int) -> FloatArray:
@@ -204,7 +233,10 @@ def places_of(pieces: Pieces, canal: CanalLine | None) -> Places:
     front = FORWARD - (down @ FORWARD)[:, None] * down
     front /= np.linalg.norm(front, axis=1, keepdims=True)
     depths = pieces.lengths(front)
-    known = np.where(np.abs(beyond) > CANAL_REACH_MM, np.nan, 1.0)
+    unknown = (beyond < -CANAL_REACH_MM) | (
+        (beyond > CANAL_REACH_MM) & (not canal.through_sacrum)
+    )
+    known = np.where(unknown, np.nan, 1.0)
     return Places(
         canal.points[rows, 1] + beyond,
         depths,
