@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 PLACES: Final = ("belly", "skin", "pelvis", "skull", "front of sacrum")
-DAMAGES: Final = ("none", "body missed", "discs missed", "two fused", "cropped", "hole", "no canal")
+DAMAGES: Final = (
+    "none",
+    "body missed",
+    "discs missed",
+    "two fused",
+    "cropped",
+    "hole",
+    "no canal",
+)
 CLEAR_MM: Final = 3.0
 """Distance that strays keep from the spine."""
 TRIES: Final = 40
@@ -88,7 +96,7 @@ def _damaged(spine: Spine, damage: str, rng: np.random.Generator) -> Spine:
     if damage == "body missed" and chosen:
         bodies[bodies == chosen] = 0
     elif damage == "discs missed":
-        start = rng.integers(0, bodies.shape[1])
+        start = int(rng.integers(0, bodies.shape[1]))
         discs[:, start : start + round(60 / step)] = False
     elif damage == "two fused" and chosen:
         ordered = sorted(rows, key=rows.__getitem__)
@@ -100,7 +108,8 @@ def _damaged(spine: Spine, damage: str, rng: np.random.Generator) -> Spine:
     elif damage == "cropped":
         first = int(rng.uniform(0, 0.35) * bodies.shape[1])
         last = int(rng.uniform(0.65, 1) * bodies.shape[1])
-        return Spine(*(a[:, first:last] for a in (bodies, discs, canal)), spine.zoom)
+        shown = np.s_[:, first:last]
+        return Spine(bodies[shown], discs[shown], canal[shown], spine.zoom)
     elif damage == "hole":
         start = int(rng.uniform(0.2, 0.6) * bodies.shape[1])
         hole = slice(start, start + round(rng.uniform(20, 70) / step))

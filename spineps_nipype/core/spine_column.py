@@ -140,7 +140,7 @@ class _Bends:
         # against directions that are equally frequent on half a sphere
         fit = np.log(ODD + (1 - ODD) * np.exp(-(angle**2) / (2 * variance)) / variance)
         cut = self._cut[:, middle, None] | self._cut[middle]
-        return np.where(cut, np.maximum(fit, 0), fit)
+        return np.asarray(np.where(cut, np.maximum(fit, 0), fit))
 
 
 def _shares_of_chains(alone: FloatArray, step: FloatArray, bends: _Bends) -> FloatArray:

@@ -77,9 +77,7 @@ class Pieces:
         return np.asarray(np.sqrt(BOX * np.maximum(variance, 0)))
 
 
-def find_pieces(
-    bodies: NDArray[Any], discs: NDArray[np.bool_], zoom: Sequence[float]
-) -> Pieces:
+def find_pieces(bodies: NDArray[Any], discs: NDArray[np.bool_], zoom: Sequence[float]) -> Pieces:
     """Face-connected pieces of bodies and of discs, from the largest on.
 
     Parameters
@@ -98,7 +96,7 @@ def find_pieces(
         components[components > MOST_PIECES] = 0
         count = MOST_PIECES
     step = np.asarray(zoom, dtype=float)
-    volumes = component_sizes(components, count)[1:] * float(step.prod())
+    volumes = np.multiply(component_sizes(components, count)[1:], step.prod(), dtype=float)
     centroids = component_centroids(components)[1:] * step
     spreads = np.zeros((count, 3, 3))
     is_disc, is_cut = np.zeros((2, count), dtype=bool)
@@ -138,8 +136,8 @@ def canal_line(
 ) -> CanalLine | None:
     """Smooth line through the canal, a point a row; None without a canal.
 
-    Rows without canal between others are interpolated. Below its lower end the line goes on through
-    the sacrum, so that what lies in front of that is known to be no part of the column.
+    Rows without canal between others are interpolated. Below its lower end the line goes on
+    through the sacrum, so that what lies in front of that is known to be no part of the column.
 
     Parameters
     ----------
@@ -151,10 +149,9 @@ def canal_line(
     rows, middles, volume = _middles(canal)
     if not len(rows):
         return None
-    through_sacrum = (
-        sacrum is not None and np.count_nonzero(sacrum) >= MIN_CANAL_SHARE * volume
-    )
-    if through_sacrum:
+    through_sacrum = False
+    if sacrum is not None and np.count_nonzero(sacrum) >= MIN_CANAL_SHARE * volume:
+        through_sacrum = True
         lower, lower_middles, _ = _middles(sacrum)
         below = lower > rows[-1]
         rows = np.concatenate([rows, lower[below]])
@@ -233,9 +230,7 @@ def places_of(pieces: Pieces, canal: CanalLine | None) -> Places:
     front = FORWARD - (down @ FORWARD)[:, None] * down
     front /= np.linalg.norm(front, axis=1, keepdims=True)
     depths = pieces.lengths(front)
-    unknown = (beyond < -CANAL_REACH_MM) | (
-        (beyond > CANAL_REACH_MM) & (not canal.through_sacrum)
-    )
+    unknown = (beyond < -CANAL_REACH_MM) | ((beyond > CANAL_REACH_MM) & (not canal.through_sacrum))
     known = np.where(unknown, np.nan, 1.0)
     return Places(
         canal.points[rows, 1] + beyond,

@@ -18,9 +18,7 @@ from .names import DISC, VERTEBRA
 from .slices import view_as_pir
 
 
-def keep_column(
-    semantic: NDArray[Any], spacing: Sequence[float] | None = None
-) -> NDArray[Any]:
+def keep_column(semantic: NDArray[Any], spacing: Sequence[float] | None = None) -> NDArray[Any]:
     """Delete pieces that do not belong to the one column of bodies and discs.
 
     Parameters

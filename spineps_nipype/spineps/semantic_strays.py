@@ -1,4 +1,7 @@
-"""Mistakes of the semantic network that would become vertebrae. Source: ours; SPINEPS keeps them."""
+"""Mistakes of the semantic network that would become vertebrae. Source: ours.
+
+SPINEPS keeps them.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +41,9 @@ SPECK_SHARE: Final = 0.1
 def keep_column(mask: Volume) -> Volume:
     """Delete what does not belong to the one column of the scan, see `core.spine_column`.
 
-    These are bodies and discs that are no part of it, other bone that holds nothing of it and lies
-    more than 60 mm from the canal throughout, and pieces of sacrum that are specks or lie above the
-    lowest body. Without a canal other bone stays.
+    These are bodies and discs that are no part of it, other bone that holds nothing of it and
+    lies more than 60 mm from the canal throughout, and pieces of sacrum that are specks or lie
+    above the lowest body. Without a canal other bone stays.
 
     Parameters
     ----------
@@ -59,9 +62,7 @@ def keep_column(mask: Volume) -> Volume:
     pieces = find_pieces(np.isin(array, BODY_PARTS), array == DISC, zoom)
     column = find_column(pieces, canal_line(canal, zoom, array == SACRUM))
     for row in np.flatnonzero(column.strays):
-        logger.info(
-            "left out a piece of %.0f mm3: %s", pieces.volumes[row], column.reasons[row]
-        )
+        logger.info("left out a piece of %.0f mm3: %s", pieces.volumes[row], column.reasons[row])
     array[np.concatenate([[False], column.strays])[pieces.components]] = 0
     array[_far_bone(array, pieces.components > 0, canal_line(canal, zoom), zoom)] = 0
     bodies = column.members & ~pieces.is_disc

@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -121,20 +122,16 @@ def _add(found: Values, pieces: Pieces, canal: CanalLine | None) -> None:
     for name, kind in (("body", ~pieces.is_disc), ("disc", pieces.is_disc)):
         found[name] += heights[row[kind[row]]].tolist()
     # neighbours of one kind have lost what was between them
-    pairs: Any = [(j, k) for j, k in zip(row, row[1:], strict=False) if _differ(pieces, j, k)]
+    pairs = [(j, k) for j, k in pairwise(row) if pieces.is_disc[j] != pieces.is_disc[k]]
     for j, k in pairs:
         found["gap"].append(steps.gaps[j, k] / (places.depths[j] + places.depths[k]) * 2)
         found["size"].append(float(np.log(places.depths[j] / places.depths[k])))
-    for (i, j), (_, k) in zip(pairs, pairs[1:], strict=False):
+    for (i, j), (_, k) in pairwise(pairs):
         cosine = float(np.clip(steps.directions[i, j] @ steps.directions[j, k], -1, 1))
         closeness = 1 / steps.distances[i, j] + 1 / steps.distances[j, k]
         # one of both axes across the column has 1/sqrt(2) of the angle
         found["bend"].append(float(np.arccos(cosine)) / np.sqrt(2))
         found["shift"].append(found["bend"][-1] / closeness)
-
-
-def _differ(pieces: Pieces, one: int, other: int) -> bool:
-    return bool(pieces.is_disc[one] != pieces.is_disc[other])
 
 
 if __name__ == "__main__":
