@@ -34,6 +34,9 @@ PARTIAL_BODY_SHARE: Final = 0.6
 """Share of the volume of the body above below which a body is not a whole one."""
 MIN_CONTACT_SHARE: Final = 0.3
 """Share of a body's cross-section that touches the sacrum where a disc should part them."""
+MIN_LOWEST_SHARE: Final = 0.3
+"""Share of the largest body from which on the lowest body of the column is not a crumb of the
+sacrum."""
 SPECK_SHARE: Final = 0.1
 """Share of the largest body below which a piece is neither body nor sacrum."""
 
@@ -65,10 +68,11 @@ def keep_column(mask: Volume) -> Volume:
         logger.info("left out a piece of %.0f mm3: %s", pieces.volumes[row], column.reasons[row])
     array[np.concatenate([[False], column.strays])[pieces.components]] = 0
     array[_far_bone(array, pieces.components > 0, canal_line(canal, zoom), zoom)] = 0
-    bodies = column.members & ~pieces.is_disc
-    if bodies.any():
-        lowest = pieces.centroids[bodies, 1].max() / zoom[1]
-        speck = SPECK_SHARE * pieces.volumes[bodies].max() / np.prod(zoom)
+    volumes = np.where(column.members & ~pieces.is_disc, pieces.volumes, 0)
+    largest = volumes.max(initial=0)
+    if largest:
+        lowest = pieces.centroids[volumes >= MIN_LOWEST_SHARE * largest, 1].max() / zoom[1]
+        speck = SPECK_SHARE * largest / np.prod(zoom)
         array[_false_sacrum(array == SACRUM, lowest, speck)] = 0
     return turned.set_array(array, seg=True).reorient(mask.orientation)
 

@@ -89,6 +89,12 @@ def test_a_coccyx_that_is_called_a_body_does_not_cost_the_sacrum() -> None:
     np.testing.assert_array_equal(keep_column(as_nii(array)).get_array() == 26, spine() == 26)
 
 
+def test_a_crumb_of_the_sacrum_in_the_column_does_not_cost_the_sacrum() -> None:
+    array = spine()
+    array[10:30, 82:86, 2:10] = 49
+    np.testing.assert_array_equal(keep_column(as_nii(array)).get_array(), array)
+
+
 @pytest.mark.parametrize("kept", [(), (26,), (61,), (41,)])
 def test_a_mask_without_bodies_stays(kept: tuple[int, ...]) -> None:
     array = np.where(np.isin(spine(), kept), spine(), 0).astype(np.uint8)
