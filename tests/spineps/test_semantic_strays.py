@@ -90,8 +90,8 @@ def test_a_coccyx_that_is_called_a_body_does_not_cost_the_sacrum() -> None:
 
 
 def test_a_crumb_of_the_sacrum_in_the_column_does_not_cost_the_sacrum() -> None:
-    array = spine()
-    array[10:30, 82:86, 2:10] = 49
+    array = spine()[:, :72]
+    array[10:30, 70:72, 2:10] = 49
     np.testing.assert_array_equal(keep_column(as_nii(array)).get_array(), array)
 
 
