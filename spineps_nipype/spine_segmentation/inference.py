@@ -32,7 +32,7 @@ from .results import SegmentationResult, read_result, write_result
 from .sequence import NamedVertebra
 from .settings import SpineSegmentationSettings
 from .slices import Slices, height_with_margin, prepare_slices, view_as_pir, with_neighbours
-from .strays import keep_column
+from .strays import remove_strays
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)
@@ -183,8 +183,8 @@ class SegmentationInference:
             semantic = slices.from_input(corrected.semantic)
         else:
             semantic = self._classes("semantic", slices.data, shown)
-            if not rules.no_column:
-                semantic[shown] = keep_column(semantic[shown], slices.spacing)
+            if not rules.strays_kept:
+                semantic[shown] = remove_strays(semantic[shown])
         labels = None
         table: list[NamedVertebra] = []
         names = original_names()

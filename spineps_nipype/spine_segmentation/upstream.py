@@ -29,8 +29,8 @@ class Upstream:
     intensities normalised, whatever the settings say."""
     padding_believed: bool = fault()
     """Classes that the networks see in the padding around a slice count."""
-    no_column: bool = fault()
-    """What the network takes for bodies and discs beside the one column of them stays."""
+    strays_kept: bool = fault()
+    """What the network takes for bodies and discs beside the spine stays."""
     every_plane_cuts_all: bool = fault()
     """Only the largest connected component of bodies and discs is split, the plane of each piece
     of a disc cuts all bodies, also distant ones, and nothing puts right what that cuts off. A scan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineps_nipype.spine_segmentation.strays import keep_column
+from spineps_nipype.spine_segmentation.strays import remove_strays
 
 from .blocks import BODY, DISC, block_spine
 
@@ -23,7 +23,7 @@ def test_a_body_with_discs_far_beside_the_spine_is_none() -> None:
     seen = semantic.copy()
     seen[1:3, 10:18, 3 * STEP : 4 * STEP] = 1
     seen[1:3, 10:18, 4 * STEP : 4 * STEP + DISC] = 2
-    np.testing.assert_array_equal(keep_column(seen), semantic)
+    np.testing.assert_array_equal(remove_strays(seen), semantic)
     assert (seen != semantic).any()  # the argument is as it was
 
 
@@ -35,7 +35,7 @@ def test_a_spine_in_two_parts_stays(gap: int) -> None:
     semantic[..., middle : middle + DISC] = 0
     lower = semantic[..., :middle].copy()
     semantic[..., :middle] = np.roll(lower, 6 + gap, axis=0)
-    np.testing.assert_array_equal(keep_column(semantic), semantic)
+    np.testing.assert_array_equal(remove_strays(semantic), semantic)
 
 
 def test_a_body_far_beside_the_smaller_part_of_a_spine_is_none() -> None:
@@ -44,15 +44,15 @@ def test_a_body_far_beside_the_smaller_part_of_a_spine_is_none() -> None:
     assert len(np.unique(semantic)) == 3
     seen = semantic.copy()
     seen[1:3, 10:18, 6 * STEP : 7 * STEP] = 1
-    np.testing.assert_array_equal(keep_column(seen), semantic)
+    np.testing.assert_array_equal(remove_strays(seen), semantic)
 
 
 def test_pieces_before_and_behind_the_spine_stay() -> None:
     semantic = wide_spine()
     semantic[12:14, 16:19, 3 * STEP : 4 * STEP] = 1
-    np.testing.assert_array_equal(keep_column(semantic), semantic)
+    np.testing.assert_array_equal(remove_strays(semantic), semantic)
 
 
 def test_nothing_is_left_as_it_is() -> None:
     empty = np.zeros((4, 5, 6), np.uint8)
-    np.testing.assert_array_equal(keep_column(empty), empty)
+    np.testing.assert_array_equal(remove_strays(empty), empty)
