@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-RECIPES = {"semantic", "scout", "instance", "labeling", "sc_epi", "spine_segmentation"}
+RECIPES = {"column", "semantic", "scout", "instance", "labeling", "sc_epi", "spine_segmentation"}
 # Who may import whom, by the second part of the module name.
 TRAINING = {
     "common": set(),

@@ -15,7 +15,7 @@ from ..core.anatomy import CANAL, CORD, CORPUS_BORDER, DISC, SACRUM
 from ..core.components import components_by_size, fill_holes, remove_small_components
 from ..core.geometry import PIR, distance_voxels, margin_voxels, volume_voxels
 from ..core.volume import Volume
-from .semantic_strays import drop_false_sacrum, drop_far_islands, restore_top_of_sacrum
+from .semantic_strays import keep_column, restore_top_of_sacrum
 from .settings import Numerics, SemanticSettings
 from .upstream import upstream
 
@@ -66,10 +66,8 @@ def clean_semantic(
         mask = clean_far_components(mask, numerics)
         if cut_beyond:
             mask = clean_far_components(cut_beyond_canal(mask), numerics)
-        if not rules.far_islands_kept:
-            mask = drop_far_islands(mask)
-        if not rules.false_sacrum_kept:
-            mask = drop_false_sacrum(mask)
+        if not rules.no_column:
+            mask = keep_column(mask)
     if not rules.top_of_sacrum_counted:
         mask = restore_top_of_sacrum(mask)
     if settings.proc_fill_3d_holes:

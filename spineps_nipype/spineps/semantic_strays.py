@@ -1,10 +1,11 @@
 """Mistakes of the semantic network that would become vertebrae. Source: ours.
 
-SPINEPS keeps them. None of these rules changes the mask of a spine without such mistakes.
+SPINEPS keeps them.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, generate_binary_structure
 from scipy.spatial import cKDTree
 
-from ..core.anatomy import CANAL, CORD, CORPUS, CORPUS_BORDER, SACRUM
+from ..core.anatomy import BODY_PARTS, CANAL, CORD, CORPUS, CORPUS_BORDER, DISC, SACRUM
 from ..core.components import (
     component_centroids,
     component_sizes,
@@ -20,61 +21,32 @@ from ..core.components import (
     label_components,
 )
 from ..core.geometry import PIR
+from ..core.spine_column import find_column
+from ..core.spine_pieces import CanalLine, canal_line, find_pieces
 from ..core.volume import Volume
 
-CANAL_REACH_MM: Final = 50.0
-"""No part of a vertebra is farther from the canal; the tips of processes come close to that."""
-MIN_CANAL_SHARE: Final = 0.2
-"""Share of the largest piece of the canal below which a piece is not trusted."""
+logger = logging.getLogger(__name__)
+
+CANAL_REACH_MM: Final = 60.0
+"""No part of a vertebra is farther from the middle of the canal; the tips of processes come close
+to that."""
 PARTIAL_BODY_SHARE: Final = 0.6
 """Share of the volume of the body above below which a body is not a whole one."""
 MIN_CONTACT_SHARE: Final = 0.3
 """Share of a body's cross-section that touches the sacrum where a disc should part them."""
 MIN_LOWEST_SHARE: Final = 0.3
-"""Share of the largest body from which on the lowest body is not a part of the sacrum."""
+"""Share of the largest body from which on the lowest body of the column is not a crumb of the
+sacrum."""
 SPECK_SHARE: Final = 0.1
 """Share of the largest body below which a piece is neither body nor sacrum."""
 
 
-def drop_far_islands(mask: Volume) -> Volume:
-    """Delete pieces of bone and disc that lie more than 50 mm from the canal throughout.
+def keep_column(mask: Volume) -> Volume:
+    """Delete what does not belong to the one column of the scan, see `core.spine_column`.
 
-    The sacrum stays, because it reaches beyond the end of the canal; without a canal everything
-    stays.
-
-    Parameters
-    ----------
-    mask
-        SPINEPS labels.
-
-    Returns
-    -------
-    Volume
-        The same grid and orientation.
-    """
-    array = mask.get_array()
-    canal, pieces = components_by_size((array == CANAL) | (array == CORD), 3)
-    islands, count = components_by_size((array > 0) & (array != SACRUM), 3)
-    if pieces == 0 or count < 2:
-        return mask
-    sizes = np.bincount(canal.ravel())[1:]
-    trusted = 1 + np.flatnonzero(sizes >= MIN_CANAL_SHARE * sizes[0])
-    step = np.asarray([float(z) for z in mask.zoom])
-    tree = cKDTree(np.argwhere(np.isin(canal, trusted)) * step)
-    small = np.argwhere(islands > 1)
-    distance, _ = tree.query(small * step, distance_upper_bound=CANAL_REACH_MM)
-    near = np.zeros(count + 1, dtype=bool)
-    near[:2] = True
-    near[islands[tuple(small[np.isfinite(distance)].T)]] = True
-    array[~near[islands]] = 0
-    return mask.set_array(array, seg=True)
-
-
-def drop_false_sacrum(mask: Volume) -> Volume:
-    """Delete pieces of sacrum that are specks, or lie above the centroid of the lowest body.
-
-    A speck has less than a tenth of the volume of the largest body. A body with less than 30 % of
-    it may be a part of sacrum or coccyx itself, so it does not count as the lowest body.
+    These are bodies and discs that are no part of it, other bone that holds nothing of it and
+    lies more than 60 mm from the canal throughout, and pieces of sacrum that are specks or lie
+    above the lowest body. Without a canal other bone stays.
 
     Parameters
     ----------
@@ -88,16 +60,45 @@ def drop_false_sacrum(mask: Volume) -> Volume:
     """
     turned = mask.reorient(PIR)
     array = turned.get_array()
-    _, sizes, levels = _bodies(array)
-    pieces, count = label_components(array == SACRUM, 3)
-    if not levels or count == 0:
-        return mask
-    lowest = max(row for n, row in levels.items() if sizes[n] >= MIN_LOWEST_SHARE * sizes[1])
-    false = component_centroids(pieces)[:, 1] < lowest
-    false |= component_sizes(pieces, count) < SPECK_SHARE * sizes[1]
-    false[0] = False
-    array[false[pieces]] = 0
+    zoom = [float(z) for z in turned.zoom]
+    canal = np.isin(array, (CANAL, CORD))
+    pieces = find_pieces(np.isin(array, BODY_PARTS), array == DISC, zoom)
+    column = find_column(pieces, canal_line(canal, zoom, array == SACRUM))
+    for row in np.flatnonzero(column.strays):
+        logger.info("left out a piece of %.0f mm3: %s", pieces.volumes[row], column.reasons[row])
+    array[np.concatenate([[False], column.strays])[pieces.components]] = 0
+    array[_far_bone(array, pieces.components > 0, canal_line(canal, zoom), zoom)] = 0
+    volumes = np.where(column.members & ~pieces.is_disc, pieces.volumes, 0)
+    largest = volumes.max(initial=0)
+    if largest:
+        lowest = pieces.centroids[volumes >= MIN_LOWEST_SHARE * largest, 1].max() / zoom[1]
+        speck = SPECK_SHARE * largest / np.prod(zoom)
+        array[_false_sacrum(array == SACRUM, lowest, speck)] = 0
     return turned.set_array(array, seg=True).reorient(mask.orientation)
+
+
+def _far_bone(
+    array: NDArray[Any], column: NDArray[np.bool_], canal: CanalLine | None, zoom: list[float]
+) -> NDArray[np.bool_]:
+    """Pieces of anything but sacrum far from the canal that hold nothing of the column."""
+    islands, count = label_components((array > 0) & (array != SACRUM), 3)
+    far = np.zeros(count + 1, dtype=bool)
+    if canal is not None:
+        far[1:] = True
+        far[islands[column]] = False
+        loose = np.argwhere(far[islands])
+        near = cKDTree(canal.points).query(loose * zoom, distance_upper_bound=CANAL_REACH_MM)[0]
+        far[islands[tuple(loose[np.isfinite(near)].T)]] = False
+    return far[islands]
+
+
+def _false_sacrum(sacrum: NDArray[np.bool_], lowest: float, speck: float) -> NDArray[np.bool_]:
+    """Pieces of sacrum above a row, and those with fewer voxels than a speck."""
+    pieces, count = label_components(sacrum, 3)
+    false = component_centroids(pieces)[:, 1] < lowest
+    false |= component_sizes(pieces, count) < speck
+    false[0] = False
+    return false[pieces]
 
 
 def restore_top_of_sacrum(mask: Volume) -> Volume:

@@ -47,10 +47,9 @@ class Upstream:
     far_cut_to_largest_box: bool = fault(SEED)
     """Far components are judged by the box of the largest alone: inside all stay, outside all
     go."""
-    far_islands_kept: bool = fault()
-    """Pieces of bone and disc more than 50 mm from the canal may become vertebrae."""
-    false_sacrum_kept: bool = fault()
-    """Pieces of sacrum stay, specks and those above the lowest body included."""
+    no_column: bool = fault()
+    """What lies beside the one column of bodies and discs may become vertebrae, and pieces of
+    sacrum stay, specks and those above the lowest body included."""
     top_of_sacrum_counted: bool = fault()
     """A piece of the sacrum that the network calls a body becomes a vertebra."""
     no_ring_split: bool = fault()

@@ -1,0 +1,1 @@
+"""The one column of pieces: measures its constants."""
