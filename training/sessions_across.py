@@ -151,9 +151,10 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
         for row, good in zip(rows, right, strict=True):
             whole[row["phantom"]] = whole.get(row["phantom"], row["weight"]) * good
         share = sum(whole.values()) / sum({r["phantom"]: r["weight"] for r in rows}.values())
+        names = np.average(right, weights=weight)
         joined = np.average([row[f"joined_{way}"] for row in rows], weights=weight)
         lines.append(
-            f"{way}: {np.average(right, weights=weight):.1%} of names right, {share:.1%} of scans, "
+            f"{way}: {names:.1%} of names right, {share:.1%} of scans, "
             f"calibration error {calibration_error(confidence, right, weight):.3f}, "
             f"{joined:.0%} joined"
         )
