@@ -54,10 +54,11 @@ very noisy."""
 VOTE_WEIGHT: Final = 0.1
 """Weight of the votes if the form of the bodies is judged as well."""
 LOG_ODDS_BELOW_SACRUM: Final = (0.0, -2.0, -2.0)
-"""Logarithms of the odds of each piece below S1, which belongs to the sacrum and has no name; there
-are no more. Of 12 training scans of SPIDER that show S1 seven have one such piece, none has two."""
+"""Logarithms of the odds of each piece below S1, which belongs to the sacrum and has no name, with
+the largest number of them. Of 12 training scans of SPIDER that show S1 seven have one such piece,
+none has two."""
 LOG_ODDS_ABOVE_C2: Final = (-2.0, -2.0)
-"""Logarithms of the odds of each piece above C2, which belongs to C1 or the skull."""
+"""The same of pieces above C2, which belong to C1 or the skull."""
 PROBABILITY_FLOOR: Final = 1e-3
 """Added to probabilities by form: no network is that sure."""
 
