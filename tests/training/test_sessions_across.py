@@ -41,7 +41,8 @@ def test_the_other_scan_tells_its_names_with_and_without_probabilities() -> None
     for way, probability in (("names", 0.9), ("probabilities", 0.9 * 0.95)):
         found = other_scan(session(), way)
         assert found is not None
-        assert found.posterior.sequences[0] == (NAMES, pytest.approx(probability))
+        assert found.posterior.sequences[0][0] == NAMES
+        assert found.posterior.sequences[0][1] == pytest.approx(probability)
         assert found.points.mean(axis=0) == pytest.approx([4, 4, 2 - 2 * STEP])
 
 
