@@ -40,8 +40,10 @@ SHARED: Final = 0.5
 FLOOR: Final = 5e-7
 """Probability of a sequence that a scan does not mention: nothing is quite impossible."""
 FLOOR_OF_READER: Final = 1e-9
-APART: Final = 0.1
-"""Share of pairs of scans of a session whose coordinates have nothing to do with each other."""
+APART: Final = 0.5
+"""Share of pairs of scans of a session whose coordinates have nothing to do with each other, as
+long as their places have not been looked at. On phantoms those that share coordinates are joined
+as often as with less, and fewer of the others are."""
 LEAST_JOINED: Final = 0.9
 """Scans are named together from this probability on that they see the same spine."""
 CONTRADICTED: Final = 1e-3

@@ -24,8 +24,6 @@ from ..core.name_table import NO_VERTEBRA, confidence_columns
 from .sequence import (
     LOG_ODDS_ABOVE_C2,
     LOG_ODDS_BELOW_SACRUM,
-    MAX_ABOVE_C2,
-    MAX_BELOW_SACRUM,
     NamedVertebra,
     SequenceTerms,
     sequence_terms,
@@ -95,14 +93,15 @@ def _with_ends(terms: SequenceTerms) -> tuple[NDArray[np.float64], NDArray[np.fl
     states = np.full((rows, names + 2), np.inf)
     states[:, 1:-1] = -terms.evidence
     best = -terms.evidence.max(axis=1, initial=-np.inf)
-    upper, lower = slice(MAX_ABOVE_C2), slice(max(rows - MAX_BELOW_SACRUM, 0), None)
-    states[upper, 0] = best[upper] - LOG_ODDS_ABOVE_C2
-    states[lower, -1] = best[lower] - LOG_ODDS_BELOW_SACRUM
+    upper = slice(len(LOG_ODDS_ABOVE_C2))
+    lower = slice(max(rows - len(LOG_ODDS_BELOW_SACRUM), 0), None)
+    states[upper, 0] = best[upper] - LOG_ODDS_ABOVE_C2[0]
+    states[lower, -1] = best[lower]
     step = np.full((names + 2, names + 2), np.inf)
     step[1:-1, 1:-1] = -terms.step
-    step[0, 0] = step[-1, -1] = 0
-    step[0, 1 + terms.names.index("C2")] = 0
-    step[1 + terms.names.index("S1"), -1] = 0
+    step[0, 0] = step[0, 1 + terms.names.index("C2")] = 0
+    first, further, *_ = LOG_ODDS_BELOW_SACRUM
+    step[1 + terms.names.index("S1"), -1], step[-1, -1] = -first, -further
     if rows:
         states[0, 1:-1] -= terms.start
         states[0, -1] = np.inf

@@ -27,7 +27,7 @@ Source: ours; the odds of variants are those of `core.name_posterior` for all sy
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -53,14 +53,12 @@ very noisy."""
 
 VOTE_WEIGHT: Final = 0.1
 """Weight of the votes if the form of the bodies is judged as well."""
-LOG_ODDS_BELOW_SACRUM: Final = -2.0
-"""Logarithm of the odds of a piece below S1, which belongs to the sacrum and has no name."""
-MAX_BELOW_SACRUM: Final = 3
-"""Largest number of such pieces."""
-LOG_ODDS_ABOVE_C2: Final = -2.0
-"""Logarithm of the odds of a piece above C2, which belongs to C1 or the skull."""
-MAX_ABOVE_C2: Final = 2
-"""Largest number of such pieces."""
+LOG_ODDS_BELOW_SACRUM: Final = (0.0, -2.0, -2.0)
+"""Logarithms of the odds of each piece below S1, which belongs to the sacrum and has no name, with
+the largest number of them. Of 12 training scans of SPIDER that show S1 seven have one such piece,
+none has two."""
+LOG_ODDS_ABOVE_C2: Final = (-2.0, -2.0)
+"""The same of pieces above C2, which belong to C1 or the skull."""
 PROBABILITY_FLOOR: Final = 1e-3
 """Added to probabilities by form: no network is that sure."""
 
@@ -170,9 +168,7 @@ def likeliest_names(
     # best_to[i, name]: score of the best sequence down to instance i, if that has the name.
     best_to = _forward(evidence, step, start)
     axis, sacrum = states.index("C2"), states.index("S1")
-    below = _count_beyond(
-        evidence, best_to, sacrum, limit=MAX_BELOW_SACRUM, price=LOG_ODDS_BELOW_SACRUM
-    )
+    below = _count_beyond(evidence, best_to, sacrum, LOG_ODDS_BELOW_SACRUM)
     if below:
         # The last instance that remains is S1: all other names are ruled out.
         evidence, best_to = evidence[:-below], best_to[:-below]
@@ -180,9 +176,7 @@ def likeliest_names(
     # best_from[i, name]: the same from the last instance up; the odds of `start` are not in it.
     best_from = _forward(evidence[::-1], step.T, np.zeros(len(states)))[::-1]
     from_top = (start + best_from)[::-1]
-    above = _count_beyond(
-        evidence[::-1], from_top, axis, limit=MAX_ABOVE_C2, price=LOG_ODDS_ABOVE_C2
-    )
+    above = _count_beyond(evidence[::-1], from_top, axis, LOG_ODDS_ABOVE_C2)
     if above:
         evidence, best_from = evidence[above:], best_from[above:]
         evidence[0, axis + 1 :] = -np.inf  # the first instance that remains is C2
@@ -239,9 +233,7 @@ def _count_beyond(
     evidence: NDArray[np.float64],
     best: NDArray[np.float64],
     end: int,
-    *,
-    limit: int,
-    price: float,
+    log_odds: Sequence[float],
 ) -> int:
     """Number of last instances without a name, behind one that looks like the end of the spine.
 
@@ -251,14 +243,14 @@ def _count_beyond(
         Score of the best sequence up to each instance, if that has each name.
     end
         Index of the name that the spine ends with.
-    limit, price
-        Largest number of them, and the logarithm of the odds of each.
+    log_odds
+        Logarithm of the odds of each of them; there are no more.
     """
     scores = {0: float(best[-1].max())}
     # k instances are left out only if the one before them is likeliest the end by itself.
-    for k in range(1, min(limit, len(best) - 1) + 1):
+    for k in range(1, min(len(log_odds), len(best) - 1) + 1):
         if evidence[-1 - k].argmax() == end:
-            scores[k] = float(best[-1 - k, end]) + k * price
+            scores[k] = float(best[-1 - k, end]) + sum(log_odds[:k])
     return max(scores, key=scores.__getitem__)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -29,11 +29,14 @@ from .cut_discs import drop_cut_discs
 from .endplates import split_endplates
 from .frames import HEIGHT_AXIS, mean_positions, pir_view
 from .numbers import in_order, is_vertebra, number_above
+from .sacral_discs import drop_sacral_discs
 from .settings import Numerics
 from .upstream import upstream
 
 logger = logging.getLogger(__name__)
 
+LEAST_SEEN: Final = 2
+"""Bodies in view that tell how far apart bodies are."""
 SPLIT_PLATES: Final = (ENDPLATE_SUPERIOR, ENDPLATE_INFERIOR)
 """Labels of networks that tell superior from inferior endplates themselves (CT)."""
 
@@ -67,7 +70,7 @@ def finalize_masks(
         Endplates (62) have become superior (52) or inferior (53) ones.
     vert : Volume
         Discs carry 100, and endplates 200, plus the number of the vertebra above them. Discs of
-        which less than a quarter is in view have no number.
+        which less than a quarter is in view, and those inside the sacrum, have no number.
     """
     spine_array = spine.get_array().copy()
     vert_array = vert.get_array().astype(np.uint16)
@@ -79,6 +82,8 @@ def finalize_masks(
         metal=metal,
         numerics=numerics,
     )
+    if not upstream(numerics).sacral_discs_numbered:
+        drop_sacral_discs(pir_view(vert_array, vert.orientation))
     if not upstream(numerics).cut_discs_kept:
         drop_cut_discs(pir_view(vert_array, vert.orientation))
     return (
@@ -167,9 +172,42 @@ def _heights(vert: NDArray[Any], spine: NDArray[Any], numerics: Numerics) -> dic
     if not upstream(numerics).sacrum_at_height_zero:
         whole = mean_positions(vert, vert > 0, HEIGHT_AXIS)
         numbers = [n for n in in_order(whole) if is_vertebra(n)]
-        return {n: bodies.get(n, whole[n]) for n in numbers}
+        heights = {n: bodies.get(n, whole[n]) for n in numbers}
+        beside = upstream(numerics).arches_for_bodies
+        return heights if beside else heights | dict(_out_of_view(heights, bodies))
     numbers = [int(n) for n in present if 0 < n <= SACRUM or n == T13]
     return {n: 0.0 if n == SACRUM else bodies.get(n, 0.0) for n in numbers}
+
+
+def _out_of_view(
+    heights: dict[int, float], bodies: Mapping[int, float]
+) -> Iterator[tuple[int, float]]:
+    """Heights of bodies out of view, above and below, of which an arch shows that they are there.
+
+    Problem: the arch of a thoracic vertebra lies beside the body below it, so that the disc
+    between both bodies would be taken for the one above it.
+    Solution: the usual distance of the bodies in view tells where they lie.
+
+    Parameters
+    ----------
+    heights
+        Of all vertebrae, in their order.
+    bodies
+        Of those whose body is in view.
+    """
+    seen = [n for n in heights if n in bodies]
+    if len(seen) < LEAST_SEEN:
+        return
+    step = float(np.median(np.diff([heights[n] for n in seen])))
+    if step <= 0:
+        return
+    order = list(heights)
+    first, last = order.index(seen[0]), order.index(seen[-1])
+    for place, n in enumerate(order):
+        if place < first:
+            yield n, min(heights[n], heights[seen[0]] - (first - place) * step)
+        elif place > last:
+            yield n, max(heights[n], heights[seen[-1]] + (place - last) * step)
 
 
 def _above(y: float, heights: dict[int, float]) -> int:

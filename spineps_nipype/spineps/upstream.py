@@ -99,6 +99,11 @@ class Upstream:
     sacrum_at_height_zero: bool = fault()
     """The sacrum, and vertebrae without a body, count as lying at the top: discs and endplates
     above the top vertebra become 126 and 226, or are lost above vertebra 1."""
+    arches_for_bodies: bool = fault()
+    """A vertebra of which only the arch is in view lies as high as that, so that the disc below it
+    has the number of the one above it."""
+    sacral_discs_numbered: bool = fault()
+    """A remnant of a disc inside the sacrum is a piece of the disc above it."""
     cut_discs_kept: bool = fault()
     """What the border of the image leaves of a disc has a number, however little it is."""
     split_plates_ignored: bool = fault(SEED)

@@ -70,6 +70,34 @@ def test_a_disc_above_the_first_vertebra_is_not_lost(numerics: str, kept: int) -
     assert got[6, FIRST - 3, 4] == kept
 
 
+@pytest.mark.parametrize(
+    ("numerics", "disc"), [("corrected", 118), ("corrected,arches_for_bodies", 117)]
+)
+def test_a_disc_below_a_body_out_of_view_belongs_to_it(numerics: str, disc: int) -> None:
+    """The arch of T11, whose body is above the image, lies beside the body of T12."""
+    spine, vert = spine_of_blocks(3, disc_on_top=True)
+    vert = named(vert, 19, 20, 21)
+    arch = np.s_[-1, FIRST : FIRST + 3, 4]
+    spine[arch], vert[arch] = 42, 18
+    done, got = finish(spine, vert, numerics)
+    assert got[6, FIRST - 3, 4] == disc
+    assert rows(done, got)[:2] == [(100, disc), (49, 19)]
+
+
+@pytest.mark.parametrize(
+    ("numerics", "remnant"), [("corrected", 0), ("corrected,sacral_discs_numbered", 121)]
+)
+def test_a_disc_inside_the_sacrum_belongs_to_no_vertebra(numerics: str, remnant: int) -> None:
+    spine, vert = spine_of_blocks(2)
+    vert = named(vert, 20, 21)
+    start = FIRST + 2 * PERIOD
+    spine[4:9, start + 4 : start + 6, 3:6] = 100
+    done, got = finish(spine, vert, numerics)
+    assert got[6, start + 4, 4] == remnant
+    assert got[6, start - 3, 4] == 121
+    assert done[6, start + 4, 4] == 100
+
+
 @pytest.mark.parametrize("end", [0, -1])
 @pytest.mark.parametrize(
     ("numerics", "missing", "stays"),

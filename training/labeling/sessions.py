@@ -106,13 +106,13 @@ def seen_sessions(
         shifts = shifts_of(len(stations), random)
         for i, station in enumerate(stations):
             word, image = f"{i}_{station.contrast}", images[station.contrast]
-            seen = _seen(phantom, image, station, word, network, shifts[i], random)
+            seen = seen_scan(phantom, image, station, word, network, shifts[i], random)
             if seen is not None:
                 scans[word] = seen
         yield kind, weight_of(phantom.plan.levels), scans
 
 
-def _seen(
+def seen_scan(
     phantom: Phantom,
     image: np.ndarray,
     station: Station,
@@ -121,6 +121,17 @@ def _seen(
     shift: np.ndarray,
     random: np.random.Generator,
 ) -> Seen | None:
+    """A station of a phantom, named by itself; None if it has no names.
+
+    Parameters
+    ----------
+    image
+        Grey values on the grid of the phantom.
+    word
+        What the scan is called.
+    shift
+        Where the patient lies [mm].
+    """
     rows = rows_around(phantom, station.first, station.size, random)
     order, table = label_view(phantom, image, rows, network)
     alone = names_of_table(table, word)

@@ -9,17 +9,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineps_nipype.core.anatomy import C2, CORPUS_BORDER, L1, L5, T12
+from spineps_nipype.core.anatomy import C2, CORPUS_BORDER, L1, T12
+from spineps_nipype.core.tables import write_rows
 from spineps_nipype.results.sidecar import sidecar_of
+from spineps_nipype.spineps.other_names import TRUST
 from spineps_nipype.workflows.options.other_systems import SPINE_SEGMENTATION, TOTALSPINESEG
-from spineps_nipype.workflows.stored.session_evidence import (
-    GIVEN,
-    given_names,
-    names_of_other,
-    names_of_spineps,
-)
+from spineps_nipype.workflows.stored.session_evidence import names_of_other, names_of_spineps
 
-L2, L3 = L1 + 1, L1 + 2
 AFFINE = np.array([[3.0, 0, 0, 5], [0, 1, 0, -7], [0, 0, -2, 11], [0, 0, 0, 1]])
 
 
@@ -37,7 +33,7 @@ def test_bodies_of_spine_segmentation_are_where_its_labels_are(tmp_path: Path) -
     found = names_of_other(SPINE_SEGMENTATION, {"spine_segmentation": mask}, "a")
     assert found is not None
     assert found.scan == "spine-segmentation: a"
-    assert found.posterior.sequences[0] == ((T12, L1, L2), GIVEN)
+    assert found.posterior.sequences[0] == ((T12, L1, L1 + 1), TRUST)
     assert found.points.tolist() == [[8, -6, 9], [8, -6, -7], [8, -6, -23]]
 
 
@@ -46,7 +42,7 @@ def test_bodies_of_totalspineseg_lie_between_its_discs(tmp_path: Path) -> None:
     mask = write(tmp_path / "mask.nii.gz", 32, *labels)
     found = names_of_other(TOTALSPINESEG, {"totalspineseg": mask}, "a")
     assert found is not None
-    assert found.posterior.sequences[0][0] == (L1, L2)
+    assert found.posterior.sequences[0][0] == (L1, L1 + 1)
     assert found.points[:, 2].tolist() == pytest.approx([9 - 16, 9 - 32])
 
 
@@ -56,17 +52,26 @@ def test_without_a_mask_or_a_vertebra_nothing_is_told(tmp_path: Path) -> None:
     assert names_of_other(TOTALSPINESEG, {"totalspineseg": empty}, "a") is None
 
 
-def test_given_names_may_be_one_level_off() -> None:
-    posterior = given_names((L1, L2, L3))
-    assert posterior is not None
-    assert sum(p for _, p in posterior.sequences) == pytest.approx(1)
-    others = {labels for labels, _ in posterior.sequences[1:]}
-    assert others == {(T12, L1, L2), (L2, L3, L3 + 1)}
-    assert given_names((L1, L3)) is None
-    assert given_names(()) is None
-    ends = given_names((L5,))
-    assert ends is not None
-    assert ends.of_label(0, L5) == pytest.approx(GIVEN)
+def test_the_table_of_names_of_another_system_tells_its_probabilities(tmp_path: Path) -> None:
+    mask = write(tmp_path / "mask.nii.gz", 35, 36, 37, 38, 39)
+    table = tmp_path / "labels.tsv"
+    columns = ("name", "confidence", "alternative_1", "alternative_1_confidence")
+    write_rows(
+        [
+            dict(zip(columns, row, strict=True))
+            for row in (("T12", 0.6, "T11", 0.4), ("L1", 0.6, "T12", 0.4), ("L2", 0.6, "L1", 0.4))
+        ],
+        table,
+    )
+    files = {"spine_segmentation": mask, "labels": table}
+    found = names_of_other(SPINE_SEGMENTATION, files, "a")
+    assert found is not None
+    assert found.posterior.of_label(0, T12) == pytest.approx(0.9 * 0.6 + 0.0, abs=1e-6)
+    assert found.posterior.of_label(0, T12 - 1) == pytest.approx(0.9 * 0.4 + 0.05, abs=1e-6)
+    table.unlink()
+    older = names_of_other(SPINE_SEGMENTATION, {"spine_segmentation": mask}, "a")
+    assert older is not None
+    assert older.posterior.of_label(0, T12) == pytest.approx(TRUST)
 
 
 def test_a_mask_that_was_changed_is_a_readers(tmp_path: Path) -> None:
