@@ -38,7 +38,7 @@ ODD: Final = 0.02
 """Share of columns in which a value is any other than those measured. Chosen."""
 REAR, REAR_SD, REAR_RANGE = 9.6, 3.5, 120.0
 """Distance of the rear face from the middle of the canal: mean and spread in columns, and range of
-pieces that lie anywhere (as for the next ones)."""
+pieces that lie anywhere. Such ranges, here and below, are chosen."""
 ASIDE_SD, ASIDE_RANGE = 3.0, 100.0
 """Distance of a piece from the canal to a side."""
 GAP, GAP_SD, GAP_RANGE = 0.02, 0.06, 6.0
@@ -48,6 +48,7 @@ BODY, BODY_SD, DISC, DISC_SD = 0.86, 0.15, 0.34, 0.14
 MISSED: Final = 0.05
 """Share of pieces that a network misses. Chosen."""
 MOST_MISSED: Final = 5
+"""Pieces that may be missed one after another. Chosen."""
 SIZE_SD, SIZE_RANGE = 0.1, 4.0
 """Logarithm of the ratio of neighbours' depths."""
 BEND_SD, SHIFT_SD = 0.087, 2.5

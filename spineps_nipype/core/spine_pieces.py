@@ -29,12 +29,12 @@ MOST_PIECES: Final = 200
 """Only so many pieces, the largest, are told apart: what noise leaves beside them is no body."""
 SMOOTH_MM: Final = 25.0
 """Length over which the line through the canal is averaged, about one vertebra: its direction is
-that of the spine there, not that of the steps between voxels."""
+that of the spine there, not that of the steps between voxels. Chosen."""
 CANAL_REACH_MM: Final = 10.0
 """Nothing is known of the canal farther than this above or below its ends."""
 BORDER_MM: Final = 6.0
 """Distance from the upper or lower border up to which it may cut a piece off: images are padded on
-the way to a network by four voxels (SPINEPS), and networks see little at their border."""
+the way to a network by four voxels (SPINEPS), and networks see little at their border. Chosen."""
 BOX: Final = 12.0
 """A box of length L has the variance L**2 / 12 along it."""
 FORWARD: Final = np.array([-1.0, 0.0, 0.0])
