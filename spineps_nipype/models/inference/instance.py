@@ -40,8 +40,8 @@ logger = logging.getLogger(__name__)
 SINGLE_CHANNEL_SCALE = 9.0
 """Largest input label, by which networks with one channel divide."""
 SMALL_CUTOUT = 1_000_000
-"""Voxels of a cut-out below which all of it is computed: a network for parts takes an engine longer
-to prepare, again for each size of part, than a small cut-out saves."""
+"""Voxels of a cut-out below which all of it is computed: a network for parts takes an engine
+longer to prepare, again for each size of part, than a small cut-out saves."""
 
 
 class InstanceNetwork:
