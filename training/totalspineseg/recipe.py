@@ -41,8 +41,8 @@ SHIFTS: Final[tuple[dict[str, float], dict[str, float]]] = (
     {"disc": 0.25, "vertebrae_O": 0.9, "vertebrae_E": 0.9, "canal": 0.6},
 )
 """Added to the scores of regions in the packages of both steps. Where it is in doubt whether a
-vertebra is odd or even, neither reaches one half, and the bone would have a hole. That of discs was
-set by the Dice of ten training scans."""
+vertebra is odd or even, neither reaches one half, and the bone would have a hole. That of discs
+was set by the Dice of ten training scans."""
 LAST_LAYER: Final = "decoder.seg_layers."
 """In the names of its weights."""
 LANDMARK_REGIONS: Final = slice(1, len(LANDMARKS) - 1)
