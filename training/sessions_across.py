@@ -13,7 +13,6 @@ probabilities that it tells of them. A row of the table is a vertebra. Fifteen s
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from TPTBox import NII
 
 from spineps_nipype.core.name_posterior import NamePosterior
 from spineps_nipype.core.session_names import ScanNames, joint_names
+from spineps_nipype.core.tables import write_table
 from spineps_nipype.core.volume import Volume
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.metrics.calibration import calibration_error
@@ -170,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="folder with the ONNX files")
     add_phantoms(parser)
     add_threads(parser)
-    parser.add_argument("--out", type=Path, help="table of all vertebrae (CSV)")
+    parser.add_argument("--out", type=Path, help="table of all vertebrae (TSV)")
     options = parser.parse_args(arguments)
     network = load_labeling(load_package(options.package))
     nets = load_nets(options.folder, options.threads)
@@ -180,10 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows += [] if session is None else rows_of(seed, session)
         print(f"phantom {seed}: {len(rows)} vertebrae", file=sys.stderr, flush=True)
     if options.out is not None:
-        with options.out.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(rows, options.out)
     print(summary(rows))
     return 0
 

@@ -14,7 +14,6 @@ the patient was laid down anew: they should not be joined.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from scipy.spatial.transform import Rotation
 
 from spineps_nipype.core.name_posterior import NamePosterior
 from spineps_nipype.core.session_names import ScanNames, joint_names
+from spineps_nipype.core.tables import write_table
 from spineps_nipype.metrics.calibration import calibration_error
 from spineps_nipype.models.loading import load_labeling
 from spineps_nipype.models.package import load_package
@@ -270,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("package", type=Path)
     parser.add_argument("--phantoms", nargs=2, type=int, default=(2000, 2060))
-    parser.add_argument("--out", type=Path, help="table of all vertebrae (CSV)")
+    parser.add_argument("--out", type=Path, help="table of all vertebrae (TSV)")
     options = parser.parse_args(arguments)
     network = load_labeling(load_package(options.package))
     rows: list[dict[str, Any]] = []
@@ -278,10 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows += rows_of(seed, network)
         print(f"phantom {seed}: {len(rows)} vertebrae", file=sys.stderr, flush=True)
     if options.out is not None:
-        with options.out.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(rows, options.out)
     print(summary(rows))
     return 0
 
