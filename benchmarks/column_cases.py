@@ -98,11 +98,10 @@ def _spines(spider: Path | None, phantoms: int) -> Iterator[tuple[str, Spine]]:
 def phantom_spine(kind: str, seed: int) -> Spine:
     """Spine of a phantom on a coarse grid."""
     phantom = KINDS[kind](seed)
-    both = (
+    spine, vert = (
         rescale(make_volume(array, phantom.affine, seg=True), SPACING).get_array()
         for array in (phantom.spine, phantom.vert)
     )
-    spine, vert = both
     bodies = np.where(np.isin(spine, BODY_PARTS), vert, 0)
     return Spine(bodies, spine == DISC, np.isin(spine, (CANAL, CORD)), SPACING)
 
@@ -111,8 +110,7 @@ def spider_spine(path: Path) -> Spine:
     """Spine of a truth mask of SPIDER."""
     mask = load_mask(path).reorient(PIR)
     array, zoom = mask.get_array(), tuple(float(z) for z in mask.zoom)
-    masks = (array == value for value in (VERTEBRA, SPIDER_DISC, SPIDER_CANAL))
-    vertebrae, discs, canal = masks
+    vertebrae, discs, canal = (array == v for v in (VERTEBRA, SPIDER_DISC, SPIDER_CANAL))
     return Spine(number_bodies(vertebrae, discs, canal, zoom), discs, canal, zoom)
 
 

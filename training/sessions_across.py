@@ -35,7 +35,7 @@ from spineps_nipype.phantom import FieldOfView, Phantom, generate, render, to_ni
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
 from spineps_nipype.spine_segmentation.name_table import name_rows
 from spineps_nipype.spineps.other_names import other_names
-from training.common.name_views import ANOMALIES, ANOMALY_SHARE, add_phantoms, weight_of
+from training.common.name_views import add_phantoms, drawn_anomaly, weight_of
 from training.common.options import add_threads
 from training.labeling.sessions import CONTRASTS, SMALL, Seen, Station, moved, seen_scan, shifts_of
 from training.spine_segmentation.evaluate import SPACING, WIDTH_MM, load_nets
@@ -73,9 +73,7 @@ class Across(NamedTuple):
 def session_of(seed: int, network: LabelingModel, nets: SegmentationInference) -> Across | None:
     """Both scans of a phantom; None if SPINEPS has no names of its own."""
     random = np.random.default_rng((seed, 79))
-    anomaly = None
-    if random.random() < ANOMALY_SHARE:
-        anomaly = ANOMALIES[random.integers(len(ANOMALIES))]
+    anomaly = drawn_anomaly(random)
     phantom = generate(seed, anomalies=anomaly)
     count = len(phantom.plan.vertebrae)
     size = int(random.integers(*SMALL, endpoint=True))

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from .components import (
     bounding_box,
-    component_centroids,
     component_sizes,
     components_by_size,
 )
@@ -96,12 +95,12 @@ def find_pieces(bodies: NDArray[Any], discs: NDArray[np.bool_], zoom: Sequence[f
         components[components > MOST_PIECES] = 0
         count = MOST_PIECES
     step = np.asarray(zoom, dtype=float)
-    volumes = np.multiply(component_sizes(components, count)[1:], step.prod(), dtype=float)
-    centroids = component_centroids(components)[1:] * step
+    said = cc3d.statistics(components.astype(np.uint32, copy=False))
+    volumes = np.multiply(said["voxel_counts"][1:], step.prod(), dtype=float)
+    centroids = said["centroids"][1:] * step
     spreads = np.zeros((count, 3, 3))
     is_disc, is_cut = np.zeros((2, count), dtype=bool)
-    boxes = cc3d.statistics(components.astype(np.uint32, copy=False))["bounding_boxes"][1:]
-    for row, box in enumerate(boxes):
+    for row, box in enumerate(said["bounding_boxes"][1:]):
         places = np.argwhere(components[box] == row + 1)
         is_disc[row] = both[box][tuple(places[0])] == disc
         is_cut[row] = min(box[1].start, both.shape[1] - box[1].stop) * step[1] < BORDER_MM

@@ -43,11 +43,9 @@ def drop_sacral_discs(vert: NDArray[Any]) -> None:
     for piece in range(1, count + 1):
         places = np.argwhere(pieces == piece) + start
         above = [
-            column[rows[-1]]
+            vert[p, rows[-1], r]
             for p, i, r in _tops(places)
-            for column in [vert[p, :i, r]]
-            for rows in [np.flatnonzero(bone[p, :i, r])]
-            if len(rows)
+            if len(rows := np.flatnonzero(bone[p, :i, r]))
         ]
         if 2 * sum(label == SACRUM for label in above) > len(above):
             vert[tuple(places.T)] = 0

@@ -77,6 +77,13 @@ def draw_anomaly(seed: int) -> tuple[Anomalies | None, np.random.Generator]:
     return (ANOMALIES[which] if random.random() < ANOMALY_SHARE else None), random
 
 
+def drawn_anomaly(random: np.random.Generator) -> Anomalies | None:
+    """What is forced on a phantom whose other draws follow from the same generator."""
+    if random.random() < ANOMALY_SHARE:
+        return ANOMALIES[random.integers(len(ANOMALIES))]
+    return None
+
+
 def weight_of(levels: Sequence[str]) -> float:
     """How many people a phantom stands for, relative to how often its numbers are drawn.
 

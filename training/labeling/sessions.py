@@ -33,7 +33,7 @@ from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import LabelingModel
 from spineps_nipype.phantom import Phantom, generate, render
 from spineps_nipype.spineps.session_names import judged_rows, names_of_table
-from training.common.name_views import ANOMALIES, ANOMALY_SHARE, weight_of
+from training.common.name_views import drawn_anomaly, weight_of
 from training.labeling.evaluate import FIRST_NUMBER, label_view, rows_around
 
 CONTRASTS: Final = ("T2w", "T1w")
@@ -96,9 +96,7 @@ def seen_sessions(
 ) -> Iterator[tuple[str, float, dict[str, Seen]]]:
     """Kind, weight and scans of each session of a phantom."""
     random = np.random.default_rng((seed, 77))
-    anomaly = None
-    if random.random() < ANOMALY_SHARE:
-        anomaly = ANOMALIES[random.integers(len(ANOMALIES))]
+    anomaly = drawn_anomaly(random)
     phantom = generate(seed, anomalies=anomaly)
     images = {c: render(phantom, contrast=c, seed=seed) for c in CONTRASTS}
     for kind, stations in sessions_of(len(phantom.plan.vertebrae), random).items():
