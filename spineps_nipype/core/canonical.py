@@ -40,6 +40,9 @@ Extent = Literal["whole", "body", "point"]
 
 UNKNOWN: Final = "unknown number"
 UNKNOWN_TISSUE: Final = "unknown number in the semantic mask"
+MOST_UNKNOWN: Final = 128
+"""Numbers without a name beyond which a map is taken for grey values; a label map of the whole
+body (TotalSegmentator has 117 labels, all systems beside the spine fewer) stays below."""
 ENDPLATES: Final = (52, 53, ENDPLATE)
 STEP1_BONE: Final = 50
 """Step 1 of TotalSpineSeg: any vertebra but C1, or the sacrum."""
@@ -226,9 +229,11 @@ def _to_canonical_numbers(labels: NDArray[Any], names: dict[int, str]) -> NDArra
 def _unknown(
     present: Mapping[int, int], names: Mapping[int, str], reason: str = UNKNOWN
 ) -> tuple[Loss, ...]:
-    """Labels that have no name, as losses."""
-    return tuple(
-        Loss(str(code), voxels, "dropped", reason)
-        for code, voxels in present.items()
-        if code not in names
-    )
+    """Labels that have no name, as losses; so many that it must be an image are an error."""
+    unknown = {code: voxels for code, voxels in present.items() if code not in names}
+    if len(unknown) > MOST_UNKNOWN:
+        raise InputError(
+            f"{len(unknown)} numbers have no name: these look like grey values, not labels.",
+            remedy="Give a label map, and the system that it comes from.",
+        )
+    return tuple(Loss(str(code), voxels, "dropped", reason) for code, voxels in unknown.items())

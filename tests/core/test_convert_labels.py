@@ -243,6 +243,14 @@ def test_bad_arguments() -> None:
         convert_labels(np.array([-1]), "totalspineseg", "spineps")
 
 
+@pytest.mark.parametrize("system", ["totalspineseg", "totalsegmentator", "spine_segmentation"])
+def test_grey_values_are_no_labels(system: System) -> None:
+    with pytest.raises(InputError, match="grey values"):
+        convert_labels(np.arange(256).reshape(4, 8, 8), system, "spineps")
+    body = np.arange(118).reshape(2, 59)
+    assert convert_labels(body, "totalsegmentator", "totalspineseg").losses
+
+
 def test_empty_maps_stay_empty() -> None:
     found = convert_labels(np.zeros((2, 2, 2), np.uint8), "totalspineseg", "spineps", strict=True)
     assert not found.labels.any()

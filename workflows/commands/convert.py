@@ -92,21 +92,25 @@ def _convert(arguments: argparse.Namespace) -> None:
     _check_names(arguments)
     vert, spine = _load_masks(arguments)
     grid = vert if vert is not None else spine
-    found = convert_labels(
-        None if vert is None else vert.get_array(),
-        arguments.source,
-        arguments.target,
-        spine=None if spine is None else spine.get_array(),
-        numbering=arguments.numbering,
-        strict=arguments.strict,
-        spacing=grid.zoom,
-    )
+    like = arguments.input if vert is not None else arguments.spine
+    try:
+        found = convert_labels(
+            None if vert is None else vert.get_array(),
+            arguments.source,
+            arguments.target,
+            spine=None if spine is None else spine.get_array(),
+            numbering=arguments.numbering,
+            strict=arguments.strict,
+            spacing=grid.zoom,
+        )
+    except InputError as fault:
+        fault.file = like
+        raise
     if arguments.out_spine is not None and found.spine is None:
         raise InputError(
             f"{arguments.target} has no semantic mask for --out-spine.",
             remedy="Leave that option out.",
         )
-    like = arguments.input if vert is not None else arguments.spine
     save_nii(grid.set_array(found.labels, seg=True), arguments.output, like=like)
     if arguments.out_spine is not None:
         save_nii(grid.set_array(found.spine, seg=True), arguments.out_spine, like=like)
