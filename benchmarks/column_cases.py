@@ -25,6 +25,7 @@ from benchmarks.against_truth.mask_files import find_masks, mask_entities
 from benchmarks.against_truth.selection import held_out_subjects
 from benchmarks.against_truth.spider_bodies import number_bodies
 from benchmarks.phantoms import FIRST, KINDS
+from benchmarks.phantoms import SPACING as THIN_SPACING
 from benchmarks.rules.stray_cases import Case, Spine, make_case, right_decisions
 from spineps_nipype.core.anatomy import BODY_PARTS, CANAL, CORD, DISC
 from spineps_nipype.core.geometry import PIR, rescale
@@ -33,6 +34,7 @@ from spineps_nipype.core.spine_column import find_column
 from spineps_nipype.core.spine_pieces import canal_line, find_pieces
 from spineps_nipype.core.volume import make_volume
 from spineps_nipype.errors import InputError
+from spineps_nipype.phantom import phantom_in_view
 
 SPACING: Final = (1.5, 1.5, 2.0)
 LEAST_MM3: Final = 200.0
@@ -97,7 +99,7 @@ def _spines(spider: Path | None, phantoms: int) -> Iterator[tuple[str, Spine]]:
 
 def phantom_spine(kind: str, seed: int) -> Spine:
     """Spine of a phantom on a coarse grid."""
-    phantom = KINDS[kind](seed)
+    phantom = phantom_in_view(seed, kind, THIN_SPACING)
     spine, vert = (
         rescale(make_volume(array, phantom.affine, seg=True), SPACING).get_array()
         for array in (phantom.spine, phantom.vert)

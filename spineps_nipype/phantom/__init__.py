@@ -11,6 +11,7 @@ from .generate import FieldOfView, Phantom, generate
 from .plan import Anomalies, SpinePlan, draw_plan
 from .render import CONTRASTS, render
 from .slices import join_slices
+from .views import phantom_in_view
 
 __all__ = [
     "CONTRASTS",
@@ -21,6 +22,7 @@ __all__ = [
     "draw_plan",
     "generate",
     "join_slices",
+    "phantom_in_view",
     "render",
     "to_nii",
     "write_lumbar_demo",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ from spineps_nipype.core.spine_pieces import (
     places_of,
     steps_between,
 )
-from spineps_nipype.phantom import Anomalies, FieldOfView, draw_plan, generate
+from spineps_nipype.phantom import phantom_in_view
 from training.common import spider_masks
 from training.common.phantom_seeds import HELD_OUT_SEEDS
 from training.common.real_scans import kept_from_training, scan_pairs
@@ -40,14 +40,10 @@ LEAST_MM3: Final = 200.0
 WITHIN: Final = (2.5, 97.5)
 SDS: Final = 3.92
 """A normal distribution has 95 % of its values in so many standard deviations."""
-KINDS: Final[Mapping[str, tuple[Anomalies | None, int | str | None, str]]] = {
-    "lumbar": (None, -7, "sacrum"),
-    "whole": (None, None, "sacrum"),
-    "neck": (None, None, "T3"),
-    "fractures": (Anomalies(fractures=3), -7, "sacrum"),
-    "scoliosis": (Anomalies(scoliosis_deg=25.0), -9, "sacrum"),
-}
-"""Anomalies, uppermost vertebra (counted from below) and end of each kind of phantom."""
+KINDS: Final = ("lumbar", "whole", "neck", "fractures", "scoliosis")
+"""Views of phantoms."""
+WIDTH: Final = 100.0
+"""Their extent across the slices [mm]: every piece is whole."""
 
 Values = dict[str, list[float]]
 
@@ -89,11 +85,9 @@ def spider_columns(root: Path) -> Iterator[tuple[Pieces, CanalLine | None]]:
 def phantom_columns(count: int) -> Iterator[tuple[Pieces, CanalLine | None]]:
     """Columns of the first phantoms of each kind that training may see."""
     first = HELD_OUT_SEEDS.stop
-    for anomalies, top, bottom in KINDS.values():
+    for kind in KINDS:
         for seed in range(first, first + count):
-            level = draw_plan(seed, anomalies).levels[top] if isinstance(top, int) else None
-            fov = FieldOfView(top=level, bottom=bottom)
-            phantom = generate(seed, spacing=SPACING, fov=fov, anomalies=anomalies)
+            phantom = phantom_in_view(seed, kind, SPACING, WIDTH)
             spine = phantom.spine
             bodies = np.where(np.isin(spine, BODY_PARTS), phantom.vert, 0)
             yield (

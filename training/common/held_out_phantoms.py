@@ -6,14 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from spineps_nipype.phantom import (
-    FieldOfView,
-    Phantom,
-    draw_plan,
-    generate,
-    join_slices,
-    render,
-)
+from spineps_nipype.phantom import Phantom, join_slices, phantom_in_view, render
 from training.common.phantom_seeds import require_held_out
 
 THIN_SPACING: Final = (1.0, 1.0, 1.1)
@@ -41,17 +34,5 @@ def phantom_scan(
         If the phantom is not held out.
     """
     require_held_out(seed)
-    thin = phantom_view(seed, view)
+    thin = phantom_in_view(seed, view, THIN_SPACING)
     return join_slices(thin, joined), render(thin, contrast=contrast, seed=seed, joined=joined)
-
-
-def phantom_view(seed: int, view: str) -> Phantom:
-    """Lumbar (T11 to sacrum), thoracic (nine vertebrae) or whole spine of a seed."""
-    names = draw_plan(seed).levels
-    if view == "lumbar":
-        fov = FieldOfView(top=names[-7], bottom="sacrum", width=70.0)
-    elif view == "thoracic":
-        fov = FieldOfView(top="T2", bottom="T10", width=70.0)
-    else:
-        fov = FieldOfView(width=80.0)
-    return generate(seed, spacing=THIN_SPACING, fov=fov)
