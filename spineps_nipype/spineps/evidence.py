@@ -79,7 +79,8 @@ COLUMNS: Final[dict[str, dict[str, Any]]] = {
     },
     "specks": {
         "LongName": "Specks",
-        "Description": "Share of the volume that is in no piece.",
+        "Description": "Share of the volume that is in no piece, nor cut by the upper or lower end "
+        "of the image.",
     },
     "coverage": {
         "LongName": "Coverage",
@@ -173,10 +174,12 @@ def _pieces(parts: NDArray[np.bool_]) -> dict[str, float]:
     large = sizes >= LEAST_PIECE * sizes[order][half]
     heights = component_centroids(labels)[1 : count + 1, 1]
     chain = sizes[large][np.argsort(heights[large])]
+    # what is left of a body or disc that the end of the image cuts may be as small as it likes
+    cut = np.isin(np.arange(1, count + 1), labels[:, [0, -1]])
     return {
         "pieces": int(large.sum()),
         "irregularity": _change(chain[1:-1]),
-        "specks": float(1 - sizes[large].sum() / sizes.sum()),
+        "specks": float(sizes[~large & ~cut].sum() / sizes.sum()),
     }
 
 

@@ -79,6 +79,17 @@ def test_a_ragged_mask_shows() -> None:
     assert other["canal"]["coverage"] < one["canal"]["coverage"]
 
 
+def test_a_disc_that_the_end_of_the_image_cuts_is_no_speck() -> None:
+    whole = column()
+    speck, cut = whole.copy(), whole.copy()
+    speck[30:33, 30, 4] = 100
+    cut[8:11, 0, 4] = 100
+    assert rows(speck, shares_of(speck))["disc"]["specks"] > 0
+    for mask in (cut, cut[:, ::-1]):
+        found = rows(mask, shares_of(mask))["disc"]
+        assert (found["specks"], found["pieces"]) == (0, 4)
+
+
 def test_structures_that_are_not_there_have_no_row() -> None:
     mask = column()
     mask[mask == 100] = 0
