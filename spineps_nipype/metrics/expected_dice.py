@@ -28,9 +28,11 @@ WIDENING: Final = 0.75
 """By so much of itself for each unit of log odds."""
 FURTHEST: Final = 30.0
 """Log odds are kept within this and its negative."""
+WIDEST_GAP: Final = 2.0
+"""Logarithms of gaps, relative to the usual distance, count up to here."""
 NUMBERS: Final = (
     *("soft_dice", "inside", "outside", "border", "irregularity", "specks", "roughness"),
-    *("coverage", "slice_thickness"),
+    *("gap", "coverage", "slice_thickness"),
 )
 """Columns of the evidence that features need."""
 REMEDY: Final = "Install the package again, or remove this file: no Dice is expected then."
@@ -67,6 +69,7 @@ FEATURES: Final[Mapping[str, Callable[[Evidence, str], float]]] = {
     "outside": lambda rows, name: -log_odds(rows[name]["outside"]),
     "border": lambda rows, name: -rows[name]["border"],
     "irregularity": lambda rows, name: -min(rows[name]["irregularity"], 1.0),
+    "gap": lambda rows, name: -min(rows[name]["gap"], WIDEST_GAP),
     "specks": lambda rows, name: -math.sqrt(max(rows[name]["specks"], 0.0)),
     "roughness": lambda rows, name: -rows[name]["roughness"],
     "coverage": lambda rows, name: rows[name]["coverage"],

@@ -77,10 +77,15 @@ COLUMNS: Final[dict[str, dict[str, Any]]] = {
         "without the first and the last piece; of the canal, of the cross-sections from one row "
         "to the next.",
     },
+    "gap": {
+        "LongName": "Largest gap",
+        "Description": "Logarithm of the largest distance between the centres of neighbouring "
+        "pieces relative to the median distance: a body or disc that is missing; 0 for the canal.",
+    },
     "specks": {
         "LongName": "Specks",
-        "Description": "Share of the volume that is in no piece, nor cut by the upper or lower end "
-        "of the image.",
+        "Description": "Share of the volume that is in no piece, nor cut by the upper or lower "
+        "end of the image.",
     },
     "coverage": {
         "LongName": "Coverage",
@@ -138,7 +143,7 @@ def gather_evidence(
                     "structure": name,
                     **_doubts(own, share),
                     "volume": float(np.count_nonzero(own) * np.prod(zoom)),
-                    **(_rows(own) if name == "canal" else _pieces(parts)),
+                    **(_rows(own) if name == "canal" else _pieces(parts, zoom)),
                     "coverage": float(own.any(axis=(0, 2)).sum() / len(rows)),
                     "slice_thickness": float(slice_thickness),
                 }
@@ -162,23 +167,25 @@ def _doubts(own: NDArray[np.bool_], share: NDArray[np.floating[Any]]) -> dict[st
     }
 
 
-def _pieces(parts: NDArray[np.bool_]) -> dict[str, float]:
-    """Pieces from top to bottom: how many, how much they differ, what is in none."""
+def _pieces(parts: NDArray[np.bool_], zoom: Sequence[float]) -> dict[str, float]:
+    """Pieces from top to bottom: how many, how much they differ, gaps, what is in none."""
     labels, count = label_components(parts, 1)
     sizes = component_sizes(labels, count)[1:].astype(float)
     if not count:
-        return {"pieces": 0, "irregularity": 0.0, "specks": 0.0}
+        return {"pieces": 0, "irregularity": 0.0, "gap": 0.0, "specks": 0.0}
     # the median by volume, so that specks do not make it small
     order = np.argsort(sizes)
     half = np.searchsorted(np.cumsum(sizes[order]), sizes.sum() / 2)
     large = sizes >= LEAST_PIECE * sizes[order][half]
-    heights = component_centroids(labels)[1 : count + 1, 1]
-    chain = sizes[large][np.argsort(heights[large])]
+    centres = component_centroids(labels)[1 : count + 1][large] * np.asarray(zoom)
+    down = np.argsort(centres[:, 1])
+    distances = np.linalg.norm(np.diff(centres[down], axis=0), axis=1)
     # what is left of a body or disc that the end of the image cuts may be as small as it likes
     cut = np.isin(np.arange(1, count + 1), labels[:, [0, -1]])
     return {
         "pieces": int(large.sum()),
-        "irregularity": _change(chain[1:-1]),
+        "irregularity": _change(sizes[large][down][1:-1]),
+        "gap": float(np.log(distances.max() / np.median(distances))) if len(distances) else 0.0,
         "specks": float(sizes[~large & ~cut].sum() / sizes.sum()),
     }
 
@@ -186,7 +193,7 @@ def _pieces(parts: NDArray[np.bool_]) -> dict[str, float]:
 def _rows(own: NDArray[np.bool_]) -> dict[str, float]:
     """The same of a tube along I: parts, change of its cross-section."""
     areas = own.sum(axis=(0, 2)).astype(float)
-    return {**_pieces(own), "irregularity": _change(areas[areas > 0])}
+    return {**_pieces(own, (1, 1, 1)), "irregularity": _change(areas[areas > 0]), "gap": 0.0}
 
 
 def _change(values: NDArray[np.float64]) -> float:

@@ -90,6 +90,17 @@ def test_a_disc_that_the_end_of_the_image_cuts_is_no_speck() -> None:
         assert (found["specks"], found["pieces"]) == (0, 4)
 
 
+def test_a_missing_body_is_a_gap() -> None:
+    whole = column()
+    holed = np.where(
+        (whole == 49) & (np.arange(64) >= 32)[:, None] & (np.arange(64) < 43)[:, None], 0, whole
+    )
+    assert rows(whole, shares_of(whole))["vertebra"]["gap"] == pytest.approx(0, abs=0.01)
+    found = rows(holed, shares_of(holed))
+    assert found["vertebra"]["gap"] == pytest.approx(np.log(30 / 22.5), abs=0.01)
+    assert found["canal"]["gap"] == 0
+
+
 def test_structures_that_are_not_there_have_no_row() -> None:
     mask = column()
     mask[mask == 100] = 0

@@ -37,7 +37,10 @@ WRONG, GOOD = 0.75, 0.85
 structures are not."""
 LOOK: Final = (WRONG + GOOD) / 2
 """Masks with a lower expected Dice are to be looked at: half-way, whatever the few cases say."""
-USED: Final = ("soft_dice", "inside", "outside", "irregularity", "specks", "roughness", "others")
+USED: Final = (
+    *("soft_dice", "inside", "outside", "irregularity", "gap", "specks", "roughness"),
+    "others",
+)
 """Features that weigh; the others tell more of the view than of the mask."""
 RIDGE: Final = 0.3
 """Weight of the penalty, relative to one case for each standard deviation of a feature."""

@@ -76,6 +76,7 @@ def known(quality: float, half: str, scan: int, rng: np.random.Generator) -> Kno
             "outside": 1 - soft,
             "border": 1 - soft,
             "irregularity": float(rng.uniform(0, 0.2)),
+            "gap": 0.0,
             "specks": 0.0,
             "roughness": 0.3,
             "coverage": 1.0,
