@@ -5,6 +5,7 @@ Nothing heavy is imported here.
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import errno
 import gc
@@ -26,8 +27,7 @@ LONGEST_SHOWN: Final = 200
 STANDARD: Final = (0, 1, 2)
 """Descriptors of input, output and messages."""
 NEW_OBJECTS: Final = 10_000
-"""New objects after which garbage is looked for. Nearly all that a run makes are modules and its
-graph, which stay: at Python's 700 a twentieth of the CPU seconds of a scan go into looking."""
+"""New objects after which garbage is looked for, of which Python itself waits for 700."""
 READER_LEFT: Final = frozenset({errno.EPIPE, errno.ESHUTDOWN})
 """Whoever read the output wanted no more of it, as ``head`` does."""
 
@@ -54,9 +54,9 @@ def run_command(program: str, body: Callable[[], int], *, own_process: bool = Fa
         That status; 1 if the current folder does not exist, or a name is not UTF-8.
     """
     if own_process:
-        gc.set_threshold(NEW_OBJECTS)
         if not _is_utf8():
             _start_in_utf8()
+        _look_rarely_for_garbage()
     _open_standard_descriptors()
     with _lenient_streams() as (output, _):
         try:
@@ -96,6 +96,16 @@ def run_command(program: str, body: Callable[[], int], *, own_process: bool = Fa
                     f"{output.fault.strerror or output.fault}.",
                     file=sys.stderr,
                 )
+
+
+def _look_rarely_for_garbage() -> None:
+    """Have this process look for garbage seldom, and not once more in everything when it ends.
+
+    Nearly all that a run makes are modules and its graph, which stay: a tenth of the CPU seconds
+    of a scan would go into looking at them again and again.
+    """
+    gc.set_threshold(NEW_OBJECTS)
+    atexit.register(gc.freeze)
 
 
 def _is_utf8() -> bool:
