@@ -35,7 +35,7 @@ ALLOWED = {
 }
 ALLOWED["dropin"] = BASE | {"models", "results", "spineps", "bids", "metrics", "dropin"}
 ALLOWED["phantom"] = BASE | {"phantom", "bids"}
-HEAVY = {"torch", "nnunetv2", "nireports", "dynamic_network_architectures"}
+HEAVY = {"torch", "nnunetv2", "dynamic_network_architectures"}
 HEAVY |= {"onnxruntime", "openvino"}
 # These modules are imported inside functions only, so they may name torch at their top.
 TORCH_HOMES = ("models/networks/", "models/inference/")

@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 CT_BACKGROUND: Final = -1024.0
 """Value of empty space in CT images [HU]."""
 GZIP_LEVEL: Final = 4
-PASSING_GZIP_LEVEL: Final = 1
-"""For files that only go from one step to the next: a third of the time."""
+PASSING_MASK_LEVEL, PASSING_IMAGE_LEVEL = 1, 0
+"""For files that only go from one step to the next: grey values take long and hardly become
+smaller, so they are not compressed at all."""
 LABEL_NOISE: Final = 0.01
 """Distance from a whole number that a label may have: programs scale labels, or store floats."""
 STORED_TYPES: Final = tuple(np.dtype(t) for t in ("f4", "u1", "i1", "u2", "i2", "u4", "i4"))
@@ -249,7 +250,8 @@ def save_nii(
         Image in whose world the grid lies. Its codes are carried on, and whichever of its
         positions another program takes, the new image lies on it.
     passing
-        The file is no result but goes from one step to the next: it is compressed less.
+        The file is no result but goes from one step to the next: a mask is compressed less, an
+        image not at all.
 
     Raises
     ------
@@ -261,7 +263,9 @@ def save_nii(
         array = shrink_labels(array)
     elif array.dtype not in STORED_TYPES:
         array = array.astype(np.float32)
-    return save_array(array, nii.affine, path, like=like, passing=passing)
+    passing_level = PASSING_MASK_LEVEL if nii.seg else PASSING_IMAGE_LEVEL
+    level = passing_level if passing else GZIP_LEVEL
+    return save_array(array, nii.affine, path, like=like, level=level)
 
 
 def save_array(
@@ -270,10 +274,10 @@ def save_array(
     path: str | Path,
     *,
     like: str | Path | None = None,
-    passing: bool = False,
+    level: int = GZIP_LEVEL,
 ) -> Path:
-    """Write voxels of three or four axes as they are; else as `save_nii`."""
-    path, level = Path(path), PASSING_GZIP_LEVEL if passing else GZIP_LEVEL
+    """Write voxels of three or four axes as they are, compressed by gzip; else as `save_nii`."""
+    path = Path(path)
     space = None if like is None else read_space(like)
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm")

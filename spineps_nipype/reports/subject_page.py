@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from .. import __version__
 from ..core.files import whole_file
@@ -105,20 +101,19 @@ def write_subject_page(
                 temporary.write_bytes(content)
     path = subject_page(folder, subject)
     with whole_file(path) as temporary:
-        _assemble(temporary, f"{subject}: spine segmentation", scans, methods, columns)
+        page = _page(f"{subject}: spine segmentation", scans, methods, columns)
+        temporary.write_text(page, encoding="utf-8")
     return path
 
 
-def _assemble(
-    path: Path,
+def _page(
     title: str,
     scans: Sequence[ScanEntry],
     methods: str,
     columns: Mapping[str, Mapping[str, Any]],
-) -> None:
-    """Write the reportlets of all scans into a temporary folder and have NiReports join them."""
-    from markupsafe import Markup, escape
-    from nireports.assembler.report import Report
+) -> str:
+    """HTML of the page: sections about all scans, about each of them, and about the run."""
+    from markupsafe import Markup
 
     # Safe to mark up: the table is ours. A "<" could end the script element that holds it.
     colours = Markup(json.dumps(colour_tables()).replace("<", "\\u003c"))  # noqa: S704
@@ -131,44 +126,19 @@ def _assemble(
             "colours": colours,
         }
     )
-    with tempfile.TemporaryDirectory(prefix="spineps-page-") as folder:
-        home = Path(folder)
-        views = methods_views(methods)
-        sections = [
-            _section(home, "first", OVERVIEW, ("overview",), macros, scans),
-            *(
-                _section(home, f"s{k}", str(escape(scan.label)), REPORTLETS, macros, scan)
-                for k, scan in enumerate(scans)
-            ),
-            _section(home, "all", METHODS, ("methods",), macros, views),
-            _section(home, "last", ABOUT, ("about",), macros, None),
-        ]
-        with as_file(HOME / "subject.html") as template:
-            settings = {
-                "template_path": str(template),
-                "title": str(escape(title)),
-                "sections": sections,
-            }
-            (home / "page.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-            Report(
-                path.parent,
-                None,
-                bootstrap_file=home / "page.yml",
-                out_filename=path,
-                reportlets_dir=home / "reportlets",
-            ).generate_report()
+    views = methods_views(methods)
+    sections = [
+        _section(OVERVIEW, ("overview",), macros, scans),
+        *(_section(scan.label, REPORTLETS, macros, scan) for scan in scans),
+        _section(METHODS, ("methods",), macros, views),
+        _section(ABOUT, ("about",), macros, None),
+    ]
+    return load_template("subject.html").render(
+        title=title, sections=[section for section in sections if section["reportlets"]]
+    )
 
 
-def _section(
-    home: Path, key: str, name: str, reportlets: Sequence[str], macros: Any, content: Any
-) -> dict[str, Any]:
-    """Section of the page; writes its reportlets below `home` and leaves empty ones out."""
-    figures = home / "reportlets" / "sub-page" / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    entries = []
-    for kind in reportlets:
-        text = str(getattr(macros, kind)(content)).strip()
-        if text:
-            (figures / f"sub-page_desc-{key}{kind}_T2w.html").write_text(text, encoding="utf-8")
-            entries.append({"bids": {"datatype": "figures", "desc": f"{key}{kind}"}})
-    return {"name": name, "reportlets": entries}
+def _section(name: str, reportlets: Sequence[str], macros: Any, content: Any) -> dict[str, Any]:
+    """Section of the page; empty reportlets are left out."""
+    parts = [getattr(macros, kind)(content).strip() for kind in reportlets]
+    return {"name": name, "reportlets": [part for part in parts if part]}

@@ -15,6 +15,7 @@ from TPTBox import NII
 
 from spineps_nipype.core.image_checks import memory_estimate_gib
 from spineps_nipype.core.images import background_value, load_image, load_mask, save_nii
+from spineps_nipype.core.volume import make_volume
 from spineps_nipype.errors import EmptyResultError, InputError, OutputError, SpinepsError
 
 SHAPE = (5, 6, 7)
@@ -352,3 +353,16 @@ def test_saving_where_nothing_can_be_written(tmp_path: Path) -> None:
     mask = NII(nib.Nifti1Image(values(np.uint8), np.eye(4)), True)
     with pytest.raises(OutputError, match="could not be written"):
         save_nii(mask, tmp_path / "file" / "mask.nii.gz")
+
+
+def test_what_goes_from_step_to_step_is_compressed_less(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 9, (20, 20, 20)).astype(np.float32)
+    sizes = {}
+    for seg in (False, True):
+        volume = make_volume(grey.astype(np.uint8) if seg else grey, np.eye(4), seg=seg)
+        for passing in (False, True):
+            path = save_nii(volume, tmp_path / f"{seg}{passing}.nii.gz", passing=passing)
+            np.testing.assert_array_equal(nib.load(path).get_fdata(), grey)
+            sizes[seg, passing] = path.stat().st_size
+    assert sizes[False, True] > grey.nbytes > sizes[False, False]
+    assert grey.size > sizes[True, True] >= sizes[True, False]

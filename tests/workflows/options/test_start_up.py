@@ -72,6 +72,23 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+def test_a_command_looks_for_garbage_seldom_and_not_at_its_end() -> None:
+    code = (
+        "import atexit, gc\n"
+        "from spineps_nipype.workflows.options.start_up import run_command\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
+        "before = gc.get_threshold()[0]\n"
+        "run_command('x', lambda: 0)\n"
+        "print(gc.get_threshold()[0] == before)\n"
+        "run_command('x', lambda: 0, own_process=True)\n"
+        "print(gc.get_threshold()[0] > before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", code], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True", "True", "True"]
+
+
 def test_a_stream_that_works_is_untouched(capsys: pytest.CaptureFixture[str]) -> None:
     before = sys.stdout
 
