@@ -20,7 +20,9 @@ MODULES: Final = (
     "spineps_nipype.models.inference.instance",
     "spineps_nipype.models.inference.labeling",
     "dynamic_network_architectures.architectures.unet",
+    "nnunetv2.preprocessing.resampling.default_resampling",
     "TPTBox.spine.snapshot2D.snapshot_modular",
+    "TPTBox.spine.spinestats.angles",
     "matplotlib.backends.backend_agg",
 )
 

@@ -1,8 +1,8 @@
 """To the spacing of an nnU-Net network, and back.
 
-Images go there as by the function of nnU-Net that the plans name. Logits come back linearly by
-torch, in a seventh of the CPU of nnU-Net's function and equal to 1e-4, except that nnU-Net takes
-the nearest slice across slices that are more than three times as thick as their pixels are wide.
+Images go there by the function of nnU-Net that the plans name. Logits come back linearly by torch,
+in a seventh of the CPU of nnU-Net's function and equal to 1e-4, except that nnU-Net takes the
+nearest slice across slices that are more than three times as thick as their pixels are wide.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ SAME_SPACING: Final = 1e-3
 """Relative tolerance under which the grid counts as that of the plans."""
 DEFAULT: Final = "resample_data_or_seg_to_shape"
 RESAMPLERS: Final[Mapping[str, str]] = {
-    DEFAULT: "spineps_nipype.models.inference.spline_resampling.resample_by_splines",
-    "resample_torch_fornnunet": "nnunetv2.preprocessing.resampling.resample_torch."
-    "resample_torch_fornnunet",
+    DEFAULT: "nnunetv2.preprocessing.resampling.default_resampling",
+    "resample_torch_fornnunet": "nnunetv2.preprocessing.resampling.resample_torch",
 }
-"""Functions that plans may name, and what is called for them: nothing else must be."""
+"""Functions that plans may name, and their modules: a plans file must not call anything else."""
 
 
 def resample_input(
@@ -154,12 +153,11 @@ def _one_slice(logits: Tensor, z: int, blend: tuple[Tensor, Tensor, Tensor] | No
 
 
 def _function(name: str) -> Callable[..., Any]:
-    """What is called for a function of nnU-Net; it is imported when it is first needed."""
+    """A resampling function of nnU-Net; it is imported when it is first needed."""
     if name not in RESAMPLERS:
         raise ModelError(
             f"The plans resample images with {name!r}; known are {', '.join(RESAMPLERS)}.",
             remedy="Use a package with one of these.",
         )
-    module, _, attribute = RESAMPLERS[name].rpartition(".")
-    function: Callable[..., Any] = getattr(import_module(module), attribute)
+    function: Callable[..., Any] = getattr(import_module(RESAMPLERS[name]), name)
     return function
