@@ -4,19 +4,14 @@ Lumbar lordosis: upper side of L1 to the lower side of the last lumbar vertebra;
 kyphosis: upper side of T4 to the lower side of the last thoracic vertebra. Each angle is measured
 between the directions of the discs there (mean of both neighbours), in the plane of the curve,
 and is unsigned.
-
-Source: `compute_lordosis_and_kyphosis` of TPTBox, to which the angles are equal. It is not called,
-because importing it takes longer than all measures together.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
-
-import numpy as np
+from typing import Any, Final
 
 from ..core.anatomy import (
     ANATOMICAL_ORDER,
@@ -35,10 +30,9 @@ from .local_frames import LocalFrame, Points
 
 T4: Final = T1 + 3
 L4: Final = L5 - 1
+BODY_POINT, DISC_POINT, POSTERIOR_POINT = 50, 100, 128
 ARM_MM: Final = 10.0
-"""TPTBox knows a direction by a point that is so far behind the body."""
-POINT_DECIMALS, ANGLE_DECIMALS = 3, 4
-"""TPTBox rounds points to a micrometre; a direction has no more digits than that leaves."""
+"""Length of the arrow that tells TPTBox where posterior is; any length would do."""
 
 
 def curvatures(
@@ -61,67 +55,45 @@ def curvatures(
         ``lumbar_lordosis_deg``, ``thoracic_kyphosis_deg``; NaN for a curve that is not in view.
     """
     out = {"lumbar_lordosis_deg": float("nan"), "thoracic_kyphosis_deg": float("nan")}
-    spine = _spine(frames, discs)
     last_lumbar = next((v for v in (L6, L5, L4) if v in frames), None)
     last_thoracic = next((v for v in (T13, T12, T11) if v in frames), None)
+    wanted = []
     if last_lumbar and L1 in frames and {SACRUM, DISC_OFFSET + last_lumbar} & set(present):
-        out["lumbar_lordosis_deg"] = spine.angle(L1, last_lumbar)
+        wanted.append("lumbar_lordosis")
     if last_thoracic and T4 in frames and L1 in present:
-        out["thoracic_kyphosis_deg"] = spine.angle(T4, last_thoracic)
+        wanted.append("thoracic_kyphosis")
+    if not wanted:
+        return out
+    with warnings.catch_warnings():
+        # TPTBox uses names that matplotlib is about to change, and warns about its own enums.
+        warnings.simplefilter("ignore")
+        from TPTBox.spine.spinestats.angles import compute_lordosis_and_kyphosis
+
+        angles = compute_lordosis_and_kyphosis(_as_poi(frames, discs))
+    for name in wanted:
+        if angles[name] is not None:
+            out[f"{name}_deg"] = float(angles[name])
     return out
 
 
-@dataclass(frozen=True)
-class _Spine:
-    """Bodies with their directions to behind, and discs below vertebrae."""
+def _as_poi(frames: Mapping[int, LocalFrame], discs: Mapping[int, Points]) -> Any:
+    """Points as TPTBox wants them, on a grid of 1 mm.
 
-    bodies: Mapping[int, Points]
-    behind: Mapping[int, Points]
-    discs: Mapping[int, Points]
+    Where two vertebrae have no disc between them, TPTBox tries to take the middle between both
+    bodies but fails to find their points; so the middle is given to it in place of the disc.
+    """
+    from TPTBox import POI
 
-    def angle(self, upper: int, lower: int) -> float:
-        """Angle from above one body to below another, in the plane of the curve [degrees]."""
-        above, below = self._beside(upper, -1), self._beside(lower, 1)
-        start, end = self._direction(upper, above), self._direction(lower, below)
-        top = self.bodies[upper] if above is None else self.discs.get(above, self.bodies[upper])
-        down = self.discs.get(lower, self.bodies[lower]) - top
-        normal = _unit(np.cross(down, start + end))
-        start, end = (_unit(one - normal * (normal @ one)) for one in (start, end))
-        angle = np.degrees(np.arccos(np.clip(start @ end, -1, 1)))
-        return round(float(angle), ANGLE_DECIMALS)
-
-    def _beside(self, vertebra: int, step: int) -> int | None:
-        """Next vertebra above (-1) or below (1) of which body or disc is in view."""
-        known = sorted({*self.bodies, *self.discs}, key=ANATOMICAL_ORDER.index)
-        place = known.index(vertebra) + step
-        return known[place] if 0 <= place < len(known) else None
-
-    def _direction(self, vertebra: int, other: int | None) -> Points:
-        """Direction to behind between two bodies, of the first where the other is not in view."""
-        one = self.behind[vertebra]
-        if other is None or other not in self.behind:
-            return one
-        return (one + self.behind[other]) / 2
-
-
-def _spine(frames: Mapping[int, LocalFrame], discs: Mapping[int, Points]) -> _Spine:
-    """Points as TPTBox has them; the middle between two bodies stands for a missing disc."""
-    bodies = {v: frame.origin.round(POINT_DECIMALS) for v, frame in frames.items()}
-    arrows = {
-        v: (frame.origin + ARM_MM * frame.posterior).round(POINT_DECIMALS)
-        for v, frame in frames.items()
-    }
-    between = {
-        upper: (frames[upper].origin + frames[lower].origin) / 2
-        for upper, lower in pairwise(sorted(frames, key=ANATOMICAL_ORDER.index))
-    }
-    between |= {v: place for v, place in discs.items() if v in VERTEBRA_NAMES}
-    return _Spine(
-        bodies,
-        {v: _unit(arrow - bodies[v]) for v, arrow in arrows.items()},
-        {v: place.round(POINT_DECIMALS) for v, place in between.items()},
-    )
-
-
-def _unit(vector: Points) -> Points:
-    return vector / float(np.linalg.norm(vector))
+    points: dict[tuple[int, int], tuple[float, ...]] = {}
+    for vertebra, frame in frames.items():
+        points[vertebra, BODY_POINT] = tuple(frame.origin.tolist())
+        arrow = frame.origin + ARM_MM * frame.posterior
+        points[vertebra, POSTERIOR_POINT] = tuple(arrow.tolist())
+    in_order = sorted(frames, key=ANATOMICAL_ORDER.index)
+    for upper, lower in pairwise(in_order):
+        middle = (frames[upper].origin + frames[lower].origin) / 2
+        points[upper, DISC_POINT] = tuple(middle.tolist())
+    for vertebra, place in discs.items():
+        if vertebra in VERTEBRA_NAMES:
+            points[vertebra, DISC_POINT] = tuple(place.tolist())
+    return POI(points, orientation=("P", "I", "R"), zoom=(1, 1, 1), shape=(1000, 1000, 1000))
