@@ -50,7 +50,7 @@ PHASES: Final = (
         reads=(SCAN, "spine_raw"),
         settings=("instance", "engine", "numerics"),
         models=("instance",),
-        algorithm=3,
+        algorithm=4,
         correctable={"vert_raw": Correctable(grid="")},
         extras={"debug": "save_debug_data"},
         undescribed=frozenset({"debug"}),
