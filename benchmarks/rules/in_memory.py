@@ -31,10 +31,11 @@ from spineps_nipype.spine_segmentation.settings import SpineSegmentationSettings
 from spineps_nipype.spineps.settings import PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 from spineps_nipype.totalspineseg.inference import load_step
-from spineps_nipype.totalspineseg.native import to_grid
+from spineps_nipype.totalspineseg.native import Mode, to_grid
 from spineps_nipype.totalspineseg.preparation import prepare_image
 from spineps_nipype.totalspineseg.settings import RuleSettings
 from spineps_nipype.totalspineseg.steps import run_step1, run_step2
+from spineps_nipype.totalspineseg.upstream import upstream as totalspineseg
 
 QUIET: Final = frozenset({"progress", "observe"})
 """Arguments that do not change an answer."""
@@ -142,7 +143,8 @@ class TotalSpineSeg(_System):
         rules = RuleSettings(numerics=numerics)
         first = run_step1(prepared, self._networks[0], rules)
         second = run_step2(prepared, first.output, self._networks[1], rules)
-        labels = to_grid(second.output, image.shape, image.affine, "smooth")
+        mode: Mode = "nearest" if totalspineseg(numerics).stepped_borders else "smooth"
+        labels = to_grid(second.output, image.shape, image.affine, mode)
         return result_of_labels(TOTALSPINESEG, to_input_grid(labels, image.reorient(PIR)))
 
 

@@ -18,8 +18,6 @@ from .upstream import upstream
 
 MAX_EROSIONS: Final = 10
 """Voxels by which a component is eroded before it counts as one body."""
-CORE_SHARE: Final = 0.5
-"""Share of the core in a component that erosion does not divide."""
 ALL_NEIGHBOURS: Final = 3
 """Connectivity over faces, edges and corners."""
 
@@ -36,8 +34,8 @@ def split_component(body: BoolArray, numerics: Numerics = "corrected") -> BoolAr
     body
         One component, (P, I, R).
     numerics
-        SPINEPS does not split a body that erosion does not divide. Under ``seed`` the direction of
-        the plane is that between the parts after they have grown together.
+        Under ``seed`` the direction of the plane is that between the parts after they have grown
+        together.
 
     Returns
     -------
@@ -49,47 +47,23 @@ def split_component(body: BoolArray, numerics: Numerics = "corrected") -> BoolAr
     CannotSplitError
         If erosion does not divide it.
     """
-    rules = upstream(numerics)
-    first, second = _two_parts(body, with_ring=not rules.no_ring_split)
-    normal, through = _plane(first, second, rules.split_from_grown_parts)
+    first, second = _two_parts(body)
+    normal, through = _plane(first, second, upstream(numerics).split_from_grown_parts)
     return body & _below_plane(body.shape, normal, through)
 
 
-def _two_parts(body: BoolArray, with_ring: bool) -> tuple[BoolArray, BoolArray]:
-    """Two parts of a component: what erosion separates, or its core and ring."""
-    earlier = previous = volume = body
+def _two_parts(body: BoolArray) -> tuple[BoolArray, BoolArray]:
+    """The two largest parts into which erosion divides a component."""
+    volume = body
     for _ in range(MAX_EROSIONS):
-        earlier, previous, volume = previous, volume, erode(volume, 1, ALL_NEIGHBOURS)
+        volume = erode(volume, 1, ALL_NEIGHBOURS)
         components, count = components_by_size(volume, ALL_NEIGHBOURS)
         if count > 1:
             return components == 1, components == 2
-        if count == 0 and not with_ring:
+        if count == 0:
+            # SPINEPS means to take core and ring then, but stores both in an array of booleans
             raise CannotSplitError("erosion leaves nothing before it divides the component")
-        if count == 0:
-            return _core_and_ring(previous, earlier)
     raise CannotSplitError(f"one piece after {MAX_EROSIONS} erosions")
-
-
-def _core_and_ring(core: BoolArray, earlier: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """Core and ring of a component that erosion removes before it divides it.
-
-    The core is what survived all but the last erosion, grown to half of what there was one erosion
-    earlier; the ring is the rest of that. A body that one erosion removes has no ring.
-    """
-    whole = int(earlier.sum())
-    while core.sum() < CORE_SHARE * whole:
-        larger = dilate(core, 1, ALL_NEIGHBOURS) & earlier
-        if (larger == core).all():
-            break
-        core = larger
-    ring = earlier & ~core
-    parts = []
-    for part in (core, ring):
-        components, count = components_by_size(part, ALL_NEIGHBOURS)
-        if count == 0:
-            raise CannotSplitError("core or ring is empty")
-        parts.append(components == 1)
-    return parts[0], parts[1]
 
 
 def _plane(

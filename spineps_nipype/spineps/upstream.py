@@ -52,9 +52,6 @@ class Upstream:
     sacrum stay, specks and those above the lowest body included."""
     top_of_sacrum_counted: bool = fault()
     """A piece of the sacrum that the network calls a body becomes a vertebra."""
-    no_ring_split: bool = fault()
-    """A merged body that erosion does not part stays whole: core and ring are written into an
-    array of booleans, which cannot tell them apart."""
     split_from_grown_parts: bool = fault(SEED)
     """A merged body is cut across the line between its two parts after they have grown."""
     odd_partner_kept: bool = fault(SEED)
@@ -104,8 +101,6 @@ class Upstream:
     has the number of the one above it."""
     sacral_discs_numbered: bool = fault()
     """A remnant of a disc inside the sacrum is a piece of the disc above it."""
-    cut_discs_kept: bool = fault()
-    """What the border of the image leaves of a disc has a number, however little it is."""
     split_plates_ignored: bool = fault(SEED)
     """Endplates that the network has told apart already (52, 53) get no number."""
     plates_in_numeric_order: bool = fault()

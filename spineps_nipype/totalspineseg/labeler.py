@@ -17,6 +17,7 @@ from ..core.name_posterior import NamePosterior
 from ..errors import EmptyResultError
 from .disc_path import DiscEvidence, fit_discs
 from .fragments import drop_small_discs, join_fragments
+from .fused import cut_fused
 from .labels import SACRUM
 from .landmarks import (
     count_labels,
@@ -132,6 +133,8 @@ def number_spine(
     vertebrae: tuple[int, ...] = ()
     posterior: NamePosterior | None = None
     if settings.vertebrae_labels:
+        if not rules.fused_whole:
+            cut_fused(parts, [number for _, number in discs], heights.front)
         bones = _vertebrae(
             parts, heights, part, settings, () if rules.fragments_numbered else discs
         )

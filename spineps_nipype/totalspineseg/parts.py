@@ -117,6 +117,11 @@ class Heights:
     origin
         Voxel of the whole image at which the arrays start. Distances are computed in coordinates
         of the whole image, so that cropping does not change their rounding.
+
+    Attributes
+    ----------
+    front
+        Whether a position (y, z) is in front of the centre of the canal.
     """
 
     def __init__(
@@ -125,7 +130,7 @@ class Heights:
         line, middle = slice_centres(canal)
         self._origin = np.asarray(origin)
         self._line: Points = line + self._origin
-        self._front = anterior_mask(middle, canal.shape[1])
+        self.front = anterior_mask(middle, canal.shape[1])
         self._front_of_first_only = upstream(numerics).front_of_first_only
 
     def sorted(self, parts: Parts, numbers: Sequence[int]) -> list[tuple[int, int]]:
@@ -157,7 +162,7 @@ class Heights:
         assert box is not None
         mask = array[box] == number
         start = self._origin + [side.start for side in box]
-        front = mask & self._front[box[1:]]
+        front = mask & self.front[box[1:]]
         return _centre(mask, start), _centre(front, start) if front.any() else None
 
 

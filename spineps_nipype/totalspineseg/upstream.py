@@ -35,6 +35,9 @@ class Upstream:
     their centres, arches and processes included."""
     specks_numbered: bool = fault()
     """However small, a component of the disc classes is a disc and gets a number."""
+    fused_whole: bool = fault()
+    """Vertebrae to which the network gives one class are one where they touch, also if discs lie
+    between their bodies."""
     fragments_numbered: bool = fault()
     """Pieces of a vertebra are joined only where they follow each other with the same raw label;
     other fragments get a number."""

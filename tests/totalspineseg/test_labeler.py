@@ -17,6 +17,7 @@ from spineps_nipype.totalspineseg.settings import LABELER_STEP1, LABELER_STEP2, 
 from .block_spine import (
     CANAL,
     CORD,
+    DISC,
     DISCS,
     FRONT,
     RIGHT,
@@ -72,6 +73,37 @@ def test_discs_part_what_raw_labels_join() -> None:
     seg = raw_spine(DISCS[-6:])
     seg[seg == 7] = 8
     assert found_vertebrae(label_spine(seg, LABELER_STEP2), 6) == list(VERTEBRAE[-6:])
+
+
+@pytest.mark.parametrize("bridged", [(3, 2), (4, 3, 2, 1)])
+def test_discs_part_fused_vertebrae(bridged: tuple[int, ...]) -> None:
+    """Some vertebrae have one raw label, and bone in front of the discs joins them."""
+    seg = raw_spine(DISCS[-6:])
+    for place in bridged:
+        seg[RIGHT, FRONT, vertebra_slice(place)] = 8
+    span = slice(vertebra_slice(bridged[-1]).start, vertebra_slice(bridged[0]).stop)
+    bridge = np.s_[RIGHT, FRONT.stop : FRONT.stop + 2, span]
+    seg[bridge] = 8
+    out = label_spine(seg, LABELER_STEP2)
+    assert found_vertebrae(out, 6) == list(VERTEBRAE[-6:])
+    found = np.unique(out[bridge]).tolist()
+    assert found == sorted(VERTEBRAE[-1 - place] for place in bridged)
+    whole = label_spine(seg, LABELER_STEP2, numerics="corrected,fused_whole")
+    names = {found_vertebrae(whole, 6)[5 - place] for place in bridged}
+    assert len(names) == 1
+
+
+def test_bone_that_hardly_reaches_beyond_a_disc_is_not_cut() -> None:
+    seg = raw_spine(DISCS[-6:])
+    spur = np.s_[
+        8:12,
+        FRONT.stop : FRONT.stop + 2,
+        vertebra_slice(2).start - DISC - 3 : vertebra_slice(2).start,
+    ]
+    seg[spur] = seg[10, 28, vertebra_slice(2).start]
+    out = label_spine(seg, LABELER_STEP2)
+    assert np.unique(out[spur]).tolist() == [VERTEBRAE[-3]]
+    assert found_vertebrae(out, 6) == list(VERTEBRAE[-6:])
 
 
 @pytest.mark.parametrize("numerics", BOTH)
