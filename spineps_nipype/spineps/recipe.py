@@ -31,7 +31,7 @@ PHASES: Final = (
         reads=(SCAN,),
         settings=("crop", "preprocess", "semantic", "engine", "numerics"),
         models=("semantic", VIBESEG, SCOUT),
-        algorithm=7,
+        algorithm=8,
         sometimes=("evidence",),
         correctable={"spine_raw": Correctable(STRUCTURES, grid="")},
         extras={
