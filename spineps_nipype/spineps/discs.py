@@ -25,6 +25,7 @@ from ..core.anatomy import (
 )
 from ..core.components import Box, bounding_box, component_centroids, label_components
 from ..core.volume import Volume
+from .cut_discs import drop_cut_discs
 from .endplates import split_endplates
 from .frames import HEIGHT_AXIS, mean_positions, pir_view
 from .numbers import in_order, is_vertebra, number_above
@@ -68,8 +69,8 @@ def finalize_masks(
     spine : Volume
         Endplates (62) have become superior (52) or inferior (53) ones.
     vert : Volume
-        Discs carry 100, and endplates 200, plus the number of the vertebra above them. Discs
-        inside the sacrum have no number.
+        Discs carry 100, and endplates 200, plus the number of the vertebra above them. Discs of
+        which less than a quarter is in view, and those inside the sacrum, have no number.
     """
     spine_array = spine.get_array().copy()
     vert_array = vert.get_array().astype(np.uint16)
@@ -83,6 +84,8 @@ def finalize_masks(
     )
     if not upstream(numerics).sacral_discs_numbered:
         drop_sacral_discs(pir_view(vert_array, vert.orientation))
+    if not upstream(numerics).cut_discs_kept:
+        drop_cut_discs(pir_view(vert_array, vert.orientation))
     return (
         spine.set_array(spine_array, seg=True),
         vert.set_array(vert_array, seg=True),

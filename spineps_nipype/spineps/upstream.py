@@ -101,6 +101,8 @@ class Upstream:
     has the number of the one above it."""
     sacral_discs_numbered: bool = fault()
     """A remnant of a disc inside the sacrum is a piece of the disc above it."""
+    cut_discs_kept: bool = fault()
+    """What the border of the image leaves of a disc has a number, however little it is."""
     split_plates_ignored: bool = fault(SEED)
     """Endplates that the network has told apart already (52, 53) get no number."""
     plates_in_numeric_order: bool = fault()

@@ -98,6 +98,30 @@ def test_a_disc_inside_the_sacrum_belongs_to_no_vertebra(numerics: str, remnant:
     assert done[6, start + 4, 4] == 100
 
 
+@pytest.mark.parametrize("end", [0, -1])
+@pytest.mark.parametrize(
+    ("numerics", "missing", "stays"),
+    [("corrected", 0, True), ("corrected", 1, False), ("spineps-2.1.3", 1, True)],
+)
+def test_less_than_a_quarter_of_a_disc_at_the_border_is_no_disc(
+    numerics: str, missing: int, stays: bool, end: int
+) -> None:
+    spine, vert = spine_of_blocks(2, sacrum=False)
+    vert = named(vert, 20, 21)
+    spine[3:10, end, 2:7] = 100  # a quarter of the disc between both
+    spine[3, end, 2 : 2 + missing] = 0
+    done, got = finish(spine, vert, numerics)
+    assert (got[6, end, 4] > 0) == stays
+    assert done[6, end, 4] == 100
+
+
+def test_a_low_disc_away_from_the_border_stays() -> None:
+    spine, vert = spine_of_blocks(2)
+    spine[:, FIRST + 2 * PERIOD - 5 : FIRST + 2 * PERIOD - 2] = 0
+    _, got = finish(spine, named(vert, 23, 24))
+    assert np.count_nonzero(got == 124) == np.count_nonzero(got == 123) / 4
+
+
 def test_above_t13_stands_t12() -> None:
     spine, vert = spine_of_blocks(2, disc_on_top=True)
     _, got = finish(spine, named(vert, 28, 20))
