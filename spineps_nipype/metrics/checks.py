@@ -352,24 +352,28 @@ def _counts(scene: Scene) -> list[Finding]:
 def _cuts(scene: Scene) -> list[Finding]:
     """Bodies that the border of the image cuts.
 
-    At both ends of the spine that is expected. A slab that is narrower than the bodies cuts them
-    all on the right or left: one remark on the scan, and no reason to look.
+    At both ends of the spine that is expected, of more than one body where the spine leaves the
+    image aslant. A slab that is narrower than the bodies cuts them all on the right or left: one
+    remark on the scan, and no reason to look.
     """
     check = "field of view"
     names = sorted(scene.bodies, key=RANK.__getitem__)
-    ends = {names[0]: "S", names[-1]: "I"}
+    expected = dict.fromkeys(names, SIDES)
+    remarks = []
+    for side, order in (("S", names), ("I", names[::-1])):
+        for v in order:
+            if side not in scene.bodies[v].cut:
+                break
+            expected[v] += side
+            name = VERTEBRA_NAMES[v]
+            remarks.append(Finding(check, "pass", name, f"{name} is only partly in view."))
     found = []
     for v in names:
-        cut = "".join(c for c in scene.bodies[v].cut if c not in ends.get(v, "") + SIDES)
+        cut = "".join(c for c in scene.bodies[v].cut if c not in expected[v])
         if cut:
             name = VERTEBRA_NAMES[v]
             reason = f"The border of the image cuts the body of {name} ({', '.join(cut)})."
             found.append(Finding(check, "look", name, reason))
-    remarks = [
-        Finding(check, "pass", VERTEBRA_NAMES[v], f"{VERTEBRA_NAMES[v]} is only partly in view.")
-        for v, side in ends.items()
-        if side in scene.bodies[v].cut
-    ]
     narrow = sum(bool(set(SIDES) & set(scene.bodies[v].cut)) for v in names)
     if narrow:
         reason = f"The slab is narrower than {narrow} of {len(names)} bodies."

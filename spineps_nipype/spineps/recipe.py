@@ -93,7 +93,7 @@ PHASES: Final = (
         name="metrics",
         makes=("metrics", "checks"),
         reads=(SCAN, "spine", "vert"),
-        algorithm=5,
+        algorithm=6,
     ),
 )
 ON_REQUEST: Final = (

@@ -118,6 +118,26 @@ def test_an_image_that_is_too_narrow(model: ModelSpine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("below", "expected"), [(6, set()), (-2, {("field of view", "look", "L1")})]
+)
+def test_a_spine_may_leave_the_image_aslant(
+    model: ModelSpine, below: int, expected: set[tuple[str, str, str]]
+) -> None:
+    vert, spine = (mask.get_array().copy() for mask in (model.vert, model.spine))
+    first = int(np.flatnonzero((vert == 19).any(axis=(0, 2)))[0])
+    place, row, middle = (int(np.median(x)) for x in np.nonzero((vert == 20) & (spine == 49)))
+    strip = (slice(place - 1, place + 2), slice(None, row), slice(middle - 1, middle + 2))
+    vert[strip], spine[strip] = 20, 49  # L1 reaches the upper border, which cuts T12 or does not
+    box = (slice(None), slice(first + below, None), slice(None))
+    masks = (
+        mask.set_array(array, seg=True, verbose=False).apply_crop(box)
+        for mask, array in ((model.spine, spine), (model.vert, vert))
+    )
+    found = serious(findings(*masks))
+    assert {one for one in found if one[0] == "field of view"} == expected
+
+
+@pytest.mark.parametrize(
     ("confidences", "expected"),
     [
         ([0.9, 0.8, 0.9], set()),
