@@ -26,7 +26,6 @@ OWN_FOLDERS = {
     "spineps_nipype/core/locks.py": "the mark of a lock, beside it",
     "spineps_nipype/dropin/dataset.py": "log of the drop-in, beside its results",
     "spineps_nipype/dropin/run.py": "a function of SPINEPS that writes where it is told",
-    "spineps_nipype/reports/subject_page.py": "parts of a page in a temporary folder",
     "spineps_nipype/spineps/snapshot.py": "a picture that the door has opened, and a draft",
     "workflows/engine/node_process.py": "resets the peak memory in /proc, and opens the log",
     "workflows/engine/node_events.py": "gives the crash file of nipype a name",

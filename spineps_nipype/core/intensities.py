@@ -18,6 +18,8 @@ SMALLEST_RANGE: Final = 1e-3
 """Smaller ranges are lost in the smallest standard deviation that networks divide by (1e-8)."""
 USUAL_RANGE: Final = 2.0**10
 """Range that odd ones are brought to: that of ordinary MR images."""
+LARGEST_POWER: Final = 1023
+"""Of two, that is still a number; what differs by less than its inverse stays small."""
 OFFSET_RATIO: Final = 1e5
 """Largest distance of the grey values from 0, in ranges, that single precision resolves."""
 PADDING_SHARE: Final = 0.002
@@ -155,6 +157,8 @@ def _needed(low: float, high: float) -> tuple[float, float]:
     extent = high - low
     tiny = 0 < extent < SMALLEST_RANGE
     shift = low if high <= 0 or max(-low, high) > OFFSET_RATIO * extent else 0.0
+    if not tiny:
+        return shift, 1.0
     # A power of two changes no digit of any voxel.
-    scale = 2.0 ** np.floor(np.log2(USUAL_RANGE / extent)) if tiny else 1.0
-    return shift, float(scale)
+    power = np.floor(np.log2(USUAL_RANGE) - np.log2(extent))
+    return shift, float(2.0 ** min(power, LARGEST_POWER))

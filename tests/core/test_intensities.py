@@ -174,6 +174,15 @@ def test_a_loaded_scan_stays_when_it_is_loaded_again(tmp_path: Path) -> None:
         np.testing.assert_array_equal(load_image(again).get_array(), first)
 
 
+def test_the_smallest_differences_do_not_overflow() -> None:
+    for smallest in (5e-324, 2.2e-311, 1e-300):
+        data = np.zeros((3, 4, 5))
+        data[0, 0, 0] = smallest
+        found, _ = usable_intensities(data, is_ct=False)
+        assert np.isfinite(found).all()
+        assert found[0, 0, 0] > 0 == found[1, 1, 1]
+
+
 @settings(max_examples=50, deadline=None)
 @given(hnp.arrays(st.sampled_from([np.float32, np.float64, np.int16, np.int64]), (3, 4, 5)))
 def test_any_values_are_usable(data: np.ndarray) -> None:
