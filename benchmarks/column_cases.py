@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 from benchmarks.against_truth.mask_files import find_masks, mask_entities
 from benchmarks.against_truth.selection import held_out_subjects
 from benchmarks.against_truth.spider_bodies import number_bodies
-from benchmarks.phantoms import FIRST, KINDS
+from benchmarks.phantoms import FIRST
 from benchmarks.phantoms import SPACING as THIN_SPACING
 from benchmarks.rules.stray_cases import Case, Spine, make_case, right_decisions
 from spineps_nipype.core.anatomy import BODY_PARTS, CANAL, CORD, DISC
@@ -34,7 +34,7 @@ from spineps_nipype.core.spine_column import find_column
 from spineps_nipype.core.spine_pieces import canal_line, find_pieces
 from spineps_nipype.core.volume import make_volume
 from spineps_nipype.errors import InputError
-from spineps_nipype.phantom import phantom_in_view
+from spineps_nipype.phantom.views import KINDS, phantom_in_view
 
 SPACING: Final = (1.5, 1.5, 2.0)
 LEAST_MM3: Final = 200.0

@@ -18,14 +18,13 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 from spineps_nipype.phantom import join_slices, phantom_in_view, render, write_scan
+from spineps_nipype.phantom.views import KINDS
 
 FIRST: Final = 2000
 """First seed that training leaves out."""
 SPACING: Final = (1.0, 1.0, 1.1)
 JOINED: Final = 3
 CONTRASTS: Final = ("T2w", "T2w", "T1w")
-KINDS: Final = ("lumbar", "whole", "neck", "fractures", "scoliosis")
-"""Of the views of phantoms."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

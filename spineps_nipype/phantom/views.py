@@ -40,6 +40,8 @@ VIEWS: Final[Mapping[str, View]] = {
     "scoliosis": View(-9, "sacrum", 100.0, Anomalies(scoliosis_deg=25.0)),
 }
 """Tilted spines need a slab that is wide enough for the whole curve."""
+KINDS: Final = ("lumbar", "whole", "neck", "fractures", "scoliosis")
+"""Views of which benchmarks and the measures of the column take some each."""
 
 
 def phantom_in_view(

@@ -143,7 +143,7 @@ def gather_evidence(
                     "structure": name,
                     **_doubts(own, share),
                     "volume": float(np.count_nonzero(own) * np.prod(zoom)),
-                    **(_rows(own) if name == "canal" else _pieces(parts, zoom)),
+                    **(_rows if name == "canal" else _pieces)(parts, zoom),
                     "coverage": float(own.any(axis=(0, 2)).sum() / len(rows)),
                     "slice_thickness": float(slice_thickness),
                 }
@@ -190,10 +190,10 @@ def _pieces(parts: NDArray[np.bool_], zoom: Sequence[float]) -> dict[str, float]
     }
 
 
-def _rows(own: NDArray[np.bool_]) -> dict[str, float]:
+def _rows(own: NDArray[np.bool_], zoom: Sequence[float]) -> dict[str, float]:
     """The same of a tube along I: parts, change of its cross-section."""
     areas = own.sum(axis=(0, 2)).astype(float)
-    return {**_pieces(own, (1, 1, 1)), "irregularity": _change(areas[areas > 0]), "gap": 0.0}
+    return {**_pieces(own, zoom), "irregularity": _change(areas[areas > 0]), "gap": 0.0}
 
 
 def _change(values: NDArray[np.float64]) -> float:

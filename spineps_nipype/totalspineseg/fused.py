@@ -47,7 +47,7 @@ def cut_fused(parts: Parts, discs: Sequence[int], front: BoolArray) -> None:
         bodies = np.flatnonzero(sizes >= max(FRAGMENT_SHARE * sizes.max(initial=0), 1))
         piece = np.searchsorted(bodies[:-1], levels)
         for lower in range(1, len(bodies)):
-            _add(parts, points[piece == lower], parts.raw[number])
+            parts.add_vertebra(points[piece == lower], parts.raw[number])
 
 
 class _Planes:
@@ -69,14 +69,3 @@ class _Planes:
         nearest = self._tree.query(points[:, 1:])[1]
         offset = points - self._centres[nearest]
         return np.asarray(nearest + ((offset * self._down[nearest]).sum(axis=1) > 0))
-
-
-def _add(parts: Parts, points: NDArray[Any], raw: int) -> None:
-    """Make voxels a vertebra of their own."""
-    number = max(parts.raw) + 1
-    parts.array = parts.array.astype(
-        np.promote_types(parts.array.dtype, np.min_scalar_type(number)), copy=False
-    )
-    parts.array[tuple(points.T)] = number
-    parts.vertebrae.append(number)
-    parts.raw[number] = raw

@@ -58,6 +58,15 @@ class Parts:
             self.array[...] = table[self.array]
         return changed
 
+    def add_vertebra(self, points: NDArray[np.integer[Any]], raw: int) -> None:
+        """Make voxels, shape (voxels, 3), a vertebra of their own with a raw label."""
+        number = max(self.raw) + 1
+        kind = np.promote_types(self.array.dtype, np.min_scalar_type(number))
+        self.array = self.array.astype(kind, copy=False)
+        self.array[tuple(points.T)] = number
+        self.vertebrae.append(number)
+        self.raw[number] = raw
+
     def boxes(self) -> list[Box | None]:
         """Box of each component; component n is entry n - 1."""
         return list(ndimage.find_objects(self.array))

@@ -7,8 +7,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from benchmarks.phantoms import KINDS, main
-from spineps_nipype.phantom.views import VIEWS
+from benchmarks.phantoms import main
+from spineps_nipype.phantom.views import KINDS, VIEWS
 
 
 def test_scans_with_masks_by_kind(tmp_path: Path) -> None:
@@ -18,4 +18,5 @@ def test_scans_with_masks_by_kind(tmp_path: Path) -> None:
     vert = nib.load(masks / "sub-neck2000_acq-sag_seg-vert_dseg.nii.gz")
     assert vert.shape == image.shape
     assert set(range(1, 11)) <= set(np.unique(vert.dataobj).tolist())
+    assert set(KINDS) == {"lumbar", "whole", "neck", "fractures", "scoliosis"}
     assert set(KINDS) <= set(VIEWS)

@@ -247,6 +247,9 @@ def test_bad_arguments() -> None:
 def test_grey_values_are_no_labels(system: System) -> None:
     with pytest.raises(InputError, match="grey values"):
         convert_labels(np.arange(256).reshape(4, 8, 8), system, "spineps")
+
+
+def test_maps_of_the_whole_body_are_labels() -> None:
     body = np.arange(118).reshape(2, 59)
     assert convert_labels(body, "totalsegmentator", "totalspineseg").losses
 

@@ -29,7 +29,7 @@ from spineps_nipype.core.spine_pieces import (
     places_of,
     steps_between,
 )
-from spineps_nipype.phantom import phantom_in_view
+from spineps_nipype.phantom.views import KINDS, phantom_in_view
 from training.common import spider_masks
 from training.common.phantom_seeds import HELD_OUT_SEEDS
 from training.common.real_scans import kept_from_training, scan_pairs
@@ -40,10 +40,8 @@ LEAST_MM3: Final = 200.0
 WITHIN: Final = (2.5, 97.5)
 SDS: Final = 3.92
 """A normal distribution has 95 % of its values in so many standard deviations."""
-KINDS: Final = ("lumbar", "whole", "neck", "fractures", "scoliosis")
-"""Views of phantoms."""
 WIDTH: Final = 100.0
-"""Their extent across the slices [mm]: every piece is whole."""
+"""Extent of phantoms across the slices [mm]: every piece is whole."""
 
 Values = dict[str, list[float]]
 

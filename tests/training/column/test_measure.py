@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spineps_nipype.core import spine_column
-from training.column.measure import KINDS, main, measured, phantom_columns
+from spineps_nipype.phantom.views import KINDS
+from training.column.measure import main, measured, phantom_columns
 
 
 def test_constants_of_the_column_fit_phantoms() -> None:
