@@ -93,6 +93,18 @@ def test_discs_part_fused_vertebrae(bridged: tuple[int, ...]) -> None:
     assert len(names) == 1
 
 
+def test_specks_of_canal_do_not_bend_the_line_through_it() -> None:
+    """A strip before the spine, as of skin or bowel, that is called canal."""
+    seg = raw_spine(DISCS[-8:])
+    clean = label_spine(seg, LABELER_STEP2)
+    wide = np.pad(seg, ((0, 0), (0, 40), (0, 0)))
+    wide[8:10, -2:, vertebra_slice(1).start : vertebra_slice(6).stop] = 10
+    found = label_spine(wide, LABELER_STEP2)
+    assert np.array_equal(found[:, : seg.shape[1]], clean)
+    followed = label_spine(wide, LABELER_STEP2, numerics="corrected,canal_specks_followed")
+    assert found_vertebrae(followed, 8) != list(VERTEBRAE[-8:])
+
+
 def test_bone_that_hardly_reaches_beyond_a_disc_is_not_cut() -> None:
     seg = raw_spine(DISCS[-6:])
     spur = np.s_[
