@@ -54,11 +54,13 @@ def outline(vertebra: Vertebra, plan: SpinePlan, local: Axes) -> Array:
     p, i, r = local
     u = np.clip(2 * i / vertebra.height, -OUTLINE_REACH, OUTLINE_REACH)
     lip = LIP * vertebra.degeneration * np.abs(u) ** LIP_SHARPNESS
-    scale = 1 - plan.waist * (1 - u * u) + lip
+    narrower = 1 - u * u
+    depth_scale = 1 - plan.waist * narrower + lip
+    width_scale = 1 - plan.side_waist_of(vertebra) * narrower + lip
     depth, width = REAR_HOLLOW
     hollow = depth * vertebra.depth * np.exp(-((r / (vertebra.width * width)) ** 2)) * (p > 0)
-    a = np.abs(r) / (vertebra.width / 2 * scale)
-    b = np.abs(p + hollow) / (vertebra.depth / 2 * scale)
+    a = np.abs(r) / (vertebra.width / 2 * width_scale)
+    b = np.abs(p + hollow) / (vertebra.depth / 2 * depth_scale)
     return np.asarray(a**plan.roundness + b**plan.roundness)
 
 

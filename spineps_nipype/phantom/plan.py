@@ -37,7 +37,10 @@ AXIAL_COUPLING: Final = (-0.6, 0.6)
 AXIAL_SD_DEG: Final = 1.5
 """Spread of the axial rotation of each vertebra."""
 WAIST: Final = (0.02, 0.09)
-"""By how much bodies are narrower in the middle than at their ends, relative."""
+"""By how much bodies are less deep in the middle than at their ends, relative."""
+SIDE_WAIST: Final = {"C": (0.02, 0.09), "T": (0.04, 0.13), "L": (0.08, 0.2)}
+"""The same of their width, by region. In two people of VerSe L1 to L5 are 0.83 to 0.87 times as wide
+in the middle as at their ends, T11 and T12 0.90."""
 CONCAVITY_MM: Final = (0.5, 2.2)
 """Depth of the end plates' hollow: 1.5 mm above and 0.7 mm below a lumbar disc in the mean (Wang,
 Battié and Videman, Eur Spine J 21, 2012)."""
@@ -130,6 +133,8 @@ class SpinePlan:
     sacrum_start: float
     """Arc length at which the sacrum begins."""
     waist: float
+    side_waist: float
+    """Place of this spine in the ranges of `SIDE_WAIST`: 0 the least, 1 the most."""
     concavity: float
     """Depth of the end plates' hollow, mm."""
     roundness: float
@@ -141,6 +146,11 @@ class SpinePlan:
     def levels(self) -> tuple[str, ...]:
         """Names from C1 down to the last lumbar vertebra."""
         return ("C1", *(v.name for v in self.vertebrae))
+
+    def side_waist_of(self, vertebra: Vertebra) -> float:
+        """By how much a body is narrower in the middle than at its ends, relative."""
+        least, most = SIDE_WAIST[vertebra.region]
+        return least + self.side_waist * (most - least)
 
     def rng(self, *stream: int) -> np.random.Generator:
         """Generator for one part of the phantom, independent of all other parts: see `Stream`."""
@@ -225,4 +235,5 @@ def draw_plan(seed: int, anomalies: Anomalies | None = None) -> SpinePlan:
         concavity=float(rng.uniform(*CONCAVITY_MM)),
         roundness=float(rng.uniform(*ROUNDNESS)),
         conus=float(conus),
+        side_waist=float(rng.uniform()),
     )

@@ -153,7 +153,8 @@ def test_bodies_of_a_phantom(spacing: tuple[float, float, float]) -> None:
         back = -front - 0.08 * vertebra.depth
         truth = back - front
         assert close(row["body_depth"], truth, spacing[0])
-        assert close(row["body_width"], vertebra.width * (1 - plan.waist), spacing[2])
+        width = vertebra.width * (1 - plan.side_waist_of(vertebra))
+        assert close(row["body_width"], width, spacing[2])
         for place, share in (("anterior", 0.1), ("middle", 0.5), ("posterior", 0.9)):
             p = np.array(front + share * truth)
             hollow = 0.08 * vertebra.depth * (p > 0)
