@@ -26,9 +26,9 @@ SPINES = {
 }
 """Seed, window and anomalies by what they show."""
 DIGESTS = {
-    "whole spine": "2c569d9fb2b4e8493f5e4c43156f4ea7f867f53451d2dc5c66a020cdd01e69aa",
-    "T13, L6 and scoliosis": "0f54dfdb6eae1d01d8235e8246d9ae7948aae5f3e27a24456bb1700bf84a6212",
-    "neck": "8b7bd85c0f66c47ab0239725ddfc38b9a9f9310e3dfb49afad076b34d9d46f42",
+    "whole spine": "4ded3a999bd439a020edfc055fd16e8858a9451d1cff5645f36cc8ee27bd484d",
+    "T13, L6 and scoliosis": "45a69d3b5faef55806b6777d7f36b375f6b4c3e130757fdfeca7a2ae4ccd161c",
+    "neck": "ed649e41225bacbf5e4b9a5b2f369a6ff194f738f8ddb3189b01d8096d6f2e62",
 }
 
 

@@ -50,8 +50,8 @@ LEAST_DICE: Final = 0.05
 """Worse masks are all the same."""
 FOLDS: Final = 10
 COVERED: Final = 0.95
-"""Share of the cases of the fit that the interval holds. The network has seen their scans, if not
-their damage, so that of others it holds less: about nine of ten."""
+"""Share of the phantoms, and of the scans, of the fit that the interval holds at least. The network
+has seen their scans, if not their damage, so that of others it holds less."""
 DIGITS: Final = 4
 
 Array = np.ndarray
@@ -78,12 +78,13 @@ def known_cases(folders: Sequence[Path]) -> list[Known]:
     return found
 
 
-def table(cases: Sequence[Known], structure: str) -> tuple[Array, Array, Array]:
-    """Features (cases, features), true log odds, and the scan of each case that tells both."""
+def table(cases: Sequence[Known], structure: str) -> tuple[Array, Array, Array, Array]:
+    """Features (cases, features), true log odds, scan and source of each case that tells both."""
     rows = [c for c in cases if structure in c.evidence and structure in c.dice]
     features = [[f(c.evidence, structure) for f in FEATURES.values()] for c in rows]
     odds = [log_odds(max(c.dice[structure], LEAST_DICE)) for c in rows]
-    return np.array(features), np.array(odds), np.array([c.said["scan"] for c in rows])
+    scans, sources = (np.array([c.said[name] for c in rows]) for name in ("scan", "source"))
+    return np.array(features), np.array(odds), scans, sources
 
 
 def fit_weights(features: Array, odds: Array, used: Sequence[bool]) -> tuple[float, Array]:
@@ -128,11 +129,13 @@ def fit(cases: Sequence[Known], features: Sequence[str]) -> DiceModel:
     used = [name in features for name in FEATURES]
     lines = {}
     for structure in STRUCTURES:
-        values, odds, groups = table(cases, structure)
+        values, odds, scans, sources = table(cases, structure)
         intercept, weights = fit_weights(values, odds, used)
-        honest = cross_validated(values, odds, groups, used)
-        doubt = np.array([doubt_at(o) for o in honest])
-        spread = float(np.quantile(np.abs(odds - honest) / doubt, COVERED))
+        honest = cross_validated(values, odds, scans, used)
+        errors = np.abs(odds - honest) / [doubt_at(o) for o in honest]
+        spread = max(
+            float(np.quantile(errors[sources == source], COVERED)) for source in set(sources)
+        )
         kept = {
             name: round(float(w), DIGITS)
             for name, w in zip(FEATURES, weights, strict=True)
