@@ -50,8 +50,8 @@ LEAST_DICE: Final = 0.05
 """Worse masks are all the same."""
 FOLDS: Final = 10
 COVERED: Final = 0.95
-"""Share of the phantoms, and of the scans, of the fit that the interval holds at least. The network
-has seen their scans, if not their damage, so that of others it holds less."""
+"""Share of the phantoms, and of the scans, of the fit that the interval holds at least. The
+network has seen their scans, if not their damage, so that of others it holds less."""
 DIGITS: Final = 4
 
 Array = np.ndarray
