@@ -83,18 +83,6 @@ def components_by_size(mask: NDArray[np.generic], connectivity: int) -> tuple[In
     return rank[components], count
 
 
-def large_pieces(mask: BoolArray, share: float, connectivity: int = 3) -> BoolArray:
-    """The pieces of a mask that have at least a share of the voxels of the largest one."""
-    out = np.zeros_like(mask)
-    if mask.any():
-        box = bounding_box(mask)
-        components, count = label_components(mask[box], connectivity)
-        sizes = component_sizes(components, count)
-        sizes[0] = 0
-        out[box] = (sizes >= max(share * sizes.max(), 1))[components]
-    return out
-
-
 def remove_small_components(
     arr: IntArray, labels: Iterable[int], min_voxels: int, connectivity: int = 1
 ) -> IntArray:

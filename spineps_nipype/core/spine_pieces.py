@@ -14,7 +14,11 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import bounding_box, components_by_size, large_pieces
+from .components import (
+    bounding_box,
+    component_sizes,
+    components_by_size,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -168,7 +172,10 @@ def _middles(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], FloatArray, int
     if not mask.any():
         return np.zeros(0, dtype=np.intp), np.zeros((0, 2)), 0
     box = bounding_box(mask)
-    p, i, r = np.nonzero(large_pieces(mask[box], MIN_CANAL_SHARE))
+    pieces, count = components_by_size(mask[box], 3)
+    sizes = component_sizes(pieces, count)
+    large = 1 + np.flatnonzero(sizes[1:] >= MIN_CANAL_SHARE * sizes[1])
+    p, i, r = np.nonzero(np.isin(pieces, large))
     weight = np.bincount(i)
     rows = np.flatnonzero(weight)
     sums = np.stack([np.bincount(i, weights=values)[rows] for values in (p, r)], axis=1)

@@ -1,21 +1,86 @@
-"""Canal and cord in one piece, without gaps between them.
+"""Canal and cord in one piece, behind the discs, without gaps between them.
 
-Source: TotalSpineSeg 20251028, filling of the canal.
+Source: TotalSpineSeg 20251028, filling of the canal; which pieces lie behind the discs is ours.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
-from ..core.components import BoolArray
+from ..core.components import (
+    BoolArray,
+    component_centroids,
+    component_sizes,
+    label_components,
+)
 from .components import largest_of_mask
 from .labels import CANAL, CORD
 from .masks import joint_box, label_boxes, label_mask
 from .settings import Numerics
 from .upstream import upstream
+
+MIN_DISC_SHARE: Final = 0.02
+"""Share of all disc voxels that a piece of the canal must be the nearest one of. Chosen: the discs
+of the neck, between which and the others a canal may be in two, have a twentieth."""
+LARGEST_GAP_MM: Final = 30.0
+"""Largest gap between two pieces of one canal, about one vertebra. Chosen."""
+
+
+def drop_false_canal(
+    seg: NDArray[Any], canal_labels: Sequence[int], disc_labels: Sequence[int]
+) -> NDArray[Any]:
+    """Delete pieces of canal and cord that are none, such as skin or bowel in a wide view.
+
+    The canal is the piece that most of the discs are nearest to, and what goes on from there
+    beside other discs.
+
+    Parameters
+    ----------
+    seg
+        Raw classes, voxels of 1 mm.
+
+    Returns
+    -------
+    array
+        A new label map; without canal or without discs the same one.
+    """
+    boxes = label_boxes(seg)
+    canal_box, disc_box = (
+        joint_box([boxes[label] for label in labels if label in boxes], 0, seg.shape)
+        for labels in (canal_labels, disc_labels)
+    )
+    if canal_box is None or disc_box is None:
+        return seg
+    pieces, count = label_components(label_mask(seg[canal_box], canal_labels), 3)
+    discs, disc_count = label_components(label_mask(seg[disc_box], disc_labels), 3)
+    places = np.argwhere(pieces)
+    numbers = pieces[tuple(places.T)]
+    shift = [disc.start - canal.start for disc, canal in zip(disc_box, canal_box, strict=True)]
+    nearest = cKDTree(places).query(component_centroids(discs)[1:] + shift)[1]
+    sizes = component_sizes(discs, disc_count)[1:]
+    beside = np.bincount(numbers[nearest], weights=sizes, minlength=count + 1)
+    doubtful = [n for n in np.argsort(-beside) if beside[n] >= MIN_DISC_SHARE * sizes.sum()]
+    canal = [doubtful.pop(0)]
+    while doubtful:
+        tree = cKDTree(places[np.isin(numbers, canal)])
+        near = [n for n in doubtful if _gap(tree, places[numbers == n]) <= LARGEST_GAP_MM]
+        if not near:
+            break
+        canal += near
+        doubtful = [n for n in doubtful if n not in near]
+    out = seg.copy()
+    out[canal_box][(pieces > 0) & ~np.isin(pieces, canal)] = 0
+    return out
+
+
+def _gap(tree: cKDTree, places: NDArray[np.intp]) -> float:
+    """Distance of the nearest of some places."""
+    return float(tree.query(places)[0].min())
 
 
 def fill_canal(

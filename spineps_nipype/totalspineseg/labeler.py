@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.name_posterior import NamePosterior
 from ..errors import EmptyResultError
+from .canal import drop_false_canal
 from .disc_path import DiscEvidence, fit_discs
 from .fragments import drop_small_discs, join_fragments
 from .fused import cut_fused
@@ -99,7 +100,10 @@ def number_spine(
     EmptyResultError
         If there is no canal, or neither disc nor vertebra, or no disc can be named.
     """
+    rules = upstream(numerics)
     canal_labels = (*settings.canal_labels, *settings.cord_labels)
+    if not rules.false_canal_kept:
+        seg = drop_false_canal(seg, canal_labels, settings.disc_labels)
     boxes = label_boxes(seg)
     box = joint_box(boxes.values(), settings.dilation_size + 1, seg.shape)
     if box is None or not set(canal_labels) & set(boxes):
@@ -125,7 +129,6 @@ def number_spine(
     heights = Heights(label_mask(part, canal_labels), [side.start for side in box], numerics)
     near = None if localizer is None else localizer[box]
     discs = heights.sorted(parts, parts.discs)
-    rules = upstream(numerics)
     if not rules.specks_numbered:
         discs = drop_small_discs(parts, discs)
     disc_labels, problem = _name_discs(discs, parts, part, near, settings, profile, numerics)

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.components import BoolArray, Box, large_pieces
-from ..core.spine_pieces import MIN_CANAL_SHARE
+from ..core.components import BoolArray, Box
 from .canal import span_lines
 from .centreline import Points, anterior_mask, height_on_line, slice_centres
 from .components import bridged_components, sizes_of
@@ -137,14 +136,11 @@ class Heights:
     def __init__(
         self, canal: BoolArray, origin: Sequence[int], numerics: Numerics = "corrected"
     ) -> None:
-        rules = upstream(numerics)
-        if not rules.canal_specks_followed:
-            canal = large_pieces(canal, MIN_CANAL_SHARE)
         line, middle = slice_centres(canal)
         self._origin = np.asarray(origin)
         self._line: Points = line + self._origin
         self.front = anterior_mask(middle, canal.shape[1])
-        self._front_of_first_only = rules.front_of_first_only
+        self._front_of_first_only = upstream(numerics).front_of_first_only
 
     def sorted(self, parts: Parts, numbers: Sequence[int]) -> list[tuple[int, int]]:
         """(height, number) of components, uppermost first.

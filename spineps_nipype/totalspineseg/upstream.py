@@ -29,9 +29,9 @@ class Upstream:
     landmarks_by_run: bool = fault()
     """A localizer for any image of the run takes the landmarks C7-T1 and T12-L1 from all images,
     also from those that have no localizer themselves."""
-    canal_specks_followed: bool = fault()
+    false_canal_kept: bool = fault()
     """The line along which discs and vertebrae are ordered goes through the middle of all that is
-    called canal in a slice, also of specks far from it."""
+    called canal in a slice, and the largest piece is the canal, be it skin or bowel."""
     front_of_first_only: bool = fault()
     """Only the first component of discs, and of each vertebra label, is placed by its part in
     front of the canal, and at the first point of the line if it has none; all others are placed by

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.totalspineseg.labeler import label_spine
+from spineps_nipype.totalspineseg.labels import CANAL as CANAL_LABEL
 from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import LABELER_STEP1, LABELER_STEP2, Numerics
 
@@ -93,16 +94,28 @@ def test_discs_part_fused_vertebrae(bridged: tuple[int, ...]) -> None:
     assert len(names) == 1
 
 
-def test_specks_of_canal_do_not_bend_the_line_through_it() -> None:
-    """A strip before the spine, as of skin or bowel, that is called canal."""
+def test_skin_that_is_called_canal_is_none() -> None:
+    """It lies before a spine, is larger than the canal and has a speck of disc beside it."""
     seg = raw_spine(DISCS[-8:])
     clean = label_spine(seg, LABELER_STEP2)
-    wide = np.pad(seg, ((0, 0), (0, 40), (0, 0)))
-    wide[8:10, -2:, vertebra_slice(1).start : vertebra_slice(6).stop] = 10
+    wide = np.pad(seg, ((0, 0), (0, 60), (0, 0)))
+    wide[:, -6:, vertebra_slice(1).start : vertebra_slice(6).stop] = 10
+    wide[8:10, -10:-6, disc_slice(4)] = 1
+    assert np.count_nonzero(wide == 10) > 2 * np.count_nonzero(seg >= 10)
     found = label_spine(wide, LABELER_STEP2)
     assert np.array_equal(found[:, : seg.shape[1]], clean)
-    followed = label_spine(wide, LABELER_STEP2, numerics="corrected,canal_specks_followed")
-    assert found_vertebrae(followed, 8) != list(VERTEBRAE[-8:])
+    assert not (found[:, -6:] == CANAL_LABEL).any()
+    kept = label_spine(wide, LABELER_STEP2, numerics="corrected,false_canal_kept")
+    assert found_vertebrae(kept, 8) != list(VERTEBRAE[-8:])
+
+
+def test_a_canal_in_two_pieces_is_one() -> None:
+    seg = raw_spine(DISCS)
+    whole = label_spine(seg, LABELER_STEP2)
+    gap = slice(vertebra_slice(17).start, vertebra_slice(18).start)
+    seg[:, : CANAL[1].stop, gap] = 0
+    whole[:, : CANAL[1].stop, gap] = 0
+    assert np.array_equal(label_spine(seg, LABELER_STEP2), whole)
 
 
 def test_bone_that_hardly_reaches_beyond_a_disc_is_not_cut() -> None:
