@@ -39,8 +39,8 @@ AXIAL_SD_DEG: Final = 1.5
 WAIST: Final = (0.02, 0.09)
 """By how much bodies are less deep in the middle than at their ends, relative."""
 SIDE_WAIST: Final = {"C": (0.02, 0.09), "T": (0.04, 0.13), "L": (0.08, 0.2)}
-"""The same of their width, by region. In two people of VerSe (CC BY-SA 4.0, measured only) L1 to L5
-are 0.83 to 0.87 times as wide in the middle as at their ends, T11 and T12 0.90."""
+"""The same of their width, by region. In two people of VerSe (CC BY-SA 4.0; measured only) L1 to
+L5 are 0.83 to 0.87 times as wide in the middle as at their ends, T11 and T12 0.90."""
 CONCAVITY_MM: Final = (0.5, 2.2)
 """Depth of the end plates' hollow: 1.5 mm above and 0.7 mm below a lumbar disc in the mean (Wang,
 Battié and Videman, Eur Spine J 21, 2012)."""
