@@ -1,4 +1,4 @@
-"""Pieces that are too small or too near a larger one to be a disc or vertebra of their own.
+"""Pieces that are no disc or vertebra of their own: too small, too near a larger one, or far away.
 
 The original gives each piece a number, so that a few stray voxels shift the names above or below
 them. Source: ours; not applied under ``original`` numerics.
@@ -11,9 +11,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.components import much_smaller_than_neighbours
-from .parts import Parts
+from .parts import Heights, Parts
 
 Order = Sequence[tuple[int, int]]
 """(height in mm, component), uppermost first."""
@@ -23,6 +24,8 @@ FRAGMENT_SHARE: Final = 0.15
 NEIGHBOURHOOD_MM: Final = 60.0
 """Difference of heights up to which discs are compared: they grow from the cervical to the lumbar
 spine."""
+FAR: Final = 2.0
+"""Distance from the canal, as a multiple of that of most discs, beyond which a piece is none."""
 SAME_VERTEBRA_SHARE: Final = 0.5
 """Distance, as a share of the usual one of discs, below which two pieces between the same discs
 are one vertebra."""
@@ -37,10 +40,22 @@ def drop_small_discs(parts: Parts, order: Order) -> list[tuple[int, int]]:
     small = much_smaller_than_neighbours(
         parts.sizes()[numbers], heights, NEIGHBOURHOOD_MM, FRAGMENT_SHARE
     )
-    lost = set(numbers[small].tolist())
-    if lost:
+    return _without(parts, order, numbers[small])
+
+
+def drop_far_discs(parts: Parts, order: Order, heights: Heights) -> list[tuple[int, int]]:
+    """Delete discs that lie much farther from the canal than most; the order of the others."""
+    numbers = [number for _, number in order]
+    distance = heights.distances(parts, numbers) if numbers else np.zeros(0)
+    usual = np.median(distance[distance > 0]) if distance.any() else 0.0
+    return _without(parts, order, np.array(numbers, dtype=int)[distance > FAR * usual])
+
+
+def _without(parts: Parts, order: Order, lost: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Delete discs; the order of the others."""
+    if len(lost):
         parts.discs[:] = [number for number in parts.discs if number not in lost]
-        parts.array[np.isin(parts.array, sorted(lost))] = 0
+        parts.array[np.isin(parts.array, lost)] = 0
     return [disc for disc in order if disc[1] not in lost]
 
 

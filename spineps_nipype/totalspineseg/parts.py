@@ -164,6 +164,14 @@ class Heights:
             keys.append((height_on_line(place, self._line), number))
         return sorted(keys, reverse=True)
 
+    def distances(self, parts: Parts, numbers: Sequence[int]) -> NDArray[np.float64]:
+        """Distance of each component from the canal; 0 above and below its ends."""
+        offsets = centres_of(parts, numbers)[:, None] + self._origin - self._line
+        distance = np.linalg.norm(offsets, axis=2)
+        height = self._line[distance.argmin(axis=1), 2]
+        ends = self._line[:, 2].min(), self._line[:, 2].max()
+        return np.where(np.isin(height, ends), 0.0, distance.min(axis=1))
+
     def _centres(
         self, array: NDArray[Any], number: int, box: Box | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:

@@ -109,6 +109,16 @@ def test_skin_that_is_called_canal_is_none() -> None:
     assert found_vertebrae(kept, 8) != list(VERTEBRAE[-8:])
 
 
+def test_what_is_called_disc_far_from_the_canal_is_none() -> None:
+    seg = np.pad(raw_spine(DISCS[-8:]), ((0, 0), (0, 60), (0, 0)))
+    clean = label_spine(seg, LABELER_STEP2)
+    far = np.s_[RIGHT, -20:-8, vertebra_slice(3).start : vertebra_slice(3).start + DISC]
+    seg[far] = 1
+    assert np.array_equal(label_spine(seg, LABELER_STEP2), clean)
+    kept = label_spine(seg, LABELER_STEP2, numerics="corrected,far_discs_numbered")
+    assert kept[far].all()
+
+
 def test_a_canal_in_two_pieces_is_one() -> None:
     seg = raw_spine(DISCS)
     whole = label_spine(seg, LABELER_STEP2)
