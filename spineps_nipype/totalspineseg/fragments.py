@@ -25,7 +25,8 @@ NEIGHBOURHOOD_MM: Final = 60.0
 """Difference of heights up to which discs are compared: they grow from the cervical to the lumbar
 spine."""
 FAR: Final = 2.0
-"""Distance from the canal, as a multiple of that of most discs, beyond which a piece is none."""
+"""Distance from the canal, as a multiple of that of most discs, beyond which there is neither disc
+nor vertebra: processes reach no farther. Chosen."""
 SAME_VERTEBRA_SHARE: Final = 0.5
 """Distance, as a share of the usual one of discs, below which two pieces between the same discs
 are one vertebra."""
@@ -43,20 +44,36 @@ def drop_small_discs(parts: Parts, order: Order) -> list[tuple[int, int]]:
     return _without(parts, order, numbers[small])
 
 
-def drop_far_discs(parts: Parts, order: Order, heights: Heights) -> list[tuple[int, int]]:
-    """Delete discs that lie much farther from the canal than most; the order of the others."""
-    numbers = [number for _, number in order]
-    distance = heights.distances(parts, numbers) if numbers else np.zeros(0)
-    usual = np.median(distance[distance > 0]) if distance.any() else 0.0
-    return _without(parts, order, np.array(numbers, dtype=int)[distance > FAR * usual])
+def drop_far_parts(parts: Parts, order: Order, heights: Heights) -> list[tuple[int, int]]:
+    """Delete discs and vertebrae that lie much farther from the canal than most discs.
+
+    Returns
+    -------
+    list of tuple
+        The order of the discs that remain.
+    """
+    discs = [number for _, number in order]
+    distance = heights.distances(parts, discs)
+    if not distance.any():
+        return list(order)
+    farthest = FAR * np.median(distance[distance > 0])
+    bones = np.array(parts.vertebrae, dtype=int)
+    _delete(parts, bones[heights.distances(parts, bones.tolist()) > farthest])
+    return _without(parts, order, np.array(discs, dtype=int)[distance > farthest])
 
 
 def _without(parts: Parts, order: Order, lost: NDArray[np.intp]) -> list[tuple[int, int]]:
     """Delete discs; the order of the others."""
-    if len(lost):
-        parts.discs[:] = [number for number in parts.discs if number not in lost]
-        parts.array[np.isin(parts.array, lost)] = 0
+    _delete(parts, lost)
     return [disc for disc in order if disc[1] not in lost]
+
+
+def _delete(parts: Parts, lost: NDArray[np.intp]) -> None:
+    """Delete components, in place."""
+    if len(lost):
+        for members in (parts.discs, parts.vertebrae):
+            members[:] = [number for number in members if number not in lost]
+        parts.array[np.isin(parts.array, lost)] = 0
 
 
 def join_fragments(parts: Parts, order: Order, discs: Order) -> bool:

@@ -17,7 +17,7 @@ from ..core.name_posterior import NamePosterior
 from ..errors import EmptyResultError
 from .canal import drop_false_canal
 from .disc_path import DiscEvidence, fit_discs
-from .fragments import drop_far_discs, drop_small_discs, join_fragments
+from .fragments import drop_far_parts, drop_small_discs, join_fragments
 from .fused import cut_fused
 from .labels import SACRUM
 from .landmarks import (
@@ -131,8 +131,8 @@ def number_spine(
     discs = heights.sorted(parts, parts.discs)
     if not rules.specks_numbered:
         discs = drop_small_discs(parts, discs)
-    if not rules.far_discs_numbered:
-        discs = drop_far_discs(parts, discs, heights)
+    if not rules.far_parts_kept:
+        discs = drop_far_parts(parts, discs, heights)
     disc_labels, problem = _name_discs(discs, parts, part, near, settings, profile, numerics)
     names = dict(disc_labels)
     vertebrae: tuple[int, ...] = ()

@@ -166,6 +166,8 @@ class Heights:
 
     def distances(self, parts: Parts, numbers: Sequence[int]) -> NDArray[np.float64]:
         """Distance of each component from the canal; 0 above and below its ends."""
+        if not len(numbers):
+            return np.zeros(0)
         offsets = centres_of(parts, numbers)[:, None] + self._origin - self._line
         distance = np.linalg.norm(offsets, axis=2)
         height = self._line[distance.argmin(axis=1), 2]

@@ -38,8 +38,8 @@ class Upstream:
     their centres, arches and processes included."""
     specks_numbered: bool = fault()
     """However small, a component of the disc classes is a disc and gets a number."""
-    far_discs_numbered: bool = fault()
-    """A component of the disc classes gets a number however far from the canal it lies."""
+    far_parts_kept: bool = fault()
+    """Components of discs and vertebrae count however far from the canal they lie."""
     fused_whole: bool = fault()
     """Vertebrae to which the network gives one class are one where they touch, also if discs lie
     between their bodies."""

@@ -115,7 +115,7 @@ def test_what_is_called_disc_far_from_the_canal_is_none() -> None:
     far = np.s_[RIGHT, -20:-8, vertebra_slice(3).start : vertebra_slice(3).start + DISC]
     seg[far] = 1
     assert np.array_equal(label_spine(seg, LABELER_STEP2), clean)
-    kept = label_spine(seg, LABELER_STEP2, numerics="corrected,far_discs_numbered")
+    kept = label_spine(seg, LABELER_STEP2, numerics="corrected,far_parts_kept")
     assert kept[far].all()
 
 
