@@ -24,9 +24,9 @@ FRAGMENT_SHARE: Final = 0.15
 NEIGHBOURHOOD_MM: Final = 60.0
 """Difference of heights up to which discs are compared: they grow from the cervical to the lumbar
 spine."""
-FAR: Final = 2.0
-"""Distance from the canal, as a multiple of that of most discs, beyond which there is neither disc
-nor vertebra: processes reach no farther. Chosen."""
+FAR_DISC, FAR_BONE = 2.0, 3.0
+"""Distances from the canal, as multiples of that of most discs, beyond which there is no disc and
+no vertebra. Chosen: the middle of the spinous process of C7 lies at two and a half."""
 SAME_VERTEBRA_SHARE: Final = 0.5
 """Distance, as a share of the usual one of discs, below which two pieces between the same discs
 are one vertebra."""
@@ -56,10 +56,10 @@ def drop_far_parts(parts: Parts, order: Order, heights: Heights) -> list[tuple[i
     distance = heights.distances(parts, discs)
     if not distance.any():
         return list(order)
-    farthest = FAR * np.median(distance[distance > 0])
+    usual = np.median(distance[distance > 0])
     bones = np.array(parts.vertebrae, dtype=int)
-    _delete(parts, bones[heights.distances(parts, bones.tolist()) > farthest])
-    return _without(parts, order, np.array(discs, dtype=int)[distance > farthest])
+    _delete(parts, bones[heights.distances(parts, bones.tolist()) > FAR_BONE * usual])
+    return _without(parts, order, np.array(discs, dtype=int)[distance > FAR_DISC * usual])
 
 
 def _without(parts: Parts, order: Order, lost: NDArray[np.intp]) -> list[tuple[int, int]]:
