@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.components import BoolArray
+from ..core.components import BoolArray, bounding_box
 
 Points = NDArray[np.int64]
 
@@ -49,6 +49,21 @@ def slice_centres(mask: BoolArray) -> tuple[Points, NDArray[np.int64]]:
     points = np.stack([across[height], middle[height], height], axis=1)
     points = points[mask[tuple(points.T)]]
     return points[np.lexsort(points.T[::-1])], middle
+
+
+def slice_centroids(mask: BoolArray) -> Points:
+    """Mean voxel of a mask in each slice that it reaches, shape (n, 3), sorted as those above."""
+    box = bounding_box(mask)
+    part = mask[box]
+    counts = part.sum(axis=(0, 1))
+    height = np.flatnonzero(counts)
+    middles = [
+        (np.arange(part.shape[axis]) @ part.sum(axis=1 - axis))[height] / counts[height]
+        for axis in (0, 1)
+    ]
+    points = np.stack([*np.round(middles).astype(np.int64), height], axis=1)
+    points += [side.start for side in box]
+    return points[np.lexsort(points.T[::-1])]
 
 
 def anterior_mask(middle: NDArray[np.int64], size: int) -> BoolArray:

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from ..core.components import BoolArray, Box
 from .canal import span_lines
-from .centreline import Points, anterior_mask, height_on_line, slice_centres
+from .centreline import Points, anterior_mask, height_on_line, slice_centres, slice_centroids
 from .components import bridged_components, sizes_of
 from .masks import grow_through_faces, joint_box, label_boxes, label_mask
 from .settings import Numerics
@@ -136,11 +136,14 @@ class Heights:
     def __init__(
         self, canal: BoolArray, origin: Sequence[int], numerics: Numerics = "corrected"
     ) -> None:
+        rules = upstream(numerics)
         line, middle = slice_centres(canal)
+        if not rules.centres_of_boxes and canal.any():
+            line = slice_centroids(canal)
         self._origin = np.asarray(origin)
         self._line: Points = line + self._origin
         self.front = anterior_mask(middle, canal.shape[1])
-        self._front_of_first_only = upstream(numerics).front_of_first_only
+        self._front_of_first_only = rules.front_of_first_only
 
     def sorted(self, parts: Parts, numbers: Sequence[int]) -> list[tuple[int, int]]:
         """(height, number) of components, uppermost first.

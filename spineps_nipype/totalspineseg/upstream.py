@@ -32,6 +32,9 @@ class Upstream:
     false_canal_kept: bool = fault()
     """The line along which discs and vertebrae are ordered goes through the middle of all that is
     called canal in a slice, and the largest piece is the canal, be it skin or bowel."""
+    centres_of_boxes: bool = fault()
+    """The line along which discs and vertebrae are ordered has no point in slices in which the
+    middle between the borders of the canal lies outside it."""
     front_of_first_only: bool = fault()
     """Only the first component of discs, and of each vertebra label, is placed by its part in
     front of the canal, and at the first point of the line if it has none; all others are placed by

@@ -119,6 +119,19 @@ def test_what_is_called_disc_far_from_the_canal_is_none() -> None:
     assert kept[far].all()
 
 
+def test_the_line_goes_through_slices_in_which_the_canal_is_bent() -> None:
+    """A strip of canal beside it moves the middle between its borders out of it."""
+    seg = raw_spine(DISCS[-8:])
+    clean = label_spine(seg, LABELER_STEP2)
+    bent = np.s_[7:9, 2 : CANAL[1].start, vertebra_slice(1).start : vertebra_slice(6).stop]
+    seg[bent] = 10
+    numbers = (*VERTEBRAE, *DISCS)
+    found = label_spine(seg, LABELER_STEP2)
+    assert np.array_equal(found * np.isin(found, numbers), clean * np.isin(clean, numbers))
+    kept = label_spine(seg, LABELER_STEP2, numerics="corrected,centres_of_boxes")
+    assert found_vertebrae(kept, 8) != list(VERTEBRAE[-8:])
+
+
 def test_a_canal_in_two_pieces_is_one() -> None:
     seg = raw_spine(DISCS)
     whole = label_spine(seg, LABELER_STEP2)
