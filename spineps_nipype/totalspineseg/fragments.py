@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.components import much_smaller_than_neighbours
+from .components import largest_component
+from .masks import joint_box, label_boxes, label_mask
 from .parts import Heights, Parts
 
 Order = Sequence[tuple[int, int]]
@@ -32,6 +34,21 @@ SAME_VERTEBRA_SHARE: Final = 0.5
 are one vertebra."""
 USUAL_GAP_MM: Final = 30.0
 """Usual distance of discs if there are fewer than two."""
+
+
+def drop_sacrum_specks(seg: NDArray[Any], sacrum_labels: Sequence[int]) -> NDArray[Any]:
+    """Delete what is called sacrum away from its largest piece; a new map, or the same one."""
+    boxes = label_boxes(seg)
+    box = joint_box([boxes[label] for label in sacrum_labels if label in boxes], 0, seg.shape)
+    if box is None:
+        return seg
+    sacrum = label_mask(seg[box], sacrum_labels)
+    specks = sacrum & (largest_component(sacrum.view(np.uint8)) == 0)
+    if not specks.any():
+        return seg
+    out = seg.copy()
+    out[box][specks] = 0
+    return out
 
 
 def drop_small_discs(parts: Parts, order: Order) -> list[tuple[int, int]]:

@@ -17,7 +17,12 @@ from ..core.name_posterior import NamePosterior
 from ..errors import EmptyResultError
 from .canal import drop_false_canal
 from .disc_path import DiscEvidence, fit_discs
-from .fragments import drop_far_parts, drop_small_discs, join_fragments
+from .fragments import (
+    drop_far_parts,
+    drop_sacrum_specks,
+    drop_small_discs,
+    join_fragments,
+)
 from .fused import cut_fused
 from .labels import SACRUM
 from .landmarks import (
@@ -104,6 +109,8 @@ def number_spine(
     canal_labels = (*settings.canal_labels, *settings.cord_labels)
     if not rules.false_canal_kept:
         seg = drop_false_canal(seg, canal_labels, settings.disc_labels)
+    if settings.vertebrae_labels and not rules.sacrum_specks_kept:
+        seg = drop_sacrum_specks(seg, settings.sacrum_labels)
     boxes = label_boxes(seg)
     box = joint_box(boxes.values(), settings.dilation_size + 1, seg.shape)
     if box is None or not set(canal_labels) & set(boxes):

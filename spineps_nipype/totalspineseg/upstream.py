@@ -43,6 +43,8 @@ class Upstream:
     """However small, a component of the disc classes is a disc and gets a number."""
     far_parts_kept: bool = fault()
     """Components of discs and vertebrae count however far from the canal they lie."""
+    sacrum_specks_kept: bool = fault()
+    """All that is called sacrum is sacrum, also specks all over the image."""
     fused_whole: bool = fault()
     """Vertebrae to which the network gives one class are one where they touch, also if discs lie
     between their bodies."""

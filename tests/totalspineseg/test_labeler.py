@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.totalspineseg.labeler import label_spine
 from spineps_nipype.totalspineseg.labels import CANAL as CANAL_LABEL
+from spineps_nipype.totalspineseg.labels import SACRUM as SACRUM_LABEL
 from spineps_nipype.totalspineseg.profiles import PROFILES
 from spineps_nipype.totalspineseg.settings import LABELER_STEP1, LABELER_STEP2, Numerics
 
@@ -107,6 +108,16 @@ def test_skin_that_is_called_canal_is_none() -> None:
     assert not (found[:, -6:] == CANAL_LABEL).any()
     kept = label_spine(wide, LABELER_STEP2, numerics="corrected,false_canal_kept")
     assert found_vertebrae(kept, 8) != list(VERTEBRAE[-8:])
+
+
+def test_specks_of_sacrum_are_none() -> None:
+    seg = np.pad(raw_spine(DISCS[-8:]), ((0, 0), (0, 60), (0, 0)))
+    clean = label_spine(seg, LABELER_STEP2)
+    speck = np.s_[4:12, -9:-2, 2:9]
+    seg[speck] = 9
+    assert np.array_equal(label_spine(seg, LABELER_STEP2), clean)
+    kept = label_spine(seg, LABELER_STEP2, numerics="corrected,sacrum_specks_kept")
+    assert (kept[speck] == SACRUM_LABEL).all()
 
 
 def test_what_is_called_disc_far_from_the_canal_is_none() -> None:
