@@ -53,6 +53,14 @@ def test_weights_below_the_folder_of_the_variable(home: Path, semantic_folder: P
     assert load_semantic(package).class_labels == (0, 1, 2)
 
 
+def test_plans_without_the_configuration_that_is_run(home: Path, semantic_folder: Path) -> None:
+    folder = install(home, semantic_folder, "nnUNetTrainer__nnUNetPlans__3d_fullres")
+    plans = json.loads((folder / "plans.json").read_text())
+    (folder / "plans.json").write_text(json.dumps({**plans, "configurations": {}}))
+    with pytest.raises(ModelError, match="3d_fullres"):
+        find_package("vibeseg", "semantic")
+
+
 def test_residual_encoders_come_first(home: Path, semantic_folder: Path) -> None:
     install(home, semantic_folder, "nnUNetTrainer__nnUNetPlans__3d_fullres")
     better = install(home, semantic_folder, "nnUNetTrainer__nnUNetResEncUNetLPlans__3d_fullres")
