@@ -17,8 +17,8 @@ from spineps_nipype.errors import ModelError
 
 from .config import ModelConfig
 from .package import CONFIG_NAME, ModelPackage, load_package
-from .package_files import AGAIN, digest_folder, read_package_json
-from .plans import check_result_folder
+from .package_files import digest_folder, read_package_json
+from .plans import blamed_on, check_result_folder, inherited
 from .systems import SC_EPI, TOTALSPINESEG, VIBESEG
 
 STEP_SIZE: Final = 0.5
@@ -137,11 +137,8 @@ def _sc_epi(home: Path, _: str) -> tuple[str, ModelConfig]:
 def _vibeseg(home: Path, _: str) -> tuple[str, ModelConfig]:
     """Spacing of the plans; the data set names its own axes."""
     dataset, plans = (read_package_json(home / n) for n in ("dataset.json", "plans.json"))
-    if FULL not in plans["configurations"]:
-        raise ModelError(
-            f"plans.json has no configuration {FULL}.", file=home / "plans.json", remedy=AGAIN
-        )
-    spacing = plans["configurations"][FULL]["spacing"]
+    with blamed_on(home / "plans.json"):
+        spacing = inherited(plans["configurations"], FULL)["spacing"]
     # Plans are in network axes; images count their axes the other way round.
     image_order = [float(spacing[a]) for a in plans["transpose_backward"]][::-1]
     fixed = (image_order[0], image_order[1], image_order[2])

@@ -20,7 +20,7 @@ from ..core.components import (
 )
 from .components import largest_of_mask
 from .labels import CANAL, CORD
-from .masks import joint_box, label_boxes, label_mask
+from .masks import box_of_labels, label_boxes, label_mask
 from .settings import Numerics
 from .upstream import upstream
 
@@ -50,10 +50,8 @@ def drop_false_canal(
         A new label map; without canal or without discs the same one.
     """
     boxes = label_boxes(seg)
-    canal_box, disc_box = (
-        joint_box([boxes[label] for label in labels if label in boxes], 0, seg.shape)
-        for labels in (canal_labels, disc_labels)
-    )
+    canal_box = box_of_labels(seg, boxes, canal_labels)
+    disc_box = box_of_labels(seg, boxes, disc_labels)
     if canal_box is None or disc_box is None:
         return seg
     pieces, count = label_components(label_mask(seg[canal_box], canal_labels), 3)
@@ -114,7 +112,7 @@ def fill_canal(
     """
     out = seg.copy()
     boxes = label_boxes(seg)
-    box = joint_box([boxes[label] for label in (canal, cord) if label in boxes], 0, seg.shape)
+    box = box_of_labels(seg, boxes, (canal, cord))
     if box is None:
         return out
     part = out[box]

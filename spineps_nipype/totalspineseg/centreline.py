@@ -54,16 +54,23 @@ def slice_centres(mask: BoolArray) -> tuple[Points, NDArray[np.int64]]:
 def slice_centroids(mask: BoolArray) -> Points:
     """Mean voxel of a mask in each slice that it reaches, shape (n, 3), sorted as those above."""
     box = bounding_box(mask)
-    part = mask[box]
-    counts = part.sum(axis=(0, 1))
-    height = np.flatnonzero(counts)
-    middles = [
-        (np.arange(part.shape[axis]) @ part.sum(axis=1 - axis))[height] / counts[height]
-        for axis in (0, 1)
-    ]
-    points = np.stack([*np.round(middles).astype(np.int64), height], axis=1)
+    across, depth, height = slice_means(mask[box])
+    points = np.stack([np.round(across), np.round(depth), height], axis=1).astype(np.int64)
     points += [side.start for side in box]
     return points[np.lexsort(points.T[::-1])]
+
+
+def slice_means(
+    mask: BoolArray,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """Mean along axis 0 and along axis 1 in each slice that a mask reaches, and these slices."""
+    counts = mask.sum(axis=(0, 1))
+    height = np.flatnonzero(counts)
+    across, depth = (
+        (np.arange(mask.shape[axis]) @ mask.sum(axis=1 - axis))[height] / counts[height]
+        for axis in (0, 1)
+    )
+    return across, depth, height
 
 
 def anterior_mask(middle: NDArray[np.int64], size: int) -> BoolArray:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.components import much_smaller_than_neighbours
 from .components import largest_component
-from .masks import joint_box, label_boxes, label_mask
+from .masks import box_of_labels, label_boxes, label_mask
 from .parts import Heights, Parts
 
 Order = Sequence[tuple[int, int]]
@@ -38,8 +38,7 @@ USUAL_GAP_MM: Final = 30.0
 
 def drop_sacrum_specks(seg: NDArray[Any], sacrum_labels: Sequence[int]) -> NDArray[Any]:
     """Delete what is called sacrum away from its largest piece; a new map, or the same one."""
-    boxes = label_boxes(seg)
-    box = joint_box([boxes[label] for label in sacrum_labels if label in boxes], 0, seg.shape)
+    box = box_of_labels(seg, label_boxes(seg), sacrum_labels)
     if box is None:
         return seg
     sacrum = label_mask(seg[box], sacrum_labels)

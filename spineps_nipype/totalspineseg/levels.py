@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from ..core.components import Box, bounding_box
 from ..errors import EmptyResultError
-from .centreline import slice_extents
+from .centreline import slice_extents, slice_means
 from .labels import C1, DISCS, LEVEL_C1, LEVEL_C1_C2, LEVEL_C2_C3, SACRUM
 from .masks import label_boxes, label_mask
 from .profiles import SEED, Profile
@@ -107,12 +107,8 @@ def front_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
 def smooth_line(canal: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Smoothing spline through the centres of mass of the canal, one point for each slice."""
     box = bounding_box(canal)
-    part = canal[box].astype(float)
-    weight = part.sum(axis=(0, 1))
-    z = np.flatnonzero(weight)
-    x = (part.sum(axis=1).T @ np.arange(part.shape[0]))[z] / weight[z]
-    y = (part.sum(axis=0).T @ np.arange(part.shape[1]))[z] / weight[z]
-    wanted = np.arange(part.shape[2], dtype=float)
+    x, y, z = slice_means(canal[box])
+    wanted = np.arange(box[2].stop - box[2].start, dtype=float)
     degree = SPLINE_DEGREE if len(z) > SPLINE_DEGREE else len(z) - 2
     if degree >= 1:
         smoothing = (len(z) / len(wanted)) ** 2 * SPLINE_SMOOTHING / 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,13 @@ def joint_box(boxes: Iterable[Box], margin: int, shape: Sequence[int]) -> Box | 
         stop = max(box[axis].stop for box in all_boxes) + margin
         sides.append(slice(max(start, 0), min(stop, size)))
     return sides[0], sides[1], sides[2]
+
+
+def box_of_labels(
+    seg: NDArray[Any], boxes: Mapping[int, Box], labels: Iterable[int]
+) -> Box | None:
+    """Box around some labels of a map, of which `boxes` has those that occur; None without any."""
+    return joint_box([boxes[label] for label in labels if label in boxes], 0, seg.shape)
 
 
 def grow_through_faces(mask: BoolArray, voxels: int) -> BoolArray:
