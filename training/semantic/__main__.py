@@ -17,8 +17,9 @@ from training.common.loop import train
 from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.common.patches import FINEST
 from training.common.real_scans import training_scans
+from training.semantic.canal_contents import with_cauda, with_cord
 from training.semantic.recipe import Loss, build_network, starting_weights, write_package
-from training.semantic.samples import SemanticSamples, with_cauda
+from training.semantic.samples import SemanticSamples
 from training.semantic.slices import SliceScan, slice_scans
 from training.semantic.widening import widen
 
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         network = widen(network, starting_weights(options.init))
     scans = training_scans(options.real, FINEST, options.out / "cache") if options.real else []
     samples = SemanticSamples(
-        [with_cauda(scan) for scan in scans],
+        [with_cord(with_cauda(scan)) for scan in scans],
         options.phantom_share,
         slices=training_slices(options),
         slice_share=options.slice_share if options.slices else 0.0,

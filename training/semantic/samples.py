@@ -7,18 +7,17 @@ network. Every sample is a function of its seed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.ndimage import affine_transform, map_coordinates
 
-from spineps_nipype.core.anatomy import CANAL
+from spineps_nipype.core.anatomy import CANAL, CORD
 from spineps_nipype.phantom import Phantom
 from spineps_nipype.phantom.render import render_tissue
 from spineps_nipype.phantom.slices import common_slices, mean_slices, take_slices
 from spineps_nipype.phantom.tissues import label_table, mirror_table
-from training.common import spider_masks
 from training.common.loop import Batch
 from training.common.patch_images import finish_patch, normalise_phantom
 from training.common.patches import (
@@ -32,6 +31,7 @@ from training.common.patches import (
 )
 from training.common.phantom_seeds import phantom_seed
 from training.common.real_scans import RealScan
+from training.semantic.canal_contents import CAUDA, CORD_SEEN
 from training.semantic.marginal_loss import (
     CLASS_OF,
     CLASSES,
@@ -57,19 +57,16 @@ SAMPLES: Final = 10
 """Samples made from one phantom, and from one round of real scans."""
 CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
 CONTRAST_SHARES: Final = (0.60, 0.12, 0.14, 0.14)
-CAUDA: Final = 4
-"""Mask value of the canal where no cord can be, see `with_cauda`."""
 SPIDER_CODE: Final = {
     **{value: CLASSES + i for i, value in enumerate(SPIDER_SETS)},
     CAUDA: CLASS_OF[CANAL],
+    CORD_SEEN: CLASS_OF[CORD],
     NO_VERTEBRA: NO_VERTEBRA_CODE,
     UNKNOWN: UNKNOWN_CODE,
 }
 """Code of every mask value; what a scan does not show is background."""
 CODES: Final = np.array([CLASS_OF.get(value, 0) for value in range(256)])
 """Code of every SPINEPS label."""
-CAUDA_DISC: Final = 4
-"""Disc from below, L2 to L3, under which there are nerve roots and no cord."""
 WIDEST_REAL, WIDEST_PHANTOM = 1.35, 1.15
 """Largest factors by which slices of patches are moved together or apart."""
 THICK_SHARE: Final = 0.4
@@ -293,18 +290,3 @@ def _tissue_patch(
 def draw_slice_distance(rng: np.random.Generator) -> float:
     """Distance of slices (mm) between the bounds of the grid of the model."""
     return FINEST[2] if rng.random() < FINEST_SHARE else float(rng.uniform(FINEST[2], SPACING[2]))
-
-
-def with_cauda(scan: RealScan, spacing: Sequence[float] = FINEST) -> RealScan:
-    """The scan with `CAUDA` for what its mask calls canal below the disc of L2 and L3.
-
-    SPIDER's masks join cord and canal, and nerve roots look like a cord; the lowest disc of these
-    masks is that between L5 and S1.
-    """
-    _, _, rows = spider_masks.large_discs(scan.mask == spider_masks.DISC, spacing)
-    if len(rows) <= CAUDA_DISC:
-        return scan
-    mask = scan.mask.copy()
-    low = mask[:, round(np.sort(rows)[-CAUDA_DISC]) :]
-    low[low == spider_masks.CANAL] = CAUDA
-    return replace(scan, mask=mask)

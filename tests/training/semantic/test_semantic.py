@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,7 +30,6 @@ from training.semantic import mean, recipe  # noqa: E402
 from training.semantic.evaluate import SPIDER_GROUPS, SPLITS, phantom_cases, shown  # noqa: E402
 from training.semantic.marginal_loss import CLASS_OF, CLASSES  # noqa: E402
 from training.semantic.samples import (  # noqa: E402
-    CAUDA,
     SPACING,
     THICK_REAL_PATCH,
     SemanticSamples,
@@ -39,7 +37,6 @@ from training.semantic.samples import (  # noqa: E402
     thick_patch,
     thick_real_patch,
     thin_patch,
-    with_cauda,
 )
 
 PATCH = (48, 64, 8)
@@ -57,24 +54,6 @@ def scan() -> RealScan:
     mask[44:56, :, 3:11] = 3
     image = mask * 2.0 + rng.normal(0, 0.01, mask.shape)
     return RealScan("sub-x", image.astype(np.float32), mask)
-
-
-def test_the_canal_below_l2_is_no_cord() -> None:
-    """Six discs: below the fourth from below there are roots only."""
-    mask = np.zeros((60, 130, 10), np.uint8)
-    mask[40:50] = 3
-    for k in range(6):
-        mask[10:30, 10 + 20 * k : 15 + 20 * k] = 2
-    scan = RealScan("sub-x", mask.astype(np.float32), mask)
-    found = with_cauda(scan).mask
-    middle = 52  # of the third from above
-    assert set(np.unique(found[40:50, :middle])) == {3}
-    assert set(np.unique(found[40:50, middle:])) == {CAUDA}
-    np.testing.assert_array_equal(found[:40], mask[:40])
-    few = replace(scan, mask=np.where(np.arange(130)[None, :, None] < 80, mask, 0))
-    assert with_cauda(few) is few
-    samples = SemanticSamples([with_cauda(scan)], 0.0)(0, 0)
-    assert any((sample["target"] == CLASS_OF[CANAL]).any() for sample in samples)
 
 
 def test_held_out_subjects_are_never_trained_on(tmp_path) -> None:
