@@ -48,9 +48,7 @@ def cheapest_sequences(
     count = len(states)
     if not count:
         return
-    rest = np.array(states, dtype=float)  # of the best way from a state to the last row
-    for row in range(count - 2, -1, -1):
-        rest[row] += (steps[row] + rest[row + 1]).min(axis=1)
+    rest = _way_on(states, steps)
     bound = float(rest[0].min()) + span + ROUNDING
     if not np.isfinite(bound):
         return
@@ -70,3 +68,34 @@ def cheapest_sequences(
         for state in np.flatnonzero(spent + ahead <= bound):
             so_far = spent + float(steps[row, path[-1], state])
             heapq.heappush(heap, (spent + float(ahead[state]), so_far, (*path, int(state))))
+
+
+def cheapest_through(
+    states: NDArray[np.float64], steps: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Cost of the cheapest sequence through every state of every row.
+
+    Parameters
+    ----------
+    states, steps
+        As for `cheapest_sequences`.
+
+    Returns
+    -------
+    array
+        Of the shape of `states`; infinite where no sequence is possible.
+    """
+    onwards = _way_on(states, steps)
+    back = _way_on(states[::-1], np.swapaxes(steps[::-1], 1, 2))[::-1]
+    possible = np.isfinite(onwards) & np.isfinite(back)  # then the state itself is, too
+    through = np.full(states.shape, np.inf)
+    through[possible] = (onwards + back)[possible] - states[possible]
+    return through
+
+
+def _way_on(states: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cost of the cheapest way from every state, itself included, to the last row."""
+    rest = np.array(states, dtype=float)
+    for row in range(len(states) - 2, -1, -1):
+        rest[row] += (steps[row] + rest[row + 1]).min(axis=1)
+    return rest

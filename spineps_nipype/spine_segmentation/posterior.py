@@ -21,13 +21,7 @@ from ..core.anatomy import VERTEBRA_NAMES
 from ..core.name_posterior import NamePosterior, posterior_of
 from ..core.name_sequences import cheapest_sequences
 from ..core.name_table import NO_VERTEBRA, confidence_columns
-from .sequence import (
-    LOG_ODDS_ABOVE_C2,
-    LOG_ODDS_BELOW_SACRUM,
-    NamedVertebra,
-    SequenceTerms,
-    sequence_terms,
-)
+from .sequence import NamedVertebra, sequence_terms, with_ends
 from .settings import USUAL_NAMING, NamingSettings
 
 TEMPERATURE: Final = 3.0
@@ -57,7 +51,7 @@ def name_posterior(
     """
     warmth = temperature * math.sqrt(max(len(histograms), 1))
     terms = sequence_terms(histograms, settings, by_form, temperature=warmth)
-    states, steps = _with_ends(terms)
+    states, steps = with_ends(terms)
     labels = [NO_VERTEBRA, *(LABELS[name] for name in terms.names), NO_VERTEBRA]
     found = cheapest_sequences(states, steps, span=SPAN, most=MOST)
     return posterior_of((([labels[k] for k in path], cost) for path, cost in found), 1.0)
@@ -81,29 +75,3 @@ def with_probabilities(
     return [
         replace(v, probable=confidence_columns(posterior, names, v.instance - 1)) for v in named
     ]
-
-
-def _with_ends(terms: SequenceTerms) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Costs of states and steps; pieces above C2 are the first state, those below S1 the last.
-
-    A piece above C2 is followed by others and by C2, S1 by pieces below it. What is seen of such a
-    piece is as likely as under its best name.
-    """
-    rows, names = terms.evidence.shape
-    states = np.full((rows, names + 2), np.inf)
-    states[:, 1:-1] = -terms.evidence
-    best = -terms.evidence.max(axis=1, initial=-np.inf)
-    upper = slice(len(LOG_ODDS_ABOVE_C2))
-    lower = slice(max(rows - len(LOG_ODDS_BELOW_SACRUM), 0), None)
-    states[upper, 0] = best[upper] - LOG_ODDS_ABOVE_C2[0]
-    states[lower, -1] = best[lower]
-    step = np.full((names + 2, names + 2), np.inf)
-    step[1:-1, 1:-1] = -terms.step
-    step[0, 0] = step[0, 1 + terms.names.index("C2")] = 0
-    first, further, *_ = LOG_ODDS_BELOW_SACRUM
-    step[1 + terms.names.index("S1"), -1], step[-1, -1] = -first, -further
-    if rows:
-        states[0, 1:-1] -= terms.start
-        states[0, -1] = np.inf
-        states[-1, 0] = np.inf
-    return states, np.broadcast_to(step, (max(rows - 1, 0), *step.shape))

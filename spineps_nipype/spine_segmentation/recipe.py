@@ -55,7 +55,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic", "instances"),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=6,
+        algorithm=7,
         models=("semantic", "instance", "form"),
         sometimes=TABLES,
         nodes=("conform", "slices"),

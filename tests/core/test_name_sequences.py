@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spineps_nipype.core.name_sequences import cheapest_sequences
+from spineps_nipype.core.name_sequences import cheapest_sequences, cheapest_through
 
 
 def table(seed: int, rows: int, states: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +36,17 @@ def test_against_trying_all(seed: int, rows: int, states: int, span: float) -> N
     assert [c for _, c in found] == sorted(c for _, c in found)
     for path, cost in found:
         assert cost == pytest.approx(every[path])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_the_cheapest_through_each_state(seed: int, rows: int, states: int) -> None:
+    costs, steps = table(seed, rows, states)
+    expected = np.full(costs.shape, np.inf)
+    for path, cost in cheapest_sequences(costs, steps, span=1e9, most=10_000):
+        for row, state in enumerate(path):
+            expected[row, state] = min(expected[row, state], cost)
+    np.testing.assert_allclose(cheapest_through(costs, steps), expected)
 
 
 def test_no_more_than_wanted() -> None:

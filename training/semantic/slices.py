@@ -36,8 +36,10 @@ WITHIN_SHARE: Final = 0.35
 MOST_COPIES: Final = 5
 """Largest thickness of the other slabs, in thicknesses of the slice."""
 NARROW: Final = (112, 176)
-"""Size (P, I) of patches of at most `NARROW_SLICES` slices: as large as tiles at the spine."""
+"""Size (P, I) of patches of `NARROW_SLICES` slices: as large as tiles at the spine."""
 NARROW_SLICES: Final = 8
+"""Least number of slices. With four a single one is left at the coarsest level, where bfloat16
+gradients of oneDNN overwrite foreign memory on processors with AMX (torch 2.13)."""
 STRIDE: Final = 4
 """Slices of a patch are a multiple of it, as the network halves them twice."""
 DRIFT: Final = 0.3
@@ -163,5 +165,5 @@ def slab_patch(
 
 def _slab_size(slices: int, patch: tuple[int, int, int]) -> tuple[int, int, int]:
     """Size of a patch that holds so many slices."""
-    deep = min(STRIDE * -(-max(slices, 1) // STRIDE), patch[2])
+    deep = min(max(STRIDE * -(-slices // STRIDE), NARROW_SLICES), patch[2])
     return (*NARROW, deep) if deep <= NARROW_SLICES else (*patch[:2], deep)

@@ -9,17 +9,17 @@ import pytest
 
 pytest.importorskip("torch")
 
-from spineps_nipype.core.anatomy import CANAL, CORD  # noqa: E402
-from training.common import spider_masks  # noqa: E402
-from training.common.real_scans import RealScan  # noqa: E402
-from training.semantic.canal_contents import (  # noqa: E402
+from spineps_nipype.core.anatomy import CANAL, CORD
+from training.common import spider_masks
+from training.common.real_scans import RealScan
+from training.semantic.canal_contents import (
     CAUDA,
     CORD_SEEN,
     with_cauda,
     with_cord,
 )
-from training.semantic.marginal_loss import CLASS_OF  # noqa: E402
-from training.semantic.samples import SemanticSamples  # noqa: E402
+from training.semantic.marginal_loss import CLASS_OF
+from training.semantic.samples import SemanticSamples
 
 SPACING = (1.0, 1.0, 1.0)
 T12_TO_L1 = 92

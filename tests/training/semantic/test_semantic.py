@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from TPTBox import NII  # noqa: E402
 
-from spineps_nipype.core.anatomy import CANAL, MR_LABELS  # noqa: E402
+from spineps_nipype.core.anatomy import MR_LABELS  # noqa: E402
 from spineps_nipype.core.images import save_nii  # noqa: E402
 from spineps_nipype.models.loading import load_semantic  # noqa: E402
 from spineps_nipype.models.package import load_package  # noqa: E402
