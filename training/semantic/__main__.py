@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from training.common.canal_contents import with_cauda, with_cord
 from training.common.loop import train
 from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.common.patches import FINEST
 from training.common.real_scans import training_scans
-from training.semantic.canal_contents import with_cauda, with_cord
 from training.semantic.recipe import Loss, build_network, starting_weights, write_package
 from training.semantic.samples import SemanticSamples
 from training.semantic.slices import SliceScan, slice_scans

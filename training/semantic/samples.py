@@ -18,6 +18,7 @@ from spineps_nipype.phantom import Phantom
 from spineps_nipype.phantom.render import render_tissue
 from spineps_nipype.phantom.slices import common_slices, mean_slices, take_slices
 from spineps_nipype.phantom.tissues import label_table, mirror_table
+from training.common.canal_contents import CAUDA, CORD_SEEN
 from training.common.loop import Batch
 from training.common.patch_images import finish_patch, normalise_phantom
 from training.common.patches import (
@@ -31,7 +32,6 @@ from training.common.patches import (
 )
 from training.common.phantom_seeds import phantom_seed
 from training.common.real_scans import RealScan
-from training.semantic.canal_contents import CAUDA, CORD_SEEN
 from training.semantic.marginal_loss import (
     CLASS_OF,
     CLASSES,

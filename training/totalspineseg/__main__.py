@@ -1,9 +1,9 @@
 """Train the compact networks of both steps of TotalSpineSeg, and write their packages.
 
-    python -m training.totalspineseg --out DIR --init SEMANTIC_RUN/last.pt --real SPIDER
+    python -m training.totalspineseg --out DIR --init PACKAGES --real SPIDER
 
-Training starts from the weights of the semantic network. The same command resumes from the last
-checkpoint.
+PACKAGES is a folder with packages of both steps to go on from. The same command resumes from the
+last checkpoint.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from training.common.options import add_loop_options, add_real_scans, loop_optio
 from training.common.patches import FINEST
 from training.common.real_scans import training_scans
 from training.common.spider_masks import vertebra_counts
-from training.semantic.recipe import starting_weights
-from training.totalspineseg.recipe import Loss, build_network, start_from, write_packages
+from training.totalspineseg.recipe import (
+    Loss,
+    build_network,
+    weights_of_packages,
+    write_packages,
+)
 from training.totalspineseg.samples import CodedScan, TotalSpineSegSamples
 
 
@@ -27,7 +31,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.totalspineseg", description=__doc__)
     add_loop_options(parser, steps=3000, batch_size=1, learning_rate=1e-3)
     add_real_scans(parser, cached=True)
-    parser.add_argument("--init", type=Path, help="checkpoint or package of the semantic network")
+    parser.add_argument("--init", type=Path, help="folder with packages of both steps")
     parser.add_argument("--phantom-share", type=float, default=0.5)
     return parser.parse_args(arguments)
 
@@ -47,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up(options)
     network = build_network()
     if options.init:
-        start_from(network, starting_weights(options.init))
+        network.load_state_dict(weights_of_packages(options.init))
     cache = options.cache or options.out / "cache"
     real = coded_scans(options.real, cache) if options.real else []
     network = train(

@@ -6,7 +6,6 @@ out of it, one for the package of each step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spineps_nipype.models.safe_load import load_checkpoint, weights_in
 from spineps_nipype.totalspineseg.profiles import DATASETS
 from training.common.calibration import with_shifts
-from training.common.nnunet import build, last_layer, write_package
+from training.common.nnunet import architecture, build, last_layer, write_package
 from training.common.package_config import package_config
 from training.common.patches import FINEST
-from training.semantic.recipe import ARCHITECTURE
+from training.semantic.recipe import KERNELS, STRIDES
 from training.totalspineseg.samples import PATCH
 from training.totalspineseg.targets import (
     LANDMARKS,
@@ -29,6 +29,8 @@ from training.totalspineseg.targets import (
     region_table,
 )
 
+ARCHITECTURE: Final = architecture((16, 32, 64, 96, 128), KERNELS, STRIDES)
+"""Narrower than the semantic network, from an earlier one of which it started: two run a scan."""
 CONFIG: Final = package_config(
     log_name="spineps-nipype compact TotalSpineSeg (not a release of TotalSpineSeg)",
     modality=["T2w", "T1w"],
@@ -57,24 +59,26 @@ def build_network() -> nn.Module:
     return build(ARCHITECTURE, channels=2, outputs=sum(OUTPUTS))
 
 
-def start_from(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Take over the weights of the semantic network, all but its last layer.
-
-    The second input channel, the marks of step 2, starts without effect.
+def weights_of_packages(folder: Path) -> dict[str, Tensor]:
+    """Weights of both steps together, to go on from their packages.
 
     Parameters
     ----------
-    network
-        From `build_network`; changed in place.
+    folder
+        With the packages of `write_packages`; the second has the layers that both share.
     """
-    own = network.state_dict()
-    for name, value in weights.items():
-        if LAST_LAYER in name:
-            continue
-        if value.shape != own[name].shape:
-            value = torch.cat([value, torch.zeros_like(value)], 1)
-        own[name] = value
-    network.load_state_dict(own)
+    last: dict[str, list[Tensor]] = {}
+    for step, labels in ((1, STEP1_LABELS), (2, STEP2_LABELS)):
+        file = next((folder / DATASETS[step - 1]).glob("**/fold_*/checkpoint_final.pth"))
+        state = weights_in(load_checkpoint(file), "network_weights", folder)
+        part = build(ARCHITECTURE, channels=step, outputs=OUTPUTS[step - 1])
+        part.load_state_dict({name: value.float() for name, value in state.items()})
+        back = {name: -shift for name, shift in SHIFTS[step - 1].items()}
+        weights = with_shifts(part, last_layer(part), list(labels)[1:], back).state_dict()
+        for name in weights:
+            if LAST_LAYER in name:
+                last.setdefault(name, []).append(weights[name])
+    return {**weights, **{name: torch.cat(parts) for name, parts in last.items()}}
 
 
 class Loss:

@@ -14,6 +14,7 @@ from scipy.ndimage import map_coordinates
 
 from spineps_nipype.phantom.render import render_tissue
 from spineps_nipype.phantom.tissues import mirror_table
+from training.common.canal_contents import with_cauda, with_cord
 from training.common.loop import Batch
 from training.common.patch_images import finish_patch, normalise_phantom
 from training.common.patches import (
@@ -60,7 +61,8 @@ class CodedScan:
         vertebrae
             Their number in the scan, see `spider_codes`.
         """
-        return cls(scan.image, spider_codes(scan.mask, FINEST, vertebrae))
+        told = with_cord(with_cauda(scan)).mask
+        return cls(scan.image, spider_codes(scan.mask, FINEST, vertebrae, told))
 
 
 @dataclass(frozen=True)

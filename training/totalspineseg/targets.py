@@ -18,6 +18,7 @@ from spineps_nipype.core import anatomy
 from spineps_nipype.phantom import Phantom
 from spineps_nipype.phantom.plan import LABEL_OF
 from training.common import spider_masks
+from training.common.canal_contents import CAUDA, CORD_SEEN
 
 LANDMARKS: Final = ("", "C2_C3", "C7_T1", "T12_L1", "L5_S", "?")
 """What a disc may be; ``?`` is a real one whose name is unknown."""
@@ -129,7 +130,12 @@ def phantom_codes(phantom: Phantom) -> Array:
     return np.asarray(np.where(part, of_vertebra[phantom.vert], of_rest[spine]), np.uint8)
 
 
-def spider_codes(mask: Array, spacing: Sequence[float], vertebrae: int | None = None) -> Array:
+def spider_codes(
+    mask: Array,
+    spacing: Sequence[float],
+    vertebrae: int | None = None,
+    contents: Array | None = None,
+) -> Array:
     """Code of every voxel of a SPIDER mask, uint8 (P, I, R).
 
     Bodies are found in front of the canal; the rest of a vertebra belongs to the body that is
@@ -139,12 +145,16 @@ def spider_codes(mask: Array, spacing: Sequence[float], vertebrae: int | None = 
     ----------
     vertebrae
         Number in the scan; if another number of bodies is found, discs have no names.
+    contents
+        The mask with what its canal holds, as far as that is told, see `canal_contents`.
     """
     bodies = spider_masks.number_bodies(mask, spacing)
     count = int(bodies.max())
     bone = mask == spider_masks.VERTEBRA
     whole = watershed(np.zeros(mask.shape, np.uint8), bodies.astype(np.int32), mask=bone)
     codes = np.where(mask == spider_masks.CANAL, SOME_CANAL, 0).astype(np.uint8)
+    if contents is not None:
+        codes[contents == CAUDA], codes[contents == CORD_SEEN] = CANAL, CORD
     codes[bone] = SOME_BONE
     for number in range(1, count + 1):
         codes[whole == number] = BONE_CODES[number % 2]

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from spineps_nipype.phantom import Anomalies, FieldOfView, generate  # noqa: E402
 from spineps_nipype.totalspineseg.profiles import DATASETS  # noqa: E402
-from training.semantic.recipe import build_network as build_semantic  # noqa: E402
+from training.common.canal_contents import CAUDA, CORD_SEEN  # noqa: E402
 from training.totalspineseg import recipe  # noqa: E402
 from training.totalspineseg.evaluate import discs_found, load_networks  # noqa: E402
 from training.totalspineseg.samples import CodedScan, TotalSpineSegSamples  # noqa: E402
@@ -161,14 +161,12 @@ def test_loss_counts_known_voxels_only() -> None:
 
 def test_packages_are_cut_out_of_one_network(tmp_path) -> None:
     torch.manual_seed(0)
-    start = build_semantic()
     both = recipe.build_network()
-    recipe.start_from(both, start.state_dict())
-    name = "encoder.stages.0.0.convs.0.conv.weight"
-    first = both.state_dict()[name]
-    assert torch.equal(first[:, :1], start.state_dict()[name])
-    assert not first[:, 1:].any()
     recipe.write_packages(tmp_path, both)
+    # in half precision, and with the shifts taken off again
+    again = recipe.weights_of_packages(tmp_path)
+    for name, value in both.state_dict().items():
+        torch.testing.assert_close(again[name], value, rtol=1e-3, atol=2e-3)
     image = torch.randn(1, 2, 8, 32, 32)
     both.eval()
     for step, network in ((1, load_networks(tmp_path)[0]), (2, load_networks(tmp_path)[1])):
@@ -194,3 +192,15 @@ def test_discs_are_found_when_half_of_them_is() -> None:
     truth[0, 35, 0] = True  # a speck is no disc
     guess[:, 2:5], guess[:, 20:21] = 92, 93
     assert discs_found(truth, guess) == (1, 2)
+
+
+def test_what_a_canal_holds_is_told_where_it_is_known() -> None:
+    mask = np.zeros((40, 60, 8), np.uint8)
+    mask[25:35] = 3
+    contents = mask.copy()
+    contents[25:35, :10], contents[28:32, :10], contents[25:35, 50:] = CAUDA, CORD_SEEN, CAUDA
+    codes = spider_codes(mask, (1.0, 1.0, 1.0), contents=contents)
+    assert set(np.unique(codes[25:28, :10])) == {CANAL}
+    assert set(np.unique(codes[28:32, :10])) == {CORD}
+    assert set(np.unique(codes[25:35, 10:50])) == {SOME_CANAL}
+    assert set(np.unique(codes[25:35, 50:])) == {CANAL}

@@ -11,13 +11,13 @@ pytest.importorskip("torch")
 
 from spineps_nipype.core.anatomy import CANAL, CORD
 from training.common import spider_masks
-from training.common.real_scans import RealScan
-from training.semantic.canal_contents import (
+from training.common.canal_contents import (
     CAUDA,
     CORD_SEEN,
     with_cauda,
     with_cord,
 )
+from training.common.real_scans import RealScan
 from training.semantic.marginal_loss import CLASS_OF
 from training.semantic.samples import SemanticSamples
 
