@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 import numpy as np
 
-from benchmarks.many_scans import COMMAND_LINE, describe, link_scan, sample_scan
+from benchmarks.many_scans import COMMAND_LINE, link_scan, sample_scan
+from spineps_nipype.bids.made_datasets import describe_made
 
 COMPARED: Final = 100
 """Scans at the start, and at the end, that are compared; a fifth of all if there are fewer."""
@@ -58,7 +59,7 @@ def write_dataset(folder: Path, number: int, *, tiny: bool) -> Path:
         else:
             shutil.copyfile(sample_scan(), source)
     dataset.mkdir(parents=True, exist_ok=True)
-    describe(dataset)
+    describe_made(dataset, "Links to one scan")
     for index in range(number):
         link_scan(dataset, index, source)
     return dataset

@@ -12,7 +12,6 @@ own; what start-up costs is left out of the cost of a further scan.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import shutil
@@ -23,6 +22,8 @@ from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
+
+from spineps_nipype.bids.made_datasets import describe_made
 
 MODEL_SUBJECT: Final = "sub-model"
 COMMANDS: Final = {
@@ -49,15 +50,9 @@ def segment_one(folder: Path) -> Path:
         scan = dataset / MODEL_SUBJECT / "anat" / f"{MODEL_SUBJECT}_T2w.nii.gz"
         scan.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sample_scan(), scan)
-        describe(dataset)
+        describe_made(dataset, "Links to one scan")
         segment(dataset, out, folder / "one-work", "participant")
     return out
-
-
-def describe(dataset: Path) -> None:
-    """Write what makes a folder a BIDS dataset."""
-    told = {"Name": "Links to one scan", "BIDSVersion": "1.10.0"}
-    (dataset / "dataset_description.json").write_text(json.dumps(told), encoding="utf-8")
 
 
 def multiply(folder: Path, number: int) -> tuple[Path, Path]:
@@ -65,7 +60,7 @@ def multiply(folder: Path, number: int) -> tuple[Path, Path]:
     dataset, out = folder / f"bids-{number}", folder / f"out-{number}"
     shutil.rmtree(out, ignore_errors=True)
     dataset.mkdir(exist_ok=True)
-    describe(dataset)
+    describe_made(dataset, "Links to one scan")
     scan = folder / "one" / MODEL_SUBJECT / "anat" / f"{MODEL_SUBJECT}_T2w.nii.gz"
     made = folder / "one-out"
     results = [p for p in sorted(made.rglob("*")) if p.is_file() and "logs" not in p.parts]

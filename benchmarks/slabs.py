@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 
 from benchmarks.against_truth.tables import plain_tsv
-from spineps_nipype.core.files import whole_file
+from spineps_nipype.bids.made_datasets import describe_made
 
 SLAB_MM: Final = 12.0
 """Least thickness of a slab."""
@@ -93,9 +92,7 @@ def write_slabs(
             write_slab(mask, out / "derivatives" / "manual" / folder / mask.name)
         written += 1
     if written:
-        description = {"Name": "Slabs of single slices", "BIDSVersion": "1.8.0"}
-        with whole_file(out / "dataset_description.json") as temporary:
-            temporary.write_text(json.dumps(description) + "\n", encoding="utf-8")
+        describe_made(out, "Slabs of single slices")
         plain_tsv(out / "left_out.tsv", ("file",), [(name,) for name in left_out])
     return written, left_out
 

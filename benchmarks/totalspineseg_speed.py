@@ -31,9 +31,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
 import numpy as np
 
 from benchmarks import EMBEDDED_PACKAGES
-from benchmarks.many_scans import COMMAND_LINE, describe
+from benchmarks.many_scans import COMMAND_LINE
 from benchmarks.timing.sizes import SEED
 from benchmarks.timing.widened import FEATURES, widen_semantic
+from spineps_nipype.bids.made_datasets import describe_made
 
 DATASETS: Final = {
     "Dataset101_TotalSpineSeg_step1": ("MRI",),
@@ -161,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_packages(data / "nnUNet" / "results")
     scan = bids / "sub-x" / "anat" / f"{CASE}.nii.gz"
     scan.parent.mkdir(parents=True, exist_ok=True)
-    describe(bids)
+    describe_made(bids, "One scan")
     shutil.copyfile(options.image, scan)
 
     def original(out: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,6 +13,7 @@ from benchmarks.against_truth.label_sets import NAMED_BODIES, LabelSet
 from benchmarks.against_truth.mask_files import Pair, participant_counts
 from benchmarks.against_truth.scan import load_scan
 from benchmarks.against_truth.truth import Truth, load_truth
+from spineps_nipype.bids.made_datasets import describe_made
 from spineps_nipype.core import anatomy
 from spineps_nipype.core.geometry import to_input_grid
 from spineps_nipype.core.images import load_mask
@@ -24,7 +24,6 @@ from spineps_nipype.phantom.files import save
 WHOLE: Final = "whole"
 MASKS: Final = "manual"
 """Folder of the masks in the derivatives of the new dataset."""
-DESCRIPTION: Final = {"Name": "Damaged scans", "BIDSVersion": "1.9.0", "DatasetType": "raw"}
 NUMBER_OF: Final = {name: label for label, name in anatomy.VERTEBRA_NAMES.items()}
 LARGEST_GREY: Final = 32767.0
 
@@ -68,11 +67,8 @@ def write_damaged(
         Subject, wish, and why there is no such scan, for each that was left out.
     """
     counts, left = participant_counts(source), []
-    root.mkdir(parents=True, exist_ok=True)
     for folder, kind in ((root, "raw"), (root / "derivatives" / MASKS, "derivative")):
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({**DESCRIPTION, "DatasetType": kind}, indent=2)
-        (folder / "dataset_description.json").write_text(text + "\n", encoding="utf-8")
+        describe_made(folder, "Damaged scans", kind=kind)
     wishes = list(wishes)
     for pair in pairs:
         scan, names = read_pair(pair, sets, counts.get(pair.subject, {}))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.timing.inputs import write_scan
+from spineps_nipype.bids.made_datasets import describe_made
 
 WORKERS: Final = 2
 CASE: Final = "lumbar"
@@ -43,8 +44,7 @@ def measure_dataset(root: Path, scans: int) -> list[DatasetRow]:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_scan(path, CASE, seed)
-    description = '{"Name": "Phantoms", "BIDSVersion": "1.10.0"}\n'
-    (bids / "dataset_description.json").write_text(description)
+    describe_made(bids, "Phantoms")
     out = root / "dataset_out"
     shutil.rmtree(out, ignore_errors=True)
     single = [_timed(bids, out / name, [name], 1) for name in names]

@@ -7,13 +7,13 @@ TPTBox ships with its tests; it is copied at run time and never part of this pac
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from spineps_nipype.bids.made_datasets import describe_made
 from spineps_nipype.errors import InputError
 
 REAL_SCAN = Path("tests", "sample_mri", "sub-mri_label-6_T2w.nii.gz")
@@ -51,10 +51,7 @@ def write_demo_dataset(folder: str | Path) -> list[Path]:
     from spineps_nipype.phantom import write_lumbar_demo
 
     root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "dataset_description.json").write_text(
-        json.dumps({"Name": "spineps-nipype demo", "BIDSVersion": "1.9.0"}, indent=2) + "\n"
-    )
+    describe_made(root, "spineps-nipype demo")
     (root / "README").write_text(
         "sub-mri: the T2w sample scan of TPTBox (Apache-2.0).\n"
         "sub-phantom: a synthetic lumbar spine made by spineps_nipype.phantom.\n"

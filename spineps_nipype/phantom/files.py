@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import nibabel as nib
 import numpy as np
 
+from ..bids.made_datasets import describe_made
+from ..bids.raw_data import DESCRIPTION
 from .generate import FieldOfView, Phantom, generate
 from .geometry import Array
 from .plan import Anomalies
@@ -22,13 +23,9 @@ DEMO_SPACING: Final = (0.9, 0.9, 1.1)
 DEMO_JOINED: Final = 3
 """Slices of that grid in one of the scan, which is a usual clinical one: 0.9 x 0.9 x 3.3 mm."""
 DEMO_SEED: Final = 20240
-DESCRIPTION: Final = {
-    "Name": "Synthetic spines",
-    "BIDSVersion": "1.9.0",
-    "DatasetType": "raw",
-    "License": "CC0",
-    "GeneratedBy": [{"Name": "spineps_nipype.phantom"}],
-}
+NAME: Final = "Synthetic spines"
+TOLD: Final[dict[str, Any]] = {"License": "CC0", "GeneratedBy": [{"Name": "spineps_nipype.phantom"}]}
+"""What the description of such a dataset tells."""
 
 
 def to_nii(phantom: Phantom, array: Array, *, mask: bool) -> nib.Nifti1Image:
@@ -83,10 +80,8 @@ def write_scan(
     """
     root = Path(bids_root)
     stem = f"sub-{subject}_acq-{acquisition}"
-    description = root / "dataset_description.json"
-    if not description.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        description.write_text(json.dumps(DESCRIPTION, indent=2) + "\n")
+    if not (root / DESCRIPTION).exists():
+        describe_made(root, NAME, **TOLD)
     anat = root / f"sub-{subject}" / "anat"
     paths = {"image": save(to_nii(phantom, image, mask=False), anat / f"{stem}_{suffix}.nii.gz")}
     if not masks:
@@ -95,8 +90,7 @@ def write_scan(
     for name, array in (("spine", phantom.spine), ("vert", phantom.vert)):
         path = derived / f"sub-{subject}" / "anat" / f"{stem}_seg-{name}_dseg.nii.gz"
         paths[name] = save(to_nii(phantom, array, mask=True), path)
-    notes = DESCRIPTION | {"DatasetType": "derivative"}
-    (derived / "dataset_description.json").write_text(json.dumps(notes, indent=2) + "\n")
+    describe_made(derived, NAME, kind="derivative", **TOLD)
     return paths
 
 
