@@ -118,6 +118,7 @@ def test_slabs_show_the_slice_and_nothing_else_is_known(shown: SliceScan, distan
         image, values, outside = slab_patch(shown, PATCH, distance, rng)
         assert image.shape == values.shape == outside.shape
         assert image.shape[2] % 4 == 0
+        assert image.shape[2] >= 8  # gradients of fewer overwrite memory on some processors
         known = ((values != UNKNOWN) & (values != OUTSIDE)).any(axis=(0, 1))
         empty = outside.all(axis=(0, 1))
         within = (~known & ~empty).any()
