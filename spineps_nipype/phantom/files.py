@@ -24,7 +24,10 @@ DEMO_JOINED: Final = 3
 """Slices of that grid in one of the scan, which is a usual clinical one: 0.9 x 0.9 x 3.3 mm."""
 DEMO_SEED: Final = 20240
 NAME: Final = "Synthetic spines"
-TOLD: Final[dict[str, Any]] = {"License": "CC0", "GeneratedBy": [{"Name": "spineps_nipype.phantom"}]}
+TOLD: Final[dict[str, Any]] = {
+    "License": "CC0",
+    "GeneratedBy": [{"Name": "spineps_nipype.phantom"}],
+}
 """What the description of such a dataset tells."""
 
 
