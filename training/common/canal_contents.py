@@ -5,9 +5,9 @@ only told where no cord can be, the network learns that real canals hold none, a
 the cord of scans it has never seen.
 
 Solution: below the disc of L2 and L3 all is canal (cauda equina). Above the disc of T12 and L1,
-where the cord has not ended in nine of ten people, fluid and cord differ in brightness on T2w
-images: what is as dark as cord in the middle of the canal is cord, what is as bright as fluid is
-canal, and what is neither stays joined. In between, nothing is told.
+below which the cord of nearly everybody ends, fluid and cord differ in brightness on T2w images:
+what is as dark as cord in the middle of the canal is cord, what is as bright as fluid is canal,
+and what is neither stays joined. In between, nothing is told.
 
 Arrays are (P, I, R). Source of the level: Saifuddin et al., Spine 23, 1998, doi
 10.1097/00007632-199807010-00005 (504 adults; mean: lower third of L1).

@@ -57,8 +57,8 @@ SHIFTS: Final = {
 }
 """Added to the scores of labels in the package. The loss weighs labels more than the background,
 so that thin parts are learnt at all, and makes them too large. Set on training scans and phantoms,
-those of the cord (60) by what is seen of it in training scans, that of the body (49) after a look at
-held-out scans, see README.md."""
+that of the cord (60) by what is seen of it in training scans, that of the body (49) after a look
+at held-out scans, see README.md."""
 
 
 def build_network() -> nn.Module:
