@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..core.files import whole_file
+from ..core.files import write_text
 from .dataset_description import BIDS_VERSION
 from .raw_data import DESCRIPTION
 
@@ -25,7 +25,5 @@ def describe_made(root: Path, name: str, *, kind: str = "raw", **more: Any) -> N
     more
         Further entries.
     """
-    root.mkdir(parents=True, exist_ok=True)
     told = {"Name": name, "BIDSVersion": BIDS_VERSION, "DatasetType": kind, **more}
-    with whole_file(root / DESCRIPTION) as temporary:
-        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_text(root / DESCRIPTION, json.dumps(told, indent=2) + "\n")
