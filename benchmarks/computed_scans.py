@@ -58,7 +58,6 @@ def write_dataset(folder: Path, number: int, *, tiny: bool) -> Path:
             write_scan(source)
         else:
             shutil.copyfile(sample_scan(), source)
-    dataset.mkdir(parents=True, exist_ok=True)
     describe_made(dataset, "Links to one scan")
     for index in range(number):
         link_scan(dataset, index, source)

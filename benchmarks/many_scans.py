@@ -59,7 +59,6 @@ def multiply(folder: Path, number: int) -> tuple[Path, Path]:
     """Dataset of so many links to the scan, and as many copies of its results."""
     dataset, out = folder / f"bids-{number}", folder / f"out-{number}"
     shutil.rmtree(out, ignore_errors=True)
-    dataset.mkdir(exist_ok=True)
     describe_made(dataset, "Links to one scan")
     scan = folder / "one" / MODEL_SUBJECT / "anat" / f"{MODEL_SUBJECT}_T2w.nii.gz"
     made = folder / "one-out"

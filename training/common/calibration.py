@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from spineps_nipype.models.safe_load import load_checkpoint, weights_in
+from training.common.nnunet import last_layer
 
 
 def with_shifts(
@@ -40,3 +44,24 @@ def with_shifts(
     with torch.no_grad():
         bias += values.to(bias)
     return shifted
+
+
+def weights_before_shifts(
+    package: Path, network: nn.Module, names: Sequence[str], shifts: Mapping[str, float]
+) -> dict[str, Tensor]:
+    """Weights of a package without the constants that were added when it was written.
+
+    Parameters
+    ----------
+    package
+        Its folder.
+    network
+        Of the form of the package; its weights are overwritten.
+    names, shifts
+        As for `with_shifts`, when the package was written.
+    """
+    file = next(package.glob("**/fold_*/checkpoint_final.pth"))
+    state = weights_in(load_checkpoint(file), "network_weights", package)
+    network.load_state_dict({name: value.float() for name, value in state.items()})
+    back = {name: -shift for name, shift in shifts.items()}
+    return dict(with_shifts(network, last_layer(network), names, back).state_dict())

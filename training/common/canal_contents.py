@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 from scipy import ndimage
 
-from spineps_nipype.core.components import component_sizes, label_components
+from spineps_nipype.core.components import components_by_size
 from training.common import spider_masks
 from training.common.patches import FINEST
 from training.common.real_scans import RealScan
@@ -81,7 +81,7 @@ def with_cord(scan: RealScan, spacing: Sequence[float] = FINEST) -> RealScan:
         if bounds is not None:
             cord[:, row] = inner[:, row] & (image[:, row] < bounds[0])
             fluid[:, row] = canal[:, row] & (image[:, row] > bounds[1])
-    cord = _largest(cord)
+    cord = components_by_size(cord, 1)[0] == 1
     area = cord.sum(axis=(0, 2)) * spacing[0] * spacing[2]
     usual = (area >= AREA_MM2[0]) & (area <= AREA_MM2[1])
     mask = scan.mask.copy()
@@ -117,11 +117,3 @@ def _dark_and_bright(values: Array) -> tuple[float, float] | None:
     middle = (low[best] + high[best]) / 2
     margin = UNSURE * (high[best] - low[best])
     return middle - margin, middle + margin
-
-
-def _largest(mask: Array) -> Array:
-    components, count = label_components(mask, 1)
-    if not count:
-        return mask
-    sizes = component_sizes(components, count)
-    return np.asarray(components == 1 + int(sizes[1:].argmax()))

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from spineps_nipype.core.anatomy import MR_LABELS, SPINE_NAMES
 from spineps_nipype.models.export import write_semantic_package
-from spineps_nipype.models.safe_load import load_checkpoint, weights_in
 from training.common import nnunet
-from training.common.calibration import with_shifts
+from training.common.calibration import weights_before_shifts, with_shifts
 from training.common.loop import average_weights
 from training.common.package_config import package_config
 from training.common.patches import FINEST
@@ -97,13 +96,7 @@ def starting_weights(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_dir():
         return average_weights(path)
-    file = next(path.glob("fold_*/checkpoint_final.pth"))
-    state = weights_in(load_checkpoint(file), "network_weights", path)
-    network = build_network()
-    network.load_state_dict({name: value.float() for name, value in state.items()})
-    back = {name: -shift for name, shift in _shifts().items()}
-    last = nnunet.last_layer(network)
-    return dict(with_shifts(network, last, class_names(), back).state_dict())
+    return weights_before_shifts(path, build_network(), class_names(), _shifts())
 
 
 def class_names() -> list[str]:

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spineps_nipype.models.safe_load import load_checkpoint, weights_in
 from spineps_nipype.totalspineseg.profiles import DATASETS
-from training.common.calibration import with_shifts
+from training.common.calibration import weights_before_shifts, with_shifts
 from training.common.nnunet import architecture, build, last_layer, write_package
 from training.common.package_config import package_config
 from training.common.patches import FINEST
@@ -69,12 +68,9 @@ def weights_of_packages(folder: Path) -> dict[str, Tensor]:
     """
     last: dict[str, list[Tensor]] = {}
     for step, labels in ((1, STEP1_LABELS), (2, STEP2_LABELS)):
-        file = next((folder / DATASETS[step - 1]).glob("**/fold_*/checkpoint_final.pth"))
-        state = weights_in(load_checkpoint(file), "network_weights", folder)
+        package, shifts = folder / DATASETS[step - 1], SHIFTS[step - 1]
         part = build(ARCHITECTURE, channels=step, outputs=OUTPUTS[step - 1])
-        part.load_state_dict({name: value.float() for name, value in state.items()})
-        back = {name: -shift for name, shift in SHIFTS[step - 1].items()}
-        weights = with_shifts(part, last_layer(part), list(labels)[1:], back).state_dict()
+        weights = weights_before_shifts(package, part, list(labels)[1:], shifts)
         for name in weights:
             if LAST_LAYER in name:
                 last.setdefault(name, []).append(weights[name])

@@ -62,7 +62,7 @@ class CodedScan:
             Their number in the scan, see `spider_codes`.
         """
         told = with_cord(with_cauda(scan)).mask
-        return cls(scan.image, spider_codes(scan.mask, FINEST, vertebrae, told))
+        return cls(scan.image, spider_codes(told, FINEST, vertebrae))
 
 
 @dataclass(frozen=True)

@@ -130,12 +130,7 @@ def phantom_codes(phantom: Phantom) -> Array:
     return np.asarray(np.where(part, of_vertebra[phantom.vert], of_rest[spine]), np.uint8)
 
 
-def spider_codes(
-    mask: Array,
-    spacing: Sequence[float],
-    vertebrae: int | None = None,
-    contents: Array | None = None,
-) -> Array:
+def spider_codes(told: Array, spacing: Sequence[float], vertebrae: int | None = None) -> Array:
     """Code of every voxel of a SPIDER mask, uint8 (P, I, R).
 
     Bodies are found in front of the canal; the rest of a vertebra belongs to the body that is
@@ -143,18 +138,18 @@ def spider_codes(
 
     Parameters
     ----------
+    told
+        The mask, which may tell what its canal holds, see `canal_contents`.
     vertebrae
         Number in the scan; if another number of bodies is found, discs have no names.
-    contents
-        The mask with what its canal holds, as far as that is told, see `canal_contents`.
     """
+    mask = np.where(np.isin(told, (CAUDA, CORD_SEEN)), spider_masks.CANAL, told)
     bodies = spider_masks.number_bodies(mask, spacing)
     count = int(bodies.max())
     bone = mask == spider_masks.VERTEBRA
     whole = watershed(np.zeros(mask.shape, np.uint8), bodies.astype(np.int32), mask=bone)
     codes = np.where(mask == spider_masks.CANAL, SOME_CANAL, 0).astype(np.uint8)
-    if contents is not None:
-        codes[contents == CAUDA], codes[contents == CORD_SEEN] = CANAL, CORD
+    codes[told == CAUDA], codes[told == CORD_SEEN] = CANAL, CORD
     codes[bone] = SOME_BONE
     for number in range(1, count + 1):
         codes[whole == number] = BONE_CODES[number % 2]

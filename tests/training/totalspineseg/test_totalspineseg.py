@@ -199,7 +199,7 @@ def test_what_a_canal_holds_is_told_where_it_is_known() -> None:
     mask[25:35] = 3
     contents = mask.copy()
     contents[25:35, :10], contents[28:32, :10], contents[25:35, 50:] = CAUDA, CORD_SEEN, CAUDA
-    codes = spider_codes(mask, (1.0, 1.0, 1.0), contents=contents)
+    codes = spider_codes(contents, (1.0, 1.0, 1.0))
     assert set(np.unique(codes[25:28, :10])) == {CANAL}
     assert set(np.unique(codes[28:32, :10])) == {CORD}
     assert set(np.unique(codes[25:35, 10:50])) == {SOME_CANAL}
