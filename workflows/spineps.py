@@ -34,11 +34,12 @@ from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.finding import find_package
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import SPINEPS
+from spineps_nipype.models.tile_choice import SCOUT
 from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.spineps.dice_models import dice_model_file
 from spineps_nipype.spineps.helper_networks import possible_networks
 from spineps_nipype.spineps.poi_header import poi_header
-from spineps_nipype.spineps.recipe import ALL_RESULTS, RECIPE, SCOUT, VIBESEG, settled
+from spineps_nipype.spineps.recipe import ALL_RESULTS, RECIPE, VIBESEG, settled
 from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 

@@ -26,10 +26,12 @@ from spineps_nipype.interfaces.settings_traits import write_settings
 from spineps_nipype.models.finding import find_package, package_in
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.models.systems import TOTALSPINESEG
+from spineps_nipype.models.tile_choice import SCOUT, Tiles
 from spineps_nipype.results.plan import StoredResults
 from spineps_nipype.settings import AUTO_ENGINE, EngineSettings
 from spineps_nipype.totalspineseg.recipe import (
     NAMES_TABLE,
+    helper_networks,
     picture_result,
     pictures,
     recipe,
@@ -73,6 +75,7 @@ def init_totalspineseg_wf(
     device: str = "cpu",
     omp_nthreads: int = 1,
     engine: EngineSettings = AUTO_ENGINE,
+    tiles: Tiles = "auto",
     name: str = "totalspineseg_wf",
 ) -> pe.Workflow:
     """Number the discs and vertebrae of one scan with TotalSpineSeg.
@@ -111,6 +114,8 @@ def init_totalspineseg_wf(
         Where networks run, and the processor threads of a node that runs one.
     engine
         What computes the networks, and in which precision.
+    tiles
+        Whether all tiles of the networks are computed, or those at the spine.
     name
         Name of the workflow.
 
@@ -152,6 +157,7 @@ def init_totalspineseg_wf(
         device,
         omp_nthreads,
         engine,
+        helper_networks(settings, tiles).get(SCOUT),
         mem_gb or MEMORY_GB,
     )
     builder.add_images()
@@ -194,13 +200,14 @@ class _Builder:
         device: str,
         omp_nthreads: int,
         engine: EngineSettings,
+        scout: ModelPackage | None,
         mem_gb: Mapping[str, float],
     ) -> None:
         self.graph, self.workflow = graph, graph.workflow
         self.settings, self.corrections, self.localizer = settings, corrections, localizer
         self.run_has_localizers, self.max_gib = run_has_localizers, max_gib
         self.device, self.threads, self.mem_gb = device, omp_nthreads, mem_gb
-        self.engine = engine
+        self.engine, self.scout = engine, scout
         self.rules = RuleSettings(
             **{f.name: getattr(settings, f.name) for f in fields(RuleSettings)}
         )
@@ -219,6 +226,9 @@ class _Builder:
             mem_gb=self.mem_gb["network"],
         )
         made.inputs.release = self.settings.release
+        if self.scout is not None:
+            made.inputs.scout_dir = str(self.scout.folder)
+            made.inputs.scout_digest = self.scout.digest
         write_settings(made.inputs, self.engine)
         return self.graph.add(made)
 

@@ -11,7 +11,8 @@ from ..models.finding import find_package
 from ..models.package import ModelPackage
 from ..models.spineps_packages import scout_package
 from ..models.systems import VIBESEG as VIBESEG_SYSTEM
-from .recipe import SCOUT, VIBESEG
+from ..models.tile_choice import SCOUT
+from .recipe import VIBESEG
 from .settings import PipelineSettings
 from .spine_crop import crop_wanted, size_in_box
 from .tile_choice import chosen_tiles

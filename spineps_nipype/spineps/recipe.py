@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ..core.anatomy import DISC_OFFSET, ENDPLATE_OFFSET, SPINE_NAMES, VERTEBRA_NAMES
 from ..models.engine_choice import choose_engine
+from ..models.tile_choice import SCOUT
 from ..results.recipe import SCAN, Correctable, Phase, Recipe
 from ..results.record import Models, Provenance
 from ..settings import deciding_values
@@ -17,8 +18,6 @@ from .tile_choice import chosen_tiles
 
 VIBESEG: Final = "vibeseg"
 """Network that crops large images to the spine."""
-SCOUT: Final = "scout"
-"""Network that chooses the tiles of a larger one."""
 STRUCTURES: Final = frozenset(SPINE_NAMES)
 VERTEBRAE: Final = frozenset(
     offset + number for number in VERTEBRA_NAMES for offset in (0, DISC_OFFSET, ENDPLATE_OFFSET)

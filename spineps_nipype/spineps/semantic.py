@@ -16,10 +16,10 @@ from ..core.geometry import rescale
 from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, ModelError
 from ..models.protocols import Progress, SemanticModel
+from ..models.spine_region import find_spine
 from .evidence import STRUCTURES, gather_evidence
 from .semantic_cleanup import clean_semantic
 from .settings import Numerics, SemanticSettings
-from .spine_region import find_spine
 from .tile_choice import chosen_tiles
 from .upstream import upstream
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from ..models.tile_choice import Tiles
 from ..settings import EngineSettings, Settings, option
 from .upstream import upstream
 
@@ -14,9 +15,6 @@ Numerics = str
 """Rules with their faults corrected, or as version 2.1.3 or the one before (seed) has them."""
 AutoCrop = Literal["auto", "yes", "no"]
 PoiPoints = Literal["all", "bodies"]
-Tiles = Literal["auto", "all", "spine"]
-"""Which tiles of the semantic network are computed; auto: those at the spine, but all under the
-numerics of SPINEPS."""
 
 
 _BOX: Final = re.compile(",".join([r"(\d*):(\d*)"] * 3))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from .settings import Numerics, Tiles
+from ..models.tile_choice import ChosenTiles, Tiles, tiles_for
+from .settings import Numerics
 from .upstream import upstream
 
 
-def chosen_tiles(tiles: Tiles, numerics: Numerics) -> Literal["all", "spine"]:
+def chosen_tiles(tiles: Tiles, numerics: Numerics) -> ChosenTiles:
     """What ``auto`` means: at the spine, but all where the results of SPINEPS are wanted."""
-    if tiles != "auto":
-        return tiles
-    return "all" if upstream(numerics).tiles_everywhere else "spine"
+    return tiles_for(tiles, everywhere=upstream(numerics).tiles_everywhere)

@@ -70,23 +70,47 @@ def load_step(
 
 
 def segment_step1(
-    image: Volume, network: SemanticModel, *, progress: Progress | None = None
+    image: Volume,
+    network: SemanticModel,
+    *,
+    region: Volume | None = None,
+    progress: Progress | None = None,
 ) -> RawStep1:
-    """Run the first network on a prepared image (RAS+, 1 mm)."""
+    """Run the first network.
+
+    Parameters
+    ----------
+    image
+        The prepared image (RAS+, 1 mm).
+    region
+        Where the spine is, on the same grid; what lies outside is background and is not computed,
+        as far as tiles allow. All of the image when None.
+    """
     turned = _turned(image, network)
-    found = network.predict(turned, probabilities=True, progress=progress)
+    found = network.predict(
+        turned, probabilities=True, region=_turned_or_none(region, network), progress=progress
+    )
     assert found.probabilities is not None
     classes = list(found.class_labels)
     back = image.orientation
     canal, cord = (
-        turned.set_array(found.probabilities[classes.index(label)]).reorient(back).get_array()
+        turned.set_array(found.probabilities[classes.index(label)]).reorient(back)
         for label in (RAW_CANAL_STEP1, RAW_CORD_STEP1)
     )
-    return RawStep1(found.labels.reorient(back), canal, cord)
+    return RawStep1(
+        _within(found.labels.reorient(back), region),
+        _within(canal, region).get_array(),
+        _within(cord, region).get_array(),
+    )
 
 
 def segment_step2(
-    image: Volume, channel: Volume, network: SemanticModel, *, progress: Progress | None = None
+    image: Volume,
+    channel: Volume,
+    network: SemanticModel,
+    *,
+    region: Volume | None = None,
+    progress: Progress | None = None,
 ) -> Volume:
     """Run the second network: raw classes 1 to 11.
 
@@ -96,11 +120,26 @@ def segment_step2(
         The prepared image, cropped to the result of step 1.
     channel
         Every second disc (0 or 1) on the same grid.
+    region
+        As for `segment_step1`.
     """
     channels = [_turned(image, network), _turned(channel, network)]
-    return network.predict(channels, progress=progress).labels.reorient(image.orientation)
+    found = network.predict(channels, region=_turned_or_none(region, network), progress=progress)
+    return _within(found.labels.reorient(image.orientation), region)
 
 
 def _turned(image: Volume, network: SemanticModel) -> Volume:
     """Image in the orientation of the network; that of the releases is the prepared one."""
     return image.reorient(network.config.orientation)
+
+
+def _turned_or_none(region: Volume | None, network: SemanticModel) -> Volume | None:
+    return None if region is None else _turned(region, network)
+
+
+def _within(result: Volume, region: Volume | None) -> Volume:
+    """A result with 0 outside the region, if there is one."""
+    if region is None:
+        return result
+    inside = region.get_array() > 0
+    return result.set_array(np.where(inside, result.get_array(), 0))

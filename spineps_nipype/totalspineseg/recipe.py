@@ -7,6 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..models.engine_choice import choose_engine
+from ..models.package import ModelPackage
+from ..models.spineps_packages import scout_package
+from ..models.tile_choice import SCOUT, ChosenTiles, Tiles, tiles_for
 from ..results.recipe import SCAN, Correctable, Phase, Recipe
 from ..settings import AUTO_ENGINE, EngineSettings, deciding_values
 from .labels import DISC_L5_L6, NAMES
@@ -18,6 +21,8 @@ LOCALIZER: Final = "localizer"
 """Setting: digest of the labelled result of another scan."""
 ENGINE: Final = "engine"
 """Setting: what computes the networks, and in which precision."""
+TILES: Final = "tiles"
+"""Setting: which tiles are computed."""
 RUN_HAS_LOCALIZERS: Final = "run_has_localizers"
 """Setting that decides under the numerics of the original only."""
 NAMES_TABLE: Final = "labels_table"
@@ -35,9 +40,9 @@ NETWORK1: Final = Phase(
     name="network1",
     makes=("step1_raw", "step1_raw_cord", "step1_raw_canal"),
     reads=(SCAN, "input"),
-    settings=("release", "soft_dilation", ENGINE),
-    models=("step1",),
-    algorithm=2,
+    settings=("release", "soft_dilation", ENGINE, TILES),
+    models=("step1", SCOUT),
+    algorithm=3,
     nodes=("network1",),
     override="override_totalspineseg_networks",
 )
@@ -64,9 +69,9 @@ NETWORK2: Final = Phase(
     name="network2",
     makes=("step2_raw",),
     reads=(SCAN, "input", "step2_input"),
-    settings=("release", ENGINE),
-    models=("step2",),
-    algorithm=2,
+    settings=("release", ENGINE, TILES),
+    models=("step2", SCOUT),
+    algorithm=3,
     nodes=("network2",),
     override="override_totalspineseg_networks",
     unless_same=True,
@@ -211,6 +216,7 @@ def recorded_settings(
     run_has_localizers: bool,
     *,
     engine: EngineSettings = AUTO_ENGINE,
+    tiles: Tiles = "auto",
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Settings as records keep them.
@@ -225,6 +231,8 @@ def recorded_settings(
         Whether any scan of the run has one; it decides under the original's numerics only.
     engine, device
         What is asked to compute the networks, and where.
+    tiles
+        Which tiles of them are asked for.
 
     Raises
     ------
@@ -237,6 +245,16 @@ def recorded_settings(
         **rules,
         "iso": settings.iso,
         ENGINE: deciding_values(choose_engine(engine, device)),
+        TILES: _tiles(settings, tiles),
         LOCALIZER: localizer,
         RUN_HAS_LOCALIZERS: of_run,
     }
+
+
+def helper_networks(settings: TotalSpineSegSettings, tiles: Tiles) -> dict[str, ModelPackage]:
+    """The network that finds the spine, by its kind, unless all tiles are computed."""
+    return {SCOUT: scout_package()} if _tiles(settings, tiles) == "spine" else {}
+
+
+def _tiles(settings: TotalSpineSegSettings, asked: Tiles) -> ChosenTiles:
+    return tiles_for(asked, everywhere=upstream(settings.numerics).tiles_everywhere)

@@ -79,6 +79,7 @@ def run_step1(
     network: SemanticModel,
     settings: RuleSettings,
     *,
+    region: Volume | None = None,
     localizer: Volume | None = None,
     run_has_localizers: bool | None = None,
     progress: Progress | None = None,
@@ -91,6 +92,8 @@ def run_step1(
         Prepared image: RAS+, 1 mm.
     network
         Network of step 1.
+    region
+        Where the spine is, on the grid of the image; see `segment_step1`.
     localizer
         Labelled result of another scan in the same world space.
     run_has_localizers
@@ -101,7 +104,7 @@ def run_step1(
     EmptyResultError
         If there is no canal, or no disc can be named.
     """
-    raw = segment_step1(image, network, progress=progress)
+    raw = segment_step1(image, network, region=region, progress=progress)
     return finish_step1(raw, settings, localizer=localizer, run_has_localizers=run_has_localizers)
 
 
@@ -160,13 +163,20 @@ def run_step2(
     network: SemanticModel,
     settings: RuleSettings,
     *,
+    region: Volume | None = None,
     localizer: Volume | None = None,
     run_has_localizers: bool | None = None,
     progress: Progress | None = None,
 ) -> Step2:
     """Network and rules of step 2; parameters and errors as for `run_step1`."""
     channel = step2_input(step1_output, settings)
-    raw = segment_step2(crop_to_grid(image, channel), channel, network, progress=progress)
+    raw = segment_step2(
+        crop_to_grid(image, channel),
+        channel,
+        network,
+        region=None if region is None else crop_to_grid(region, channel),
+        progress=progress,
+    )
     output, names = finish_step2(
         raw, image, settings, localizer=localizer, run_has_localizers=run_has_localizers
     )

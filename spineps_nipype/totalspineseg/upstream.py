@@ -26,6 +26,9 @@ class Upstream:
     border_voxel_lost: bool = fault()
     """An axis whose length falls short of a whole number of mm by a rounding error loses its last
     voxel at 1 mm."""
+    tiles_everywhere: bool = fault()
+    """Both networks compute all of the image, and what they find beside the spine counts; unless
+    the options ask for tiles at the spine."""
     landmarks_by_run: bool = fault()
     """A localizer for any image of the run takes the landmarks C7-T1 and T12-L1 from all images,
     also from those that have no localizer themselves."""

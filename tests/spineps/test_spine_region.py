@@ -9,15 +9,15 @@ import pytest
 from TPTBox import NII
 
 from spineps_nipype.models.protocols import SemanticPrediction
-from spineps_nipype.spineps.semantic import segment_semantic
-from spineps_nipype.spineps.settings import SemanticSettings
-from spineps_nipype.spineps.spine_region import (
+from spineps_nipype.models.spine_region import (
     BEHIND_MM,
     MARGIN_MM,
     NEAR_MM,
     SPACING,
     find_spine,
 )
+from spineps_nipype.spineps.semantic import segment_semantic
+from spineps_nipype.spineps.settings import SemanticSettings
 
 from .blocks import as_nii, grey, spine_of_blocks
 from .stand_ins import CodedSemantic

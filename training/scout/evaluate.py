@@ -24,10 +24,10 @@ from spineps_nipype.core.volume import Volume
 from spineps_nipype.models.loading import load_semantic
 from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import SemanticModel
+from spineps_nipype.models.spine_region import find_spine
 from spineps_nipype.phantom import render, to_nii
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.settings import PreprocessSettings
-from spineps_nipype.spineps.spine_region import find_spine
 from training.common.options import add_evaluation_options, add_threads
 from training.common.phantom_seeds import require_held_out
 from training.common.real_scans import held_out_subjects, scan_pairs

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from spineps_nipype.models.config import MODALITIES
 from spineps_nipype.models.export import write_semantic_package
-from spineps_nipype.spineps.spine_region import SPACING
+from spineps_nipype.models.spine_region import SPACING
 from training.common import nnunet
 from training.common.package_config import package_config
 from training.scout.samples import IGNORED

@@ -18,9 +18,9 @@ from TPTBox import NII
 
 from spineps_nipype.core.coarse_grid import coarse_mean
 from spineps_nipype.core.geometry import PIR
+from spineps_nipype.models.spine_region import SPACING, coarse_image
 from spineps_nipype.phantom import Anomalies, FieldOfView, Phantom, draw_plan, generate
 from spineps_nipype.phantom.render import render_tissue
-from spineps_nipype.spineps.spine_region import SPACING, coarse_image
 from training.common.loop import Batch
 from training.common.patch_images import finish_patch, normalise_phantom
 from training.common.patches import FINEST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -22,6 +23,7 @@ from spineps_nipype.totalspineseg.localizers import match_localizers
 from spineps_nipype.totalspineseg.name_table import CONFIDENCES, ENTRIES
 from spineps_nipype.totalspineseg.preparation import prepared_grid
 from spineps_nipype.totalspineseg.recipe import (
+    helper_networks,
     kept_results,
     recipe,
     recorded_settings,
@@ -58,7 +60,11 @@ class TotalSpineSegSystem(SegmentationSystem):
         self._asked = options.totalspineseg
         self._settings = self._asked.settings
         self._engine = options.settings.engine
-        self._models = with_notes(self._packages())
+        self._tiles = options.settings.semantic.tiles
+        self._steps = self._packages()
+        chosen = with_notes(self._steps)
+        helpers = helper_networks(self._settings, self._tiles)
+        self._models = replace(chosen, packages={**self._steps, **helpers})
         loc = self._asked.loc
         if loc is not None and not loc.exists():
             raise InputError(
@@ -83,7 +89,7 @@ class TotalSpineSegSystem(SegmentationSystem):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The networks of the steps that run."""
-        return tuple(self._models.packages)
+        return tuple(self._steps)
 
     def find(self) -> Query:
         """Scans of the modalities that are asked for."""
@@ -111,6 +117,7 @@ class TotalSpineSegSystem(SegmentationSystem):
                     digest_or_none(localizer),
                     bool(localizers),
                     engine=self._engine,
+                    tiles=self._tiles,
                     device=device,
                 ),
                 {"localizer": localizer, "run_has_localizers": bool(localizers)},
@@ -177,6 +184,7 @@ class TotalSpineSegSystem(SegmentationSystem):
             device=device,
             omp_nthreads=omp_nthreads,
             engine=self._engine,
+            tiles=self._tiles,
             **job.arguments,
         )
 

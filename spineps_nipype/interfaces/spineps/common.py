@@ -12,7 +12,8 @@ from nipype.interfaces.base import BaseInterfaceInputSpec, Directory, Str, isdef
 from ...core.images import load_image
 from ...core.volume import Volume
 from ...models.finding import NnunetSystem, package_in
-from ...models.package import ModelPackage, unchanged
+from ...models.package import ModelPackage, load_package, unchanged
+from ...models.protocols import SemanticModel
 from ...spineps.upstream import upstream
 
 
@@ -73,6 +74,39 @@ def checked_package(package: ModelPackage, digest: Any) -> ModelPackage:
         If its files have changed since.
     """
     return unchanged(package, digest) if isdefined(digest) else package
+
+
+class ScoutInputSpec(BaseInterfaceInputSpec):
+    """Traits of an interface whose network is computed at the spine only."""
+
+    scout_dir = Directory(exists=True, nohash=True, desc="package whose network finds the spine")
+    scout_digest = Str(desc="digest of that package (SHA-256)")
+
+
+def loaded_scout(inputs: Any, default: ModelPackage | None = None) -> SemanticModel | None:
+    """Network that finds the spine, if there is a package of it.
+
+    It is so small that neither another device nor another engine is worth its start.
+
+    Parameters
+    ----------
+    inputs
+        Those of `ScoutInputSpec`.
+    default
+        Package where none is given.
+
+    Raises
+    ------
+    ModelError
+        If the digest of the package differs from the one that was given.
+    """
+    from ...models.inference.semantic import load_semantic
+
+    given = isdefined(inputs.scout_dir)
+    package = load_package(Path(inputs.scout_dir)) if given else default
+    if package is None:
+        return None
+    return load_semantic(checked_package(package, inputs.scout_digest))
 
 
 @contextmanager

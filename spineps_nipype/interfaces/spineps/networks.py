@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import (
-    Directory,
     File,
     OutputMultiObject,
     SimpleInterface,
-    Str,
     TraitedSpec,
-    isdefined,
     traits,
 )
 
 from ...core.images import load_mask, save_nii
 from ...core.tables import write_table
-from ...models.package import ModelPackage, load_package
 from ...models.spineps_packages import scout_package
 from ...settings import EngineSettings
 from ...spineps.evidence import COLUMNS as EVIDENCE_COLUMNS
@@ -30,8 +25,9 @@ from ...spineps.tile_choice import chosen_tiles
 from ..settings_traits import numerics_trait, read_settings, settings_spec
 from .common import (
     ModelInputSpec,
+    ScoutInputSpec,
     checked_image,
-    checked_package,
+    loaded_scout,
     node_file,
     required_package,
     torch_resources,
@@ -41,13 +37,10 @@ from .debug import save_steps
 
 class _SemanticInputSpec(
     ModelInputSpec,
+    ScoutInputSpec,
     settings_spec(SemanticSettings, EngineSettings),  # type: ignore[misc]
 ):
     in_file = File(exists=True, mandatory=True, desc="the pre-processed image")
-    scout_dir = Directory(
-        exists=True, nohash=True, desc="package whose network finds the spine; default: ours"
-    )
-    scout_digest = Str(desc="digest of that package (SHA-256)")
     numerics = numerics_trait()
     save_softmax = traits.Bool(False, usedefault=True, desc="write class probabilities (npz)")
     save_probseg = traits.Bool(False, usedefault=True, desc="write class probabilities (NIfTI)")
@@ -77,8 +70,7 @@ class SemanticSegmentation(SimpleInterface):
         scout = None
         with torch_resources(inputs):
             if chosen_tiles(settings.tiles, inputs.numerics) == "spine":
-                # so small that neither another device nor another engine is worth its start
-                scout = load_semantic(checked_package(_scout(inputs), inputs.scout_digest))
+                scout = loaded_scout(inputs, default=scout_package())
             result = segment_semantic(
                 checked_image(inputs),
                 load_semantic(
@@ -115,13 +107,6 @@ class SemanticSegmentation(SimpleInterface):
             save_nii(result.uncertainty, path, like=inputs.in_file)
             self._results["uncertainty"] = str(path)
         return runtime
-
-
-def _scout(inputs: Any) -> ModelPackage:
-    """Package of the network that chooses tiles: the given one, else the embedded one."""
-    if isdefined(inputs.scout_dir):
-        return load_package(Path(inputs.scout_dir))
-    return scout_package()
 
 
 class _InstanceInputSpec(

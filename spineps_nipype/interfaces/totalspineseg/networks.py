@@ -15,6 +15,8 @@ from nipype.interfaces.base import (
 
 from ...core.files import copy_whole, file_digest
 from ...core.images import load_image, load_mask, save_nii
+from ...core.volume import Volume
+from ...models.spine_region import find_spine
 from ...models.systems import TOTALSPINESEG
 from ...settings import EngineSettings
 from ...totalspineseg.crop import crop_to_grid
@@ -22,13 +24,24 @@ from ...totalspineseg.inference import load_step, segment_step1, segment_step2
 from ...totalspineseg.profiles import PROFILES
 from ...totalspineseg.settings import RuleSettings
 from ..settings_traits import option_trait, read_settings, settings_spec
-from ..spineps.common import ModelInputSpec, node_file, required_package, torch_resources
+from ..spineps.common import (
+    ModelInputSpec,
+    ScoutInputSpec,
+    loaded_scout,
+    node_file,
+    required_package,
+    torch_resources,
+)
 from .common import release_trait
 
 logger = logging.getLogger(__name__)
 
 
-class _Network1InputSpec(ModelInputSpec, settings_spec(EngineSettings)):  # type: ignore[misc]
+class _Network1InputSpec(
+    ModelInputSpec,
+    ScoutInputSpec,
+    settings_spec(EngineSettings),  # type: ignore[misc]
+):
     in_file = File(exists=True, mandatory=True, desc="the prepared image")
     release = release_trait()
     soft_dilation = option_trait(RuleSettings, "soft_dilation")
@@ -41,7 +54,10 @@ class _Network1OutputSpec(TraitedSpec):
 
 
 class TSSNetwork1(SimpleInterface):
-    """Find cord, canal, discs, vertebrae and landmarks with the network of step 1."""
+    """Find cord, canal, discs, vertebrae and landmarks with the network of step 1.
+
+    Where a package is given whose network finds the spine, the rest is background.
+    """
 
     input_spec = _Network1InputSpec
     output_spec = _Network1OutputSpec
@@ -56,7 +72,7 @@ class TSSNetwork1(SimpleInterface):
                 device=inputs.device,
                 engine=read_settings(inputs, EngineSettings),
             )
-            raw = segment_step1(image, network)
+            raw = segment_step1(image, network, region=_region(image, inputs))
         raw = raw.near_canal(inputs.soft_dilation)
         results = {
             "out_file": raw.labels,
@@ -70,7 +86,17 @@ class TSSNetwork1(SimpleInterface):
         return runtime
 
 
-class _Network2InputSpec(ModelInputSpec, settings_spec(EngineSettings)):  # type: ignore[misc]
+def _region(image: Volume, inputs: Any) -> Volume | None:
+    """Where the spine is; None where nothing searches for it, or the search is not sure."""
+    scout = loaded_scout(inputs)
+    return None if scout is None else find_spine(image, scout)
+
+
+class _Network2InputSpec(
+    ModelInputSpec,
+    ScoutInputSpec,
+    settings_spec(EngineSettings),  # type: ignore[misc]
+):
     in_file = File(exists=True, mandatory=True, desc="the prepared image")
     channel = File(exists=True, mandatory=True, desc="every second disc, around step 1")
     release = release_trait()
@@ -87,7 +113,8 @@ class TSSNetwork2(SimpleInterface):
     """Tell odd and even vertebrae apart with the network of step 2.
 
     A stored result stands for the network if it was made from the same image and channel: other
-    numbers of the discs of step 1 change nothing for it.
+    numbers of the discs of step 1 change nothing for it. Where a package is given whose network
+    finds the spine, the rest is background.
     """
 
     input_spec = _Network2InputSpec
@@ -108,7 +135,7 @@ class TSSNetwork2(SimpleInterface):
             copy_whole(inputs.kept_file, out_file)
             return runtime
         channel = load_mask(inputs.channel)
-        image = crop_to_grid(load_image(inputs.in_file), channel)
+        whole = load_image(inputs.in_file)
         with torch_resources(inputs):
             network = load_step(
                 required_package(inputs, TOTALSPINESEG),
@@ -116,5 +143,12 @@ class TSSNetwork2(SimpleInterface):
                 device=inputs.device,
                 engine=read_settings(inputs, EngineSettings),
             )
-            save_nii(segment_step2(image, channel, network), out_file, like=inputs.in_file)
+            region = _region(whole, inputs)
+            raw = segment_step2(
+                crop_to_grid(whole, channel),
+                channel,
+                network,
+                region=None if region is None else crop_to_grid(region, channel),
+            )
+        save_nii(raw, out_file, like=inputs.in_file)
         return runtime

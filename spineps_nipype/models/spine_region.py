@@ -1,6 +1,6 @@
 """Region of the spine, found by a very small network on a coarse grid. Source: ours.
 
-The semantic network computes only tiles that meet this region.
+Large networks compute only tiles that meet this region.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..core.coarse_grid import coarse_mean, from_coarse
 from ..core.components import bounding_box, component_sizes, label_components
 from ..core.geometry import PIR
 from ..core.volume import Volume, make_volume
-from ..models.protocols import SemanticModel
+from .protocols import SemanticModel
 
 logger = logging.getLogger(__name__)
 
