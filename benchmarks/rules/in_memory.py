@@ -23,7 +23,10 @@ from spineps_nipype.core.images import load_image
 from spineps_nipype.dropin.models import SegmentationModel, VertLabelingClassifier
 from spineps_nipype.dropin.pipeline import RunningScan
 from spineps_nipype.models.finding import find_package, form_beside
+from spineps_nipype.models.inference.semantic import load_semantic
 from spineps_nipype.models.onnx_network import OnnxNetwork
+from spineps_nipype.models.spine_region import find_spine
+from spineps_nipype.models.spineps_packages import scout_package
 from spineps_nipype.models.systems import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
 from spineps_nipype.settings import AUTO_ENGINE
 from spineps_nipype.spine_segmentation.inference import SegmentationInference, segment_image
@@ -135,15 +138,18 @@ class TotalSpineSeg(_System):
     def __init__(self) -> None:
         packages = (find_package(TOTALSPINESEG, kind) for kind in ("step1", "step2"))
         self._networks = [Remembering(load_step(p, engine=AUTO_ENGINE)) for p in packages]
+        self._scout = load_semantic(scout_package())
 
     def __call__(self, path: Path, numerics: str) -> Result:
         """Label map of step 2 on the grid of the scan, in the labels of SPINEPS."""
         image = load_image(path, average_4d=True)
         prepared = prepare_image(image, numerics=numerics)
         rules = RuleSettings(numerics=numerics)
-        first = run_step1(prepared, self._networks[0], rules)
-        second = run_step2(prepared, first.output, self._networks[1], rules)
-        mode: Mode = "nearest" if totalspineseg(numerics).stepped_borders else "smooth"
+        switches = totalspineseg(numerics)
+        region = None if switches.tiles_everywhere else find_spine(prepared, self._scout)
+        first = run_step1(prepared, self._networks[0], rules, region=region)
+        second = run_step2(prepared, first.output, self._networks[1], rules, region=region)
+        mode: Mode = "nearest" if switches.stepped_borders else "smooth"
         labels = to_grid(second.output, image.shape, image.affine, mode)
         return result_of_labels(TOTALSPINESEG, to_input_grid(labels, image.reorient(PIR)))
 

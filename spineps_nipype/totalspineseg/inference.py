@@ -16,6 +16,7 @@ from ..core.volume import Volume
 from ..models.package import ModelPackage
 from ..models.protocols import Progress, SemanticModel
 from ..settings import EngineSettings
+from .crop import crop_to_grid
 from .labels import RAW_CANAL_STEP1, RAW_CORD_STEP1
 from .profiles import SEED, Profile
 from .soft import near_canal
@@ -117,15 +118,22 @@ def segment_step2(
     Parameters
     ----------
     image
-        The prepared image, cropped to the result of step 1.
+        The prepared image.
     channel
-        Every second disc (0 or 1) on the same grid.
+        Every second disc (0 or 1) on a part of its grid, that around the result of step 1.
     region
-        As for `segment_step1`.
+        Where the spine is, on the grid of the image; see `segment_step1`.
+
+    Returns
+    -------
+    Volume
+        On the grid of the channel.
     """
-    channels = [_turned(image, network), _turned(channel, network)]
-    found = network.predict(channels, region=_turned_or_none(region, network), progress=progress)
-    return _within(found.labels.reorient(image.orientation), region)
+    part = crop_to_grid(image, channel)
+    near = None if region is None else crop_to_grid(region, channel)
+    channels = [_turned(part, network), _turned(channel, network)]
+    found = network.predict(channels, region=_turned_or_none(near, network), progress=progress)
+    return _within(found.labels.reorient(part.orientation), near)
 
 
 def _turned(image: Volume, network: SemanticModel) -> Volume:

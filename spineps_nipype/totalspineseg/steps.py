@@ -18,7 +18,7 @@ from ..models.protocols import Progress, SemanticModel
 from .alternate import extract_alternate
 from .canal import fill_canal
 from .components import largest_component
-from .crop import crop_to_grid, crop_to_seg
+from .crop import crop_to_seg
 from .inference import RawStep1, segment_step1, segment_step2
 from .labeler import NumberedSpine, number_spine
 from .labels import CANAL, CORD
@@ -170,13 +170,7 @@ def run_step2(
 ) -> Step2:
     """Network and rules of step 2; parameters and errors as for `run_step1`."""
     channel = step2_input(step1_output, settings)
-    raw = segment_step2(
-        crop_to_grid(image, channel),
-        channel,
-        network,
-        region=None if region is None else crop_to_grid(region, channel),
-        progress=progress,
-    )
+    raw = segment_step2(image, channel, network, region=region, progress=progress)
     output, names = finish_step2(
         raw, image, settings, localizer=localizer, run_has_localizers=run_has_localizers
     )

@@ -20,6 +20,7 @@ from spineps_nipype.totalspineseg.steps import levels_of, run_step1, run_step2, 
 from .block_spine import (
     CORD,
     DISCS,
+    RIGHT,
     found_discs,
     found_vertebrae,
     level_points,
@@ -61,6 +62,24 @@ def test_step_1(networks: tuple[Any, Any]) -> None:
     assert canal[7, 12, 30] > 0.9
     assert result.levels is not None
     assert sorted(level_points(result.levels.get_array())) == list(range(20, 26))
+
+
+def test_what_lies_outside_the_region_is_background(networks: tuple[Any, Any]) -> None:
+    raw = raw_spine(LUMBAR, (91, 100))
+    raw[RIGHT, 36:39, 20:24] = 1  # a disc far before the spine
+    image = image_of(raw)
+    region = image.set_array((np.arange(raw.shape[1]) < 35)[None, :, None] & (raw >= 0), seg=True)
+    whole = run_step1(image, networks[0], DEFAULT)
+    part = run_step1(image, networks[0], DEFAULT, region=region)
+    assert whole.raw.get_array()[RIGHT, 36:39, 20:24].all()
+    assert not part.raw.get_array()[:, 35:].any()
+    inside = region.get_array() > 0
+    np.testing.assert_array_equal(part.raw.get_array()[inside], whole.raw.get_array()[inside])
+    second = run_step2(image, whole.output, networks[1], DEFAULT, region=region)
+    channel = second.channel
+    np.testing.assert_array_equal(second.raw.affine, channel.affine)
+    assert not second.raw.get_array()[crop_to_grid(region, channel).get_array() == 0].any()
+    assert found_discs(second.output.get_array(), 6) == list(LUMBAR)
 
 
 def test_step_2(networks: tuple[Any, Any]) -> None:

@@ -233,7 +233,7 @@ def installed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
 
 SYSTEMS = {
     "spineps": {"SpineCrop": 1, "SemanticSegmentation": 2, "InstanceSegmentation": 1},
-    "totalspineseg": {"TSSNetwork1": 1, "TSSNetwork2": 1},
+    "totalspineseg": {"TSSNetwork1": 2, "TSSNetwork2": 2},
     "sc-epi": {"EPISeg": 1},
     "spine-segmentation": {"SpineSegmentation": 3},
 }
@@ -281,6 +281,21 @@ def test_the_raw_semantic_mask_depends_on_crop_and_scout(lab: Lab) -> None:
     # where all tiles are computed nothing searches for the spine
     assert lab.run(bids, *flags, "--tiles", "all") == 0
     assert digest_folder(folders[0]) not in recorded(lab.out)["semantic"]
+
+
+@pytest.mark.parametrize(
+    "all_of_it", [("--tiles", "all"), ("--totalspineseg-numerics", "corrected,tiles_everywhere")]
+)
+def test_raw_masks_of_totalspineseg_depend_on_the_scout(
+    lab: Lab, all_of_it: tuple[str, ...]
+) -> None:
+    bids, flags = arguments(lab, "totalspineseg")
+    scout = digest_folder(scout_dir())
+    assert lab.run(bids, *flags) == 0
+    records = recorded(lab.out)
+    assert {name for name in records if scout in records[name]} == {"network1", "network2"}
+    assert lab.run(bids, *flags, *all_of_it) == 0
+    assert not any(scout in digests for digests in recorded(lab.out).values())
 
 
 @pytest.mark.parametrize("lost", ["form", "instance"])

@@ -24,7 +24,12 @@ from spineps_nipype.results.plan import ScanPlan, plan_scan
 from spineps_nipype.results.record import Provenance
 from spineps_nipype.results.scan_output import ScanOutput
 from spineps_nipype.totalspineseg.folders import result_paths
-from spineps_nipype.totalspineseg.recipe import kept_results, recipe, recorded_settings
+from spineps_nipype.totalspineseg.recipe import (
+    helper_networks,
+    kept_results,
+    recipe,
+    recorded_settings,
+)
 from spineps_nipype.totalspineseg.settings import FOLDERS, TotalSpineSegSettings
 from spineps_nipype.workflows.store import init_scan_wf
 from spineps_nipype.workflows.totalspineseg import init_totalspineseg_wf
@@ -71,6 +76,7 @@ class Run:
         models = find_packages(TOTALSPINESEG, kinds, self.data, release=settings.release)
         recorded = recorded_settings(settings, "none", False)
         given = Corrections(masks).digests()
+        models = {**models, **helper_networks(settings, "auto")}
         provenance = Provenance(recipe(settings), recorded, models, given)
         output = ScanOutput(provenance, files, kept=kept_results(settings, masks))
         return plan_scan(provenance, files), output

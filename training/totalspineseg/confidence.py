@@ -24,11 +24,12 @@ from TPTBox import NII
 from spineps_nipype.core import anatomy
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.models.finding import package_in
-from spineps_nipype.models.inference.semantic import SemanticNetwork
+from spineps_nipype.models.inference.semantic import SemanticNetwork, load_semantic
+from spineps_nipype.models.spine_region import find_spine
+from spineps_nipype.models.spineps_packages import scout_package
 from spineps_nipype.phantom import Phantom, to_nii
 from spineps_nipype.phantom.plan import LABEL_OF
 from spineps_nipype.settings import AUTO_ENGINE
-from spineps_nipype.totalspineseg.crop import crop_to_grid
 from spineps_nipype.totalspineseg.inference import load_step, segment_step2
 from spineps_nipype.totalspineseg.labels import (
     ANATOMY,
@@ -59,19 +60,21 @@ SPACING: Final = (0.9, 0.9, 3.5)
 Array = np.ndarray
 
 
-def views_of(seed: int, network: SemanticNetwork) -> list[View]:
+def views_of(seed: int, network: SemanticNetwork, scout: SemanticNetwork) -> list[View]:
     """All views of one phantom."""
-    return rendered_views(seed, SPACING, partial(named, network=network))
+    return rendered_views(seed, SPACING, partial(named, network=network, scout=scout))
 
 
-def named(phantom: Phantom, image: Array, network: SemanticNetwork) -> list[NamedVertebra]:
+def named(
+    phantom: Phantom, image: Array, network: SemanticNetwork, scout: SemanticNetwork
+) -> list[NamedVertebra]:
     """Vertebrae of a phantom as the rules of step 2 name them."""
     ready = prepare_image(NII(to_nii(phantom, image, mask=False), False))
     marks = to_grid(
         NII(to_nii(phantom, label_map(phantom), mask=True), True), ready.shape, ready.affine
     )
     channel = step2_input(marks, RuleSettings())
-    raw = segment_step2(crop_to_grid(ready, channel), channel, network)
+    raw = segment_step2(ready, channel, network, region=find_spine(ready, scout))
     try:
         output, rows = finish_step2(raw, ready, RuleSettings())
     except EmptyResultError:
@@ -116,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     package = package_in(options.folder / DATASETS[1], "totalspineseg")
     network = load_step(package, engine=AUTO_ENGINE)
-    print_figures(options.phantoms, lambda seed: views_of(seed, network))
+    scout = load_semantic(scout_package())
+    print_figures(options.phantoms, lambda seed: views_of(seed, network, scout))
     return 0
 
 

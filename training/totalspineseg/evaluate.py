@@ -20,7 +20,9 @@ from TPTBox import NII
 from spineps_nipype.core.images import load_image, load_mask
 from spineps_nipype.errors import EmptyResultError
 from spineps_nipype.models.finding import package_in
-from spineps_nipype.models.inference.semantic import SemanticNetwork
+from spineps_nipype.models.inference.semantic import SemanticNetwork, load_semantic
+from spineps_nipype.models.spine_region import find_spine
+from spineps_nipype.models.spineps_packages import scout_package
 from spineps_nipype.phantom import to_nii
 from spineps_nipype.totalspineseg.inference import load_step
 from spineps_nipype.totalspineseg.labels import (
@@ -70,13 +72,14 @@ SPECK_VOXELS: Final = 50
 """Smaller pieces of a mask are no discs."""
 
 Array = np.ndarray
-Networks = tuple[SemanticNetwork, SemanticNetwork]
+Networks = tuple[SemanticNetwork, SemanticNetwork, SemanticNetwork]
+"""Those of both steps, and the one that finds the spine."""
 
 
 def load_networks(folder: Path) -> Networks:
-    """Networks of both steps in a folder."""
+    """Networks of both steps in a folder, and the one that finds the spine for them."""
     first, second = (load_step(package_in(folder / name, "totalspineseg")) for name in DATASETS)
-    return first, second
+    return first, second, load_semantic(scout_package())
 
 
 def segment(image: NII, networks: Networks) -> Array:
@@ -84,8 +87,9 @@ def segment(image: NII, networks: Networks) -> Array:
     settings = RuleSettings()
     ready = prepare_image(image)
     try:
-        first = run_step1(ready, networks[0], settings)
-        second = run_step2(ready, first.output, networks[1], settings)
+        region = find_spine(ready, networks[2])
+        first = run_step1(ready, networks[0], settings, region=region)
+        second = run_step2(ready, first.output, networks[1], settings, region=region)
     except EmptyResultError as fault:
         print(fault, flush=True)
         return np.zeros(image.shape, np.uint8)

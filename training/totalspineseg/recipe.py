@@ -18,7 +18,7 @@ from training.common.calibration import weights_before_shifts, with_shifts
 from training.common.nnunet import architecture, build, last_layer, write_package
 from training.common.package_config import package_config
 from training.common.patches import FINEST
-from training.semantic.recipe import KERNELS, SPINE_TILE, STRIDES
+from training.semantic.recipe import KERNELS, STRIDES
 from training.totalspineseg.samples import PATCH
 from training.totalspineseg.targets import (
     LANDMARKS,
@@ -30,17 +30,12 @@ from training.totalspineseg.targets import (
 
 ARCHITECTURE: Final = architecture((16, 32, 64, 96, 128), KERNELS, STRIDES)
 """Narrower than the semantic network, from an earlier one of which it started: two run a scan."""
-SPINE_STEP: Final = 0.66
-"""Distance of tiles at the spine. Ten training scans: half of the processor time of half-overlapping
-tiles of the patch size, vertebra 0.908 instead of 0.909, disc 0.853 and 0.850, canal 0.911 and 0.908."""
 CONFIG: Final = package_config(
     log_name="spineps-nipype compact TotalSpineSeg (not a release of TotalSpineSeg)",
     modality=["T2w", "T1w"],
     acquisition="iso",
     resolution_range=FINEST,
     shrink_tile=True,
-    spine_tile=list(SPINE_TILE),
-    spine_step=SPINE_STEP,
 )
 SHIFTS: Final[tuple[dict[str, float], dict[str, float]]] = (
     {"canal": 0.5},

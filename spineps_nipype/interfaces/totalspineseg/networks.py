@@ -19,7 +19,6 @@ from ...core.volume import Volume
 from ...models.spine_region import find_spine
 from ...models.systems import TOTALSPINESEG
 from ...settings import EngineSettings
-from ...totalspineseg.crop import crop_to_grid
 from ...totalspineseg.inference import load_step, segment_step1, segment_step2
 from ...totalspineseg.profiles import PROFILES
 from ...totalspineseg.settings import RuleSettings
@@ -135,7 +134,7 @@ class TSSNetwork2(SimpleInterface):
             copy_whole(inputs.kept_file, out_file)
             return runtime
         channel = load_mask(inputs.channel)
-        whole = load_image(inputs.in_file)
+        image = load_image(inputs.in_file)
         with torch_resources(inputs):
             network = load_step(
                 required_package(inputs, TOTALSPINESEG),
@@ -143,12 +142,6 @@ class TSSNetwork2(SimpleInterface):
                 device=inputs.device,
                 engine=read_settings(inputs, EngineSettings),
             )
-            region = _region(whole, inputs)
-            raw = segment_step2(
-                crop_to_grid(whole, channel),
-                channel,
-                network,
-                region=None if region is None else crop_to_grid(region, channel),
-            )
+            raw = segment_step2(image, channel, network, region=_region(image, inputs))
         save_nii(raw, out_file, like=inputs.in_file)
         return runtime
