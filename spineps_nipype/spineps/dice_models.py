@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from ..core.files import file_digest
 from ..metrics.expected_dice import FILE, read_dice_model
 from ..models.package import ModelPackage
 
 OURS: Final = Path(__file__).resolve().parents[1] / "data" / FILE
 """Table for the packages that come with the library."""
+DIGEST_LENGTH: Final = 12
+"""Characters of the digest of our table that records keep."""
+
+
+@cache
+def table_digest() -> str:
+    """What records say of our table; that of a package is part of its own digest."""
+    return file_digest(OURS)[:DIGEST_LENGTH]
 
 
 def dice_model_file(package: ModelPackage) -> Path | None:

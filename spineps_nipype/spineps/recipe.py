@@ -13,11 +13,14 @@ from ..models.tile_choice import SCOUT
 from ..results.recipe import SCAN, Correctable, Phase, Recipe
 from ..results.record import Models, Provenance
 from ..settings import deciding_values
+from .dice_models import table_digest
 from .settings import OverrideSettings, PipelineSettings, SaveSettings
 from .tile_choice import chosen_tiles
 
 VIBESEG: Final = "vibeseg"
 """Network that crops large images to the spine."""
+DICE_TABLE: Final = "expected_dice_table"
+"""Setting: the table of the expected Dice that comes with the library."""
 STRUCTURES: Final = frozenset(SPINE_NAMES)
 VERTEBRAE: Final = frozenset(
     offset + number for number in VERTEBRA_NAMES for offset in (0, DISC_OFFSET, ENDPLATE_OFFSET)
@@ -92,6 +95,7 @@ PHASES: Final = (
         name="metrics",
         makes=("metrics", "checks"),
         reads=(SCAN, "spine", "vert"),
+        settings=(DICE_TABLE,),
         algorithm=6,
     ),
 )
@@ -208,7 +212,7 @@ def settled(settings: PipelineSettings, device: str) -> PipelineSettings:
 
 def recorded_settings(settings: PipelineSettings) -> dict[str, Any]:
     """Settings as records keep them: groups, without options that change the speed only."""
-    return deciding_values(settings)
+    return {**deciding_values(settings), DICE_TABLE: table_digest()}
 
 
 def result_files(paths: Mapping[str, Path], scan: str | Path) -> dict[str, Path]:

@@ -151,7 +151,7 @@ def test_totalspineseg(
         ({"crop_margin": 4}, "ssrcrr", "crop_margin was 10, is 4"),
         ({"iso": True}, "ssrcrr", "iso was False, is True"),
         ({"release": "r20260730"}, "srrrrr", "release was r20241115, is r20260730"),
-        ({"numerics": "original"}, "rrrcrr", "numerics was corrected, is original"),
+        ({"numerics": "original"}, "rrrrrr", "numerics was corrected, is original"),
         ({"keep_only": "step2_output"}, "sssss", ""),
         ({"step1": True, "keep_only": "step1_output"}, "sss", ""),
     ],
