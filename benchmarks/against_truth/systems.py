@@ -40,7 +40,7 @@ LABELS_OF: Final[Mapping[str, System]] = {
 }
 JUDGED: Final[Mapping[str, frozenset[str]]] = {
     # arches and bodies are one there, so that single bodies cannot be judged
-    TOTALSPINESEG: frozenset({"vertebra", "disc", "canal"}),
+    TOTALSPINESEG: frozenset({"vertebra", "disc", "canal", "cord"}),
     SPINE_SEGMENTATION: frozenset({"body", "disc"}),
 }
 """Structures that the systems beside SPINEPS have as the truth has them."""

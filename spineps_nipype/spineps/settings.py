@@ -100,8 +100,9 @@ class SemanticSettings:
     tta: bool | None = option(None, "average over mirrored inputs (default: as the model says)")
     tiles: Tiles = option(
         "auto",
-        "compute all tiles of the network, or those at the spine, which a very small network "
-        "finds first; auto: at the spine, but all under the numerics of SPINEPS",
+        "compute all tiles of the networks of SPINEPS and TotalSpineSeg, or those at the spine, "
+        "which a very small network finds first; auto: at the spine, but all under the numerics "
+        "of the original",
     )
     proc_sem_remove_inferior_beyond_canal: bool = option(
         False, "delete labels beyond the canal, except the sacrum"
