@@ -23,7 +23,7 @@ from ..core.images import load_mask
 from ..core.tables import write_table
 from ..core.volume import Volume
 from ..errors import InputError
-from .spineps.common import node_file
+from .node_files import node_file
 
 TITLES: Final[dict[System, str]] = {
     "totalspineseg": "TotalSpineSeg",

@@ -20,7 +20,7 @@ from ..core.geometry import to_input_grid
 from ..core.images import load_mask, save_nii
 from ..core.tables import write_table
 from ..core.volume import Volume
-from .spineps.common import node_file
+from .node_files import node_file
 
 
 class _InputSpec(BaseInterfaceInputSpec):

@@ -17,7 +17,7 @@ from nipype.interfaces.base import (
 from ..core.images import load_mask
 from ..core.tables import write_rows
 from ..metrics.tables import expected_quality, measured_tables
-from .spineps.common import node_file
+from .node_files import node_file
 
 
 class _MeasureInputSpec(BaseInterfaceInputSpec):

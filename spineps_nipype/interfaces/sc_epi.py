@@ -30,8 +30,9 @@ from ..sc_epi.qc_views import view_of
 from ..sc_epi.segment import segment_epi
 from ..sc_epi.settings import CleanUpSettings, EpiSegSettings, QcSettings
 from ..sc_epi.volumes import load_epi, save_series
+from .networks import ModelInputSpec, required_package, torch_resources
+from .node_files import node_file
 from .settings_traits import option_trait, read_settings, settings_spec
-from .spineps.common import ModelInputSpec, node_file, required_package, torch_resources
 
 
 class _EPISegInputSpec(ModelInputSpec, settings_spec(CleanUpSettings)):  # type: ignore[misc]

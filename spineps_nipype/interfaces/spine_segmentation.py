@@ -19,8 +19,8 @@ from ..spine_segmentation.settings import (
     SliceSettings,
     SpineSegmentationSettings,
 )
+from .node_files import node_file
 from .settings_traits import option_trait, read_settings, settings_spec
-from .spineps.common import node_file
 
 
 class _InputSpec(

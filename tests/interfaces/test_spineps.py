@@ -22,7 +22,7 @@ from spineps_nipype.interfaces import (
     Preprocess,
     SpineCrop,
 )
-from spineps_nipype.interfaces.spineps.common import torch_resources
+from spineps_nipype.interfaces.networks import torch_resources
 from spineps_nipype.interfaces.spineps.masks import box_to_list, list_to_box
 from spineps_nipype.spineps.preprocess import preprocess_input
 from spineps_nipype.spineps.probabilities import save_softmax

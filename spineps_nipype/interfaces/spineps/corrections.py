@@ -24,7 +24,7 @@ from ...core.tables import read_rows, write_table
 from ...spineps.fixed_names import FixedName, fix_names
 from ...spineps.numbers import vertebrae_alone
 from ...spineps.session_names import rename
-from .common import node_file
+from ..node_files import node_file
 
 
 class _CorrectedInputSpec(BaseInterfaceInputSpec):

@@ -20,7 +20,7 @@ from ...core.tables import write_rows
 from ...results.sidecar import write_json
 from ...spineps.markups import markups
 from ...spineps.surfaces import COLUMNS, surface_rows, vertebra_surfaces
-from .common import node_file
+from ..node_files import node_file
 
 
 class _MarkupsInputSpec(BaseInterfaceInputSpec):

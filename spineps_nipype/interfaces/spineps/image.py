@@ -21,15 +21,10 @@ from ...spineps.helper_networks import installed_vibeseg
 from ...spineps.preprocess import preprocess_input
 from ...spineps.settings import CropSettings, PreprocessSettings
 from ...spineps.spine_crop import crop_to_box, crop_to_spine, wants_crop
+from ..networks import ModelInputSpec, checked_package, required_package, torch_resources
+from ..node_files import node_file
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import (
-    ModelInputSpec,
-    checked_image,
-    checked_package,
-    node_file,
-    required_package,
-    torch_resources,
-)
+from .common import checked_image
 
 
 class _ConformInputSpec(BaseInterfaceInputSpec):

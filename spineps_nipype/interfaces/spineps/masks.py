@@ -21,8 +21,10 @@ from ...spineps.discs import finalize_masks
 from ...spineps.labeling import label_vertebrae
 from ...spineps.postprocess import reconcile
 from ...spineps.settings import LabelingSettings, PostSettings
+from ..networks import ModelInputSpec, required_package, torch_resources
+from ..node_files import node_file
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import ModelInputSpec, checked_image, node_file, required_package, torch_resources
+from .common import checked_image
 
 Box = tuple[slice, slice, slice]
 

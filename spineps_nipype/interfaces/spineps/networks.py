@@ -22,16 +22,16 @@ from ...spineps.probabilities import save_probability_image, save_softmax
 from ...spineps.semantic import segment_semantic
 from ...spineps.settings import InstanceSettings, SemanticSettings
 from ...spineps.tile_choice import chosen_tiles
-from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import (
+from ..networks import (
     ModelInputSpec,
     ScoutInputSpec,
-    checked_image,
     loaded_scout,
-    node_file,
     required_package,
     torch_resources,
 )
+from ..node_files import node_file
+from ..settings_traits import numerics_trait, read_settings, settings_spec
+from .common import checked_image
 from .debug import save_steps
 
 

@@ -19,8 +19,8 @@ from ...core.pictures import draw_or_say
 from ...spineps.centroids import compute_centroids, save_poi
 from ...spineps.settings import CentroidSettings
 from ...spineps.snapshot import draw_snapshot
+from ..node_files import node_file
 from ..settings_traits import numerics_trait, read_settings, settings_spec
-from .common import node_file
 
 
 class _CentroidsInputSpec(settings_spec(CentroidSettings)):  # type: ignore[misc]

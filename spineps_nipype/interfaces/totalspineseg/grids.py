@@ -17,7 +17,7 @@ from ...core.stored_space import read_space
 from ...totalspineseg.native import to_grid
 from ...totalspineseg.preparation import prepare_image
 from ...totalspineseg.upstream import upstream
-from ..spineps.common import node_file
+from ..node_files import node_file
 from .common import numerics_trait
 
 

@@ -22,15 +22,15 @@ from ...settings import EngineSettings
 from ...totalspineseg.inference import load_step, segment_step1, segment_step2
 from ...totalspineseg.profiles import PROFILES
 from ...totalspineseg.settings import RuleSettings
-from ..settings_traits import option_trait, read_settings, settings_spec
-from ..spineps.common import (
+from ..networks import (
     ModelInputSpec,
     ScoutInputSpec,
     loaded_scout,
-    node_file,
     required_package,
     torch_resources,
 )
+from ..node_files import node_file
+from ..settings_traits import option_trait, read_settings, settings_spec
 from .common import release_trait
 
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from ...totalspineseg.preview import (
     draw_preview,
     save_preview,
 )
-from ..spineps.common import node_file
+from ..node_files import node_file
 
 TAGS: Final[dict[str, dict[str, Any]]] = {
     "none": {},

@@ -19,8 +19,8 @@ from ...totalspineseg.inference import RawStep1
 from ...totalspineseg.name_table import LABEL_COLUMNS
 from ...totalspineseg.settings import RuleSettings
 from ...totalspineseg.steps import finish_step1, finish_step2, step2_input
+from ..node_files import node_file
 from ..settings_traits import read_settings, settings_spec
-from ..spineps.common import node_file
 
 
 class _RulesInputSpec(settings_spec(RuleSettings)):  # type: ignore[misc]
