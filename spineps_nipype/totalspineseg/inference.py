@@ -122,7 +122,8 @@ def segment_step2(
     channel
         Every second disc (0 or 1) on a part of its grid, that around the result of step 1.
     region
-        Where the spine is, on the grid of the image; see `segment_step1`.
+        Where the spine is, on the grid of the image; see `segment_step1`. It does not count if a
+        disc of the channel lies outside: a reader has put it there, and knows better.
 
     Returns
     -------
@@ -131,6 +132,8 @@ def segment_step2(
     """
     part = crop_to_grid(image, channel)
     near = None if region is None else crop_to_grid(region, channel)
+    if near is not None and (channel.get_array()[near.get_array() == 0] > 0).any():
+        near = None
     channels = [_turned(part, network), _turned(channel, network)]
     found = network.predict(channels, region=_turned_or_none(near, network), progress=progress)
     return _within(found.labels.reorient(part.orientation), near)

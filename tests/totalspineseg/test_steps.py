@@ -75,10 +75,21 @@ def test_what_lies_outside_the_region_is_background(networks: tuple[Any, Any]) -
     assert not part.raw.get_array()[:, 35:].any()
     inside = region.get_array() > 0
     np.testing.assert_array_equal(part.raw.get_array()[inside], whole.raw.get_array()[inside])
-    second = run_step2(image, whole.output, networks[1], DEFAULT, region=region)
+    second = run_step2(image, part.output, networks[1], DEFAULT, region=region)
     channel = second.channel
     np.testing.assert_array_equal(second.raw.affine, channel.affine)
     assert not second.raw.get_array()[crop_to_grid(region, channel).get_array() == 0].any()
+    assert found_discs(second.output.get_array(), 6) == list(LUMBAR)
+
+
+def test_a_disc_that_a_reader_puts_outside_the_region_is_believed(
+    networks: tuple[Any, Any],
+) -> None:
+    image = image_of(raw_spine(LUMBAR, (91, 100)))
+    corrected = run_step1(image, networks[0], DEFAULT).output
+    rows = np.arange(image.shape[2]) < image.shape[2] // 2
+    region = image.set_array(np.broadcast_to(rows, image.shape).astype(np.uint8), seg=True)
+    second = run_step2(image, corrected, networks[1], DEFAULT, region=region)
     assert found_discs(second.output.get_array(), 6) == list(LUMBAR)
 
 
