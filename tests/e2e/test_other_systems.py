@@ -96,7 +96,7 @@ def test_each_system_has_its_folder(done: Lab) -> None:
         text = (folder / "dataset_description.json").read_text()
         assert json.loads(text)["DatasetType"] == "derivative"
     sidecar = json.loads((tss / "step2_output" / "sub-a_T2w.json").read_text())
-    assert set(sidecar["Provenance"]["Models"]) == {"step1", "step2"}
+    assert set(sidecar["Provenance"]["Models"]) == {"step1", "step2", "scout"}
     assert (epi / "qc" / "index.html").is_file()
     assert "sub-a_task-rest_bold" in (epi / "qc" / "js" / "datasets.js").read_text()
 
