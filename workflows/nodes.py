@@ -75,6 +75,12 @@ def network_node(
     return made
 
 
+def search_with(made: pe.Node, scout: Network | None) -> None:
+    """Give a node the package whose network finds the spine, if there is one."""
+    if scout is not None:
+        made.inputs.trait_set(scout_dir=str(scout.folder), scout_digest=scout.digest)
+
+
 def connect(workflow: pe.Workflow, source: Source, target: pe.Node, field: str) -> None:
     """Feed an input from a node, or with a file."""
     if isinstance(source, str):

@@ -44,7 +44,7 @@ from spineps_nipype.spineps.settings import OverrideSettings, PipelineSettings
 from spineps_nipype.spineps.upstream import upstream
 
 from .engine.memory_estimates import node_memory
-from .nodes import Graph, follow, network_node, node
+from .nodes import Graph, follow, network_node, node, search_with
 
 OUTPUTS: Final = tuple(name for name in ALL_RESULTS if name != "snapshot_copy")
 
@@ -261,9 +261,7 @@ class _Builder:
             package,
         )
         write_settings(semantic.inputs, self.settings.semantic, self.settings.engine)
-        if SCOUT in helpers:
-            semantic.inputs.scout_dir = str(helpers[SCOUT].folder)
-            semantic.inputs.scout_digest = helpers[SCOUT].digest
+        search_with(semantic, helpers.get(SCOUT))
         self.workflow.connect(preprocess, "out_file", semantic, "in_file")
         self.graph.gives("spine_raw", semantic, "out_file")
         self.graph.gives("evidence", semantic, "evidence")

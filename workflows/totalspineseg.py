@@ -40,7 +40,7 @@ from spineps_nipype.totalspineseg.recipe import (
 from spineps_nipype.totalspineseg.settings import RuleSettings, TotalSpineSegSettings
 from spineps_nipype.totalspineseg.upstream import upstream
 
-from .nodes import Graph, follow, network_node, node
+from .nodes import Graph, follow, network_node, node, search_with
 
 MODES: Final = {
     "step1_output": "smooth",
@@ -226,9 +226,7 @@ class _Builder:
             mem_gb=self.mem_gb["network"],
         )
         made.inputs.release = self.settings.release
-        if self.scout is not None:
-            made.inputs.scout_dir = str(self.scout.folder)
-            made.inputs.scout_digest = self.scout.digest
+        search_with(made, self.scout)
         write_settings(made.inputs, self.engine)
         return self.graph.add(made)
 

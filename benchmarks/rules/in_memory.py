@@ -137,8 +137,8 @@ class TotalSpineSeg(_System):
 
     def __init__(self) -> None:
         packages = (find_package(TOTALSPINESEG, kind) for kind in ("step1", "step2"))
-        self._networks = [Remembering(load_step(p, engine=AUTO_ENGINE)) for p in packages]
-        self._scout = load_semantic(scout_package())
+        networks = [load_step(p, engine=AUTO_ENGINE) for p in packages]
+        self._networks = [Remembering(n) for n in (*networks, load_semantic(scout_package()))]
 
     def __call__(self, path: Path, numerics: str) -> Result:
         """Label map of step 2 on the grid of the scan, in the labels of SPINEPS."""
@@ -146,9 +146,10 @@ class TotalSpineSeg(_System):
         prepared = prepare_image(image, numerics=numerics)
         rules = RuleSettings(numerics=numerics)
         switches = totalspineseg(numerics)
-        region = None if switches.tiles_everywhere else find_spine(prepared, self._scout)
-        first = run_step1(prepared, self._networks[0], rules, region=region)
-        second = run_step2(prepared, first.output, self._networks[1], rules, region=region)
+        step1, step2, scout = self._networks
+        region = None if switches.tiles_everywhere else find_spine(prepared, scout)
+        first = run_step1(prepared, step1, rules, region=region)
+        second = run_step2(prepared, first.output, step2, rules, region=region)
         mode: Mode = "nearest" if switches.stepped_borders else "smooth"
         labels = to_grid(second.output, image.shape, image.affine, mode)
         return result_of_labels(TOTALSPINESEG, to_input_grid(labels, image.reorient(PIR)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,9 @@ class ScoutInputSpec(BaseInterfaceInputSpec):
     scout_digest = Str(desc="digest of that package (SHA-256)")
 
 
-def loaded_scout(inputs: Any, default: ModelPackage | None = None) -> SemanticModel | None:
+def loaded_scout(
+    inputs: Any, default: Callable[[], ModelPackage] | None = None
+) -> SemanticModel | None:
     """Network that finds the spine, if there is a package of it.
 
     It is so small that neither another device nor another engine is worth its start.
@@ -79,7 +81,7 @@ def loaded_scout(inputs: Any, default: ModelPackage | None = None) -> SemanticMo
     inputs
         Those of `ScoutInputSpec`.
     default
-        Package where none is given.
+        Gives the package where the inputs name none.
 
     Raises
     ------
@@ -88,9 +90,11 @@ def loaded_scout(inputs: Any, default: ModelPackage | None = None) -> SemanticMo
     """
     from ..models.inference.semantic import load_semantic
 
-    given = isdefined(inputs.scout_dir)
-    package = load_package(Path(inputs.scout_dir)) if given else default
-    if package is None:
+    if isdefined(inputs.scout_dir):
+        package = load_package(Path(inputs.scout_dir))
+    elif default is not None:
+        package = default()
+    else:
         return None
     return load_semantic(checked_package(package, inputs.scout_digest))
 

@@ -16,6 +16,7 @@ from . import folders
 from .config import Kind
 from .package import CONFIG_NAME, ModelPackage, Package, load_package, package_id
 from .registry import Release, released
+from .tile_choice import SCOUT, ChosenTiles
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +110,11 @@ def scout_package() -> ModelPackage:
     Its digest is made once a process.
     """
     return load_package(folders.scout_dir(), id=SCOUT_ID)
+
+
+def scout_networks(tiles: ChosenTiles) -> dict[str, ModelPackage]:
+    """That network by its kind, where tiles at the spine are computed; else none."""
+    return {SCOUT: scout_package()} if tiles == "spine" else {}
 
 
 def licence_of(package: Package) -> str:

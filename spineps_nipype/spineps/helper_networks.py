@@ -9,9 +9,8 @@ from ..errors import ModelError
 from ..models.config import ModelConfig
 from ..models.finding import find_package
 from ..models.package import ModelPackage
-from ..models.spineps_packages import scout_package
+from ..models.spineps_packages import scout_networks
 from ..models.systems import VIBESEG as VIBESEG_SYSTEM
-from ..models.tile_choice import SCOUT
 from .recipe import VIBESEG
 from .settings import PipelineSettings
 from .spine_crop import crop_wanted, size_in_box
@@ -72,6 +71,4 @@ def _vibeseg_or_none() -> ModelPackage | None:
 
 
 def _scout(settings: PipelineSettings) -> dict[str, ModelPackage]:
-    if chosen_tiles(settings.semantic.tiles, settings.numerics) == "all":
-        return {}
-    return {SCOUT: scout_package()}
+    return scout_networks(chosen_tiles(settings.semantic.tiles, settings.numerics))

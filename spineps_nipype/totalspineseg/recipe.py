@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..models.engine_choice import choose_engine
 from ..models.package import ModelPackage
-from ..models.spineps_packages import scout_package
+from ..models.spineps_packages import scout_networks
 from ..models.tile_choice import SCOUT, ChosenTiles, Tiles, tiles_for
 from ..results.recipe import SCAN, Correctable, Phase, Recipe
 from ..settings import AUTO_ENGINE, EngineSettings, deciding_values
@@ -253,7 +253,7 @@ def recorded_settings(
 
 def helper_networks(settings: TotalSpineSegSettings, tiles: Tiles) -> dict[str, ModelPackage]:
     """The network that finds the spine, by its kind, unless all tiles are computed."""
-    return {SCOUT: scout_package()} if _tiles(settings, tiles) == "spine" else {}
+    return scout_networks(_tiles(settings, tiles))
 
 
 def _tiles(settings: TotalSpineSegSettings, asked: Tiles) -> ChosenTiles:

@@ -56,7 +56,10 @@ class _SemanticOutputSpec(TraitedSpec):
 
 
 class SemanticSegmentation(SimpleInterface):
-    """Label the tissue of every voxel with the semantic network, and clean up the mask."""
+    """Label the tissue of every voxel with the semantic network, and clean up the mask.
+
+    Where no package is given whose network finds the spine, it is ours.
+    """
 
     input_spec = _SemanticInputSpec
     output_spec = _SemanticOutputSpec
@@ -70,7 +73,7 @@ class SemanticSegmentation(SimpleInterface):
         scout = None
         with torch_resources(inputs):
             if chosen_tiles(settings.tiles, inputs.numerics) == "spine":
-                scout = loaded_scout(inputs, default=scout_package())
+                scout = loaded_scout(inputs, default=scout_package)
             result = segment_semantic(
                 checked_image(inputs),
                 load_semantic(
