@@ -103,7 +103,7 @@ def semantic_network(case: Case) -> Outcome:
     """Labels of the semantic network."""
     network = load_semantic(case.package(case.packages.semantic))
     mine = network.predict(
-        case.nii("03_net_input", seg=False), half_precision=True, shrink_tile=False
+        case.nii("03_net_input", seg=False), half_precision=True, own_keys=False
     )
     reference = np.array(case.class_labels)[case.array("04_net_labels")]
     return compare_labels(mine.labels.get_array(), reference, NETWORK_AGREEMENT)

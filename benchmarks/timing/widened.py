@@ -25,7 +25,7 @@ FEATURES: Final = (32, 64, 128, 256, 320)
 """Channels of the stages of the semantic network."""
 RANGE: Final = (1.0, 1.0, 2.0)
 """Spacing of P, I and R in mm: SPINEPS 2.1.3 cannot read an interval."""
-OWN_KEYS: Final = ("shrink_tile", "spine_tile", "spine_step", "seed_erosion")
+OWN_KEYS: Final = ("shrink_tile", "border_mm", "spine_tile", "spine_step", "seed_erosion")
 """Entries of configurations that SPINEPS does not know; both programs run without them."""
 
 

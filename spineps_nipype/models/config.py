@@ -69,6 +69,7 @@ MAX_SIDE: Final = 1024
 """Longest side of what a network is given at once [voxels]."""
 MAX_CUTOUT: Final = 1 << 27
 """Most voxels of it: a cube of 512."""
+MAX_BORDER_MM: Final = 100
 MAX_COST: Final = 1e6
 _NUMBER_OF_NAME: Final[Mapping[str, int]] = {
     **{name: number for number, name in VERTEBRA_NAMES.items()},
@@ -120,6 +121,10 @@ class ModelConfig:
     mapping: Mapping[int, int] = field(default_factory=lambda: dict(DEFAULT_MAPPING))
     shrink_tile: bool = False
     """Ours: small images get a smaller tile instead of padding up to the patch."""
+    border_mm: float = 0.0
+    """Ours: how far the image is continued beyond its border before the empty space begins, which
+    is as dark as its darkest voxel in tiles, too: training showed the network sharp borders before
+    darkness. 0: slices at the border are mixed with it, and tiles are filled with the mean."""
     spine_tile: tuple[int, int, int] | None = None
     """Ours: largest tile, voxels in the axes of the network, on the box of the spine. None: tiles
     lie on the whole image, and those without spine are left out."""
@@ -302,6 +307,7 @@ _OPTIONAL: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "vert_size_threshold": lambda value, name: whole(value, name, 0, MAX_CUTOUT),
     "mapping": _labels,
     "shrink_tile": switch,
+    "border_mm": lambda value, name: real(value, name, 0, MAX_BORDER_MM),
     "spine_tile": _tile,
     "spine_step": lambda value, name: real(value, name, LEAST_STEP, 1),
     "seed_erosion": lambda value, name: whole(value, name, 0, 20),

@@ -57,15 +57,15 @@ class SemanticModel(Protocol):
         groups: Sequence[Collection[int]] = (),
         region: Volume | None = None,
         half_precision: bool = False,
-        shrink_tile: bool = True,
+        own_keys: bool = True,
         progress: Progress | None = None,
     ) -> SemanticPrediction:
         """Label an image that lies on the model grid, near a region if one is given.
 
         Of `groups` of labels the summed probability is returned as well.
 
-        With `half_precision` sums of tiles are float16; without `shrink_tile` tiles keep their
-        size in small images.
+        With `half_precision` sums of tiles are float16; without `own_keys` tiles keep their
+        size in small images, and what SPINEPS does not know of a package does nothing.
         """
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.components import bounding_box
 from ..core.geometry import rescale
 from ..core.volume import Volume, make_volume
 from ..errors import EmptyResultError, ModelError
@@ -54,10 +55,49 @@ class SemanticResult:
     evidence: list[dict[str, Any]] = field(default_factory=list)
 
 
-def to_model_grid(image: Volume, model: SemanticModel) -> Volume:
-    """Bring an image to the orientation and spacing that the model expects."""
+def to_model_grid(image: Volume, model: SemanticModel, *, own_keys: bool = True) -> Volume:
+    """Bring an image to the orientation and spacing that the model expects.
+
+    Parameters
+    ----------
+    own_keys
+        Whether the image is continued beyond its border first, where the package asks for that.
+    """
     turned = image.reorient(model.config.orientation)
+    if own_keys and model.config.border_mm:
+        turned = continued(turned, model.config.border_mm)
     return rescale(turned, model.config.target_spacing([float(z) for z in turned.zoom]))
+
+
+def continued(image: Volume, mm: float) -> Volume:
+    """Repeat the outermost voxels of what is not empty, into the empty space around it.
+
+    A coarser grid would mix the last slices with emptiness, and the network would take the mixture
+    for what is not there. The darkest value counts as empty.
+
+    Parameters
+    ----------
+    mm
+        How far, rounded to whole voxels of each axis, one at least, as far as there is room.
+    """
+    array = image.get_array()
+    signal = array > array.min()
+    if not signal.any():
+        return image
+    box = bounding_box(signal)
+    around = [
+        (min(wide, part.start), min(wide, size - part.stop))
+        for part, size, wide in zip(
+            box, array.shape, (max(round(mm / float(z)), 1) for z in image.zoom), strict=True
+        )
+    ]
+    out = array.copy()
+    where = tuple(
+        slice(part.start - before, part.stop + behind)
+        for part, (before, behind) in zip(box, around, strict=True)
+    )
+    out[where] = np.pad(array[box], around, mode="edge")
+    return image.set_array(out, seg=False)
 
 
 def segment_semantic(
@@ -103,8 +143,9 @@ def segment_semantic(
             f"The model {network.config.log_name} wants several images ({wanted}).",
             remedy="Choose a model with one input image.",
         )
-    grid = to_model_grid(image, network)
     rules = upstream(numerics)
+    own_keys = not rules.own_keys_ignored
+    grid = to_model_grid(image, network, own_keys=own_keys)
     region = None
     if scout is not None and chosen_tiles(settings.tiles, numerics) == "spine":
         region = find_spine(grid, scout)
@@ -118,7 +159,7 @@ def segment_semantic(
         groups=tuple(STRUCTURES.values()),
         region=region,
         half_precision=rules.half_precision,
-        shrink_tile=not rules.own_keys_ignored,
+        own_keys=own_keys,
         progress=progress,
     )
     _require_foreground(prediction.labels, "The network found no structure of the spine.")

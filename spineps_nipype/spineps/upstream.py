@@ -42,8 +42,8 @@ class Upstream:
     """Tiles without spine are computed, unless the settings ask for those at the spine."""
     own_keys_ignored: bool = fault()
     """Keys of model configurations that SPINEPS does not know do nothing: `shrink_tile`,
-    `spine_tile`, `spine_step`, `seed_erosion`, `anomaly_cost`, `sacrum_cost`. Weights of forms are
-    not read."""
+    `border_mm`, `spine_tile`, `spine_step`, `seed_erosion`, `anomaly_cost`, `sacrum_cost`. Weights
+    of forms are not read."""
     far_cut_to_largest_box: bool = fault(SEED)
     """Far components are judged by the box of the largest alone: inside all stay, outside all
     go."""

@@ -122,7 +122,7 @@ def test_tiles_on_the_spine_see_it_alone(semantic_folder: Path) -> None:
         network.predict(scan, region=scan.set_array(mask, seg=True), step_size=asked)
         assert len(seen) == tiles * 2  # for both folds
     seen.clear()
-    network.predict(scan, region=region, shrink_tile=False)
+    network.predict(scan, region=region, own_keys=False)
     assert all(tile.shape[2:] == (8, 16, 16) for tile in seen)
     assert len(seen) > 2  # the tiles of the whole image, near the region
 

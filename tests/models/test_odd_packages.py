@@ -72,6 +72,8 @@ ODD_CONFIGS: list[dict[str, Any]] = [
     {"anomaly_cost": INFINITY},
     {"shrink_tile": "yes"},
     {"spine_step": 0},
+    {"border_mm": -1},
+    {"border_mm": "2"},
     {"expected_inputs": "picture"},
 ]
 

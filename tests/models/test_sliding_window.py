@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -58,6 +59,23 @@ def test_mirroring_averages_all_combinations() -> None:
     )
     assert len(calls) == 4
     torch.testing.assert_close(logits, torch.full((1, 4, 4, 4), 1.5))
+
+
+def test_padding_is_the_mean_or_the_darkest_value_of_each_channel() -> None:
+    seen: list[Tensor] = []
+
+    def network(tile: Tensor) -> Tensor:
+        seen.append(tile)
+        return tile[:, :1]
+
+    volume = torch.arange(2.0 * 4 * 6).view(2, 4, 6, 1) - 3
+    plan = tiles_everywhere(volume.shape[1:], (4, 6, 3), 0.5)
+    for dark, padding in ((False, (0.0, 0.0)), (True, (-3.0, 21.0))):
+        seen.clear()
+        sliding_window_logits(network, volume, classes=1, plan=plan, dark_padding=dark)
+        for channel, value in enumerate(padding):
+            np.testing.assert_array_equal(seen[0][0, channel, ..., ::2], value)
+            np.testing.assert_array_equal(seen[0][0, channel, ..., 1:2], volume[channel])
 
 
 def test_float16_sums_overflow_as_in_spineps() -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from TPTBox import NII
 
 from spineps_nipype.errors import EmptyResultError, ErrCode, ModelError
-from spineps_nipype.spineps.semantic import normalised_entropy, segment_semantic, to_model_grid
+from spineps_nipype.spineps.semantic import (
+    continued,
+    normalised_entropy,
+    segment_semantic,
+    to_model_grid,
+)
 from spineps_nipype.spineps.settings import SemanticSettings
 
 from .blocks import as_nii, grey, spine_of_blocks
@@ -45,6 +51,40 @@ def test_a_range_of_spacings_keeps_what_lies_inside() -> None:
     assert finer.shape == (52, *image.shape[1:])
 
 
+def _bright_slab() -> NII:
+    """Four slices of 1 mm whose values rise, in empty space."""
+    array = np.full((20, 20, 12), -5, np.float32)
+    array[3:17, 3:17, 4:8] = [10, 20, 30, 40]
+    return NII.from_numpy(array, as_nii(array.astype(np.uint8)).affine, False)
+
+
+def test_the_border_is_continued_as_far_as_there_is_room() -> None:
+    slab = _bright_slab()
+    row = continued(slab, 2.4).get_array()[10, 10]
+    np.testing.assert_array_equal(row, [-5, -5, 10, 10, 10, 20, 30, 40, 40, 40, -5, -5])
+    row = continued(slab, 100).get_array()[10, 10]
+    np.testing.assert_array_equal(row, [10] * 5 + [20, 30] + [40] * 5)
+    assert continued(slab, 0.2).get_array()[2, 2, 3] == 10  # at least a voxel, edges as well
+    assert continued(slab, 0.2).get_array()[1, 2, 3] == -5
+    empty = slab.set_array(np.zeros(slab.shape, np.float32), seg=False)
+    assert not continued(empty, 2).get_array().any()
+    assert continued(slab, 2).seg is False
+
+
+def test_slices_at_the_border_are_not_mixed_with_what_is_empty() -> None:
+    slab = _bright_slab()
+    slab = slab.set_array(np.where(slab.get_array() > 0, 10, -5).astype(np.float32), seg=False)
+    coarse = {"spacing": (1.0, 1.0, 1.6)}
+    inside = slice(3, 5)  # the middles of these slices lie 4.8 and 6.4 mm from that of the first
+    mixed = to_model_grid(slab, CodedSemantic(**coarse)).get_array()[10, 10]
+    assert abs(mixed[inside] - 10).max() > 1
+    network = CodedSemantic(**coarse, border_mm=2.0)
+    sharp = to_model_grid(slab, network).get_array()[10, 10]
+    np.testing.assert_allclose(sharp[inside], 10, atol=0.3)
+    same = to_model_grid(slab, network, own_keys=False).get_array()[10, 10]
+    np.testing.assert_array_equal(same, mixed)
+
+
 def test_options_reach_the_network() -> None:
     spine, _ = spine_of_blocks(3)
     network = CodedSemantic()
@@ -59,7 +99,7 @@ def test_options_reach_the_network() -> None:
     assert network.options["step_size"] == 0.7
     assert network.options["tta"] is False
     assert network.options["half_precision"] is True
-    assert network.options["shrink_tile"] is False
+    assert network.options["own_keys"] is False
     network.options["progress"](1, 2)
     assert steps == [(1, 2)]
 

@@ -35,6 +35,8 @@ SPINE_TILE: Final = (24, 176, 112)
 suffers: 160 voxels in P cost one of ten scans 0.02 Dice, 320 in I lower discs by 0.004."""
 SPINE_STEP: Final = 0.75
 """Distance of these tiles. With it the spine of a lumbar scan has four of them."""
+BORDER_MM: Final = 2.0
+"""Slices are 2 mm apart in the network at most: so far does one at the border reach beyond it."""
 CONFIG: Final = package_config(
     log_name="spineps-nipype compact semantic (not a SPINEPS release)",
     modality=["T2w", "T1w", "Vibe", "MPR"],
@@ -42,6 +44,7 @@ CONFIG: Final = package_config(
     resolution_range=[list(FINEST), list(SPACING)],
     labels={str(i + 1): label for i, label in enumerate(MR_LABELS)},
     shrink_tile=True,
+    border_mm=BORDER_MM,
     spine_tile=list(SPINE_TILE),
     spine_step=SPINE_STEP,
 )

@@ -79,7 +79,7 @@ class SemanticNetwork:
         groups: Sequence[Collection[int]] = (),
         region: Volume | None = None,
         half_precision: bool = False,
-        shrink_tile: bool = True,
+        own_keys: bool = True,
         progress: Progress | None = None,
     ) -> SemanticPrediction:
         """Label an image that lies on the model grid.
@@ -101,9 +101,9 @@ class SemanticNetwork:
             names a `spine_tile`, tiles on its box. What none of them reaches is background.
         half_precision
             Input, weights and sums of tiles are float16 instead of float32, as nnU-Net has them.
-        shrink_tile
-            Whether tiles are cut to small images, or lie on the box of the region, where the
-            package asks for that.
+        own_keys
+            Whether tiles are cut to small images, filled with the darkest value, or lie on the box
+            of the region, where the package asks for that.
 
         Returns
         -------
@@ -117,7 +117,7 @@ class SemanticNetwork:
             volume.shape[1:],
             None if region is None else self._to_network(region, box, volume.shape[1:]),
             step_size,
-            shrink_tile,
+            own_keys,
         )
         logits, mean = None, None
         for fold in range(len(self._folds)):
@@ -127,6 +127,7 @@ class SemanticNetwork:
                 classes=self.plan.classes,
                 plan=plan,
                 mirror_axes=mirror,
+                dark_padding=own_keys and self.config.border_mm > 0,
                 outside=self._background(),
                 half_precision=half_precision,
                 progress=_shifted(progress, fold, len(self._folds)),

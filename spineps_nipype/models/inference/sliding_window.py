@@ -55,6 +55,7 @@ def sliding_window_logits(
     classes: int,
     plan: TilePlan,
     mirror_axes: Sequence[int] = (),
+    dark_padding: bool = False,
     outside: Tensor | None = None,
     half_precision: bool = False,
     progress: Progress | None = None,
@@ -68,9 +69,11 @@ def sliding_window_logits(
     volume
         (channels, z, y, x), on the device of the network.
     plan
-        Which tiles of the volume are computed; windows smaller than a tile are padded with 0.
+        Which tiles of the volume are computed; windows smaller than a tile are padded.
     mirror_axes
         Axes (0 to 2) whose mirror images are averaged in, in all combinations.
+    dark_padding
+        Windows are padded with the lowest value of each channel of the volume, instead of 0.
     outside
         Logits (classes) where no tile was computed.
     half_precision
@@ -84,7 +87,12 @@ def sliding_window_logits(
         Of the window of the plan, (classes, z, y, x), on the CPU.
     """
     pads = [pad for axis in (2, 1, 0) for pad in plan.pads[axis]]
-    padded = functional.pad(volume[(slice(None), *plan.window)], pads)
+    padded = torch.stack(
+        [
+            functional.pad(channel[plan.window], pads, value=float(channel.min() * dark_padding))
+            for channel in volume
+        ]
+    )
     dtype = torch.float16 if half_precision else torch.float32
     weights = tile_weights(plan.patch, half_precision)
     total = torch.zeros((classes, *padded.shape[1:]), dtype=dtype)
