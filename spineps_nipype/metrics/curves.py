@@ -3,15 +3,15 @@
 Lumbar lordosis: upper side of L1 to the lower side of the last lumbar vertebra; thoracic
 kyphosis: upper side of T4 to the lower side of the last thoracic vertebra. Each angle is measured
 between the directions of the discs there (mean of both neighbours), in the plane of the curve,
-and is unsigned.
+and is unsigned. Source: TPTBox, `spinestats.angles`, whose import costs half a second of CPU.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Collection, Mapping
-from itertools import pairwise
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import numpy as np
 
 from ..core.anatomy import (
     ANATOMICAL_ORDER,
@@ -30,9 +30,6 @@ from .local_frames import LocalFrame, Points
 
 T4: Final = T1 + 3
 L4: Final = L5 - 1
-BODY_POINT, DISC_POINT, POSTERIOR_POINT = 50, 100, 128
-ARM_MM: Final = 10.0
-"""Length of the arrow that tells TPTBox where posterior is; any length would do."""
 
 
 def curvatures(
@@ -57,43 +54,38 @@ def curvatures(
     out = {"lumbar_lordosis_deg": float("nan"), "thoracic_kyphosis_deg": float("nan")}
     last_lumbar = next((v for v in (L6, L5, L4) if v in frames), None)
     last_thoracic = next((v for v in (T13, T12, T11) if v in frames), None)
-    wanted = []
     if last_lumbar and L1 in frames and {SACRUM, DISC_OFFSET + last_lumbar} & set(present):
-        wanted.append("lumbar_lordosis")
+        out["lumbar_lordosis_deg"] = _angle(frames, discs, L1, last_lumbar)
     if last_thoracic and T4 in frames and L1 in present:
-        wanted.append("thoracic_kyphosis")
-    if not wanted:
-        return out
-    with warnings.catch_warnings():
-        # TPTBox uses names that matplotlib is about to change, and warns about its own enums.
-        warnings.simplefilter("ignore")
-        from TPTBox.spine.spinestats.angles import compute_lordosis_and_kyphosis
-
-        angles = compute_lordosis_and_kyphosis(_as_poi(frames, discs))
-    for name in wanted:
-        if angles[name] is not None:
-            out[f"{name}_deg"] = float(angles[name])
+        out["thoracic_kyphosis_deg"] = _angle(frames, discs, T4, last_thoracic)
     return out
 
 
-def _as_poi(frames: Mapping[int, LocalFrame], discs: Mapping[int, Points]) -> Any:
-    """Points as TPTBox wants them, on a grid of 1 mm.
+def _angle(
+    frames: Mapping[int, LocalFrame], discs: Mapping[int, Points], first: int, last: int
+) -> float:
+    """Angle between the upper side of one vertebra and the lower side of another [degrees]."""
+    seen = sorted({*frames, *(set(discs) & set(VERTEBRA_NAMES))}, key=ANATOMICAL_ORDER.index)
+    top, bottom = seen.index(first), seen.index(last)
+    above, below = seen[max(top - 1, 0)], seen[min(bottom + 1, len(seen) - 1)]
+    start, end = _direction(frames, (first, above)), _direction(frames, (last, below))
+    along = _between(frames, discs, last, below) - _between(frames, discs, above, first)
+    normal = np.cross(along, start + end)
+    normal = normal / np.linalg.norm(normal)
+    start, end = (side - normal * (side @ normal) for side in (start, end))
+    cosine = start @ end / np.linalg.norm(start) / np.linalg.norm(end)
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
-    Where two vertebrae have no disc between them, TPTBox tries to take the middle between both
-    bodies but fails to find their points; so the middle is given to it in place of the disc.
-    """
-    from TPTBox import POI
 
-    points: dict[tuple[int, int], tuple[float, ...]] = {}
-    for vertebra, frame in frames.items():
-        points[vertebra, BODY_POINT] = tuple(frame.origin.tolist())
-        arrow = frame.origin + ARM_MM * frame.posterior
-        points[vertebra, POSTERIOR_POINT] = tuple(arrow.tolist())
-    in_order = sorted(frames, key=ANATOMICAL_ORDER.index)
-    for upper, lower in pairwise(in_order):
-        middle = (frames[upper].origin + frames[lower].origin) / 2
-        points[upper, DISC_POINT] = tuple(middle.tolist())
-    for vertebra, place in discs.items():
-        if vertebra in VERTEBRA_NAMES:
-            points[vertebra, DISC_POINT] = tuple(place.tolist())
-    return POI(points, orientation=("P", "I", "R"), zoom=(1, 1, 1), shape=(1000, 1000, 1000))
+def _direction(frames: Mapping[int, LocalFrame], beside: Sequence[int]) -> Points:
+    """Posterior direction of a disc: mean of those of the whole bodies beside it."""
+    return np.mean([frames[v].posterior for v in beside if v in frames], axis=0)
+
+
+def _between(
+    frames: Mapping[int, LocalFrame], discs: Mapping[int, Points], upper: int, lower: int
+) -> Points:
+    """Place of a disc: its centre, else the middle between the whole bodies beside it."""
+    if upper in discs:
+        return discs[upper]
+    return np.mean([frames[v].origin for v in (upper, lower) if v in frames], axis=0)
