@@ -79,7 +79,7 @@ def _angle(
 
 def _direction(frames: Mapping[int, LocalFrame], beside: Sequence[int]) -> Points:
     """Posterior direction of a disc: mean of those of the whole bodies beside it."""
-    return np.mean([frames[v].posterior for v in beside if v in frames], axis=0)
+    return np.asarray(np.mean([frames[v].posterior for v in beside if v in frames], axis=0))
 
 
 def _between(
@@ -88,4 +88,4 @@ def _between(
     """Place of a disc: its centre, else the middle between the whole bodies beside it."""
     if upper in discs:
         return discs[upper]
-    return np.mean([frames[v].origin for v in (upper, lower) if v in frames], axis=0)
+    return np.asarray(np.mean([frames[v].origin for v in (upper, lower) if v in frames], axis=0))
