@@ -67,9 +67,12 @@ def _angle(
     """Angle between the upper side of one vertebra and the lower side of another [degrees]."""
     seen = sorted({*frames, *(set(discs) & set(VERTEBRA_NAMES))}, key=ANATOMICAL_ORDER.index)
     top, bottom = seen.index(first), seen.index(last)
-    above, below = seen[max(top - 1, 0)], seen[min(bottom + 1, len(seen) - 1)]
-    start, end = _direction(frames, (first, above)), _direction(frames, (last, below))
-    along = _between(frames, discs, last, below) - _between(frames, discs, above, first)
+    above, below = seen[:top][-1:], seen[bottom + 1 :][:1]  # empty at an end of what is seen
+    start, end = _direction(frames, [*above, first]), _direction(frames, [last, *below])
+    upper_disc = discs.get(above[0]) if above else None
+    along = _place(discs.get(last), frames, [last, *below]) - _place(
+        upper_disc, frames, [*above, first]
+    )
     normal = np.cross(along, start + end)
     normal = normal / np.linalg.norm(normal)
     start, end = (side - normal * (side @ normal) for side in (start, end))
@@ -78,14 +81,12 @@ def _angle(
 
 
 def _direction(frames: Mapping[int, LocalFrame], beside: Sequence[int]) -> Points:
-    """Posterior direction of a disc: mean of those of the whole bodies beside it."""
+    """Posterior direction at a disc: mean of those of the whole bodies beside it."""
     return np.asarray(np.mean([frames[v].posterior for v in beside if v in frames], axis=0))
 
 
-def _between(
-    frames: Mapping[int, LocalFrame], discs: Mapping[int, Points], upper: int, lower: int
-) -> Points:
-    """Place of a disc: its centre, else the middle between the whole bodies beside it."""
-    if upper in discs:
-        return discs[upper]
-    return np.asarray(np.mean([frames[v].origin for v in (upper, lower) if v in frames], axis=0))
+def _place(disc: Points | None, frames: Mapping[int, LocalFrame], beside: Sequence[int]) -> Points:
+    """Centre of a disc, else the middle of the whole bodies beside it."""
+    if disc is not None:
+        return disc
+    return np.asarray(np.mean([frames[v].origin for v in beside if v in frames], axis=0))
