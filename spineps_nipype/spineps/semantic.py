@@ -78,18 +78,18 @@ def continued(image: Volume, mm: float) -> Volume:
     Parameters
     ----------
     mm
-        How far, rounded to whole voxels of each axis, one at least, as far as there is room.
+        How far, rounded to whole voxels of each axis, as far as there is room. Axes whose voxels
+        are as large stay as they are: no coarser grid is laid over them.
     """
     array = image.get_array()
     signal = array > array.min()
     if not signal.any():
         return image
     box = bounding_box(signal)
+    widths = [round(mm / float(z)) if float(z) < mm else 0 for z in image.zoom]
     around = [
         (min(wide, part.start), min(wide, size - part.stop))
-        for part, size, wide in zip(
-            box, array.shape, (max(round(mm / float(z)), 1) for z in image.zoom), strict=True
-        )
+        for part, size, wide in zip(box, array.shape, widths, strict=True)
     ]
     out = array.copy()
     where = tuple(

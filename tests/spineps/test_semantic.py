@@ -64,8 +64,9 @@ def test_the_border_is_continued_as_far_as_there_is_room() -> None:
     np.testing.assert_array_equal(row, [-5, -5, 10, 10, 10, 20, 30, 40, 40, 40, -5, -5])
     row = continued(slab, 100).get_array()[10, 10]
     np.testing.assert_array_equal(row, [10] * 5 + [20, 30] + [40] * 5)
-    assert continued(slab, 0.2).get_array()[2, 2, 3] == 10  # at least a voxel, edges as well
-    assert continued(slab, 0.2).get_array()[1, 2, 3] == -5
+    assert continued(slab, 1.2).get_array()[2, 2, 3] == 10  # edges as well
+    assert continued(slab, 1.2).get_array()[1, 2, 3] == -5
+    np.testing.assert_array_equal(continued(slab, 1.0).get_array(), slab.get_array())
     empty = slab.set_array(np.zeros(slab.shape, np.float32), seg=False)
     assert not continued(empty, 2).get_array().any()
     assert continued(slab, 2).seg is False
