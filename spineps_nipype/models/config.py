@@ -122,9 +122,10 @@ class ModelConfig:
     shrink_tile: bool = False
     """Ours: small images get a smaller tile instead of padding up to the patch."""
     border_mm: float = 0.0
-    """Ours: how far the image is continued beyond its border before the empty space begins, which
-    is as dark as its darkest voxel in tiles, too: training showed the network sharp borders before
-    darkness. 0: slices at the border are mixed with it, and tiles are filled with the mean."""
+    """Ours: how far the image is continued beyond its border, along axes with smaller voxels,
+    before the empty space begins, which is as dark as its darkest voxel in tiles, too: training
+    showed the network sharp borders before darkness. 0: slices at the border are mixed with it,
+    and tiles are filled with the mean."""
     spine_tile: tuple[int, int, int] | None = None
     """Ours: largest tile, voxels in the axes of the network, on the box of the spine. None: tiles
     lie on the whole image, and those without spine are left out."""
