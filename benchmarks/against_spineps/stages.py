@@ -95,7 +95,7 @@ def preprocessing(case: Case) -> Outcome:
 def model_grid(case: Case) -> Outcome:
     """Orientation and spacing of the semantic model."""
     network = load_semantic(case.package(case.packages.semantic))
-    mine = to_model_grid(case.nii("02_preprocessed", seg=False), network)
+    mine = to_model_grid(case.nii("02_preprocessed", seg=False), network, own_keys=False)
     return _numbers(mine.get_array(), case.array("03_net_input"), FLOAT_TOLERANCE)
 
 
