@@ -72,7 +72,9 @@ def test_the_instance_network_computes_what_the_small_one_does() -> None:
 
 def test_the_embedded_networks_fit_into_the_released_sizes() -> None:
     assert len(FEATURES) == 5
-    assert not {"shrink_tile", "border_mm", "spine_tile", "spine_step"} & set(read_config("semantic"))
+    assert not {"shrink_tile", "border_mm", "spine_tile", "spine_step"} & set(
+        read_config("semantic")
+    )
     assert (EMBEDDED_PACKAGES / "semantic/plans.json").is_file()
 
 
