@@ -67,12 +67,10 @@ def _angle(
     """Angle between the upper side of one vertebra and the lower side of another [degrees]."""
     seen = sorted({*frames, *(set(discs) & set(VERTEBRA_NAMES))}, key=ANATOMICAL_ORDER.index)
     top, bottom = seen.index(first), seen.index(last)
-    above, below = seen[:top][-1:], seen[bottom + 1 :][:1]  # empty at an end of what is seen
-    start, end = _direction(frames, [*above, first]), _direction(frames, [last, *below])
-    upper_disc = discs.get(above[0]) if above else None
-    along = _place(discs.get(last), frames, [last, *below]) - _place(
-        upper_disc, frames, [*above, first]
-    )
+    above, below = seen[: top + 1][-2:], seen[bottom:][:2]  # one alone at an end of what is seen
+    upper_disc = discs.get(above[0]) if len(above) > 1 else None
+    start, end = _direction(frames, above), _direction(frames, below)
+    along = _place(discs.get(last), frames, below) - _place(upper_disc, frames, above)
     normal = np.cross(along, start + end)
     normal = normal / np.linalg.norm(normal)
     start, end = (side - normal * (side @ normal) for side in (start, end))

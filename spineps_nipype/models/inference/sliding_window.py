@@ -89,7 +89,9 @@ def sliding_window_logits(
     pads = [pad for axis in (2, 1, 0) for pad in plan.pads[axis]]
     padded = torch.stack(
         [
-            functional.pad(channel[plan.window], pads, value=float(channel.min() * dark_padding))
+            functional.pad(
+                channel[plan.window], pads, value=float(channel.min()) if dark_padding else 0.0
+            )
             for channel in volume
         ]
     )
