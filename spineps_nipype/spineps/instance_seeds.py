@@ -99,7 +99,7 @@ def find_seeds(
     if count == 0:
         raise NoSeedError(
             "No vertebral body is large enough to serve as a seed.",
-            remedy="Try --no-proc-inst-corpus-clean, or check the raw semantic mask.",
+            remedy=_way_out(semantic, clean, erosion),
         )
     components = components.astype(np.int32)
     if settings.proc_inst_detect_and_solve_merged_corpi:
@@ -112,6 +112,14 @@ def find_seeds(
         if dens.any():
             seeds += [_point(c) for c in component_centroids(dens)[1:]]
     return seeds[::-1]
+
+
+def _way_out(semantic: NDArray[Any], clean: bool, erosion: int) -> str:
+    """What helps where no seed is left: keeping small ones, if erosion leaves any."""
+    look = "Look at the scan and its raw semantic mask"
+    if clean and erode(semantic == CORPUS_BORDER, erosion, 2).any():
+        return f"Try --no-proc-inst-corpus-clean. {look}: bodies are small or fragments in it."
+    return f"{look}: only traces of bodies were found. The scan may be too noisy for this model."
 
 
 def _point(values: NDArray[np.float64]) -> Point:

@@ -45,7 +45,7 @@ def test_no_body_is_empty_and_a_thin_one_is_no_seed() -> None:
     with pytest.raises(NoSeedError) as none:
         find_seeds(thin, 1.0, 1, SETTINGS)
     assert none.value.code is ErrCode.UNKNOWN
-    assert none.value.remedy
+    assert "--no-proc-inst-corpus-clean" not in none.value.remedy  # nothing is left to keep
     assert len(find_seeds(thin, 1.0, 1, SETTINGS, erosion=1)) == 1
 
 
@@ -54,6 +54,9 @@ def test_small_components_are_no_seeds_unless_they_are_kept() -> None:
     labels[4:9, 30:35, 4:9] = 49  # one voxel is left of it
     assert len(find_seeds(labels, 1.0, 10, SETTINGS)) == 2
     kept = InstanceSettings(proc_inst_corpus_clean=False)
+    with pytest.raises(NoSeedError) as none:
+        find_seeds(np.where(labels == 49, labels, 0)[:, 28:], 1.0, 10**6, SETTINGS)
+    assert "--no-proc-inst-corpus-clean" in none.value.remedy
     assert len(find_seeds(labels, 1.0, 10, kept)) == 3
 
 

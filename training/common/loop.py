@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spineps_nipype.models.engine_choice import has_bfloat16
 from spineps_nipype.models.inference.memory import reused_memory
 
 CHECKPOINT: Final = "last.pt"
@@ -49,7 +50,7 @@ class LoopOptions:
     """Data processes; 0 makes the data in the training process itself."""
     device: str = "cpu"
     bf16: bool = True
-    """Mixed precision; some networks are slower for it on a CPU."""
+    """Mixed precision where the device computes in it; some networks are slower for it on a CPU."""
     seed: int = 0
     save_every: int = 200
     log_every: int = 20
@@ -138,12 +139,13 @@ def train(
     checkpoint = _Checkpoint(options.out / CHECKPOINT, network, ema, optimizer)
     step = checkpoint.restore()
     log, means = _Log(options.out / LOG), _Means()
+    mixed = options.bf16 and has_bfloat16(options.device)  # others imitate it, at a crawl
     for batch in _loader(make_group, options, step):
         if step >= options.steps or _out_of_time(log, options.minutes):
             break
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * _schedule(step, options)
-        means.add(_update(network, loss, batch, optimizer, ema, options))
+        means.add(_update(network, loss, batch, optimizer, ema, options.device, mixed))
         step += 1
         if step % options.log_every == 0:
             log.write(step, means.take())
@@ -200,12 +202,13 @@ def _update(
     batch: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
     ema: Ema,
-    options: LoopOptions,
+    where: str,
+    mixed: bool,
 ) -> dict[str, float]:
     """One step of the optimizer; the loss and its parts."""
-    device = torch.device(options.device)
+    device = torch.device(where)
     batch = {key: value.to(device) for key, value in batch.items()}
-    with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
         value, parts = loss(network, batch)
     optimizer.zero_grad()
     value.backward()
