@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import EMBEDDED_PACKAGES
 from benchmarks.timing.sizes import CUTOUT, INSTANCE_WIDTH, SEED, TILE
+from spineps_nipype.models.config import OWN_KEYS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,8 +26,6 @@ FEATURES: Final = (32, 64, 128, 256, 320)
 """Channels of the stages of the semantic network."""
 RANGE: Final = (1.0, 1.0, 2.0)
 """Spacing of P, I and R in mm: SPINEPS 2.1.3 cannot read an interval."""
-OWN_KEYS: Final = ("shrink_tile", "border_mm", "spine_tile", "spine_step", "seed_erosion")
-"""Entries of configurations that SPINEPS does not know; both programs run without them."""
 
 
 def write_widened(folder: Path) -> None:
@@ -50,7 +49,8 @@ def write_compact(folder: Path) -> None:
 
 
 def read_config(kind: str) -> dict[str, Any]:
-    """Configuration of an embedded package, without what SPINEPS does not know."""
+    """Configuration of an embedded package, without what SPINEPS does not know: both programs run
+    without it."""
     text = (EMBEDDED_PACKAGES / kind / "inference_config.json").read_text(encoding="utf-8")
     config: dict[str, Any] = json.loads(text)
     return {k: v for k, v in config.items() if k not in OWN_KEYS}

@@ -216,8 +216,9 @@ class ModelConfig:
         if missing:
             raise ValueError(f"missing keys: {', '.join(missing)}")
         low, high = _resolution(raw["resolution_range"])
+        readers = {**_OPTIONAL, **OWN_KEYS}
         optional: dict[str, Any] = {
-            key: convert(raw[key], key) for key, convert in _OPTIONAL.items() if key in raw
+            key: convert(raw[key], key) for key, convert in readers.items() if key in raw
         }
         modeltype: Any = words(raw["modeltype"], MODEL_TYPES, "modeltype")[0]
         return cls(
@@ -307,6 +308,9 @@ _OPTIONAL: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "corpus_size_cleaning": lambda value, name: whole(value, name, 0, MAX_CUTOUT),
     "vert_size_threshold": lambda value, name: whole(value, name, 0, MAX_CUTOUT),
     "mapping": _labels,
+}
+"""Keys of SPINEPS that may be absent, and how their values are read."""
+OWN_KEYS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "shrink_tile": switch,
     "border_mm": lambda value, name: real(value, name, 0, MAX_BORDER_MM),
     "spine_tile": _tile,
@@ -316,4 +320,4 @@ _OPTIONAL: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "anomaly_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),
     "sacrum_cost": lambda value, name: real(value, name, -MAX_COST, MAX_COST),
 }
-"""Keys that may be absent, and how their values are read."""
+"""The same of ours, which SPINEPS ignores."""
