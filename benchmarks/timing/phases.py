@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks import ROOT
 from benchmarks.original_spineps import timed_phase
 from benchmarks.timing import ours
+from spineps_nipype.models.engine_choice import has_bfloat16
 
 PHASES: Final = tuple(timed_phase.RUNS)
 REFERENCE: Final = "SPINEPS 2.1.3"
@@ -116,6 +117,8 @@ class Plan:
             if engine == "openvino" and self.device != "cpu":
                 continue
             if tiles == "spine" and phase not in WITH_TILES:
+                continue
+            if precision == "bfloat16" and (self.isa or not has_bfloat16(self.device)):
                 continue
             words = ["--engine", engine, "--precision", precision, "--tiles", tiles]
             found[name] = [*own, *words, *device]

@@ -36,6 +36,8 @@ CERVICAL_SHARE: Final = 0.55
 """Share of phantoms that show the neck; the others show the chest."""
 NEAR_THE_CORD: Final = 0.75
 """Share of slabs around the cord."""
+BLUR: Final = (0, 1)
+"""Standard deviation of the blur of echo-planar images beside that of fine pixels, in pixels."""
 FLOW_ODDS: Final = 0.6
 FLOW: Final = (0.1, 0.7)
 FLOW_CELLS: Final = ((3, 10), 2, (3, 10))
@@ -98,8 +100,8 @@ class EpiSamples:
         image[~inside] = 0
         if rng.random() < 0.4:
             image = _add_ghost(image, rng)
-        if rng.random() < 0.5:
-            image = gaussian_filter(image, (rng.uniform(0, 0.9), 0, rng.uniform(0, 0.9)))
+        if contrast == "EPI" or rng.random() < 0.3:
+            image = gaussian_filter(image, (rng.uniform(*BLUR), 0, rng.uniform(*BLUR)))
         image, cord = upright(image), upright((cord > 0.5) & inside)
         if rng.random() < REPEATED:
             stack = np.arange(len(image)) // int(rng.integers(2, 5))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ROOT
+from benchmarks.timing import phases
 from benchmarks.timing.inputs import SPINE, VERT, write_faulty
 from benchmarks.timing.phases import REFERENCE, Plan, Row, _agreement, stored
 from benchmarks.timing.table import table
@@ -88,3 +89,14 @@ def test_programs_can_be_chosen(tmp_path: Path) -> None:
     plan = Plan(tmp_path, "a", tmp_path, tmp_path, 1, programs=["torch float32"])
     assert list(plan.commands("semantic")) == ["torch float32"]
     assert set(plan.commands("post")) == {REFERENCE, "ours"}
+
+
+@pytest.mark.parametrize(
+    ("has", "isa", "tried"), [(True, "", 2), (False, "", 0), (True, "avx2", 0)]
+)
+def test_bfloat16_is_tried_where_the_device_computes_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: bool, isa: str, tried: int
+) -> None:
+    monkeypatch.setattr(phases, "has_bfloat16", lambda _device: has)
+    plan = Plan(tmp_path, "a", tmp_path, tmp_path, 1, isa=isa)
+    assert sum("bfloat16" in name for name in plan.commands("instance")) == tried
