@@ -49,8 +49,7 @@ def write_compact(folder: Path) -> None:
 
 
 def read_config(kind: str) -> dict[str, Any]:
-    """Configuration of an embedded package, without what SPINEPS does not know: both programs run
-    without it."""
+    """Configuration of an embedded package without keys of ours: both programs run without."""
     text = (EMBEDDED_PACKAGES / kind / "inference_config.json").read_text(encoding="utf-8")
     config: dict[str, Any] = json.loads(text)
     return {k: v for k, v in config.items() if k not in OWN_KEYS}

@@ -50,7 +50,7 @@ class LoopOptions:
     """Data processes; 0 makes the data in the training process itself."""
     device: str = "cpu"
     bf16: bool = True
-    """Mixed precision where the device computes in it; some networks are slower for it on a CPU."""
+    """Mixed precision where the device has it; some networks are slower for it on a CPU."""
     seed: int = 0
     save_every: int = 200
     log_every: int = 20

@@ -40,9 +40,10 @@ BLUR: Final = (0, 1)
 """Standard deviation of the blur of echo-planar images beside that of fine pixels, in pixels."""
 FLOW_ODDS: Final = 0.6
 FLOW: Final = (0.1, 0.7)
-FLOW_CELLS: Final = ((3, 10), 2, (3, 10))
+FLOW_CELLS: Final = (3, 10)
 """Share of slabs in which moving fluid has lost signal, by how much at most, and pixels over which
-it changes (drawn along P and R)."""
+it changes."""
+FLOW_SLICES: Final = 2
 GREY_MATTER: Final = (-0.1, 0.3)
 """How much brighter the inside of the cord is than its border."""
 REPEATED: Final = 0.3
@@ -180,8 +181,8 @@ def _vary_canal(image: Array, cord: Array, fluid: Array, rng: np.random.Generato
         Shares of the pixels.
     """
     if rng.random() < FLOW_ODDS:
-        across, along = (int(rng.integers(*FLOW_CELLS[k])) for k in (0, 2))
-        field = np.clip(smooth_noise(image.shape, (across, FLOW_CELLS[1], along), rng), 0, 1)
+        across, along = (int(n) for n in rng.integers(*FLOW_CELLS, size=2))
+        field = np.clip(smooth_noise(image.shape, (across, FLOW_SLICES, along), rng), 0, 1)
         image = image * (1 - np.float32(rng.uniform(*FLOW)) * field * fluid)
     depth = distance_transform_edt(cord > 0.5, sampling=(1, image.shape[0], 1))  # slice by slice
     depth = np.clip(depth / (depth.max(axis=(0, 2), keepdims=True) + 1e-6) - 0.3, 0, 0.4) / 0.4
