@@ -46,13 +46,6 @@ def with_shifts(
     return shifted
 
 
-def weights_of(package: Path) -> dict[str, Tensor]:
-    """Weights of a package as they were written, in single precision."""
-    file = next(package.glob("**/fold_*/checkpoint_final.pth"))
-    state = weights_in(load_checkpoint(file), "network_weights", package)
-    return {name: value.float() for name, value in state.items()}
-
-
 def weights_before_shifts(
     package: Path, network: nn.Module, names: Sequence[str], shifts: Mapping[str, float]
 ) -> dict[str, Tensor]:
@@ -67,6 +60,8 @@ def weights_before_shifts(
     names, shifts
         As for `with_shifts`, when the package was written.
     """
-    network.load_state_dict(weights_of(package))
+    file = next(package.glob("**/fold_*/checkpoint_final.pth"))
+    state = weights_in(load_checkpoint(file), "network_weights", package)
+    network.load_state_dict({name: value.float() for name, value in state.items()})
     back = {name: -shift for name, shift in shifts.items()}
     return dict(with_shifts(network, last_layer(network), names, back).state_dict())

@@ -1,7 +1,6 @@
 """Train the compact EPI cord network on phantoms, and write its package.
 
     python -m training.sc_epi --out runs/sc_epi --seed 0
-    python -m training.sc_epi --out runs/sc_epi --seed 2 --init PACKAGE --learning-rate 2e-3
 
 The same command resumes from the last checkpoint.
 """
@@ -10,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from training.common.calibration import weights_of
 from training.common.loop import train
 from training.common.options import add_loop_options, loop_options, set_up
 from training.sc_epi.recipe import build_network, loss, write_package
@@ -23,7 +20,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.sc_epi", description=__doc__)
     add_loop_options(parser, steps=4500, batch_size=2, learning_rate=3e-3)
-    parser.add_argument("--init", type=Path, help="package to go on from")
     return parser.parse_args(arguments)
 
 
@@ -31,10 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train and write the package."""
     options = parse(arguments)
     set_up(options)
-    network = build_network()
-    if options.init:
-        network.load_state_dict(weights_of(options.init))
-    network = train(network, loss, EpiSamples(), loop_options(options, log_every=50))
+    network = train(build_network(), loss, EpiSamples(), loop_options(options, log_every=50))
     write_package(options.out / "package", network)
     return 0
 

@@ -1,8 +1,7 @@
 """Samples for the EPI cord network: axial slabs of phantoms in EPI contrast.
 
-Slabs are (S, A, R) on the grid of the model: thick axial slices. Tissue is drawn on finer pixels,
-of which those of the slab are means, so that borders of the cord are smooth as in scans. Every
-sample is a function of its seed.
+Slabs are (S, A, R) on the grid of the model: thick axial slices. Every sample is a function of
+its seed.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from spineps_nipype.core.anatomy import CORD
 from spineps_nipype.phantom import FieldOfView, Phantom, draw_plan, generate
 from spineps_nipype.phantom.render import displace, render_tissue, row_shift, smooth_noise
-from spineps_nipype.phantom.tissues import Tissue, label_table
+from spineps_nipype.phantom.tissues import label_table
 from training.common.loop import Batch
 from training.common.phantom_seeds import phantom_seed
 
@@ -24,11 +23,7 @@ SPACING: Final = (5.0, 1.0, 1.0)
 """Voxel size in S, A, R (mm)."""
 PATCH: Final = (8, 64, 64)
 """Voxels in S, A, R."""
-FINE: Final = 2
-"""Pixels of the tissue along A and R for one of the slab."""
-NOISE: Final = (0.008 * FINE, 0.06 * FINE)
-"""Standard deviation of the noise of fine pixels, relative to the brightest tissue."""
-SAMPLES: Final = 32
+SAMPLES: Final = 16
 """Samples made from one phantom."""
 CONTRASTS: Final = ("EPI", "T2w", "random")
 CONTRAST_SHARES: Final = (0.75, 0.1, 0.15)
@@ -36,16 +31,6 @@ CERVICAL_SHARE: Final = 0.55
 """Share of phantoms that show the neck; the others show the chest."""
 NEAR_THE_CORD: Final = 0.75
 """Share of slabs around the cord."""
-BLUR: Final = (0, 1)
-"""Standard deviation of the blur of echo-planar images beside that of fine pixels, in pixels."""
-FLOW_ODDS: Final = 0.6
-FLOW: Final = (0.1, 0.7)
-FLOW_CELLS: Final = (3, 10)
-"""Share of slabs in which moving fluid has lost signal, by how much at most, and pixels over which
-it changes."""
-FLOW_SLICES: Final = 2
-GREY_MATTER: Final = (-0.1, 0.3)
-"""How much brighter the inside of the cord is than its border."""
 REPEATED: Final = 0.3
 """Share of slabs with gaps between the slices: the grid of the model then repeats them."""
 
@@ -72,41 +57,27 @@ class EpiSamples:
 
     def _sample(self, phantom: Phantom, rng: np.random.Generator) -> Batch:
         tissue = phantom.tissue
-        slices, rows, columns = self.patch
-        fine = (slices, rows * FINE, columns * FINE)
-        grid = _slab_grid(fine, _centre(phantom.spine == CORD, rng), rng)
+        grid = _slab_grid(self.patch, _centre(phantom.spine == CORD, rng), rng)
         inside = map_coordinates(np.ones(tissue.shape, np.uint8), grid, order=0, cval=0) > 0
         tissue = map_coordinates(tissue, grid, order=0, cval=0)  # axes P, I, R
         if rng.random() < 0.5:  # the cord looks the same from both sides
             tissue, inside = tissue[..., ::-1], inside[..., ::-1]
         contrast = str(rng.choice(CONTRASTS, p=CONTRAST_SHARES))
         if contrast == "EPI":  # the cord moves with the image
-            tissue = displace(tissue, FINE * row_shift(tissue.shape[1], rng))
-        image = _pixels(
-            render_tissue(
-                tissue,
-                phantom.spacing,
-                rng,
-                contrast=contrast,
-                displaced=False,
-                noise=float(rng.uniform(*NOISE)),
-            )
-        )
-        labels = label_table()[tissue]
-        cord = _pixels(labels == CORD)
-        image = _vary_canal(image, cord, _pixels(tissue == Tissue.CSF), rng)
+            tissue = displace(tissue, row_shift(tissue.shape[1], rng))
+        image = render_tissue(tissue, phantom.spacing, rng, contrast=contrast, displaced=False)
+        cord = label_table()[tissue] == CORD
         if rng.random() < 0.5:
-            image = _add_vessels(image, _pixels(labels == 0) > 0.5, rng)
-        inside = _pixels(inside) > 0.5
+            image = _add_vessels(image, label_table()[tissue] == 0, rng)
         image[~inside] = 0
         if rng.random() < 0.4:
             image = _add_ghost(image, rng)
-        if contrast == "EPI" or rng.random() < 0.3:
-            image = gaussian_filter(image, (rng.uniform(*BLUR), 0, rng.uniform(*BLUR)))
-        image, cord = upright(image), upright((cord > 0.5) & inside)
+        if rng.random() < 0.3:
+            image = gaussian_filter(image, (rng.uniform(0, 0.9), 0, rng.uniform(0, 0.9)))
+        image, cord = upright(image), upright(cord & inside)
         if rng.random() < REPEATED:
-            stack = np.arange(len(image)) // int(rng.integers(2, 5))
-            image, cord = image[stack], cord[stack]
+            rows = np.arange(len(image)) // int(rng.integers(2, 5))
+            image, cord = image[rows], cord[rows]
         image = (image - image.mean()) / (image.std() + 1e-6)
         image = image * np.exp(rng.normal(0, 0.15)) + rng.normal(0, 0.2)
         return {
@@ -133,7 +104,7 @@ def draw_phantom(seed: int, rng: np.random.Generator) -> Phantom:
         anterior=float(rng.uniform(40, 70)),
         posterior=float(rng.uniform(50, 100)),
     )
-    return generate(seed, spacing=(SPACING[1] / FINE, SPACING[0], SPACING[2] / FINE), fov=fov)
+    return generate(seed, spacing=(SPACING[1], SPACING[0], SPACING[2]), fov=fov)
 
 
 def _centre(cord: Array, rng: np.random.Generator) -> list[float]:
@@ -141,8 +112,7 @@ def _centre(cord: Array, rng: np.random.Generator) -> list[float]:
     voxels = np.argwhere(cord)
     if len(voxels) and rng.random() < NEAR_THE_CORD:
         p, i, r = voxels[int(rng.integers(len(voxels)))]
-        aside = 12 * FINE
-        return [p + rng.normal(0, aside), i + rng.uniform(-3, 3), r + rng.normal(0, aside)]
+        return [p + rng.normal(0, 12), i + rng.uniform(-3, 3), r + rng.normal(0, 12)]
     return [float(rng.uniform(0, n - 1)) for n in cord.shape]
 
 
@@ -157,36 +127,12 @@ def _slab_grid(
     angle = np.deg2rad(rng.normal(0, 7))
     scale, aspect = np.exp(rng.uniform(np.log(0.6), np.log(1.15))), np.exp(rng.normal(0, 0.1))
     cos, sin = np.cos(angle), np.sin(angle)
-    lean = rng.normal(0, 0.4) * FINE
+    lean = rng.normal(0, 0.4)
     return [
         (cos * p - sin * r) * scale * aspect + lean * i + centre[0],
         i * rng.uniform(0.7, 1.3) + centre[1],
         (sin * p + cos * r) * scale / aspect + centre[2],
     ]
-
-
-def _pixels(array: Array) -> Array:
-    """Means of the fine pixels along P and R of an array (P, I, R), float32."""
-    p, i, r = array.shape
-    parts = array.reshape(p // FINE, FINE, i, r // FINE, FINE)
-    return np.asarray(parts.mean(axis=(1, 4), dtype=np.float32))
-
-
-def _vary_canal(image: Array, cord: Array, fluid: Array, rng: np.random.Generator) -> Array:
-    """Fluid that has lost signal where it moves, and grey matter in the cord.
-
-    Parameters
-    ----------
-    cord, fluid
-        Shares of the pixels.
-    """
-    if rng.random() < FLOW_ODDS:
-        across, along = (int(n) for n in rng.integers(*FLOW_CELLS, size=2))
-        field = np.clip(smooth_noise(image.shape, (across, FLOW_SLICES, along), rng), 0, 1)
-        image = image * (1 - np.float32(rng.uniform(*FLOW)) * field * fluid)
-    depth = distance_transform_edt(cord > 0.5, sampling=(1, image.shape[0], 1))  # slice by slice
-    depth = np.clip(depth / (depth.max(axis=(0, 2), keepdims=True) + 1e-6) - 0.3, 0, 0.4) / 0.4
-    return np.asarray(image * (1 + np.float32(rng.uniform(*GREY_MATTER)) * depth))
 
 
 def _add_vessels(image: Array, background: Array, rng: np.random.Generator) -> Array:
