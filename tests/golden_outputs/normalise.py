@@ -15,6 +15,8 @@ from .words import NEUTRAL
 DIGEST: Final = re.compile(r"\b[0-9a-f]{64}\b")
 SHORT_DIGEST: Final = re.compile(r"\b[0-9a-f]{8}\b")
 VERSIONED: Final = re.compile(r"(?<=[Nn]ipype )\d+(?:\.\w+)+(?:\+\w+)?")
+BUILD: Final = re.compile(r"(?<=torch )(\d[\w.]*)\+\w+")
+"""Version of torch with its build, for the processor alone or for GPUs."""
 WORKFLOW: Final = re.compile(r"(?<=spineps_)\d+_\d+(?=_wf)")
 CLOCK: Final = re.compile(r"\d{4}(?:-\d{2}){2}(?: |_time-)\d{2}(?:[:-]\d{2}){2}")
 IDENTIFIER: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -65,6 +67,7 @@ class Normaliser:
         text = SHORT_DIGEST.sub(lambda found: self._short(found[0]), text)
         for moving in (VERSIONED, WORKFLOW):
             text = moving.sub("<version>", text)
+        text = BUILD.sub(r"\1", text)
         text = IDENTIFIER.sub("<identifier>", CLOCK.sub("<time>", text))
         for place, moment in enumerate(self._moments, 1):
             text = text.replace(moment, f"<time {place}>")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 from spineps_nipype.bids.header import ScanHeader
@@ -20,7 +23,11 @@ from spineps_nipype.spineps.settings import PipelineSettings
 BASE_GB: Final = 0.6
 """Interpreter with nipype, TPTBox and scipy [GB]."""
 TORCH_GB: Final = 0.9
-"""The same with torch loaded [GB]."""
+"""The same with torch loaded, as built for the processor alone [GB]."""
+GPU_BUILD_GB: Final = 0.45
+"""What a build of torch for GPUs holds beyond that, also where there is no GPU: 0.69 instead of
+0.27 after the import of version 2.13 [GB]."""
+GPU_LIBRARIES: Final = ("lib/libtorch_cuda.so", "lib/libtorch_hip.so")
 BYTES_PER_VOXEL: Final[Mapping[str, float]] = {
     "conform": 24,
     "spine_crop": 24,
@@ -63,6 +70,15 @@ USUAL_NETWORK_GB: Final[Mapping[str, float]] = {
 GB: Final = 1e9
 
 
+@cache
+def torch_gb() -> float:
+    """Interpreter with the torch that is installed [GB]; it is not imported."""
+    torch = find_spec("torch")
+    folders = torch.submodule_search_locations if torch is not None else None
+    for_gpu = any(Path(home, name).exists() for home in folders or () for name in GPU_LIBRARIES)
+    return TORCH_GB + GPU_BUILD_GB * for_gpu
+
+
 def node_memory(
     node: str,
     *,
@@ -92,7 +108,7 @@ def node_memory(
     if node not in NETWORKS:
         return round(BASE_GB + held / GB, 2)
     maps = USUAL_NETWORK_GB.get(node, 0.0) if network_gb is None else network_gb
-    return round(TORCH_GB + maps + held / GB, 2)
+    return round(torch_gb() + maps + held / GB, 2)
 
 
 def scan_memory(

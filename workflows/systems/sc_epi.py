@@ -20,6 +20,7 @@ from spineps_nipype.sc_epi.model import epi_package
 from spineps_nipype.sc_epi.naming import QcNames, stem_of
 from spineps_nipype.sc_epi.recipe import recipe, recorded_settings, result_name
 
+from ..engine.memory_estimates import torch_gb
 from ..options.other_systems import SC_EPI
 from ..options.run_options import RunOptions
 from .common import SegmentationSystem
@@ -27,8 +28,6 @@ from .model_choice import ChosenModels
 from .scan_jobs import ScanJob
 from .targets import Target, digest_or_none, with_notes
 
-BASE_GB: Final = 0.9
-"""Interpreter with torch [GB]."""
 NETWORK_GB: Final = 1.5
 VOXEL_BYTES: Final = 100
 QC_FOLDER: Final = "qc"
@@ -90,7 +89,7 @@ class ScEpiSystem(SegmentationSystem):
     def memory(self, header: ScanHeader, models: ChosenModels) -> Mapping[str, float]:  # noqa: ARG002
         """By the number of voxels."""
         data = prod(header.shape) * VOXEL_BYTES / 1e9
-        return {"cord": BASE_GB + NETWORK_GB + data, "pictures": BASE_GB + data}
+        return {"cord": torch_gb() + NETWORK_GB + data, "pictures": torch_gb() + data}
 
     def tables(self) -> dict[str, list[Label]]:
         """There is one label only."""

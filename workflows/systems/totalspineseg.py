@@ -29,6 +29,7 @@ from spineps_nipype.totalspineseg.recipe import (
     recorded_settings,
 )
 
+from ..engine.memory_estimates import torch_gb
 from ..options.other_systems import TOTALSPINESEG
 from ..options.run_options import RunOptions
 from .common import SegmentationSystem
@@ -36,8 +37,6 @@ from .model_choice import ChosenModels
 from .scan_jobs import ScanJob
 from .targets import Target, digest_or_none, with_notes
 
-BASE_GB: Final = 0.9
-"""Interpreter with torch [GB]."""
 NETWORK_BYTES: Final = 9 * 12 + 60
 """Logits of nine regions, probabilities and copies, for each voxel at 1 mm [bytes]."""
 PATCH_GB: Final = 1.5
@@ -156,9 +155,9 @@ class TotalSpineSegSystem(SegmentationSystem):
         native = prod(header.shape[:3])
         fine = native * prod(header.zooms)
         return {
-            "network": BASE_GB + PATCH_GB + fine * NETWORK_BYTES / 1e9,
-            "rules": BASE_GB + fine * RULE_BYTES / 1e9,
-            "light": BASE_GB + (fine + native) * LIGHT_BYTES / 1e9,
+            "network": torch_gb() + PATCH_GB + fine * NETWORK_BYTES / 1e9,
+            "rules": torch_gb() + fine * RULE_BYTES / 1e9,
+            "light": torch_gb() + (fine + native) * LIGHT_BYTES / 1e9,
         }
 
     def tables(self) -> dict[str, list[Label]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import nibabel as nib
@@ -13,11 +14,13 @@ from spineps_nipype.bids.header import read_header
 from spineps_nipype.errors import ResourceError
 from spineps_nipype.models.package import ModelPackage
 from spineps_nipype.spineps.settings import InstanceSettings, PipelineSettings
+from spineps_nipype.workflows.engine import memory_estimates
 from spineps_nipype.workflows.engine.memory_estimates import (
     BYTES_PER_VOXEL,
     check_tiles,
     node_memory,
     scan_memory,
+    torch_gb,
 )
 
 from ...tiny_packages import CUTOUT
@@ -31,6 +34,18 @@ def test_every_node_has_an_estimate_for_its_scan(scan: Path, models: dict[str, o
     assert all(0.5 < gb < 2 for gb in estimates.values())  # a tiny scan needs the programs only
 
 
+@pytest.mark.parametrize(("library", "more"), [("libtorch_cpu.so", 0), ("libtorch_cuda.so", 0.45)])
+def test_a_torch_that_is_built_for_gpus_needs_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, more: float
+) -> None:
+    (tmp_path / "torch" / "lib").mkdir(parents=True)
+    (tmp_path / "torch" / "__init__.py").touch()
+    (tmp_path / "torch" / "lib" / library).touch()
+    spec = PathFinder.find_spec("torch", [str(tmp_path)])
+    monkeypatch.setattr(memory_estimates, "find_spec", lambda _name: spec)
+    assert torch_gb.__wrapped__() == pytest.approx(0.9 + more)
+
+
 def test_the_grid_of_the_model_decides_over_the_class_maps(
     tmp_path: Path, models: dict[str, object]
 ) -> None:
@@ -40,7 +55,7 @@ def test_the_grid_of_the_model_decides_over_the_class_maps(
     nib.save(nib.Nifti1Image(data, np.diag([0.5, 0.5, 1, 1])), path)
     model_voxels = voxels * 0.25 / 16  # 2 x 2 x 4 mm
     tile = 16 * 56 * 48 * 9 * 4
-    expected = 0.9 + (60 * voxels + 12 * 15 * model_voxels + tile) / 1e9
+    expected = torch_gb() + (60 * voxels + 12 * 15 * model_voxels + tile) / 1e9
     assert scan_memory(read_header(path), models, SETTINGS)["semantic"] == pytest.approx(
         expected, abs=0.01
     )
