@@ -117,7 +117,10 @@ def find_seeds(
 def _way_out(semantic: NDArray[Any], clean: bool, erosion: int) -> str:
     """What helps where no seed is left: keeping small ones, if erosion leaves any."""
     look = "Look at the scan and its raw semantic mask"
-    if clean and erode(semantic == CORPUS_BORDER, erosion, 2).any():
+    uncleaned = _seed_mask(
+        semantic, has_interior=False, clean_voxels=0, clean=False, erosion=erosion
+    )
+    if clean and uncleaned.any():
         return f"Try --no-proc-inst-corpus-clean. {look}: bodies are small or fragments in it."
     return f"{look}: only traces of bodies were found. The scan may be too noisy for this model."
 
