@@ -11,7 +11,7 @@ import csv
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,13 +139,14 @@ def train(
     checkpoint = _Checkpoint(options.out / CHECKPOINT, network, ema, optimizer)
     step = checkpoint.restore()
     log, means = _Log(options.out / LOG), _Means()
-    mixed = options.bf16 and has_bfloat16(options.device)  # others imitate it, at a crawl
+    # devices without bfloat16 imitate it, at a crawl
+    options = replace(options, bf16=options.bf16 and has_bfloat16(options.device))
     for batch in _loader(make_group, options, step):
         if step >= options.steps or _out_of_time(log, options.minutes):
             break
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * _schedule(step, options)
-        means.add(_update(network, loss, batch, optimizer, ema, options.device, mixed))
+        means.add(_update(network, loss, batch, optimizer, ema, options))
         step += 1
         if step % options.log_every == 0:
             log.write(step, means.take())
@@ -202,13 +203,12 @@ def _update(
     batch: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
     ema: Ema,
-    where: str,
-    mixed: bool,
+    options: LoopOptions,
 ) -> dict[str, float]:
     """One step of the optimizer; the loss and its parts."""
-    device = torch.device(where)
+    device = torch.device(options.device)
     batch = {key: value.to(device) for key, value in batch.items()}
-    with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+    with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
         value, parts = loss(network, batch)
     optimizer.zero_grad()
     value.backward()
