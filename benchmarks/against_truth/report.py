@@ -78,18 +78,9 @@ class ScanReport:
 
     @property
     def discs_right(self) -> bool | None:
-        """Whether the number of discs is that of the participants table, or else of the mask.
-
-        Discs that are cut off may count or not; both numbers are right.
-        """
+        """Whether there is one instance for every disc; None if the truth shows none."""
         found = self._kind("disc")
-        if found is None:
-            return None
-        if self.listed_discs is not None:
-            return self.disc_count == self.listed_discs
-        optional = len(found.result.optional)
-        enough = self.disc_count >= len(found.truth.expected)
-        return enough and self.disc_count - optional <= len(found.truth.numbers)
+        return found.matching.right if found else None
 
     def _kind(self, name: str) -> KindScore | None:
         return self.measured.kinds.get(name) if self.measured else None

@@ -128,11 +128,7 @@ def _instance_lines(done: Sequence[ScanReport]) -> list[str]:
         scores = [r.measured.kinds[kind] for r in done if r.measured and kind in r.measured.kinds]
         if scores:
             lines.append(_kind_line(kind, scores))
-    lines.append("")
-    counted = [r.discs_right for r in done if r.discs_right is not None]
-    if counted:
-        lines.append(f"Scans with the true number of discs: {_share(sum(counted), len(counted))}.")
-    return [*lines, _level_line(done), "", RULES, ""]
+    return [*lines, "", _level_line(done), "", RULES, ""]
 
 
 def _kind_line(kind: str, scores: Sequence[KindScore]) -> str:

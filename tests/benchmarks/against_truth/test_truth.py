@@ -23,10 +23,18 @@ from benchmarks.against_truth.mask_files import (
 from benchmarks.against_truth.report import ScanReport
 from benchmarks.against_truth.scan import Result, measure
 from benchmarks.against_truth.tables import accuracy_rows, instance_rows
-from benchmarks.against_truth.truth import Truth, load_truth, number_pieces
+from benchmarks.against_truth.truth import (
+    BY_CORNERS,
+    BY_FACES,
+    MIN_DISC_MM3,
+    Truth,
+    load_truth,
+    number_pieces,
+)
 from spineps_nipype.bids.compatibility import modality_of
 from spineps_nipype.bids.names import parse_name
 from spineps_nipype.bids.query import Scan
+from spineps_nipype.core.images import load_mask
 from spineps_nipype.errors import InputError
 
 AUTO = FAMILIES["auto"]
@@ -210,7 +218,16 @@ def test_a_wrong_name_and_an_invented_disc(tmp_path: Path, image: NII) -> None:
     assert measured.kinds["vertebra"].levels == {1: True, 2: True, 3: False}
     assert measured.kinds["disc"].matching.extra == (125,)
     assert ScanReport("x", measured=measured).discs_right is False
-    assert ScanReport("x", measured=measured, listed_discs=4).discs_right is True
+
+
+def test_a_disc_above_those_of_the_truth_is_no_mistake(tmp_path: Path, image: NII) -> None:
+    masks = result_masks()
+    mask = spider_mask()
+    mask[:, : np.nonzero(mask == 2)[1].min() + 8] = 0  # the truth stops below the uppermost disc
+    path = write(tmp_path / "sub-1_dseg.nii.gz", mask)
+    measured = measure(image, truth_of(tmp_path, image, path), masks, named=True)
+    assert len(measured.kinds["disc"].matching.above) == 1
+    assert ScanReport("x", measured=measured).discs_right
 
 
 def test_a_mask_in_another_orientation_is_turned(tmp_path: Path, image: NII) -> None:
@@ -255,10 +272,29 @@ def test_pieces_are_numbered_from_the_top() -> None:
     mask = np.zeros((4, 12, 4), bool)
     mask[:, 8:10] = mask[:, 1:3] = True
     mask[0, 5, 0] = True
-    pieces = number_pieces(mask, 5.0, (1.0, 1.0, 1.0))
+    pieces = number_pieces(mask, BY_FACES, 5.0, (1.0, 1.0, 1.0))
     assert np.unique(pieces[:, 1:3]).tolist() == [1]
     assert np.unique(pieces[:, 8:10]).tolist() == [2]
     assert not pieces[0, 5, 0]
+
+
+def test_a_disc_that_hangs_together_by_a_corner_is_one() -> None:
+    mask = np.zeros((4, 6, 4), bool)
+    mask[:2, 2, :2] = mask[2:, 3, 2:] = True
+    assert number_pieces(mask, BY_FACES, 1.0, (1.0, 1.0, 1.0)).max() == 2
+    assert number_pieces(mask, BY_CORNERS, 1.0, (1.0, 1.0, 1.0)).max() == 1
+
+
+def test_real_masks_have_the_discs_that_are_listed(shared_dir: Path) -> None:
+    dataset = shared_dir / "data" / "spider"
+    counts = participant_counts(dataset)
+    listed = {subject: row["num_discs"] for subject, row in counts.items()}
+    shown = {}
+    for path in (dataset / "derivatives" / "manual").glob("**/*_dseg.nii.gz"):
+        mask = load_mask(path)
+        discs = number_pieces(mask.get_array() == 2, BY_CORNERS, MIN_DISC_MM3, mask.zoom)
+        shown[parse_name(path).entities["sub"]] = int(discs.max())
+    assert shown == listed | {"018": 7}  # eight are listed; its slab shows seven
 
 
 def test_participants_table(tmp_path: Path) -> None:
