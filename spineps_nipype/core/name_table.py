@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from .anatomy import VERTEBRA_NAMES
 from .name_posterior import NamePosterior
+from .spine_names import NO_VERTEBRA, in_words, name_of
 
 ALTERNATIVES: Final = 2
 """Next likely names that the table gives for each vertebra."""
 SEQUENCES: Final = 2
 """Sequences of names that the table tells: that of the mask, and the likeliest other one."""
-NO_VERTEBRA: Final = 0
-"""Label of a piece that is no vertebra with a name."""
 NAME_COLUMNS: Final[dict[str, dict[str, str]]] = {
     "label": {"Description": "Number in the vertebra mask."},
     "name": {"Description": "Name of the vertebra."},
@@ -31,11 +29,6 @@ ALTERNATIVE_COLUMNS: Final[dict[str, dict[str, str]]] = {
         "likeliest others; the same in each row."
     },
 }
-
-
-def name_of(label: int) -> str:
-    """Name of a vertebra, such as L1; the number where there is none."""
-    return VERTEBRA_NAMES.get(label, "none" if label == NO_VERTEBRA else str(label))
 
 
 def confidence_columns(
@@ -67,5 +60,5 @@ def sequences_in_words(posterior: NamePosterior, names: Sequence[int | None]) ->
     told = []
     for labels, probability in posterior.beside(names)[:SEQUENCES]:
         named = [label for label in labels if label != NO_VERTEBRA] or [NO_VERTEBRA]
-        told.append(f"{name_of(named[0])} to {name_of(named[-1])} ({probability:.2f})")
+        told.append(f"{in_words(named)} ({probability:.2f})")
     return "; ".join(told)

@@ -2,13 +2,13 @@
 
 A spine has 7 cervical, 12 thoracic and 5 lumbar vertebrae; some have a T13, an L6, or no T12. What
 a scan shows is a piece of it without a gap, so that first name, last name and number of vertebrae
-say everything.
+say everything. Where a mask lacks a vertebra among others, the pieces on either side are named.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -17,9 +17,16 @@ from .anatomy import C1, L1, L5, L6, T12, T13, VERTEBRA_NAMES
 from .name_posterior import NamePosterior
 
 NUMBERS: Final = {name: number for number, name in VERTEBRA_NAMES.items()}
+NO_VERTEBRA: Final = 0
+"""Label of a piece that is no vertebra with a name."""
 LEAST_PROBABILITY: Final = 1e-6
 """Sequences that are less probable are not written down."""
 _WRITTEN: Final = re.compile(r"(\w+) to (\w+) \(([0-9.e+-]+)\)")
+
+
+def name_of(label: int) -> str:
+    """Name of a vertebra, such as L1; the number where there is none."""
+    return VERTEBRA_NAMES.get(label, "none" if label == NO_VERTEBRA else str(label))
 
 
 class Names(NamedTuple):
@@ -70,10 +77,31 @@ def written(posterior: NamePosterior) -> str:
     'T12 to L1 (0.9); L1 to L2 (0.1)'
     """
     return "; ".join(
-        f"{VERTEBRA_NAMES[labels[0]]} to {VERTEBRA_NAMES[labels[-1]]} ({probability:.3g})"
+        f"{in_words(labels)} ({probability:.3g})"
         for labels, probability in posterior.sequences
         if probability >= LEAST_PROBABILITY
     )
+
+
+def in_words(labels: Sequence[int]) -> str:
+    """Names of vertebrae from top to bottom, by the ends of each piece without a gap.
+
+    >>> in_words((18, 19, 20, 22, 23))
+    'T11 to L1, L3 to L4'
+    """
+    pieces = [[labels[0], labels[0]]]
+    for above, below in pairwise(labels):
+        if _leave_out(above, below):
+            pieces.append([below, below])
+        pieces[-1][1] = below
+    return ", ".join(f"{name_of(first)} to {name_of(last)}" for first, last in pieces)
+
+
+def _leave_out(above: int, below: int) -> bool:
+    """Whether the names of two neighbours leave out others between them."""
+    pairs, named = (frozenset(n.labels for n in names_of_length(count)) for count in (2, 1))
+    both = (above,) in named and (below,) in named
+    return both and above != below and (above, below) not in pairs
 
 
 def read_written(text: str, count: int) -> NamePosterior | None:
@@ -89,7 +117,7 @@ def read_written(text: str, count: int) -> NamePosterior | None:
     Returns
     -------
     NamePosterior or None
-        None if the text does not tell sequences of so many vertebrae.
+        None if the text does not tell sequences of so many vertebrae, or some have gaps.
     """
     known = _by_ends(count) if count > 0 else {}
     found = []

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from ..core.anatomy import VERTEBRA_NAMES
 from ..core.name_posterior import NamePosterior, posterior_of
 from ..core.name_sequences import cheapest_sequences
-from ..core.name_table import NO_VERTEBRA, confidence_columns
+from ..core.name_table import confidence_columns
+from ..core.spine_names import NO_VERTEBRA
 from .sequence import NamedVertebra, sequence_terms, with_ends
 from .settings import USUAL_NAMING, NamingSettings
 

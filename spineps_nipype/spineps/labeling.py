@@ -16,6 +16,7 @@ from scipy import ndimage
 from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
 from ..core.geometry import PIR
+from ..core.missed_vertebrae import missed_between, none_missed
 from ..core.name_posterior import NamePosterior
 from ..core.name_table import ALTERNATIVE_COLUMNS, NAME_COLUMNS, confidence_columns
 from ..core.spine_names import written
@@ -25,7 +26,7 @@ from ..core.volume import Volume
 from ..models.protocols import FormModel, LabelingModel
 from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
-from .labeling_posterior import name_posterior
+from .labeling_posterior import TEMPERATURE, name_posterior
 from .labeling_scores import Scores, combine_with_form, favour_last_lumbar, score_vertebrae
 from .numbers import number_above, number_below, rank, vertebra_name
 from .settings import LabelingSettings, Numerics
@@ -163,18 +164,20 @@ def label_vertebrae(
     if not rules.own_keys_ignored and sacrum_mm3 > SACRUM_MM3:
         judged = favour_last_lumbar(scores, network.config.sacrum_cost)
     anomaly_cost = 0.0 if rules.own_keys_ignored else network.config.anomaly_cost
+    places = body_places(bodies, numbers, image.apply_crop(crop).affine)
+    missed = none_missed(len(numbers)) if rules.none_missed else _costs_of_missed(places)
     path = find_path(
         judged,
         c1_enabled=c1_enabled,
         settings=settings,
         anomaly_cost=anomaly_cost,
+        missed=missed,
         numerics=numerics,
     )
-    posterior = name_posterior(judged, c1_enabled=c1_enabled, settings=settings)
+    posterior = name_posterior(judged, c1_enabled=c1_enabled, settings=settings, missed=missed)
     names = _names_of_instances(
         instances, numbers, path, c1_enabled=c1_enabled, complete=not rules.bodyless_deleted
     )
-    places = body_places(bodies, numbers, image.apply_crop(crop).affine)
     judgement = _Judgement(scores, path, posterior, heads, by_dens, places)
     rows = _rows(instances, names, numbers, judgement)
     table = np.zeros(int(vert_array.max()) + 1, dtype=np.uint16)
@@ -203,6 +206,14 @@ def body_places(
     """
     centres = np.array(ndimage.center_of_mass(bodies > 0, bodies, list(numbers))).reshape(-1, 3)
     return np.asarray(centres @ affine[:3, :3].T + affine[:3, 3])
+
+
+def _costs_of_missed(places: NDArray[np.float64]) -> list[dict[int, float]]:
+    """Costs of missed vertebrae for each step from a body to the next, in units of the scores."""
+    return [
+        {number: -TEMPERATURE * odds for number, odds in step.items()}
+        for step in missed_between(places)
+    ]
 
 
 def _body_patches(

@@ -1,24 +1,27 @@
 """Which sequences of vertebra names there are, and what each costs.
 
 Problem: the labelling network scores each vertebra by itself, but names must descend the spine
-without a gap. A single vertebra that looks like its neighbour must not break the sequence.
+without a gap, unless vertebrae were missed. A single vertebra that looks like its neighbour must
+not break the sequence.
 
 Model: rows are the vertebrae from top to bottom, columns the classes of a `ClassAxis`. The state
 of a row is its class and, where T13 and L6 have no class of their own (24 names), whether it
 stands for the second T12 or L5. From one row to the next, a state moves on to the next class, may
-double T12 or L5 once, and may skip T12 or T13. The cost of a path is the sum of
+double T12 or L5 once, and may skip T12 or T13; where the distance of both tells of missed
+vertebrae (ours), it may leave out as many names. The cost of a path is the sum of
 
 * minus the score of each name,
 * the (negative) cost of being the first or last vertebra of a region, and of being a T13,
-* `anomaly_cost` for each T13, L6 and missing T12 (ours).
+* `anomaly_cost` for each T13, L6 and missing T12 (ours),
+* the cost of vertebrae that the mask has missed, by the distance of their neighbours (ours).
 
-Source: SPINEPS 2.1.3 (VERIDAH), path search; `anomaly_cost` is ours.
+Source: SPINEPS 2.1.3 (VERIDAH), path search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from ..core.anatomy import L1, L5, L6, T11, T12, T13
 from .labeling_scores import (
@@ -32,6 +35,13 @@ from .labeling_scores import (
 
 State: TypeAlias = tuple[int, bool]
 """Class, and whether it stands for the second vertebra of that class: T13 or L6."""
+
+
+class Step(NamedTuple):
+    """A step from a vertebra to the next one that is named, and its cost."""
+
+    state: State
+    cost: float
 
 
 def labels_of(classes: Sequence[int], axis: ClassAxis) -> list[int]:
@@ -61,10 +71,18 @@ class SequenceCosts:
         Whether T13 and a missing T12 are ruled out.
     anomaly_cost
         Cost of a T13, of an L6 and of a missing T12, in units of the scores.
+    missed
+        For each step from a vertebra to the next: how many may be missed there, with the cost.
     """
 
     def __init__(
-        self, scores: Scores, *, c1_enabled: bool, no_anomaly: bool, anomaly_cost: float
+        self,
+        scores: Scores,
+        *,
+        c1_enabled: bool,
+        no_anomaly: bool,
+        anomaly_cost: float,
+        missed: Sequence[Mapping[int, float]],
     ) -> None:
         self.scores, self.axis, self.rows = scores, scores.axis, len(scores.total)
         self._first, self._no_anomaly, self._anomaly = (
@@ -72,9 +90,11 @@ class SequenceCosts:
             no_anomaly,
             anomaly_cost,
         )
+        self._missed = missed
         labels = self.axis.labels
         self._t11, self._t12, self._l1, self._l5 = map(labels.index, (T11, T12, L1, L5))
         self._t13 = labels.index(T13) if T13 in labels else None
+        self._usual = [cls for cls, label in enumerate(labels) if label not in (T13, L6)]
 
     def states(self) -> Iterator[State]:
         """All states of a row."""
@@ -89,7 +109,22 @@ class SequenceCosts:
             if not (self._no_anomaly and cls == self._t13):
                 yield cls, False
 
-    def moves(self, state: State) -> Iterator[State]:
+    def steps(self, row: int, below: int, state: State) -> Iterator[Step]:
+        """Steps from the state of a row to those of the next one that is named."""
+        for target in self._neighbours(state):
+            anomaly = self._anomaly if self._is_anomaly(state, target) else 0.0
+            yield Step(target, self._of_step(row, below, state, target) + anomaly)
+        if below > row + 1:
+            return
+        further = [cls for cls in self._usual if cls > state[0]]
+        for missed, cost in self._missed[row].items():
+            if missed < len(further):
+                target = further[missed], False
+                # a region ends with the upper vertebra if the uppermost missed one opens the next
+                opened = further[0], False
+                yield Step(target, self._of_step(row, below, state, opened) + cost)
+
+    def _neighbours(self, state: State) -> Iterator[State]:
         """States that may follow directly below."""
         cls, doubled = state
         t13_allowed = not self._no_anomaly
@@ -112,13 +147,11 @@ class SequenceCosts:
             cost += float(self.scores.relative[row, FIRST_LUMBAR])
         return cost
 
-    def of_move(self, row: int, below: int, state: State, target: State) -> float:
-        """Cost of going on from a row to the next named one."""
+    def _of_step(self, row: int, below: int, state: State, target: State) -> float:
+        """Cost that the network gives to going on from a row to the next named one."""
         cost, region = 0.0, self.axis.region(state[0])
         if self._is_t13(state, target):
             cost += float(self.scores.t13[below])
-        if self._is_anomaly(state, target):
-            cost += self._anomaly
         if self.axis.region(target[0]) > region:  # this row is the last of its region
             cost += float(self.scores.relative[row, 2 * region + 1])
         return cost

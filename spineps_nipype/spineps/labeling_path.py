@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..core.missed_vertebrae import none_missed
 from .labeling_costs import SequenceCosts, State, labels_of
 from .labeling_greedy import IMPOSSIBLE, greedy_path
 from .labeling_scores import Scores
@@ -52,6 +54,7 @@ def find_path(
     c1_enabled: bool,
     settings: LabelingSettings,
     anomaly_cost: float = 0.0,
+    missed: Sequence[Mapping[int, float]] | None = None,
     numerics: Numerics = "corrected",
 ) -> LabelPath:
     """Find the sequence of names with the lowest cost.
@@ -64,6 +67,9 @@ def find_path(
         ``proc_lab_force_no_tl_anomaly`` allows neither a T13 nor a missing T12.
     anomaly_cost
         Cost of a T13, of an L6 and of a missing T12, in units of the scores.
+    missed
+        For each step from a vertebra to the next: how many may be missed there, with the cost in
+        units of the scores; none anywhere when None.
     numerics
         ``spineps-2.1.3`` drops a path with a third T12 or L5 only after choosing it, decides
         on a continuation before the cost of changing region, and with 26 classes makes T13
@@ -79,7 +85,11 @@ def find_path(
             return LabelPath([*classes], [*labels_of(classes, scores.axis)], cost)
     # Without a gap every vertebra has a name; only if that is impossible some may lack one.
     costs = SequenceCosts(
-        scores, c1_enabled=c1_enabled, no_anomaly=force, anomaly_cost=anomaly_cost
+        scores,
+        c1_enabled=c1_enabled,
+        no_anomaly=force,
+        anomaly_cost=anomaly_cost,
+        missed=none_missed(rows) if missed is None else missed,
     )
     for gap in (0, rows - 1):
         named, cost = _Search(costs, gap).best()
@@ -134,9 +144,8 @@ class _Search:
         """Find the cheapest way down from a row and state; the rows below are filled already."""
         best, follower = self._cost_of_ending(row, state), None
         for below in range(row + 1, min(row + 2 + self.gap, self.costs.rows)):
-            for target in self.costs.moves(state):
-                cost = self.value[below][target] + self.costs.of_move(row, below, state, target)
-                cost += SKIP_COST * (below - row - 1)
+            for target, step in self.costs.steps(row, below, state):
+                cost = self.value[below][target] + step + SKIP_COST * (below - row - 1)
                 if cost < best:
                     best, follower = cost, (below, target)
         self.value[row][state] = self.costs.of_name(row, state) + best

@@ -2,16 +2,18 @@
 
 A spine has few sequences: where the top vertebra is known, only T13, L6 and a missing T12 are left
 open. All of them are gone through, with the costs by which the likeliest is chosen, so that the
-probability of a name takes in every witness: classifier, form and look, dens, sacrum, neighbours
-and the price of an anomaly. A sequence of cost c has the weight exp(-c / `TEMPERATURE`).
+probability of a name takes in every witness: classifier, form and look, dens, sacrum, neighbours,
+the price of an anomaly and the distances that tell of missed vertebrae. A sequence of cost c has
+the weight exp(-c / `TEMPERATURE`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from ..core.missed_vertebrae import none_missed
 from ..core.name_posterior import ANOMALY_ODDS, NamePosterior, posterior_of
 from .labeling_costs import SequenceCosts, State, labels_of
 from .labeling_scores import Scores
@@ -29,6 +31,7 @@ def name_posterior(
     c1_enabled: bool,
     settings: LabelingSettings,
     anomaly_cost: float = ANOMALY_COST,
+    missed: Sequence[Mapping[int, float]] | None = None,
 ) -> NamePosterior | None:
     """Probabilities of the names of one scan; the parameters are those of `find_path`.
 
@@ -42,6 +45,7 @@ def name_posterior(
         c1_enabled=c1_enabled,
         no_anomaly=settings.proc_lab_force_no_tl_anomaly,
         anomaly_cost=anomaly_cost,
+        missed=none_missed(len(scores.total)) if missed is None else missed,
     )
     found = _sequences(costs) if costs.rows else iter(())
     return posterior_of(
@@ -50,15 +54,14 @@ def name_posterior(
 
 
 def _sequences(costs: SequenceCosts) -> Iterator[tuple[list[int], float]]:
-    """Classes of every sequence without a gap, and its cost."""
+    """Classes of every sequence that names all vertebrae, and its cost."""
 
     def go_on(row: int, state: State, cost: float) -> Iterator[tuple[list[int], float]]:
         cost += costs.of_name(row, state)
         if row == costs.rows - 1:
             yield [state[0]], cost + costs.of_end(state)
             return
-        for target in costs.moves(state):
-            step = costs.of_move(row, row + 1, state, target)
+        for target, step in costs.steps(row, row + 1, state):
             for below, total in go_on(row + 1, target, cost + step):
                 yield [state[0], *below], total
 

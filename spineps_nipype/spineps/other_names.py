@@ -21,9 +21,9 @@ from ..core.anatomy import DISC_OFFSET
 from ..core.canonical import System
 from ..core.convert_labels import convert_labels
 from ..core.name_posterior import ANOMALY_ODDS, NamePosterior
-from ..core.name_table import ALTERNATIVES, NO_VERTEBRA
+from ..core.name_table import ALTERNATIVES
 from ..core.session_names import ScanNames
-from ..core.spine_names import NUMBERS, names_of_length
+from ..core.spine_names import NO_VERTEBRA, NUMBERS, names_of_length
 from ..core.volume import Volume
 from .labeling import body_places
 from .numbers import in_order, is_vertebra, number_above, number_below

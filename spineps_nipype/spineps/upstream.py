@@ -89,6 +89,8 @@ class Upstream:
     greedy_path: bool = fault()
     """A path with a third T12 or L5 is dropped after it was chosen; the last lumbar costs
     nothing; 26 names without anomaly force a T13."""
+    none_missed: bool = fault()
+    """Names go on from one vertebra to the next, however far apart both lie."""
     bodyless_deleted: bool = fault()
     """An instance without a body voxel loses its number when vertebrae are named."""
     metal_unpainted: bool = fault(SEED)

@@ -27,6 +27,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.missed_vertebrae import relative_spacings
 from .regions import SpineOrder
 
 ACCEPTED_REWARD: Final = 1.0
@@ -97,7 +98,7 @@ def fit_discs(
     """
     count, size = len(discs), len(spine.discs)
     reward = _rewards(discs, accepted, evidence, spine)
-    relative_gap = relative_gaps(centres)
+    relative_gap = relative_spacings(centres, NEIGHBOUR_GAPS)
     # best[i, j]: best score of discs 0 to i if disc i has label j; back[i, j]: label of the disc
     # above it, -1 if that is unnamed.
     best = np.full((count, size), -np.inf)
@@ -146,18 +147,6 @@ def _rewards(
     for j, label in enumerate(spine.discs):
         if label not in spine.usual_discs:
             out[:, j] -= UNUSUAL_PENALTY
-    return out
-
-
-def relative_gaps(centres: NDArray[np.float64]) -> list[float]:
-    """Distance of each disc from the next one as a multiple of the usual distance around it."""
-    gaps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
-    out = []
-    for i, gap in enumerate(gaps):
-        before, after = gaps[max(0, i - NEIGHBOUR_GAPS) : i], gaps[i + 1 : i + 1 + NEIGHBOUR_GAPS]
-        around = np.concatenate([before, after])
-        usual = float(np.median(around)) if len(around) else 0.0
-        out.append(gap / usual if usual > 0 else 1.0)
     return out
 
 

@@ -19,11 +19,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.missed_vertebrae import relative_spacings
 from ..core.name_posterior import ANOMALY_ODDS, NamePosterior, posterior_of
 from ..core.name_sequences import cheapest_sequences
-from ..core.name_table import NO_VERTEBRA
+from ..core.spine_names import NO_VERTEBRA
 from ..errors import EmptyResultError
-from .disc_path import UNNAMED_PENALTY, DiscEvidence, gap_penalty, relative_gaps
+from .disc_path import NEIGHBOUR_GAPS, UNNAMED_PENALTY, DiscEvidence, gap_penalty
 from .labels import ANATOMY, DISC_L5_S, DISC_T12_L1
 from .numbering import SpinePart, number_vertebrae
 from .regions import SpineOrder
@@ -187,7 +188,7 @@ def _assignments(
         states[0, np.arange(size + 2) != told + 1] = np.inf
     steps = np.full((max(count - 1, 0), size + 2, size + 2), np.inf)
     steps[:, 0, :-1] = steps[:, 1:, -1] = 0
-    for row, gap in enumerate(relative_gaps(problem.centres) if count > 1 else ()):
+    for row, gap in enumerate(relative_spacings(problem.centres, NEIGHBOUR_GAPS)):
         for upper in range(size):
             for lower in range(upper + 1, size):
                 step = _step(spine, upper, lower, gap, weights)

@@ -8,7 +8,8 @@ import pytest
 
 from spineps_nipype.core.anatomy import L1, L5, T12
 from spineps_nipype.core.name_posterior import posterior_of
-from spineps_nipype.core.name_table import NO_VERTEBRA, confidence_columns
+from spineps_nipype.core.name_table import confidence_columns
+from spineps_nipype.core.spine_names import NO_VERTEBRA
 
 SEQUENCES = [((T12, L1), 0.0), ((18, T12), math.log(4)), ((T12, L1), math.log(2))]
 

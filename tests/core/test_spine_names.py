@@ -6,7 +6,7 @@ import pytest
 
 from spineps_nipype.core.anatomy import L1, L5, L6, T11, T12, T13
 from spineps_nipype.core.name_posterior import NamePosterior
-from spineps_nipype.core.spine_names import names_of_length, read_written, written
+from spineps_nipype.core.spine_names import in_words, names_of_length, read_written, written
 
 
 @pytest.mark.parametrize("count", [1, 3, 8, 20, 26])
@@ -37,6 +37,15 @@ def test_no_spine_is_longer_than_its_names() -> None:
 )
 def test_text_that_tells_no_sequences_is_none(text: str) -> None:
     assert read_written(text, 3) is None
+
+
+def test_names_with_a_gap_are_written_by_their_pieces() -> None:
+    labels = (T11, T12, L1 + 1, L1 + 2)
+    text = written(NamePosterior(((labels, 0.5),)))
+    assert text == "T11 to T12, L2 to L3 (0.5)"
+    assert read_written(text, 4) is None  # a session cannot lay it beside other scans
+    assert in_words((T12, T13, L1, L5)) == "T12 to L1, L5 to L5"
+    assert in_words((T11, L1)) == "T11 to L1"  # some people have no T12
 
 
 def test_the_improbable_is_not_written() -> None:

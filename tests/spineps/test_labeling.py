@@ -30,9 +30,13 @@ WHOLE = (slice(None), slice(None), slice(None))
 
 @dataclass
 class Oracle:
-    """Names the vertebrae one after the other, from a given class on."""
+    """Names the vertebrae one after the other, from a given class on.
+
+    One name is left out behind the row `gap_behind`.
+    """
 
     first: int = 19
+    gap_behind: int = 99
     rotate: bool = False
     final_size: tuple[int, int, int] = (16, 16, 8)
     spacing: float = 1.0
@@ -54,7 +58,8 @@ class Oracle:
     def predict(self, patches: np.ndarray) -> dict[str, np.ndarray]:
         self.seen = patches
         table = np.full((len(patches), 24), (1 - self.sure) / 23, np.float32)
-        likely = np.minimum(self.first + np.arange(len(patches)), 23)
+        rows = np.arange(len(patches))
+        likely = np.minimum(self.first + rows + (rows > self.gap_behind), 23)
         table[np.arange(len(patches)), likely] = self.sure
         return {"VERT": table}
 
@@ -93,6 +98,28 @@ def test_names_and_table() -> None:
     assert len(row["probabilities"]["VERT"]) == 24
     assert oracle.seen.shape == (3, 16, 16, 8)
     assert oracle.seen.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("numerics", "names"),
+    [("corrected", ["T4", "T5", "T7", "T8", "T9"]), ("corrected,none_missed", None)],
+)
+def test_names_leave_out_a_vertebra_that_was_missed(
+    numerics: str, names: list[str] | None
+) -> None:
+    spine, vert = spine_of_blocks(6)
+    spine[vert == 3] = 0
+    vert[vert == 3] = 0
+    vert[vert > 3] -= 1
+    found = [row["name"] for row in label(spine, vert, Oracle(10, gap_behind=1), numerics).table]
+    assert found == (names or ["T5", "T6", "T7", "T8", "T9"])
+
+
+def test_names_go_on_where_the_distance_is_usual() -> None:
+    """Whatever a network says."""
+    spine, vert = spine_of_blocks(5)
+    found = [row["label"] for row in label(spine, vert, Oracle(10, gap_behind=1)).table]
+    assert found == list(range(found[0], found[0] + 5))
 
 
 @pytest.mark.parametrize(("numerics", "kept"), [("corrected", 20), ("spineps-2.1.3", 0)])

@@ -49,20 +49,27 @@ def test_the_likeliest_sequence_is_the_path(seed: int, rows: int, axis: ClassAxi
 
 def test_it_is_the_sum_over_all_sequences_that_are_allowed() -> None:
     """Against trying all products of states."""
-    costs = SequenceCosts(scores(3, 3), c1_enabled=False, no_anomaly=False, anomaly_cost=0.3)
+    missed = [{}, {1: -0.5, 2: 0.7}]
+    costs = SequenceCosts(
+        scores(3, 3), c1_enabled=False, no_anomaly=False, anomaly_cost=0.3, missed=missed
+    )
     weights: dict[tuple[int, ...], float] = {}
     for states in product(costs.states(), repeat=3):
-        steps = list(enumerate(pairwise(states)))
-        if states[0] not in set(costs.first_states()) or any(
-            below not in set(costs.moves(above)) for _, (above, below) in steps
-        ):
+        if states[0] not in set(costs.first_states()):
             continue
-        cost = sum(costs.of_name(row, state) for row, state in enumerate(states))
-        cost += sum(costs.of_move(row, row + 1, a, b) for row, (a, b) in steps)
+        ways = [
+            [step.cost for step in costs.steps(row, row + 1, above) if step.state == below]
+            for row, (above, below) in enumerate(pairwise(states))
+        ]
         labels = tuple(labels_of([cls for cls, _ in states], costs.axis))
-        weight = np.exp(-(cost + costs.of_end(states[-1])) / TEMPERATURE)
-        weights[labels] = weights.get(labels, 0) + weight
-    posterior = name_posterior(scores(3, 3), c1_enabled=False, settings=FREE, anomaly_cost=0.3)
+        cost = sum(costs.of_name(row, state) for row, state in enumerate(states))
+        cost += costs.of_end(states[-1])
+        for steps in product(*ways):  # T12 may be lacking or missed
+            weight = np.exp(-(cost + sum(steps)) / TEMPERATURE)
+            weights[labels] = weights.get(labels, 0) + weight
+    posterior = name_posterior(
+        scores(3, 3), c1_enabled=False, settings=FREE, anomaly_cost=0.3, missed=missed
+    )
     assert posterior is not None
     assert {labels for labels, _ in posterior.sequences} == set(weights)
     best = max(weights, key=weights.__getitem__)

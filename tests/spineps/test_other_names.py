@@ -8,7 +8,8 @@ import pytest
 
 from spineps_nipype.core.anatomy import L1, L5, L6, SACRUM, T11, T12, T13
 from spineps_nipype.core.name_posterior import NamePosterior
-from spineps_nipype.core.name_table import confidence_columns, name_of
+from spineps_nipype.core.name_table import confidence_columns
+from spineps_nipype.core.spine_names import name_of
 from spineps_nipype.spineps.other_names import TRUST, believed, told_names, without_sacrum
 
 L2, L3, L4 = L1 + 1, L1 + 2, L1 + 3

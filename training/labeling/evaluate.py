@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from spineps_nipype.models.package import load_package
 from spineps_nipype.models.protocols import LabelingModel
 from spineps_nipype.phantom import Phantom, generate, render, to_nii
 from spineps_nipype.spineps.labeling import label_vertebrae
-from spineps_nipype.spineps.settings import LabelingSettings
+from spineps_nipype.spineps.settings import LabelingSettings, Numerics
 from training.common.name_views import NamedVertebra
 
 COUNTS: Final = (None, 8, 5)
@@ -70,18 +70,15 @@ def evaluate_views(
 
 
 def name_view(
-    phantom: Phantom, image: np.ndarray, rows: slice, network: LabelingModel
+    phantom: Phantom,
+    image: np.ndarray,
+    rows: slice,
+    network: LabelingModel,
+    missed: Collection[int] = (),
+    numerics: Numerics = "corrected",
 ) -> list[NamedVertebra]:
-    """Name the vertebrae in view, cranial to caudal.
-
-    Parameters
-    ----------
-    image
-        Grey values on the grid of the phantom.
-    rows
-        Rows (I) in view.
-    """
-    order, table = label_view(phantom, image, rows, network)
+    """Name the vertebrae in view, cranial to caudal; the parameters are those of `label_view`."""
+    order, table = label_view(phantom, image, rows, network, missed, numerics)
     found = {row["number"]: row for row in table}
     return [
         NamedVertebra(row.get("label") == label, row.get("confidence") or 0.0)
@@ -90,8 +87,22 @@ def name_view(
     ]
 
 
+def vertebrae_in_view(phantom: Phantom, rows: slice) -> list[int]:
+    """Labels of the vertebrae whose bodies some rows (I) show, cranial to caudal, without C1."""
+    truth = phantom.vert[:, rows]
+    bodies = np.where(np.isin(phantom.spine[:, rows], anatomy.BODY_PARTS), truth, 0)
+    volumes = np.bincount(bodies.ravel(), minlength=256) * np.prod(phantom.spacing)
+    labels = [v.label for v in phantom.plan.vertebrae if v.label != anatomy.C1]
+    return [label for label in labels if volumes[label] > MIN_BODY_MM3]
+
+
 def label_view(
-    phantom: Phantom, image: np.ndarray, rows: slice, network: LabelingModel
+    phantom: Phantom,
+    image: np.ndarray,
+    rows: slice,
+    network: LabelingModel,
+    missed: Collection[int] = (),
+    numerics: Numerics = "corrected",
 ) -> tuple[list[int], list[dict[str, Any]]]:
     """True labels of the vertebrae in view, cranial to caudal, and the table of their names.
 
@@ -101,17 +112,14 @@ def label_view(
         Grey values on the grid of the phantom.
     rows
         Rows (I) in view.
+    missed
+        Labels of vertebrae that the masks lack.
     """
     spine, truth = phantom.spine[:, rows].copy(), phantom.vert[:, rows]
     # the pipeline's MR models do not know C1
-    spine[truth == anatomy.C1] = 0
+    spine[np.isin(truth, (anatomy.C1, *missed))] = 0
     part = np.isin(spine, anatomy.VERTEBRA_PARTS)
-    bodies = np.isin(spine, anatomy.BODY_PARTS)
-    order = [
-        v.label
-        for v in phantom.plan.vertebrae
-        if np.count_nonzero(bodies & (truth == v.label)) * np.prod(phantom.spacing) > MIN_BODY_MM3
-    ]
+    order = [label for label in vertebrae_in_view(phantom, rows) if label not in missed]
     numbers = np.zeros(256, np.uint8)
     for place, label in enumerate(order):
         numbers[label] = place + FIRST_NUMBER
@@ -126,6 +134,7 @@ def label_view(
         network,
         LabelingSettings(),
         c1_enabled=False,
+        numerics=numerics,
     )
     return order, labelled.table
 
