@@ -4,8 +4,8 @@
 
 Held-out phantoms are named with their true masks, whole and in views of 5, 8, 10 and 15
 vertebrae, in T2w, T1w and CT; `training.common.name_views` says which, and what they weigh. With
-`--missed`, so many neighbouring vertebrae are taken out of the masks of each view, not at its ends.
-Ten seconds a phantom.
+`--missed`, so many neighbouring vertebrae are taken out of the masks of each view, but none at its
+ends. Ten seconds a phantom.
 """
 
 from __future__ import annotations
