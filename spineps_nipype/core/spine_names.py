@@ -86,15 +86,19 @@ def written(posterior: NamePosterior) -> str:
 def in_words(labels: Sequence[int]) -> str:
     """Names of vertebrae from top to bottom, by the ends of each piece without a gap.
 
-    >>> in_words((18, 19, 20, 22, 23))
-    'T11 to L1, L3 to L4'
+    >>> in_words((18, 19, 20, 22))
+    'T11 to L1, L3'
     """
     pieces = [[labels[0], labels[0]]]
     for above, below in pairwise(labels):
         if _leave_out(above, below):
             pieces.append([below, below])
         pieces[-1][1] = below
-    return ", ".join(f"{name_of(first)} to {name_of(last)}" for first, last in pieces)
+    alone = len(pieces) > 1
+    return ", ".join(
+        name_of(first) if alone and first == last else f"{name_of(first)} to {name_of(last)}"
+        for first, last in pieces
+    )
 
 
 def _leave_out(above: int, below: int) -> bool:

@@ -48,9 +48,9 @@ def test_columns_tell_the_names_in_force_first() -> None:
 
 
 def test_pieces_without_a_name_are_no_end_of_a_sequence() -> None:
-    posterior = posterior_of([((NO_VERTEBRA, L1, L5, NO_VERTEBRA), 0.0)], 1.0)
+    posterior = posterior_of([((NO_VERTEBRA, L5 - 1, L5, NO_VERTEBRA), 0.0)], 1.0)
     assert posterior is not None
-    columns = confidence_columns(posterior, (T12, L1, L5, None), 0)
+    columns = confidence_columns(posterior, (T12, L5 - 1, L5, None), 0)
     assert columns["confidence"] == 0
     assert columns["alternative_1"] == "none"
-    assert columns["sequences"] == "L1 to L5 (1.00)"
+    assert columns["sequences"] == "L4 to L5 (1.00)"

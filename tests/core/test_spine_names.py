@@ -44,7 +44,7 @@ def test_names_with_a_gap_are_written_by_their_pieces() -> None:
     text = written(NamePosterior(((labels, 0.5),)))
     assert text == "T11 to T12, L2 to L3 (0.5)"
     assert read_written(text, 4) is None  # a session cannot lay it beside other scans
-    assert in_words((T12, T13, L1, L5)) == "T12 to L1, L5 to L5"
+    assert in_words((T12, T13, L1, L5)) == "T12 to L1, L5"
     assert in_words((T11, L1)) == "T11 to L1"  # some people have no T12
 
 
