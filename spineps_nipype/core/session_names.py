@@ -32,7 +32,7 @@ from scipy.special import logsumexp
 
 from .name_posterior import ANOMALY_ODDS, NamePosterior
 from .session_places import Points, moved_back, offset_scores
-from .spine_names import names_of_length, written
+from .spine_names import LONGEST, names_of_length, written
 
 FloatArray = NDArray[np.float64]
 SHARED: Final = 0.5
@@ -48,8 +48,6 @@ LEAST_JOINED: Final = 0.9
 """Scans are named together from this probability on that they see the same spine."""
 CONTRADICTED: Final = 1e-3
 """Scans are not named together where one of them gives the names less, relative to its own."""
-LONGEST: Final = 26
-"""Vertebrae of the longest spine that has names."""
 HYPOTHESES: Final = 24
 LEAST_WAY: Final = 1e-5
 """Ways to lay scans beside each other that are kept: how many, and how probable by the first."""
@@ -69,12 +67,19 @@ class ScanNames:
         Sequences of names of these bodies with their probabilities.
     fixed
         Whether a reader has given the names: they are certain.
+    unseen
+        Rows that stand for vertebrae that its mask lacks; what is decided leaves them out.
     """
 
     scan: str
     points: Points
     posterior: NamePosterior
     fixed: bool = False
+    unseen: frozenset[int] = frozenset()
+
+    def seen(self, labels: tuple[int, ...]) -> tuple[int, ...]:
+        """Names without those of vertebrae that its mask lacks."""
+        return tuple(label for row, label in enumerate(labels) if row not in self.unseen)
 
 
 @dataclass(frozen=True)
@@ -361,12 +366,13 @@ def _decided(group: Sequence[_Witness], ways: Sequence[_Placed]) -> JointNames:
     for way, weights in zip(ways, weighed, strict=True):
         for spine, weight in zip(names_of_length(way.length), weights, strict=True):
             own = _names_of_each(group, way, spine.labels)
-            for found, labels in zip(joint, own, strict=True):
-                found[labels] = found.get(labels, 0.0) + math.exp(weight - total)
+            for scan, found, labels in zip(group, joint, own, strict=True):
+                seen = scan.scan.seen(labels)
+                found[seen] = found.get(seen, 0.0) + math.exp(weight - total)
     names, best = _best(group, ways), max(float(weights.max()) for weights in weighed)
     words = [scan.scan.scan for scan in group]
     return JointNames(
-        dict(zip(words, names, strict=True)),
+        {s.scan.scan: s.scan.seen(own) for s, own in zip(group, names, strict=True)},
         {
             word: NamePosterior(tuple(sorted(found.items(), key=lambda item: -item[1])))
             for word, found in zip(words, joint, strict=True)

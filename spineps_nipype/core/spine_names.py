@@ -8,12 +8,12 @@ say everything. Where a mask lacks a vertebra among others, the pieces on either
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise, product
 from typing import Final, NamedTuple
 
-from .anatomy import C1, L1, L5, L6, T12, T13, VERTEBRA_NAMES
+from .anatomy import C1, L1, L5, L6, T11, T12, T13, VERTEBRA_NAMES
 from .name_posterior import NamePosterior
 
 NUMBERS: Final = {name: number for number, name in VERTEBRA_NAMES.items()}
@@ -21,7 +21,13 @@ NO_VERTEBRA: Final = 0
 """Label of a piece that is no vertebra with a name."""
 LEAST_PROBABILITY: Final = 1e-6
 """Sequences that are less probable are not written down."""
-_WRITTEN: Final = re.compile(r"(\w+) to (\w+) \(([0-9.e+-]+)\)")
+_WRITTEN: Final = re.compile(r"(.+) \(([0-9.e+-]+)\)")
+LONGEST: Final = 26
+"""Vertebrae of the longest spine that has names."""
+USUAL: Final = tuple(range(C1, L5 + 1))
+"""Vertebrae of a usual spine, from top to bottom."""
+RANK: Final = {label: i for i, label in enumerate((*range(C1, T12 + 1), T13, *range(L1, L6 + 1)))}
+"""Places of all vertebrae that have a name, from top to bottom."""
 
 
 def name_of(label: int) -> str:
@@ -65,11 +71,6 @@ def anomalies_in(labels: tuple[int, ...]) -> int:
     return int(T13 in labels) + int(L6 in labels) + int(without_t12)
 
 
-@cache
-def _by_ends(count: int) -> Mapping[tuple[int, int], tuple[int, ...]]:
-    return {(n.labels[0], n.labels[-1]): n.labels for n in names_of_length(count)}
-
-
 def written(posterior: NamePosterior) -> str:
     """All sequences of a scan that are not quite improbable, as text.
 
@@ -91,7 +92,7 @@ def in_words(labels: Sequence[int]) -> str:
     """
     pieces = [[labels[0], labels[0]]]
     for above, below in pairwise(labels):
-        if _leave_out(above, below):
+        if left_out(above, below):
             pieces.append([below, below])
         pieces[-1][1] = below
     alone = len(pieces) > 1
@@ -101,11 +102,11 @@ def in_words(labels: Sequence[int]) -> str:
     )
 
 
-def _leave_out(above: int, below: int) -> bool:
-    """Whether the names of two neighbours leave out others between them."""
-    pairs, named = (frozenset(n.labels for n in names_of_length(count)) for count in (2, 1))
-    both = (above,) in named and (below,) in named
-    return both and above != below and (above, below) not in pairs
+def left_out(above: int, below: int) -> tuple[int, ...]:
+    """Vertebrae of a usual spine between the names of two neighbours; none where T12 may lack."""
+    if above not in RANK or below not in RANK or (above, below) == (T11, L1):
+        return ()
+    return tuple(label for label in USUAL if RANK[above] < RANK[label] < RANK[below])
 
 
 def read_written(text: str, count: int) -> NamePosterior | None:
@@ -121,17 +122,36 @@ def read_written(text: str, count: int) -> NamePosterior | None:
     Returns
     -------
     NamePosterior or None
-        None if the text does not tell sequences of so many vertebrae, or some have gaps.
+        None if the text does not tell sequences of so many vertebrae.
     """
-    known = _by_ends(count) if count > 0 else {}
     found = []
     for part in text.split("; "):
         match = _WRITTEN.fullmatch(part.strip())
-        ends = match and (NUMBERS.get(match[1], 0), NUMBERS.get(match[2], 0))
-        if not match or not ends or ends not in known:
+        labels = _read_words(match[1], count) if match else None
+        if not match or labels is None:
             return None
         try:
-            found.append((known[ends], float(match[3])))
+            found.append((labels, float(match[2])))
         except ValueError:
             return None
     return NamePosterior(tuple(found))
+
+
+def _read_words(text: str, count: int) -> tuple[int, ...] | None:
+    """Labels from the text of `in_words`: the only ones that are so many, if there are any."""
+    pieces = []
+    for piece in text.split(", "):
+        ends = [NUMBERS.get(name, 0) for name in piece.split(" to ")]
+        pieces.append(_between(ends[0], ends[-1]) if len(ends) <= 2 else ())
+    for chosen in product(*pieces):
+        labels = tuple(chain.from_iterable(chosen))
+        if len(labels) == count and in_words(labels) == text:
+            return labels
+    return None
+
+
+@cache
+def _between(first: int, last: int) -> tuple[tuple[int, ...], ...]:
+    """Names of neighbouring vertebrae from one to another: with and without T12 and T13."""
+    every = (n.labels for count in range(1, LONGEST + 1) for n in names_of_length(count))
+    return tuple(labels for labels in every if (labels[0], labels[-1]) == (first, last))

@@ -5,14 +5,15 @@ Source: ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Final
 
 import numpy as np
 
 from ..core.anatomy import L1, L5, L6, T12, T13
+from ..core.spine_names import left_out
 from ..core.volume import Volume
 from ..errors import InputError
 from .labeling import Labelled
@@ -97,7 +98,8 @@ def count_names(instances: Sequence[int], fixed: Mapping[int, int]) -> dict[int,
 
     Next to a vertebra that keeps its name, vertebrae keep theirs. Others are counted in a spine of
     7 cervical, 12 thoracic and 5 lumbar vertebrae; between two given names there may be a T13 in
-    addition, or T12 may be missing.
+    addition, or T12 may be missing. Where the names that were found leave out vertebrae, which the
+    mask lacks, so do the new ones; names that are given to neighbours may leave out others.
 
     Parameters
     ----------
@@ -126,13 +128,26 @@ def count_names(instances: Sequence[int], fixed: Mapping[int, int]) -> dict[int,
         _name_between(instances, above, below, out)
     first, last = (places[0], places[-1]) if places else (0, len(instances) - 1)
     for i in range(first - 1, -1, -1):
-        under = instances[i + 1]
-        out[instances[i]] = _name_beside(instances[i], under, out[under], number_above(out[under]))
+        found, under = instances[i], instances[i + 1]
+        name = _further(out[under], number_above, len(left_out(found, under)))
+        out[found] = _name_beside(found, under, out[under], name)
     for i in range(last + 1, len(instances)):
-        over = instances[i - 1]
-        following = number_below(out[over]) or (L6 if out[over] == L5 else None)
-        out[instances[i]] = _name_beside(instances[i], over, out[over], following)
+        found, over = instances[i], instances[i - 1]
+        name = _further(out[over], _following, len(left_out(over, found)))
+        out[found] = _name_beside(found, over, out[over], name)
     return {n: out.get(n, n) for n in instances}
+
+
+def _following(name: int) -> int | None:
+    return number_below(name) or (L6 if name == L5 else None)
+
+
+def _further(name: int, next_to: Callable[[int], int | None], missed: int) -> int | None:
+    """Name beyond some vertebrae that were missed, None beyond the ends of the spine."""
+    found: int | None = name
+    for _ in range(missed + 1):
+        found = None if found is None else next_to(found)
+    return found
 
 
 def _name_beside(label: int, neighbour: int, name: int, next_name: int | None) -> int:
@@ -164,11 +179,16 @@ def _name_between(instances: Sequence[int], above: int, below: int, out: dict[in
     if (upper, lower) == (instances[above], instances[below]):
         out.update({n: n for n in inner})
         return
+    if not inner:
+        return
     names: list[int] = []
     number = number_below(upper)
     while number is not None and rank(number) < rank(lower):
         names.append(number)
         number = number_below(number)
+    steps = [len(left_out(a, b)) + 1 for a, b in pairwise(instances[above : below + 1])]
+    if len(names) == sum(steps) - 1:
+        names = [names[place - 1] for place in accumulate(steps[:-1])]
     # One name too many or too few is explained by an unusual number of thoracic vertebrae.
     if len(names) == len(inner) + 1 and T12 in names:
         names.remove(T12)

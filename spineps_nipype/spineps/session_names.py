@@ -6,7 +6,9 @@ Source: ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +17,7 @@ from ..core.anatomy import DISC_OFFSET, ENDPLATE_OFFSET
 from ..core.name_posterior import NamePosterior
 from ..core.name_table import ALTERNATIVE_COLUMNS, confidence_columns
 from ..core.session_names import ScanNames
-from ..core.spine_names import NUMBERS, read_written
+from ..core.spine_names import NUMBERS, left_out, read_written
 from ..core.volume import Volume
 from ..errors import InputError
 from .fixed_names import SOURCE_COUNTED, SOURCE_READER, count_names
@@ -50,9 +52,48 @@ def names_of_table(rows: Sequence[Mapping[str, Any]], scan: str) -> ScanNames | 
         return None
     if any(row.get("source") in (SOURCE_READER, SOURCE_COUNTED) for row in rows):
         labels = tuple(NUMBERS.get(str(row.get("name")), 0) for row in judged)
-        return ScanNames(scan, points, NamePosterior(((labels, 1.0),)), fixed=True)
+        certain = NamePosterior(((labels, 1.0),))
+        return with_unseen(ScanNames(scan, points, certain, fixed=True))
     posterior = read_written(str(judged[0].get("found_sequences")), len(judged))
-    return None if posterior is None else ScanNames(scan, points, posterior)
+    return None if posterior is None else with_unseen(ScanNames(scan, points, posterior))
+
+
+def with_unseen(names: ScanNames) -> ScanNames:
+    """Names of a scan, with the vertebrae that they leave out as unseen rows.
+
+    Scans are laid beside each other as pieces of spine without gaps. Of several numbers of missed
+    vertebrae the likeliest is taken; a missed one lies half-way between its neighbours.
+    """
+    by_gaps: dict[tuple[int, ...], float] = {}
+    for labels, probability in names.posterior.sequences:
+        by_gaps[_gaps(labels)] = by_gaps.get(_gaps(labels), 0.0) + probability
+    gaps = max(by_gaps, key=by_gaps.__getitem__)
+    if not any(gaps):
+        return names
+    rows = np.concatenate([[0.0], np.cumsum(np.add(gaps, 1))])  # of those that are seen
+    every = np.arange(rows[-1] + 1)
+    filled = [
+        (tuple(_without_gaps(labels)), probability)
+        for labels, probability in names.posterior.sequences
+        if _gaps(labels) == gaps
+    ]
+    return replace(
+        names,
+        points=np.stack([np.interp(every, rows, axis) for axis in names.points.T], axis=1),
+        posterior=NamePosterior(tuple(filled)),
+        unseen=frozenset(range(len(every))) - {int(row) for row in rows},
+    )
+
+
+def _gaps(labels: Sequence[int]) -> tuple[int, ...]:
+    """How many names are left out between neighbours."""
+    return tuple(len(left_out(above, below)) for above, below in pairwise(labels))
+
+
+def _without_gaps(labels: Sequence[int]) -> Iterator[int]:
+    for above, below in pairwise(labels):
+        yield from (above, *left_out(above, below))
+    yield labels[-1]
 
 
 def judged_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

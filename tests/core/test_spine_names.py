@@ -43,7 +43,8 @@ def test_names_with_a_gap_are_written_by_their_pieces() -> None:
     labels = (T11, T12, L1 + 1, L1 + 2)
     text = written(NamePosterior(((labels, 0.5),)))
     assert text == "T11 to T12, L2 to L3 (0.5)"
-    assert read_written(text, 4) is None  # a session cannot lay it beside other scans
+    assert read_written(text, 4) == NamePosterior(((labels, 0.5),))
+    assert read_written(text, 5) is None
     assert in_words((T12, T13, L1, L5)) == "T12 to L1, L5"
     assert in_words((T11, L1)) == "T11 to L1"  # some people have no T12
 

@@ -10,7 +10,7 @@ from TPTBox import NII
 from spineps_nipype.errors import InputError
 from spineps_nipype.spineps.fixed_names import FixedName, count_names, fix_names
 
-T10, T11, T12, T13, L1, L2, L3, L4, L5, L6 = 17, 18, 19, 28, 20, 21, 22, 23, 24, 25
+T8, T10, T11, T12, T13, L1, L2, L3, L4, L5, L6 = 15, 17, 18, 19, 28, 20, 21, 22, 23, 24, 25
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,10 @@ T10, T11, T12, T13, L1, L2, L3, L4, L5, L6 = 17, 18, 19, 28, 20, 21, 22, 23, 24,
         ([T10, T11, T12, L1], {T10: T10, T12: L1}, [T10, T11, L1, L2]),  # no T12
         ([T12, T13, L1], {L1: L1}, [T12, T13, L1]),  # an anomaly found stays
         ([L1, L2], {}, [L1, L2]),
+        ([T10, T12, L1], {T10: T11}, [T11, L1, L2]),  # a gap that was found stays
+        ([T10, T12, L1], {L1: T12}, [T8 + 1, T11, T12]),
+        ([T10, T12, L1, L2], {T10: T11, L2: L3}, [T11, L1, L2, L3]),
+        ([L1, L2, L3], {L1: T12, L2: L2}, [T12, L2, L3]),  # a reader sees the missed one
     ],
 )
 def test_others_are_counted(found: list[int], fixed: dict[int, int], names: list[int]) -> None:

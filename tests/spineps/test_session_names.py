@@ -10,10 +10,12 @@ from TPTBox import NII
 
 from spineps_nipype.core.anatomy import L1, T11, T12, T13
 from spineps_nipype.core.name_posterior import NamePosterior
+from spineps_nipype.core.session_names import ScanNames, decision_for, joint_names
+from spineps_nipype.core.spine_names import read_written
 from spineps_nipype.core.tables import read_rows, write_table
 from spineps_nipype.errors import InputError
 from spineps_nipype.spineps.numbers import vertebra_name
-from spineps_nipype.spineps.session_names import names_of_table, rename
+from spineps_nipype.spineps.session_names import names_of_table, rename, with_unseen
 
 L2, L3, L4 = L1 + 1, L1 + 2, L1 + 3
 POSTERIOR = NamePosterior((((T12, L1, L2), 0.9), ((T11, T12, L1), 0.1)))
@@ -98,6 +100,37 @@ def test_a_table_comes_back_from_its_file(tmp_path: Any) -> None:
     assert found.points.tolist() == [[1.5, -2, 0], [1.5, -2, -30], [1.5, -2, -60]]
     assert found.posterior == NamePosterior((((T11, T12, L1), 0.6), ((T12, L1, L2), 0.4)))
     assert not found.fixed
+
+
+def test_a_missed_vertebra_is_an_unseen_row_half_way_between_its_neighbours() -> None:
+    told = "T11 to T12, L2 (0.7); T12 to L1, L3 (0.2); T11 to L1 (0.1)"
+    found = names_of_table(table(T11, T12, L2, found_sequences=told), "a")
+    assert found is not None
+    assert found.points[:, 2].tolist() == [0, -30, -45, -60]
+    assert found.posterior == NamePosterior((((T11, T12, L1, L2), 0.7), ((T12, L1, L2, L3), 0.2)))
+    assert found.unseen == {2}
+    assert found.seen((T11, T12, L1, L2)) == (T11, T12, L2)
+
+
+def test_a_scan_with_a_missed_vertebra_inherits_from_another() -> None:
+    """Both lack L1; the small scan takes L2 for L3."""
+    heights = np.array([-30.0 * place for place in range(7) if place != 4])
+    points = np.stack([np.zeros(6), np.sin(heights / 40), heights], axis=1)
+    labels = (T11 - 2, T11 - 1, T11, T12, L2, L3)
+    wrong = NamePosterior((((T12, L1, L3, L4), 0.6), ((T11, T12, L2, L3), 0.4)))
+    moved = points[2:] + np.array([0, 3, 4])
+    scans = [
+        with_unseen(ScanNames("large", points, NamePosterior(((labels, 1.0),)))),
+        with_unseen(ScanNames("small", moved, wrong)),
+    ]
+    (joint,) = joint_names(scans)
+    assert joint.names == {"large": labels, "small": labels[2:]}
+    decision = decision_for("small", joint)
+    assert decision.sequences.startswith("T11 to T12, L2 to L3 (")
+    posterior = read_written(decision.sequences, 4)
+    assert posterior is not None
+    result = rename(mask(T12, L1, L3, L4), table(T12, L1, L3, L4), decision.labels, posterior)
+    assert [row["name"] for row in result.table] == ["T11", "T12", "L2", "L3"]
 
 
 def test_names_of_a_reader_are_certain() -> None:
