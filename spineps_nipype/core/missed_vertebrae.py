@@ -2,7 +2,8 @@
 
 Names go on from a vertebra to the next one. Where a mask lacks a vertebra between others, as
 beside metal, all names above or below the gap would be one level off. But spacings change slowly
-along a spine: a distance of twice those around it has a vertebra in it.
+along a spine: a distance of twice those around it has a vertebra in it. What is left of a damaged
+body may be its upper or its lower end, so that its distances are uncertain by what it lacks.
 
 Source: ours.
 """
@@ -20,8 +21,9 @@ NEIGHBOURS: Final = 2
 """Spacings on either side whose median is the usual one."""
 SPREAD: Final = 0.15
 """Standard deviation of the logarithm of a spacing, relative to the usual one. Of 125 spacings in
-20 SPIDER masks, which trained networks, none is more than 0.13 above; that a body beside a missed
-one is often damaged, too, is allowed for (chosen)."""
+20 SPIDER masks, which trained networks, none is more than 0.13 above (chosen)."""
+BODY_SHARE: Final = 0.75
+"""Height of a body as a share of the spacing: the rest is the disc."""
 MISSED_ODDS: Final = 0.01
 """Odds that a vertebra between two others is missed, before their distance is known (chosen)."""
 FURTHER_ODDS: Final = 0.3
@@ -55,20 +57,23 @@ def relative_spacings(
     distances = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     out = np.ones(len(distances))
     for i, distance in enumerate(distances):
-        first = max(0, i - neighbours)
-        around = np.concatenate([distances[first:i], distances[i + 1 : i + 1 + neighbours]])
+        around = _around(distances, i, i + 1, neighbours)
         if len(around) and np.median(around) > 0:
             out[i] = distance / np.median(around)
     return out
 
 
-def missed_between(centres: NDArray[np.float64]) -> list[dict[int, float]]:
+def missed_between(
+    centres: NDArray[np.float64], volumes: NDArray[np.float64]
+) -> list[dict[int, float]]:
     """Logarithms of the odds that vertebrae are missed between neighbours.
 
     Parameters
     ----------
     centres
         Shape (vertebrae, 3): middles of the bodies from top to bottom [mm].
+    volumes
+        Shape (vertebrae,): their volumes, in any unit.
 
     Returns
     -------
@@ -77,21 +82,43 @@ def missed_between(centres: NDArray[np.float64]) -> list[dict[int, float]]:
         of the odds against none.
     """
     spacings = relative_spacings(centres)
-    steps = [_log_odds(spacing) for spacing in spacings]
+    lacking = np.array([_lacking(volumes, i) for i in range(len(volumes))])
+    slack = BODY_SHARE / 2 * (lacking[:-1] + lacking[1:])
+    steps = [_log_odds(*step) for step in zip(spacings, slack, strict=True)]
     widest = np.argsort(-spacings, kind="stable")[:MOST_GAPS]
     return [found if i in widest else {} for i, found in enumerate(steps)]
 
 
-def _log_odds(spacing: float) -> dict[int, float]:
-    stretch = math.log(spacing) if spacing > 0 else 0.0
+def _lacking(volumes: NDArray[np.float64], row: int) -> float:
+    """Share of a body that is not there, by the volumes of those around it."""
+    around = _around(volumes, row, row + 1, NEIGHBOURS)
+    usual = float(np.median(around)) if len(around) else 0.0
+    return max(1 - float(volumes[row]) / usual, 0.0) if usual > 0 else 0.0
+
+
+def _around(
+    values: NDArray[np.float64], first: int, behind: int, count: int
+) -> NDArray[np.float64]:
+    """So many values on either side of some."""
+    return np.concatenate([values[max(0, first - count) : first], values[behind : behind + count]])
+
+
+def _log_odds(spacing: float, slack: float) -> dict[int, float]:
+    """Numbers of missed vertebrae with the logarithm of their odds against none."""
+    none = _misfit(spacing, slack, 1)
     out = {}
     for missed in range(1, MOST_MISSED + 1):
-        wrong_by = stretch - math.log(missed + 1)
-        odds = (stretch**2 - wrong_by**2) / (2 * SPREAD**2) + math.log(MISSED_ODDS)
+        odds = none - _misfit(spacing, slack, missed + 1) + math.log(MISSED_ODDS)
         odds += (missed - 1) * math.log(FURTHER_ODDS)
         if odds > math.log(LEAST_ODDS):
             out[missed] = odds
     return out
+
+
+def _misfit(spacing: float, slack: float, steps: int) -> float:
+    """Minus the logarithm of how well a spacing fits so many steps, within what is uncertain."""
+    nearest = min(max(steps, spacing - slack), spacing + slack)
+    return (math.log(nearest / steps) / SPREAD) ** 2 / 2 if nearest > 0 else math.inf
 
 
 def none_missed(count: int) -> Sequence[Mapping[int, float]]:

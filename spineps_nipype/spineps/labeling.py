@@ -165,7 +165,11 @@ def label_vertebrae(
         judged = favour_last_lumbar(scores, network.config.sacrum_cost)
     anomaly_cost = 0.0 if rules.own_keys_ignored else network.config.anomaly_cost
     places = body_places(bodies, numbers, image.apply_crop(crop).affine)
-    missed = none_missed(len(numbers)) if rules.none_missed else _costs_of_missed(places)
+    missed = (
+        none_missed(len(numbers))
+        if rules.none_missed
+        else _costs_of_missed(places, bodies, numbers)
+    )
     path = find_path(
         judged,
         c1_enabled=c1_enabled,
@@ -208,11 +212,14 @@ def body_places(
     return np.asarray(centres @ affine[:3, :3].T + affine[:3, 3])
 
 
-def _costs_of_missed(places: NDArray[np.float64]) -> list[dict[int, float]]:
+def _costs_of_missed(
+    places: NDArray[np.float64], bodies: NDArray[Any], numbers: Sequence[int]
+) -> list[dict[int, float]]:
     """Costs of missed vertebrae for each step from a body to the next, in units of the scores."""
+    voxels = np.bincount(bodies.ravel())[list(numbers)].astype(float)
     return [
         {number: -TEMPERATURE * odds for number, odds in step.items()}
-        for step in missed_between(places)
+        for step in missed_between(places, voxels)
     ]
 
 
