@@ -45,7 +45,7 @@ def relative_spacings(
     Parameters
     ----------
     centres
-        Shape (places, 3), from top to bottom [mm].
+        Shape (places, axes), from top to bottom, in any unit.
     neighbours
         Distances on either side whose median is the usual one.
 
@@ -71,7 +71,7 @@ def missed_between(
     Parameters
     ----------
     centres
-        Shape (vertebrae, 3): middles of the bodies from top to bottom [mm].
+        Shape (vertebrae, axes): middles of the bodies from top to bottom, in any unit.
     volumes
         Shape (vertebrae,): their volumes, in any unit.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.missed_vertebrae import missed_between
 from .long_pieces import LONG_RATIO, split_long_pieces
 from .names import (
     CLASS_NAMES,
@@ -95,7 +96,7 @@ def name_spine(
     if settings.naming == "shift":
         ids = ids_by_shift(_odd_ids(split), classes, split.vertebrae > 0)
     else:
-        ids, table = _name_by_sequence(split, classes, semantic == DISC, settings, form)
+        ids, table = _name_by_sequence(split, classes, semantic == DISC, settings, form, numerics)
     ids = remove_small_structures(ids)
     labels = remove_small_structures(_add_discs(ids, semantic == DISC, numerics))
     present = {int(n) for n in np.unique(ids) if n}
@@ -108,6 +109,7 @@ def _name_by_sequence(
     disc: NDArray[np.bool_],
     settings: NamingSettings,
     form: FormJudge | None,
+    numerics: Numerics,
 ) -> tuple[NDArray[np.int16], list[NamedVertebra]]:
     """Ids of the voxels and names of the pieces by the likeliest sequence.
 
@@ -115,12 +117,12 @@ def _name_by_sequence(
     split, and all pieces are named again.
     """
     vertebrae = split.vertebrae
-    table = _name_pieces(vertebrae, classes, disc, settings, form)
+    table = _name_pieces(vertebrae, classes, disc, settings, form, numerics)
     if table and table[0].name != CLASS_NAMES[0]:
         divided = split_long_pieces(vertebrae, ratio_on_top=LONG_RATIO)
         if divided.max() > vertebrae.max():
             vertebrae = divided
-            table = _name_pieces(vertebrae, classes, disc, settings, form)
+            table = _name_pieces(vertebrae, classes, disc, settings, form, numerics)
     lookup = np.zeros(int(vertebrae.max()) + 1, dtype=np.int16)
     lookup[[v.instance for v in table]] = [v.id for v in table]
     return lookup[vertebrae], table
@@ -132,15 +134,24 @@ def _name_pieces(
     disc: NDArray[np.bool_],
     settings: NamingSettings,
     form: FormJudge | None,
+    numerics: Numerics,
 ) -> list[NamedVertebra]:
     """Names of the pieces, without slivers at the upper and lower border."""
     histograms = class_histograms(vertebrae, classes, int(vertebrae.max()))
     by_form = None if form is None else form(vertebrae, disc)
     kept = instances_without_slivers(vertebrae)
     rows, forms = histograms[kept], None if by_form is None else by_form[kept]
-    named = likeliest_names(rows, settings, forms)
-    named = with_probabilities(named, name_posterior(rows, settings, forms))
+    missed = () if upstream(numerics).none_missed else _missed(vertebrae)[kept.start :]
+    named = likeliest_names(rows, settings, forms, missed)
+    named = with_probabilities(named, name_posterior(rows, settings, forms, missed))
     return [replace(v, instance=v.instance + kept.start) for v in named]
+
+
+def _missed(vertebrae: NDArray[np.int16]) -> list[dict[int, float]]:
+    """Vertebrae that may be missed behind each piece, by distances in the plane of the slices."""
+    numbers = np.arange(1, int(vertebrae.max()) + 1)
+    places = centroids_of(vertebrae, numbers)[:, 1:]
+    return missed_between(places, np.bincount(vertebrae.ravel())[1:].astype(float))
 
 
 def remove_small_structures(labels: NDArray[np.int16]) -> NDArray[np.int16]:

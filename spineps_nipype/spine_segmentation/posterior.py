@@ -22,7 +22,7 @@ from ..core.name_posterior import NamePosterior, posterior_of
 from ..core.name_sequences import cheapest_sequences
 from ..core.name_table import confidence_columns
 from ..core.spine_names import NO_VERTEBRA
-from .sequence import NamedVertebra, sequence_terms, with_ends
+from .sequence import Missed, NamedVertebra, sequence_terms, with_ends
 from .settings import USUAL_NAMING, NamingSettings
 
 TEMPERATURE: Final = 3.0
@@ -40,6 +40,7 @@ def name_posterior(
     histograms: NDArray[np.float64],
     settings: NamingSettings = USUAL_NAMING,
     by_form: NDArray[Any] | None = None,
+    missed: Missed = (),
     *,
     temperature: float = TEMPERATURE,
 ) -> NamePosterior | None:
@@ -52,7 +53,7 @@ def name_posterior(
     """
     warmth = temperature * math.sqrt(max(len(histograms), 1))
     terms = sequence_terms(histograms, settings, by_form, temperature=warmth)
-    states, steps = with_ends(terms)
+    states, steps = with_ends(terms, missed)
     labels = [NO_VERTEBRA, *(LABELS[name] for name in terms.names), NO_VERTEBRA]
     found = cheapest_sequences(states, steps, span=SPAN, most=MOST)
     return posterior_of((([labels[k] for k in path], cost) for path, cost in found), 1.0)

@@ -55,7 +55,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic", "instances"),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=7,
+        algorithm=8,
         models=("semantic", "instance", "form"),
         sometimes=TABLES,
         nodes=("conform", "slices"),

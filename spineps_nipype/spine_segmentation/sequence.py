@@ -13,7 +13,8 @@ scores
   between the vote and the name, because votes for a neighbour are a small mistake. If the form of
   the bodies is judged as well, the logarithm of its probability is added, and votes count less;
 * transitions: the odds of a T13 or an L6, of a missing T12 or L5, and, for every other name that
-  is left out, of a vertebra that was not found. If the network of forms was trained with other
+  is left out, of a vertebra that was not found: by the distance of its neighbours where that tells
+  of one (`core.missed_vertebrae`). If the network of forms was trained with other
   frequencies of these variants, the odds that it has learnt are taken back;
 * a price for each piece above C2 or below S1, which stays without a name (at most two and three):
   to the votes it is one level further, to the form it is as likely as under its best name.
@@ -29,7 +30,7 @@ Source: ours; the odds of variants are those of `core.name_posterior` for all sy
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,6 +69,8 @@ none has two."""
 LOG_ODDS_ABOVE_C2: Final = (-2.0, -2.0)
 """The same of pieces above C2, which belong to C1 or the skull."""
 ABOVE_C2, BELOW_S1 = "above C2", "below S1"
+Missed = Sequence[Mapping[int, float]]
+"""How many vertebrae may be missed behind each, with the logarithm of the odds against none."""
 PROBABILITY_FLOOR: Final = 1e-3
 """Added to probabilities by form: no network is that sure."""
 
@@ -116,6 +119,9 @@ class SequenceTerms:
         Of a name (columns) directly below another one (rows).
     start
         Of each name for the uppermost vertebra.
+    left_out
+        Usual vertebrae between a name (rows) and another one (columns), int; 0 where the lower one
+        is none that most spines have.
     """
 
     names: list[str]
@@ -123,6 +129,7 @@ class SequenceTerms:
     beyond: NDArray[np.float64]
     step: NDArray[np.float64]
     start: NDArray[np.float64]
+    left_out: NDArray[np.intp]
 
 
 def class_histograms(
@@ -155,6 +162,7 @@ def likeliest_names(
     histograms: NDArray[np.float64],
     settings: NamingSettings = USUAL_NAMING,
     by_form: NDArray[Any] | None = None,
+    missed: Missed = (),
 ) -> list[NamedVertebra]:
     """Names of the likeliest sequence; see the head of this module.
 
@@ -166,6 +174,9 @@ def likeliest_names(
         Which variants are possible.
     by_form
         Shape (instances, 26): probability of each name of `ORDER` by the form of the bodies.
+    missed
+        For each step from an instance to the next: how many may be missed there, with the
+        logarithm of the odds; empty where distances are not known.
 
     Returns
     -------
@@ -175,7 +186,7 @@ def likeliest_names(
     """
     warmth = 1.0 if by_form is None else FORM_TEMPERATURE
     terms = sequence_terms(histograms, settings, by_form, temperature=warmth)
-    costs, steps = with_ends(terms)
+    costs, steps = with_ends(terms, missed)
     path = next(cheapest_sequences(costs, steps, span=0.0, most=1), ((), 0.0))[0]
     through = cheapest_through(costs, steps)
     shares = _shares(histograms, terms.names)
@@ -224,10 +235,13 @@ def sequence_terms(
         evidence[:, [0, -1]],
         _transitions(names, settings, trained),
         np.array([_log_odds_of_presence(name, trained) for name in names]),
+        _left_out(names),
     )
 
 
-def with_ends(terms: SequenceTerms) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def with_ends(
+    terms: SequenceTerms, missed: Missed = ()
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Costs of states and of the steps between them, as `core.name_sequences` takes them.
 
     The first state are pieces above C2, the last those below S1, between them are the names. A
@@ -249,13 +263,26 @@ def with_ends(terms: SequenceTerms) -> tuple[NDArray[np.float64], NDArray[np.flo
         states[0, 1:-1] -= terms.start
         states[0, -1] = np.inf
         states[-1, 0] = np.inf
-    return states, np.broadcast_to(step, (max(rows - 1, 0), *step.shape))
+    steps = np.repeat(step[None], max(rows - 1, 0), axis=0)
+    for row, found in zip(steps, missed, strict=False):
+        for number, odds in found.items():
+            likelier = (terms.left_out == number) & (terms.step < odds)
+            row[1:-1, 1:-1][likelier] = -odds
+    return states, steps
 
 
 def _states(settings: NamingSettings) -> list[str]:
     """Names that the settings allow, from top to bottom."""
     excluded = {n for n, ok in (("T13", settings.allow_t13), ("L6", settings.allow_l6)) if not ok}
     return [name for name in ORDER if name not in excluded]
+
+
+def _left_out(names: list[str]) -> NDArray[np.intp]:
+    """Of `SequenceTerms`."""
+    usual = np.array([name not in OPTIONAL_VERTEBRAE for name in names])
+    up_to = np.cumsum(usual)
+    between = up_to[None] - up_to[:, None] - 1
+    return np.where(usual[None], np.maximum(between, 0), 0)
 
 
 def _shares(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.float64]:

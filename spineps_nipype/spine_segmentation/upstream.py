@@ -49,6 +49,8 @@ class Upstream:
     shift_only: bool = fault()
     """Names are found by one shift for all vertebrae, and discs above the first vertebra and below
     the sacrum get numbers, too; sequences and forms of vertebrae do not count."""
+    none_missed: bool = fault()
+    """Distances of vertebrae say nothing of others between them that were not found."""
     odd_widths_moved: bool = fault()
     """Results come back to the size of the input by cropping once more, which moves odd widths by
     one pixel."""

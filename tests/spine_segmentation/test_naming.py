@@ -20,6 +20,7 @@ from spineps_nipype.spine_segmentation.naming import (
     name_spine,
     remove_small_structures,
 )
+from spineps_nipype.spine_segmentation.posterior import name_posterior
 from spineps_nipype.spine_segmentation.sequence import (
     TRAINING_FREQUENCY,
     class_histograms,
@@ -43,6 +44,19 @@ def histograms(names: list[str], share: float = 0.9) -> np.ndarray:
 
 def found(names: list[str], settings: NamingSettings = USUAL_NAMING) -> list[str]:
     return [v.name for v in likeliest_names(histograms(names), settings)]
+
+
+def test_distances_tell_of_a_vertebra_that_was_missed() -> None:
+    """Votes for the pieces below L1 are for L2 and L3 a little more than for L3 and L4."""
+    rows = 0.4 * histograms(["T12", "L1", "L3", "L4"]) + 0.6 * histograms(
+        ["T12", "L1", "L2", "L3"]
+    )
+    odds = [{}, {1: 6.0}, {}]
+    assert [v.name for v in likeliest_names(rows)] == ["T12", "L1", "L2", "L3"]
+    assert [v.name for v in likeliest_names(rows, missed=odds)] == ["T12", "L1", "L3", "L4"]
+    posterior = name_posterior(rows, missed=odds)
+    assert posterior is not None
+    assert posterior.sequences[0][0] == (19, 20, 22, 23)
 
 
 def test_table_of_the_original() -> None:
