@@ -2,7 +2,7 @@
 
     python benchmarks/rules_size.py [CHECKOUT]
 
-Prints a line for each system, and for the column that all may use. Constants are numbers that
+Prints a line for each system, and for the rules that all may use. Constants are numbers that
 names in capitals get at the top of a module. Lines are those of the code as Python itself writes
 it, without docstrings and comments. CHECKOUT is another state of this repository.
 """
@@ -13,14 +13,15 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 FILES: Final = {
-    "spineps": "spineps/*.py",
-    "totalspineseg": "totalspineseg/*.py",
-    "spine-segmentation": "spine_segmentation/*.py",
-    "column": "core/spine_[cp]*.py",
+    "spineps": ("spineps/*.py",),
+    "totalspineseg": ("totalspineseg/*.py",),
+    "spine-segmentation": ("spine_segmentation/*.py",),
+    "shared": ("core/spine_[cp]*.py", "core/missed_vertebrae.py"),
 }
 """Modules of each part."""
 
@@ -31,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root = Path(given[0]) if given else Path(__file__).resolve().parents[1]
     tried = tomllib.loads((root / "benchmarks/rules/on_trial.toml").read_text(encoding="utf-8"))
     print("part", "on trial", "constants", "lines", sep="\t")
-    for part, pattern in FILES.items():
-        sizes = size_of((root / "spineps_nipype").glob(pattern))
+    package = root / "spineps_nipype"
+    for part, patterns in FILES.items():
+        sizes = size_of(chain.from_iterable(map(package.glob, patterns)))
         print(part, len(tried.get(part, ())), *sizes, sep="\t")
     return 0
 
