@@ -68,6 +68,7 @@ the largest number of them. Of 12 training scans of SPIDER that show S1 seven ha
 none has two."""
 LOG_ODDS_ABOVE_C2: Final = (-2.0, -2.0)
 """The same of pieces above C2, which belong to C1 or the skull."""
+SACRUM: Final = "S1"
 ABOVE_C2, BELOW_S1 = "above C2", "below S1"
 Missed = Sequence[Mapping[int, float]]
 """How many vertebrae may be missed behind each, with the logarithm of the odds against none."""
@@ -121,7 +122,8 @@ class SequenceTerms:
         Of each name for the uppermost vertebra.
     left_out
         Usual vertebrae between a name (rows) and another one (columns), int; 0 where the lower one
-        is none that most spines have.
+        is none that most spines have, or S1: its piece may be any part of the sacrum, so that its
+        distance tells nothing.
     """
 
     names: list[str]
@@ -258,7 +260,7 @@ def with_ends(
     step[1:-1, 1:-1] = -terms.step
     step[0, 0] = step[0, 1 + terms.names.index("C2")] = 0
     first, further, *_ = LOG_ODDS_BELOW_SACRUM
-    step[1 + terms.names.index("S1"), -1], step[-1, -1] = -first, -further
+    step[1 + terms.names.index(SACRUM), -1], step[-1, -1] = -first, -further
     if rows:
         states[0, 1:-1] -= terms.start
         states[0, -1] = np.inf
@@ -282,7 +284,8 @@ def _left_out(names: list[str]) -> NDArray[np.intp]:
     usual = np.array([name not in OPTIONAL_VERTEBRAE for name in names])
     up_to = np.cumsum(usual)
     between = up_to[None] - up_to[:, None] - 1
-    return np.where(usual[None], np.maximum(between, 0), 0)
+    told = usual & np.array([name != SACRUM for name in names])
+    return np.where(told[None], np.maximum(between, 0), 0)
 
 
 def _shares(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.float64]:

@@ -59,6 +59,12 @@ def test_distances_tell_of_a_vertebra_that_was_missed() -> None:
     assert posterior.sequences[0][0] == (19, 20, 22, 23)
 
 
+def test_the_distance_of_a_piece_of_the_sacrum_tells_nothing() -> None:
+    rows = histograms(["L3", "L4", "L5", "S1"])
+    odds = [{}, {}, {1: 9.0}]
+    assert [v.name for v in likeliest_names(rows, missed=odds)] == ["L3", "L4", "L5", "S1"]
+
+
 def test_table_of_the_original() -> None:
     table = original_names()
     assert list(table) == list(range(50))
