@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+Missed: TypeAlias = Sequence[Mapping[int, float]]
+"""For each step from a vertebra to the next one: how many may be missed between both, with a cost
+or with the logarithm of the odds against none. Steps that are not told of have none."""
 NEIGHBOURS: Final = 2
 """Spacings on either side whose median is the usual one."""
 SPREAD: Final = 0.15
@@ -57,7 +60,7 @@ def relative_spacings(
     distances = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     out = np.ones(len(distances))
     for i, distance in enumerate(distances):
-        around = _around(distances, i, i + 1, neighbours)
+        around = _around(distances, i, neighbours)
         if len(around) and np.median(around) > 0:
             out[i] = distance / np.median(around)
     return out
@@ -91,16 +94,15 @@ def missed_between(
 
 def _lacking(volumes: NDArray[np.float64], row: int) -> float:
     """Share of a body that is not there, by the volumes of those around it."""
-    around = _around(volumes, row, row + 1, NEIGHBOURS)
+    around = _around(volumes, row, NEIGHBOURS)
     usual = float(np.median(around)) if len(around) else 0.0
     return max(1 - float(volumes[row]) / usual, 0.0) if usual > 0 else 0.0
 
 
-def _around(
-    values: NDArray[np.float64], first: int, behind: int, count: int
-) -> NDArray[np.float64]:
-    """So many values on either side of some."""
-    return np.concatenate([values[max(0, first - count) : first], values[behind : behind + count]])
+def _around(values: NDArray[np.float64], place: int, count: int) -> NDArray[np.float64]:
+    """So many values on either side of one."""
+    before, behind = values[max(0, place - count) : place], values[place + 1 :][:count]
+    return np.concatenate([before, behind])
 
 
 def _log_odds(spacing: float, slack: float) -> dict[int, float]:
@@ -119,8 +121,3 @@ def _misfit(spacing: float, slack: float, steps: int) -> float:
     """Minus the logarithm of how well a spacing fits so many steps, within what is uncertain."""
     nearest = min(max(steps, spacing - slack), spacing + slack)
     return (math.log(nearest / steps) / SPREAD) ** 2 / 2 if nearest > 0 else math.inf
-
-
-def none_missed(count: int) -> Sequence[Mapping[int, float]]:
-    """The same for vertebrae of which none is missed."""
-    return [{}] * max(count - 1, 0)

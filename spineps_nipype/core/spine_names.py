@@ -95,9 +95,9 @@ def in_words(labels: Sequence[int]) -> str:
         if left_out(above, below):
             pieces.append([below, below])
         pieces[-1][1] = below
-    alone = len(pieces) > 1
+    several = len(pieces) > 1
     return ", ".join(
-        name_of(first) if alone and first == last else f"{name_of(first)} to {name_of(last)}"
+        name_of(first) if several and first == last else f"{name_of(first)} to {name_of(last)}"
         for first, last in pieces
     )
 

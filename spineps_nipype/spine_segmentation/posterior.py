@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.anatomy import VERTEBRA_NAMES
+from ..core.missed_vertebrae import Missed
 from ..core.name_posterior import NamePosterior, posterior_of
 from ..core.name_sequences import cheapest_sequences
 from ..core.name_table import confidence_columns
 from ..core.spine_names import NO_VERTEBRA
-from .sequence import Missed, NamedVertebra, sequence_terms, with_ends
+from .sequence import NamedVertebra, sequence_terms, with_ends
 from .settings import USUAL_NAMING, NamingSettings
 
 TEMPERATURE: Final = 3.0

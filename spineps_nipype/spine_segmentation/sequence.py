@@ -30,13 +30,14 @@ Source: ours; the odds of variants are those of `core.name_posterior` for all sy
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.missed_vertebrae import Missed
 from ..core.name_posterior import ANOMALY_ODDS
 from ..core.name_sequences import cheapest_sequences, cheapest_through
 from .names import CLASS_NAMES, ID_OF, MISSING_BETWEEN, OPTIONAL_VERTEBRAE, ORDER
@@ -70,8 +71,6 @@ LOG_ODDS_ABOVE_C2: Final = (-2.0, -2.0)
 """The same of pieces above C2, which belong to C1 or the skull."""
 SACRUM: Final = "S1"
 ABOVE_C2, BELOW_S1 = "above C2", "below S1"
-Missed = Sequence[Mapping[int, float]]
-"""How many vertebrae may be missed behind each, with the logarithm of the odds against none."""
 PROBABILITY_FLOOR: Final = 1e-3
 """Added to probabilities by form: no network is that sure."""
 
@@ -177,8 +176,7 @@ def likeliest_names(
     by_form
         Shape (instances, 26): probability of each name of `ORDER` by the form of the bodies.
     missed
-        For each step from an instance to the next: how many may be missed there, with the
-        logarithm of the odds; empty where distances are not known.
+        How many vertebrae may be missed, with the logarithm of the odds.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from scipy import ndimage
 from ..core.anatomy import BODY_PARTS, C1, C2, DENS, SACRUM
 from ..core.components import Box
 from ..core.geometry import PIR
-from ..core.missed_vertebrae import missed_between, none_missed
+from ..core.missed_vertebrae import Missed, missed_between
 from ..core.name_posterior import NamePosterior
 from ..core.name_table import ALTERNATIVE_COLUMNS, NAME_COLUMNS, confidence_columns
 from ..core.spine_names import written
@@ -165,11 +165,7 @@ def label_vertebrae(
         judged = favour_last_lumbar(scores, network.config.sacrum_cost)
     anomaly_cost = 0.0 if rules.own_keys_ignored else network.config.anomaly_cost
     places = body_places(bodies, numbers, image.apply_crop(crop).affine)
-    missed = (
-        none_missed(len(numbers))
-        if rules.none_missed
-        else _costs_of_missed(places, bodies, numbers)
-    )
+    missed = () if rules.none_missed else _costs_of_missed(places, bodies, numbers)
     path = find_path(
         judged,
         c1_enabled=c1_enabled,
@@ -214,8 +210,8 @@ def body_places(
 
 def _costs_of_missed(
     places: NDArray[np.float64], bodies: NDArray[Any], numbers: Sequence[int]
-) -> list[dict[int, float]]:
-    """Costs of missed vertebrae for each step from a body to the next, in units of the scores."""
+) -> Missed:
+    """Costs of vertebrae that may be missed between bodies, in units of the scores."""
     voxels = np.bincount(bodies.ravel())[list(numbers)].astype(float)
     return [
         {number: -TEMPERATURE * odds for number, odds in step.items()}

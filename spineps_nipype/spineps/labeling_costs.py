@@ -20,10 +20,11 @@ Source: SPINEPS 2.1.3 (VERIDAH), path search.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..core.anatomy import L1, L5, L6, T11, T12, T13
+from ..core.missed_vertebrae import Missed
 from .labeling_scores import (
     AXIS_24,
     FIRST_LUMBAR,
@@ -72,7 +73,7 @@ class SequenceCosts:
     anomaly_cost
         Cost of a T13, of an L6 and of a missing T12, in units of the scores.
     missed
-        For each step from a vertebra to the next: how many may be missed there, with the cost.
+        How many vertebrae may be missed, with the cost.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class SequenceCosts:
         c1_enabled: bool,
         no_anomaly: bool,
         anomaly_cost: float,
-        missed: Sequence[Mapping[int, float]],
+        missed: Missed = (),
     ) -> None:
         self.scores, self.axis, self.rows = scores, scores.axis, len(scores.total)
         self._first, self._no_anomaly, self._anomaly = (
@@ -114,7 +115,7 @@ class SequenceCosts:
         for target in self._neighbours(state):
             anomaly = self._anomaly if self._is_anomaly(state, target) else 0.0
             yield Step(target, self._of_step(row, below, state, target) + anomaly)
-        if below > row + 1:
+        if below > row + 1 or row >= len(self._missed):
             return
         further = [cls for cls in self._usual if cls > state[0]]
         for missed, cost in self._missed[row].items():

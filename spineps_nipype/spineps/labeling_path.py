@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..core.missed_vertebrae import none_missed
+from ..core.missed_vertebrae import Missed
 from .labeling_costs import SequenceCosts, State, labels_of
 from .labeling_greedy import IMPOSSIBLE, greedy_path
 from .labeling_scores import Scores
@@ -54,7 +53,7 @@ def find_path(
     c1_enabled: bool,
     settings: LabelingSettings,
     anomaly_cost: float = 0.0,
-    missed: Sequence[Mapping[int, float]] | None = None,
+    missed: Missed = (),
     numerics: Numerics = "corrected",
 ) -> LabelPath:
     """Find the sequence of names with the lowest cost.
@@ -68,8 +67,7 @@ def find_path(
     anomaly_cost
         Cost of a T13, of an L6 and of a missing T12, in units of the scores.
     missed
-        For each step from a vertebra to the next: how many may be missed there, with the cost in
-        units of the scores; none anywhere when None.
+        How many vertebrae may be missed, with the cost in units of the scores.
     numerics
         ``spineps-2.1.3`` drops a path with a third T12 or L5 only after choosing it, decides
         on a continuation before the cost of changing region, and with 26 classes makes T13
@@ -89,7 +87,7 @@ def find_path(
         c1_enabled=c1_enabled,
         no_anomaly=force,
         anomaly_cost=anomaly_cost,
-        missed=none_missed(rows) if missed is None else missed,
+        missed=missed,
     )
     for gap in (0, rows - 1):
         named, cost = _Search(costs, gap).best()

@@ -10,10 +10,10 @@ the weight exp(-c / `TEMPERATURE`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from ..core.missed_vertebrae import none_missed
+from ..core.missed_vertebrae import Missed
 from ..core.name_posterior import ANOMALY_ODDS, NamePosterior, posterior_of
 from .labeling_costs import SequenceCosts, State, labels_of
 from .labeling_scores import Scores
@@ -31,7 +31,7 @@ def name_posterior(
     c1_enabled: bool,
     settings: LabelingSettings,
     anomaly_cost: float = ANOMALY_COST,
-    missed: Sequence[Mapping[int, float]] | None = None,
+    missed: Missed = (),
 ) -> NamePosterior | None:
     """Probabilities of the names of one scan; the parameters are those of `find_path`.
 
@@ -45,7 +45,7 @@ def name_posterior(
         c1_enabled=c1_enabled,
         no_anomaly=settings.proc_lab_force_no_tl_anomaly,
         anomaly_cost=anomaly_cost,
-        missed=none_missed(len(scores.total)) if missed is None else missed,
+        missed=missed,
     )
     found = _sequences(costs) if costs.rows else iter(())
     return posterior_of(

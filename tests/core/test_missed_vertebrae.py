@@ -11,7 +11,6 @@ from spineps_nipype.core.missed_vertebrae import (
     MOST_GAPS,
     MOST_MISSED,
     missed_between,
-    none_missed,
     relative_spacings,
 )
 
@@ -33,7 +32,7 @@ def missed_of(centres: np.ndarray) -> list[dict[int, float]]:
 
 
 def test_nothing_is_missed_in_a_usual_spine() -> None:
-    assert missed_of(places(SPINE)) == none_missed(len(SPINE))
+    assert missed_of(places(SPINE)) == [{}] * (len(SPINE) - 1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -58,7 +57,7 @@ def test_only_the_widest_gaps_count() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_places_tell_nothing(count: int) -> None:
-    assert missed_of(places(SPINE[:count])) == none_missed(count)
+    assert missed_of(places(SPINE[:count])) == [{}] * max(count - 1, 0)
 
 
 def test_two_bodies_at_one_place_are_no_gap() -> None:
