@@ -67,6 +67,10 @@ VERTEBRA_NAMES: Final[dict[int, str]] = {
 
 ANATOMICAL_ORDER: Final[tuple[int, ...]] = (*range(1, 20), T13, *range(20, 27), *range(29, 34), 27)
 """Vertebra labels from cranial to caudal; T13 comes between T12 and L1."""
+RANK: Final[dict[int, int]] = {label: place for place, label in enumerate(ANATOMICAL_ORDER)}
+"""Their places in that order."""
+USUAL: Final[tuple[int, ...]] = tuple(range(1, 25))
+"""Vertebrae of a spine without a transitional one, from cranial to caudal."""
 
 VERTEBRA_PARTS: Final = (40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51)
 """Semantic labels whose voxels belong to a vertebra instance."""

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain, pairwise, product
 from typing import Final, NamedTuple
 
-from .anatomy import C1, L1, L5, L6, T11, T12, T13, VERTEBRA_NAMES
+from .anatomy import C1, L1, L5, L6, RANK, SACRUM, T11, T12, T13, USUAL, VERTEBRA_NAMES
 from .name_posterior import NamePosterior
 
 NUMBERS: Final = {name: number for number, name in VERTEBRA_NAMES.items()}
@@ -24,10 +24,6 @@ LEAST_PROBABILITY: Final = 1e-6
 _WRITTEN: Final = re.compile(r"(.+) \(([0-9.e+-]+)\)")
 LONGEST: Final = 26
 """Vertebrae of the longest spine that has names."""
-USUAL: Final = tuple(range(C1, L5 + 1))
-"""Vertebrae of a usual spine, from top to bottom."""
-RANK: Final = {label: i for i, label in enumerate((*range(C1, T12 + 1), T13, *range(L1, L6 + 1)))}
-"""Places of all vertebrae that have a name, from top to bottom."""
 
 
 def name_of(label: int) -> str:
@@ -103,8 +99,13 @@ def in_words(labels: Sequence[int]) -> str:
 
 
 def left_out(above: int, below: int) -> tuple[int, ...]:
-    """Vertebrae of a usual spine between the names of two neighbours; none where T12 may lack."""
-    if above not in RANK or below not in RANK or (above, below) == (T11, L1):
+    """Vertebrae of a usual spine between the names of two neighbours.
+
+    None where T12 may lack, and above the sacrum.
+    """
+    if above not in RANK or RANK.get(below, RANK[SACRUM]) >= RANK[SACRUM]:
+        return ()
+    if (above, below) == (T11, L1):
         return ()
     return tuple(label for label in USUAL if RANK[above] < RANK[label] < RANK[below])
 

@@ -18,6 +18,7 @@ from ..core.anatomy import (
     C1,
     L1,
     L5,
+    RANK,
     SACRUM,
     T1,
     T11,
@@ -29,7 +30,7 @@ from ..core.verdicts import Verdict, worst
 from .local_frames import MaskBox
 from .quality import QUALITY, Quality, judge_quality
 from .quality import REMEDY as QUALITY_REMEDY
-from .spine_metrics import RANK, Scene
+from .spine_metrics import Scene
 
 OVERALL: Final = "overall"
 HEADER_CHECK: Final = "header"

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.anatomy import (
-    ANATOMICAL_ORDER,
     CORPUS,
     CORPUS_BORDER,
     DISC,
     DISC_OFFSET,
+    RANK,
     SACRUM,
     VERTEBRA_NAMES,
 )
@@ -27,8 +27,6 @@ from .discs import DiscShape, disc_shape
 from .local_frames import LocalFrame, MaskBox, Points, mask_boxes
 
 ORIENTATION: Final = ("P", "I", "R")
-RANK: Final = {v: place for place, v in enumerate(ANATOMICAL_ORDER)}
-"""Place of each vertebra from cranial to caudal."""
 BodyOrDisc: TypeAlias = tuple[int, int]
 """(0, v) is the body of vertebra v, (1, v) the disc below it: both in one sequence."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.anatomy import C1, L1, L5, L6, SACRUM, T12, T13, VERTEBRA_NAMES
+from ..core.anatomy import C1, L1, L6, SACRUM, T12, T13, USUAL, VERTEBRA_NAMES
 
 LAST_PRESACRAL: Final = L6
 SPARE_NUMBERS: Final = range(34, 80)
@@ -24,8 +24,6 @@ ORDER: Final[tuple[int, ...]] = (
 )
 """All numbers below 80 from cranial to caudal."""
 _RANK: Final = {number: rank for rank, number in enumerate(ORDER)}
-_USUAL: Final = (*range(C1, T12 + 1), *range(L1, L5 + 1))
-"""Vertebrae of a spine without a transitional one."""
 _NEVER_VERTEBRA: Final = frozenset({SACRUM, 27, *range(29, 34)})
 
 
@@ -52,13 +50,13 @@ def rank(number: int) -> int:
 
 def number_above(number: int) -> int | None:
     """Number of the vertebra above, in a spine without a transitional one; None above C1."""
-    before = [n for n in _USUAL if _RANK[n] < _RANK[number]]
+    before = [n for n in USUAL if _RANK[n] < _RANK[number]]
     return before[-1] if before else None
 
 
 def number_below(number: int) -> int | None:
     """Number of the vertebra below, in a spine without a transitional one; None below L5."""
-    after = [n for n in _USUAL if _RANK[n] > _RANK[number]]
+    after = [n for n in USUAL if _RANK[n] > _RANK[number]]
     return after[0] if after else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spineps_nipype.core.anatomy import L1, L5, L6, T11, T12, T13
+from spineps_nipype.core.anatomy import L1, L5, L6, SACRUM, T11, T12, T13
 from spineps_nipype.core.name_posterior import NamePosterior
 from spineps_nipype.core.spine_names import in_words, names_of_length, read_written, written
 
@@ -47,6 +47,7 @@ def test_names_with_a_gap_are_written_by_their_pieces() -> None:
     assert read_written(text, 5) is None
     assert in_words((T12, T13, L1, L5)) == "T12 to L1, L5"
     assert in_words((T11, L1)) == "T11 to L1"  # some people have no T12
+    assert in_words((L5 - 1, SACRUM)) == "L4 to S1"
 
 
 def test_the_improbable_is_not_written() -> None:
