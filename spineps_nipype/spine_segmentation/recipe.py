@@ -44,7 +44,7 @@ def recipe(settings: SpineSegmentationSettings) -> Recipe:
         makes=("semantic",),
         reads=(SCAN,),
         settings=SETTINGS,
-        algorithm=7,
+        algorithm=8,
         models=("semantic",),
         nodes=("conform", "slices"),
         replaced_by="semantic",
