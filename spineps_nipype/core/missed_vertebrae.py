@@ -60,9 +60,9 @@ def relative_spacings(
     distances = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     out = np.ones(len(distances))
     for i, distance in enumerate(distances):
-        around = _around(distances, i, neighbours)
-        if len(around) and np.median(around) > 0:
-            out[i] = distance / np.median(around)
+        usual = _usual(distances, i, neighbours)
+        if usual > 0:
+            out[i] = distance / usual
     return out
 
 
@@ -94,15 +94,15 @@ def missed_between(
 
 def _lacking(volumes: NDArray[np.float64], row: int) -> float:
     """Share of a body that is not there, by the volumes of those around it."""
-    around = _around(volumes, row, NEIGHBOURS)
-    usual = float(np.median(around)) if len(around) else 0.0
+    usual = _usual(volumes, row, NEIGHBOURS)
     return max(1 - float(volumes[row]) / usual, 0.0) if usual > 0 else 0.0
 
 
-def _around(values: NDArray[np.float64], place: int, count: int) -> NDArray[np.float64]:
-    """So many values on either side of one."""
+def _usual(values: NDArray[np.float64], place: int, count: int) -> float:
+    """Median of so many values on either side of one; 0 where there are none."""
     before, behind = values[max(0, place - count) : place], values[place + 1 :][:count]
-    return np.concatenate([before, behind])
+    around = np.concatenate([before, behind])
+    return float(np.median(around)) if len(around) else 0.0
 
 
 def _log_odds(spacing: float, slack: float) -> dict[int, float]:

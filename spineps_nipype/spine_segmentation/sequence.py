@@ -279,11 +279,15 @@ def _states(settings: NamingSettings) -> list[str]:
 
 def _left_out(names: list[str]) -> NDArray[np.intp]:
     """Of `SequenceTerms`."""
-    usual = np.array([name not in OPTIONAL_VERTEBRAE for name in names])
+    told = np.array([name not in (*OPTIONAL_VERTEBRAE, SACRUM) for name in names])
+    return np.where(told[None], _usual_between(names), 0)
+
+
+def _usual_between(names: list[str]) -> NDArray[np.intp]:
+    """Vertebrae of a usual spine between a name (rows) and one below it (columns)."""
+    usual = np.array([name not in OPTIONAL_VERTEBRAE for name in names], dtype=np.intp)
     up_to = np.cumsum(usual)
-    between = up_to[None] - up_to[:, None] - 1
-    told = usual & np.array([name != SACRUM for name in names])
-    return np.where(told[None], np.maximum(between, 0), 0)
+    return np.asarray(np.maximum((up_to - usual)[None] - up_to[:, None], 0))
 
 
 def _shares(histograms: NDArray[np.float64], states: list[str]) -> NDArray[np.float64]:
@@ -327,12 +331,12 @@ def _transitions(
 ) -> NDArray[np.float64]:
     """Logarithm of the odds of a name (columns) directly below another one (rows)."""
     step = np.full((len(states), len(states)), -np.inf)
+    between = _usual_between(states)
     allowed = {"T12": settings.allow_missing_t12, "L5": settings.allow_missing_l5}
     for i, upper in enumerate(states):
         for j in range(i + 1, len(states)):
             lower = states[j]
-            between = [n for n in states[i + 1 : j] if n not in OPTIONAL_VERTEBRAE]
-            skipped = len(between) * math.log(FREQUENCY_SKIP)
+            skipped = int(between[i, j]) * math.log(FREQUENCY_SKIP)
             missing = MISSING_BETWEEN.get((upper, lower))
             if missing is not None and allowed[missing]:
                 skipped = _log_odds(missing, trained)

@@ -115,15 +115,18 @@ class SequenceCosts:
         for target in self._neighbours(state):
             anomaly = self._anomaly if self._is_anomaly(state, target) else 0.0
             yield Step(target, self._of_step(row, below, state, target) + anomaly)
-        if below > row + 1 or row >= len(self._missed):
-            return
+        if below == row + 1 and row < len(self._missed) and self._missed[row]:
+            yield from self._steps_over_missed(row, state)
+
+    def _steps_over_missed(self, row: int, state: State) -> Iterator[Step]:
+        """Steps to the next row that leave out names."""
         further = [cls for cls in self._usual if cls > state[0]]
         for missed, cost in self._missed[row].items():
             if missed < len(further):
                 target = further[missed], False
                 # a region ends with the upper vertebra if the uppermost missed one opens the next
                 opened = further[0], False
-                yield Step(target, self._of_step(row, below, state, opened) + cost)
+                yield Step(target, self._of_step(row, row + 1, state, opened) + cost)
 
     def _neighbours(self, state: State) -> Iterator[State]:
         """States that may follow directly below."""

@@ -31,7 +31,7 @@ from training.common.name_views import (
     print_figures,
     weight_of,
 )
-from training.labeling.evaluate import name_view, rows_in_view, vertebrae_in_view
+from training.labeling.evaluate import judged_names, label_view, rows_in_view, vertebrae_in_view
 
 CONTRASTS: Final = ("T2w", "T2w", "T1w", "CT")
 
@@ -54,8 +54,8 @@ def views_of(
     for count in COUNTS:
         rows = rows_in_view(phantom, count, np.random.default_rng((seed, 8, count or 0)))
         lacking = draw_missed(vertebrae_in_view(phantom, rows), missed, seed)
-        named = name_view(phantom, image, rows, network, lacking, numerics)
-        views.append(View(named, weight))
+        told = label_view(phantom, image, rows, network, lacking, numerics)
+        views.append(View(judged_names(*told), weight))
     return views
 
 

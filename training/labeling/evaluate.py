@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,7 +57,7 @@ def evaluate_views(
         for count in counts:
             rng = np.random.default_rng((seed, 8, count or 0))
             rows = rows_in_view(phantom, count, rng)
-            right = [v.right for v in name_view(phantom, image, rows, network)]
+            right = [v.right for v in judged_names(*label_view(phantom, image, rows, network))]
             name = "whole" if count is None else str(count)
             found.setdefault(name, []).append((float(np.mean(right)), bool(np.all(right))))
     return {
@@ -69,16 +69,8 @@ def evaluate_views(
     }
 
 
-def name_view(
-    phantom: Phantom,
-    image: np.ndarray,
-    rows: slice,
-    network: LabelingModel,
-    missed: Collection[int] = (),
-    numerics: Numerics = "corrected",
-) -> list[NamedVertebra]:
-    """Name the vertebrae in view, cranial to caudal; the parameters are those of `label_view`."""
-    order, table = label_view(phantom, image, rows, network, missed, numerics)
+def judged_names(order: Sequence[int], table: Sequence[Mapping[str, Any]]) -> list[NamedVertebra]:
+    """The vertebrae in view, cranial to caudal, by what `label_view` tells of them."""
     found = {row["number"]: row for row in table}
     return [
         NamedVertebra(row.get("label") == label, row.get("confidence") or 0.0)
