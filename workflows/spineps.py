@@ -405,7 +405,7 @@ class _Builder:
         if self.graph.take_stored("metrics", "checks"):
             return
         measure = self._node(MeasureSpine(header_warnings=list(header_warnings)), "measure")
-        self.graph.feed(measure, spine="spine", vert="vert")
+        self.graph.feed(measure, scan="image", spine="spine", vert="vert")
         if "labels_table" in self.graph.sources:
             self.graph.feed(measure, labels_table="labels_table")
         model = dice_model_file(semantic)

@@ -23,7 +23,8 @@ from spineps_nipype.metrics.calibration import (
     calibration_curve,
     calibration_error,
 )
-from spineps_nipype.metrics.checks import NAMES, OVERALL, check_names, summed_up
+from spineps_nipype.metrics.checks import NAMES, check_names, summed_up
+from spineps_nipype.metrics.findings import OVERALL
 
 LEAST_DICE: Final = 0.75
 """Masks of which a structure has less are wrong."""

@@ -14,7 +14,7 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from ..core.images import load_mask
+from ..core.images import load_image, load_mask
 from ..core.tables import write_rows
 from ..metrics.tables import expected_quality, measured_tables
 from .node_files import node_file
@@ -23,6 +23,7 @@ from .node_files import node_file
 class _MeasureInputSpec(BaseInterfaceInputSpec):
     spine = File(exists=True, mandatory=True, desc="final semantic mask")
     vert = File(exists=True, mandatory=True, desc="final vertebra mask")
+    scan = File(exists=True, desc="image on the grid of the masks; tells what is in view")
     labels_table = File(exists=True, desc="names of the vertebrae and their confidence (TSV)")
     evidence = File(exists=True, desc="what the semantic phase says of its mask (TSV)")
     dice_model = File(exists=True, desc="numbers that make an expected Dice of it (JSON)")
@@ -54,6 +55,7 @@ class MeasureSpine(SimpleInterface):
             names,
             inputs.header_warnings,
             expected_quality(evidence, model),
+            load_image(inputs.scan) if isdefined(inputs.scan) else None,
         )
         for name, table in tables.items():
             path = node_file(runtime, f"{name}.tsv")

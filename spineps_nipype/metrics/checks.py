@@ -7,7 +7,7 @@ says where to look, not what is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -27,22 +27,19 @@ from ..core.anatomy import (
     VERTEBRA_NAMES,
 )
 from ..core.verdicts import Verdict, worst
+from .end_check import ENDS, check_ends
+from .findings import OVERALL, Finding
 from .local_frames import MaskBox
 from .quality import QUALITY, Quality, judge_quality
 from .quality import REMEDY as QUALITY_REMEDY
+from .size_check import SIZES, check_sizes
 from .spine_metrics import Scene
 
-OVERALL: Final = "overall"
 HEADER_CHECK: Final = "header"
 """Check that has a row only where the header of the scan is odd."""
 
 PIECE_SHARE: Final = 0.1
 """Share of the volume from which on a second piece of a body or disc counts."""
-LOOK_RATIO: Final = (0.7, 1.4)
-FAIL_RATIO: Final = (0.45, 2.2)
-"""Height and volume^(1/3) of a body relative to the mean of its neighbours."""
-DISC_RATIO: Final = 2.5
-"""A disc this much higher than the mean of its neighbours is suspect; low ones are common."""
 DOUBTFUL: Final = 0.75
 VERY_DOUBTFUL: Final = 0.35
 """Names less probable are to be looked at, and cannot be trusted."""
@@ -58,8 +55,11 @@ REMEDIES: Final[Mapping[str, str]] = {
     "--manual-labels, or correct seg-vert and run again with --derivatives.",
     "discs": "Look for the disc in the sagittal picture: where it can be seen, correct seg-spine "
     "and run again with --derivatives; fused and very thin discs have none.",
-    "sizes": "Look at the body or disc in the sagittal picture: a fracture is real; where the "
+    SIZES: "Look at the body or disc in the sagittal picture: a fracture is real; where the "
     "mask misses tissue or has too much, correct it and run again with --derivatives.",
+    ENDS: "Look at this end of the spine in the sagittal picture: where vertebrae are missed, "
+    "choose a network for the contrast (--model-semantic), or correct seg-spine and run again "
+    "with --derivatives; where the image shows none, nothing needs to be done.",
     "counts": "Count from C2, the first rib or the sacrum, also in other scans of the session; "
     "some people do have one more or less. Fix wrong names with --manual-labels.",
     "field of view": "Nothing needs to be corrected; leave the measures of this body out.",
@@ -76,54 +76,6 @@ MAX_REASONS: Final = 3
 """Reasons that the overall verdict repeats."""
 OPTIONAL: Final = (T12, T13, L5, L5 + 1)
 """Vertebrae that some people lack, or have in addition."""
-
-COLUMNS: Final[dict[str, dict[str, Any]]] = {
-    "check": {"LongName": "Check", "Description": f"What was looked at; '{OVERALL}' is the sum."},
-    "verdict": {
-        "LongName": "Verdict",
-        "Description": "How it ended; the overall verdict is the worst of all.",
-        "Levels": {
-            "pass": "as expected",
-            "look": "unusual: a reader should look at it",
-            "fail": "cannot be right",
-        },
-    },
-    "level": {"LongName": "Level", "Description": "Vertebra or disc concerned; n/a for none."},
-    "reason": {"LongName": "Reason", "Description": "What was found, in words."},
-    "remedy": {
-        "LongName": "What to do",
-        "Description": "Which picture to open, which file to correct, which option to give.",
-    },
-    "expected_dice": {
-        "LongName": "Expected Dice",
-        "Description": f"Of the check '{QUALITY}': Dice that the mask of this structure is "
-        "expected to have, told without a truth. There is none for networks that it was not "
-        "fitted with, nor for corrected masks.",
-    },
-    "expected_dice_low": {
-        "LongName": "Lower end of the expected Dice",
-        "Description": "Nine of ten masks lie between both ends.",
-    },
-    "expected_dice_high": {
-        "LongName": "Upper end of the expected Dice",
-        "Description": "Nine of ten masks lie between both ends.",
-    },
-}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Result of one check at one place."""
-
-    check: str
-    verdict: Verdict
-    level: str
-    reason: str
-    remedy: str = ""
-    """What to do about it."""
-    expected_dice: float | None = None
-    expected_dice_low: float | None = None
-    expected_dice_high: float | None = None
 
 
 def check_masks(
@@ -166,7 +118,8 @@ def check_masks(
                 "discs",
                 [*_in_one_piece(scene.discs, "discs", "Disc below", "disc "), *_discs(scene)],
             ),
-            *_or_pass("sizes", _sizes(scene, rows)),
+            *_or_pass(SIZES, check_sizes(scene, rows)),
+            *_or_pass(ENDS, check_ends(scene)),
             *_or_pass("counts", _counts(scene)),
             *_or_pass("field of view", _cuts(scene)),
             *_or_pass(NAMES, _names(labels)),
@@ -297,41 +250,6 @@ def _discs(scene: Scene) -> list[Finding]:
         reason = f"There is no disc between {VERTEBRA_NAMES[last]} and the sacrum."
         found.append(Finding("discs", "look", f"{VERTEBRA_NAMES[last]}-S1", reason))
     return found
-
-
-def _sizes(scene: Scene, rows: Mapping[int, Mapping[str, Any]]) -> list[Finding]:
-    """Bodies and discs are about as large as their neighbours."""
-    found = []
-    names = sorted(scene.bodies, key=RANK.__getitem__)
-    for key, words, power in (
-        ("body_height_middle", "height", 1.0),
-        ("body_volume", "volume", 1 / 3),
-    ):
-        for v, ratio in _ratios(names, rows, key, power):
-            bad = not FAIL_RATIO[0] <= ratio <= FAIL_RATIO[1]
-            if bad or not LOOK_RATIO[0] <= ratio <= LOOK_RATIO[1]:
-                name, percent = VERTEBRA_NAMES[v], 100 * ratio ** (1 / power)
-                reason = f"The {words} of {name} is {percent:.0f} % of that of its neighbours."
-                found.append(Finding("sizes", "fail" if bad else "look", name, reason))
-    for v, ratio in _ratios(names, rows, "disc_height", 1.0):
-        if ratio > DISC_RATIO:
-            name = VERTEBRA_NAMES[v]
-            reason = f"The disc below {name} is {ratio:.1f} times as high as its neighbours."
-            found.append(Finding("sizes", "look", f"disc {name}", reason))
-    return found
-
-
-def _ratios(
-    names: Sequence[int], rows: Mapping[int, Mapping[str, Any]], key: str, power: float
-) -> list[tuple[int, float]]:
-    """Each value relative to the mean of those above and below, by vertebra."""
-    known = [(v, rows[v][key] ** power) for v in names if rows.get(v, {}).get(key)]
-    out = []
-    for place, (v, value) in enumerate(known):
-        near = [x for _, x in known[max(place - 1, 0) : place] + known[place + 1 : place + 2]]
-        if near and v > C1 + 1:  # atlas and axis resemble no neighbour
-            out.append((v, value / (sum(near) / len(near))))
-    return out
 
 
 def _counts(scene: Scene) -> list[Finding]:

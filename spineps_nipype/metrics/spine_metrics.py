@@ -18,6 +18,7 @@ from ..core.anatomy import (
     SACRUM,
     VERTEBRA_NAMES,
 )
+from ..core.components import Box, bounding_box
 from ..core.volume import Volume
 from .bodies import BodyShape, body_frame, body_shape, spine_directions
 from .canal import CanalCourse, canal_course, cross_sections
@@ -47,6 +48,8 @@ class Scene:
         Course of the canal; None if there is none.
     present
         All numbers of the vertebra mask.
+    view
+        Part of the grid in which the scan shows something.
     """
 
     tissue: NDArray[Any]
@@ -55,15 +58,18 @@ class Scene:
     discs: dict[int, MaskBox]
     canal: CanalCourse | None
     present: tuple[int, ...]
+    view: Box
 
 
-def split_masks(spine: Volume, vert: Volume) -> Scene:
+def split_masks(spine: Volume, vert: Volume, scan: Volume | None = None) -> Scene:
     """Separate the structures of two final masks.
 
     Parameters
     ----------
     spine, vert
         Final semantic and vertebra mask on the same grid, any orientation.
+    scan
+        The scan on that grid; None where the whole of it counts as in view.
     """
     spine, vert = spine.reorient(ORIENTATION), vert.reorient(ORIENTATION)
     zoom = np.asarray(spine.zoom, float)
@@ -82,7 +88,14 @@ def split_masks(spine: Volume, vert: Volume) -> Scene:
         },
         canal_course(tissue, zoom),
         tuple(int(n) for n in np.unique(number) if n),
+        _view(np.zeros(tissue.shape) if scan is None else scan.reorient(ORIENTATION).get_array()),
     )
+
+
+def _view(grey: NDArray[Any]) -> Box:
+    """Box of what is brighter than the darkest voxels; all of an image without contrast."""
+    shown = grey > grey.min()
+    return bounding_box(shown if shown.any() else ~shown)
 
 
 def measure_spine(scene: Scene) -> list[dict[str, Any]]:

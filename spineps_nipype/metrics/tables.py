@@ -35,6 +35,7 @@ def measured_tables(
     labels_table: Path | None = None,
     header_warnings: Sequence[str] = (),
     quality: Quality | None = None,
+    scan: Volume | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Measure and check the masks, which stay as they are.
 
@@ -48,13 +49,15 @@ def measured_tables(
         What is odd about the header of the scan, in sentences.
     quality
         Expected Dice of the structures, and the bounds for it; None where none is known.
+    scan
+        On the same grid; tells how far the spine could be seen.
 
     Returns
     -------
     dict
         Rows of `metrics` (one a vertebra with its disc; mm, degrees) and of `checks`.
     """
-    scene = split_masks(spine, vert)
+    scene = split_masks(spine, vert, scan)
     rows = measure_spine(scene)
     labels = read_labels(labels_table) if labels_table else None
     return {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..metrics.checks import COLUMNS as CHECKS_COLUMNS
 from ..metrics.columns import COLUMNS as METRICS_COLUMNS
+from ..metrics.findings import COLUMNS as CHECKS_COLUMNS
 from .evidence import COLUMNS as EVIDENCE_COLUMNS
 from .labeling import LABEL_COLUMNS
 from .surfaces import COLUMNS as SURFACE_COLUMNS

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from TPTBox import NII
 
-from spineps_nipype.metrics.checks import Finding, check_masks
+from spineps_nipype.metrics.checks import check_masks
 from spineps_nipype.metrics.columns import COLUMNS
+from spineps_nipype.metrics.findings import Finding
 from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 from spineps_nipype.reports.mosaic import draw_mosaic
 from spineps_nipype.reports.mosaic_layout import read_layout

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from TPTBox import NII
 
-from spineps_nipype.metrics.checks import HEADER_CHECK, OVERALL, REMEDIES, Finding, check_masks
+from spineps_nipype.metrics.checks import HEADER_CHECK, REMEDIES, check_masks
+from spineps_nipype.metrics.findings import OVERALL, Finding
 from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 
 from .model_spine import ModelSpine, model_spine, repaint
@@ -43,7 +44,7 @@ def test_a_good_spine_passes(model: ModelSpine) -> None:
     assert serious(found) == set()
     assert found[0] == Finding(OVERALL, "pass", "", "All checks pass.")
     assert {f.check for f in found[1:]} == {
-        *("vertebrae", "order", "discs", "sizes", "counts", "field of view"),
+        *("vertebrae", "order", "discs", "sizes", "ends", "counts", "field of view"),
         "names",
     }
 

@@ -10,7 +10,7 @@ import pytest
 
 from spineps_nipype.core.tables import write_rows
 from spineps_nipype.errors import ModelError
-from spineps_nipype.metrics.checks import OVERALL, check_masks
+from spineps_nipype.metrics.checks import check_masks
 from spineps_nipype.metrics.expected_dice import (
     FEATURES,
     NUMBERS,
@@ -22,6 +22,7 @@ from spineps_nipype.metrics.expected_dice import (
     read_evidence,
     share_of,
 )
+from spineps_nipype.metrics.findings import OVERALL
 from spineps_nipype.metrics.quality import QUALITY, Quality, judge_quality
 from spineps_nipype.metrics.spine_metrics import measure_spine, split_masks
 from spineps_nipype.metrics.tables import expected_quality

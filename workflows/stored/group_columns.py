@@ -8,7 +8,9 @@ from typing import Any, Final
 from spineps_nipype.core.verdicts import VERDICTS
 from spineps_nipype.metrics.checks import HEADER_CHECK, NAMES
 from spineps_nipype.metrics.columns import COLUMNS
+from spineps_nipype.metrics.end_check import ENDS
 from spineps_nipype.metrics.quality import PLURAL, QUALITY
+from spineps_nipype.metrics.size_check import SIZES
 
 from ..engine.phase_names import PHASE_NAMES
 from .scans import MEASURES
@@ -20,7 +22,8 @@ CHECKS: Final = (
     "vertebrae",
     "order",
     "discs",
-    "sizes",
+    SIZES,
+    ENDS,
     "counts",
     "field of view",
     NAMES,

@@ -11,8 +11,8 @@ from typing import Any, Final
 from spineps_nipype.bids.names import parse_name
 from spineps_nipype.core.anatomy import ANATOMICAL_ORDER, VERTEBRA_NAMES
 from spineps_nipype.core.verdicts import worst
-from spineps_nipype.metrics.checks import OVERALL
 from spineps_nipype.metrics.columns import COLUMNS, WHOLE
+from spineps_nipype.metrics.findings import OVERALL
 from spineps_nipype.metrics.quality import PLURAL, QUALITY
 from spineps_nipype.reports.outliers import Spread, number, spreads
 from spineps_nipype.reports.ratings import Rating, comments, joint_verdict

@@ -14,14 +14,9 @@ from spineps_nipype.core.files import is_file
 from spineps_nipype.core.own_readers import read_comparison
 from spineps_nipype.core.verdicts import worst
 from spineps_nipype.errors import OutputError
-from spineps_nipype.metrics.checks import (
-    HEADER_CHECK,
-    REMEDIES,
-    Finding,
-    check_names,
-    summed_up,
-)
+from spineps_nipype.metrics.checks import HEADER_CHECK, REMEDIES, check_names, summed_up
 from spineps_nipype.metrics.columns import COLUMNS
+from spineps_nipype.metrics.findings import Finding
 from spineps_nipype.metrics.quality import QUALITY, QUALITY_WORDS
 from spineps_nipype.reports.mosaic_layout import read_layout
 from spineps_nipype.reports.subject_page import ScanEntry, write_subject_page
