@@ -217,7 +217,7 @@ class _Builder:
 
     def add_conform(self, average_4d: bool, max_gib: float | None) -> None:
         """Check the scan, unless nothing is left that reads it."""
-        if self.graph.stored.has("spine", "vert", "snapshot"):
+        if self.graph.stored.has("spine", "vert", "snapshot", "metrics", "checks"):
             return
         whole = upstream(self.settings.numerics).integer_voxels
         conform = self._node(Conform(average_4d=average_4d, integer_voxels=whole), "conform")

@@ -26,6 +26,7 @@ from ..core.anatomy import (
     T13,
     VERTEBRA_NAMES,
 )
+from ..core.spine_names import left_out
 from ..core.verdicts import Verdict, worst
 from .end_check import ENDS, check_ends
 from .findings import OVERALL, Finding
@@ -74,8 +75,6 @@ SIDES: Final = "RL"
 THORACIC, LUMBAR = 12, 5
 MAX_REASONS: Final = 3
 """Reasons that the overall verdict repeats."""
-OPTIONAL: Final = (T12, T13, L5, L5 + 1)
-"""Vertebrae that some people lack, or have in addition."""
 
 
 def check_masks(
@@ -217,12 +216,12 @@ def _order(scene: Scene) -> list[Finding]:
         a, b = VERTEBRA_NAMES[upper], VERTEBRA_NAMES[lower]
         if _depth_mm(scene.bodies[upper]) >= _depth_mm(scene.bodies[lower]):
             found.append(Finding("order", "fail", b, f"{b} lies above {a}."))
-        missing = [
-            n for n in VERTEBRA_NAMES if RANK[upper] < RANK[n] < RANK[lower] and n not in OPTIONAL
-        ]
+        missing = left_out(upper, lower)
         if missing:
-            words = ", ".join(VERTEBRA_NAMES[n] for n in sorted(missing, key=RANK.__getitem__))
-            found.append(Finding("order", "fail", b, f"{words} is missing between {a} and {b}."))
+            words = ", ".join(VERTEBRA_NAMES[v] for v in missing)
+            verb = "is" if len(missing) == 1 else "are"
+            reason = f"{words} {verb} missing between {a} and {b}."
+            found.append(Finding("order", "fail", b, reason))
     return found
 
 

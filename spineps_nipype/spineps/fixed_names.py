@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from ..core.anatomy import L1, L5, L6, T12, T13
-from ..core.spine_names import left_out
+from ..core.spine_names import left_out, name_of
 from ..core.volume import Volume
 from ..errors import InputError
 from .labeling import Labelled
-from .numbers import in_order, is_vertebra, number_above, number_below, rank, vertebra_name
+from .numbers import in_order, is_vertebra, number_above, number_below, rank
 
 POINT_REACH_MM: Final = 10.0
 """Largest distance of a point from the vertebra that it stands for."""
@@ -70,9 +70,9 @@ def fix_names(
     for entry in fixed:
         place = _find_instance(vert, instances, entry)
         if wanted.setdefault(place, entry.label) != entry.label:
-            both = f"{vertebra_name(wanted[place])} and {vertebra_name(entry.label)}"
+            both = f"{name_of(wanted[place])} and {name_of(entry.label)}"
             raise InputError(
-                f"The vertebra found as {vertebra_name(place)} is to be {both}.",
+                f"The vertebra found as {name_of(place)} is to be {both}.",
                 remedy="Keep one of both rows of --manual-labels.",
             )
     names = count_names(instances, wanted)
@@ -84,9 +84,9 @@ def fix_names(
         {
             **old.get(found, {"number": found}),
             "label": names[found],
-            "name": vertebra_name(names[found]),
+            "name": name_of(names[found]),
             "source": _source(found, names, wanted, old),
-            "found": vertebra_name(found),
+            "found": name_of(found),
         }
         for found in instances
     ]
@@ -121,8 +121,8 @@ def count_names(instances: Sequence[int], fixed: Mapping[int, int]) -> dict[int,
     for above, below in pairwise(places):
         if rank(out[instances[above]]) >= rank(out[instances[below]]):
             raise InputError(
-                f"{vertebra_name(out[instances[below]])} cannot lie below "
-                f"{vertebra_name(out[instances[above]])}.",
+                f"{name_of(out[instances[below]])} cannot lie below "
+                f"{name_of(out[instances[above]])}.",
                 remedy="Correct the rows of --manual-labels.",
             )
         _name_between(instances, above, below, out)
@@ -166,7 +166,7 @@ def _name_beside(label: int, neighbour: int, name: int, next_name: int | None) -
         return label
     if next_name is None:
         raise InputError(
-            f"There is a vertebra beyond {vertebra_name(name)}, which has no name.",
+            f"There is a vertebra beyond {name_of(name)}, which has no name.",
             remedy="Correct the rows of --manual-labels, or the mask.",
         )
     return next_name
@@ -196,7 +196,7 @@ def _name_between(instances: Sequence[int], above: int, below: int, out: dict[in
         names.insert(sum(rank(n) <= rank(T12) for n in names), T13)
     if len(names) != len(inner):
         raise InputError(
-            f"Between {vertebra_name(upper)} and {vertebra_name(lower)} there are {len(inner)} "
+            f"Between {name_of(upper)} and {name_of(lower)} there are {len(inner)} "
             f"vertebrae and {len(names)} names.",
             remedy="Correct the rows of --manual-labels, or the mask.",
         )
@@ -205,12 +205,12 @@ def _name_between(instances: Sequence[int], above: int, below: int, out: dict[in
 
 def _find_instance(vert: Volume, instances: Sequence[int], entry: FixedName) -> int:
     """Label that the vertebra was found with to which a reader gives a name."""
-    names = ", ".join(map(vertebra_name, instances))
+    names = ", ".join(map(name_of, instances))
     if entry.point is None:
         if entry.found is not None and entry.found in instances:
             return entry.found
         raise InputError(
-            f"No vertebra was found as {vertebra_name(entry.found or 0)}; there are {names}.",
+            f"No vertebra was found as {name_of(entry.found or 0)}; there are {names}.",
             remedy="Correct the column 'found' of --manual-labels, or give points (x, y, z).",
         )
     inverse = np.linalg.inv(vert.affine)
@@ -220,7 +220,7 @@ def _find_instance(vert: Volume, instances: Sequence[int], entry: FixedName) -> 
     nearest = int(distance.argmin())
     if distance[nearest] > POINT_REACH_MM:
         raise InputError(
-            f"The point {entry.point} for {vertebra_name(entry.label)} lies "
+            f"The point {entry.point} for {name_of(entry.label)} lies "
             f"{distance[nearest]:.0f} mm from the next vertebra.",
             remedy="Points of --manual-labels are world coordinates of the scan in mm (RAS).",
         )

@@ -19,7 +19,7 @@ from ..core.geometry import PIR
 from ..core.missed_vertebrae import Missed, missed_between
 from ..core.name_posterior import NamePosterior
 from ..core.name_table import ALTERNATIVE_COLUMNS, NAME_COLUMNS, confidence_columns
-from ..core.spine_names import written
+from ..core.spine_names import name_of, written
 from ..core.vertebra_form import vertebra_forms
 from ..core.vertebra_look import vertebra_looks
 from ..core.volume import Volume
@@ -28,7 +28,7 @@ from .labeling_patches import cut_patches
 from .labeling_path import LabelPath, find_path
 from .labeling_posterior import TEMPERATURE, name_posterior
 from .labeling_scores import Scores, combine_with_form, favour_last_lumbar, score_vertebrae
-from .numbers import number_above, number_below, rank, vertebra_name
+from .numbers import number_above, number_below, rank
 from .settings import LabelingSettings, Numerics
 from .upstream import upstream
 
@@ -312,7 +312,7 @@ def complete_names(named: Mapping[int, int], instances: Sequence[int]) -> dict[i
 
 def _plain_row(number: int, label: int, source: str) -> dict[str, Any]:
     """Row of the table for an instance that no network judged."""
-    name = vertebra_name(label) if label else None
+    name = name_of(label) if label else None
     return {
         "number": number,
         "label": label,

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.anatomy import C1, L1, L6, SACRUM, T12, T13, USUAL, VERTEBRA_NAMES
+from ..core.anatomy import C1, L1, L6, SACRUM, T12, T13, USUAL
 
 LAST_PRESACRAL: Final = L6
 SPARE_NUMBERS: Final = range(34, 80)
@@ -58,8 +58,3 @@ def number_below(number: int) -> int | None:
     """Number of the vertebra below, in a spine without a transitional one; None below L5."""
     after = [n for n in USUAL if _RANK[n] > _RANK[number]]
     return after[0] if after else None
-
-
-def vertebra_name(number: int) -> str:
-    """Name such as ``L1``, or the number itself where there is none."""
-    return VERTEBRA_NAMES.get(number, str(number))

@@ -17,12 +17,12 @@ from ..core.anatomy import DISC_OFFSET, ENDPLATE_OFFSET
 from ..core.name_posterior import NamePosterior
 from ..core.name_table import ALTERNATIVE_COLUMNS, confidence_columns
 from ..core.session_names import ScanNames
-from ..core.spine_names import NUMBERS, left_out, read_written
+from ..core.spine_names import NUMBERS, left_out, name_of, read_written
 from ..core.volume import Volume
 from ..errors import InputError
 from .fixed_names import SOURCE_COUNTED, SOURCE_READER, count_names
 from .labeling import Labelled
-from .numbers import in_order, is_vertebra, vertebra_name
+from .numbers import in_order, is_vertebra
 
 SOURCE_SESSION: Final = "session"
 """Where a name comes from, in the column ``source`` of the table."""
@@ -189,7 +189,7 @@ def _named(row: Mapping[str, Any], new: Mapping[int, int]) -> dict[str, Any]:
     label = label_of(row)
     if label not in new:  # it has none
         return {}
-    name, found = vertebra_name(new[label]), row.get("found") or row.get("name")
+    name, found = name_of(new[label]), row.get("found") or row.get("name")
     source = row.get("source")
     if name != found:
         source = SOURCE_SESSION

@@ -11,10 +11,9 @@ from TPTBox import NII
 from spineps_nipype.core.anatomy import L1, T11, T12, T13
 from spineps_nipype.core.name_posterior import NamePosterior
 from spineps_nipype.core.session_names import ScanNames, decision_for, joint_names
-from spineps_nipype.core.spine_names import read_written
+from spineps_nipype.core.spine_names import name_of, read_written
 from spineps_nipype.core.tables import read_rows, write_table
 from spineps_nipype.errors import InputError
-from spineps_nipype.spineps.numbers import vertebra_name
 from spineps_nipype.spineps.session_names import names_of_table, rename, with_unseen
 
 L2, L3, L4 = L1 + 1, L1 + 2, L1 + 3
@@ -27,7 +26,7 @@ def table(*labels: int, **more: Any) -> list[dict[str, Any]]:
         {
             "number": str(place + 2),
             "label": str(label),
-            "name": vertebra_name(label),
+            "name": name_of(label),
             "confidence": "0.5",
             "source": "network",
             "x": "1.5",

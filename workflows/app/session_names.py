@@ -17,11 +17,12 @@ from spineps_nipype.core.session_names import (
     decision_for,
     joint_names,
 )
+from spineps_nipype.core.spine_names import name_of
 from spineps_nipype.core.tables import read_rows
 from spineps_nipype.errors import InputError
 from spineps_nipype.results.proof import UNREADABLE, is_intact
 from spineps_nipype.results.sidecar import read_record, sidecar_of
-from spineps_nipype.spineps.numbers import in_order, vertebra_name
+from spineps_nipype.spineps.numbers import in_order
 from spineps_nipype.spineps.session_names import judged_rows, label_of, new_names
 
 from ..options.other_systems import SPINEPS
@@ -199,7 +200,7 @@ def _line(
 
 
 def _ends(labels: tuple[int, ...]) -> str:
-    return f"{vertebra_name(labels[0])} to {vertebra_name(labels[-1])}"
+    return f"{name_of(labels[0])} to {name_of(labels[-1])}"
 
 
 def _sessions(

@@ -23,6 +23,7 @@ from spineps_nipype.results.recipe import Recipe
 from spineps_nipype.results.record import NO_MODEL
 from spineps_nipype.results.sidecar import read_record
 
+from ..engine.memory_estimates import BASE_GB
 from ..options.other_systems import SPINE_SEGMENTATION, SPINEPS, TOTALSPINESEG
 from ..options.run_options import RunOptions
 from ..stored.result_files import stored_files
@@ -33,7 +34,6 @@ from .targets import Target
 
 COMPARED: Final = (SPINEPS, TOTALSPINESEG, SPINE_SEGMENTATION)
 """Systems that name vertebrae or discs."""
-BASE_GB: Final = 0.6
 VOXEL_BYTES: Final = 80
 
 
