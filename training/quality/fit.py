@@ -35,9 +35,8 @@ from training.quality.collect import BYTE, stored
 WRONG, GOOD = 0.75, 0.85
 """Scans with a structure below the first are to be flagged, those that are above the second in all
 structures are not."""
-SPARED: Final = 0.99
-"""Share of the good cases of the fit that are not flagged, which sets the bound for all. Networks
-know these scans, so that of others fewer are spared."""
+LOOK: Final = (WRONG + GOOD) / 2
+"""Masks with a lower expected Dice are to be looked at: half-way, whatever the few cases say."""
 USED: Final = (
     *("soft_dice", "inside", "outside", "irregularity", "gap", "specks", "roughness"),
     "others",
@@ -143,20 +142,7 @@ def fit(cases: Sequence[Known], features: Sequence[str]) -> DiceModel:
             if w > 10**-DIGITS
         }
         lines[structure] = DiceLine(round(intercept, DIGITS), kept, round(spread, DIGITS))
-    return DiceModel(lines, look_bound(cases, lines), WRONG)
-
-
-def look_bound(cases: Sequence[Known], lines: Mapping[str, DiceLine]) -> float:
-    """Bound in hundredths below which masks are to be looked at: nearly all good ones are not."""
-    least, worst = least_and_worst(cases, DiceModel(lines, 0.0, WRONG))
-    spared = float(np.quantile(least[worst > GOOD], 1 - SPARED, method="lower"))
-    return float(np.floor(100 * spared) / 100)
-
-
-def least_and_worst(cases: Sequence[Known], model: DiceModel) -> tuple[Array, Array]:
-    """The least Dice that is expected of a structure of each case, and the least true one."""
-    least = [min((o.dice for o in expected_dice(c.evidence, model)), default=0.0) for c in cases]
-    return np.array(least), np.array([min(c.dice.values(), default=1.0) for c in cases])
+    return DiceModel(lines, LOOK, WRONG)
 
 
 def figures(cases: Sequence[Known], model: DiceModel) -> dict[str, Any]:
@@ -179,7 +165,8 @@ def figures(cases: Sequence[Known], model: DiceModel) -> dict[str, Any]:
             "in the interval": round(float(np.mean(inside)), 3),
             f"below {WRONG}": int((true < WRONG).sum()),
         }
-    least, worst = least_and_worst(cases, model)
+    least = np.array([min((o.dice for o in rows), default=0.0) for rows in told])
+    worst = np.array([min(c.dice.values(), default=1.0) for c in cases])
     for words, some in ((f"below {WRONG}", worst < WRONG), (f"above {GOOD}", worst > GOOD)):
         out[f"flagged of those {words}"] = f"{(least[some] < model.look).sum()} of {some.sum()}"
     return out
