@@ -19,6 +19,7 @@ from spineps_nipype.models.networks.form_net import FormNet, Judgement
 from training.forms.augmentation import STRONG, Strength, augment_forms
 from training.forms.looks import augment_looks
 from training.forms.plan_measures import MEASURES
+from training.forms.shipped import shipped_weights
 from training.forms.views import UNKNOWN, View
 
 BATCH: Final = 32
@@ -61,7 +62,10 @@ def add_form_options(
         "--predicted", type=int, default=predicted, help="phantoms that a network segments"
     )
     parser.add_argument("--steps", type=int, default=steps)
-    parser.add_argument("--init", type=Path, help=f"{WEIGHTS} of another run to start from")
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
+    parser.add_argument(
+        "--init", type=Path, help=f"{WEIGHTS} of another run, or an ONNX file, to start from"
+    )
     parser.add_argument("--package", type=Path, required=True, help="package to add the result to")
 
 
@@ -88,12 +92,18 @@ class Views:
     predicted
         Views of masks that a network made.
     predicted_share
-        Share of sequences that are of `predicted`.
+        Share of sequences of phantoms that are of `predicted`.
+    real
+        Views of each real scan; scans count alike, however many views there are of them.
+    real_share
+        Share of sequences that are of `real`.
     """
 
     true: Sequence[View]
     predicted: Sequence[View] = ()
     predicted_share: float = 0.0
+    real: Sequence[Sequence[View]] = ()
+    real_share: float = 0.0
 
 
 def batches(
@@ -103,9 +113,7 @@ def batches(
     while True:
         picked, forms = [], []
         for _ in range(size):
-            by_network = bool(views.predicted) and rng.random() < views.predicted_share
-            source = views.predicted if by_network else views.true
-            factor = strength.predicted if by_network else strength.true
+            source, factor = _drawn(views, rng, strength)
             picked.append(source[int(rng.integers(len(source)))])
             forms.append(torch.from_numpy(augment_forms(picked[-1].forms, rng, factor)))
         yield Batch(
@@ -114,6 +122,17 @@ def batches(
             pad_sequence([torch.from_numpy(v.classes) for v in picked], True, ABSENT),
             pad_sequence([torch.from_numpy(v.measures) for v in picked], True, np.nan),
         )
+
+
+def _drawn(
+    views: Views, rng: np.random.Generator, strength: Strength
+) -> tuple[Sequence[View], float]:
+    """Views of which one is taken, and how strongly it is changed."""
+    if views.real and rng.random() < views.real_share:
+        return views.real[int(rng.integers(len(views.real)))], strength.predicted
+    if views.predicted and rng.random() < views.predicted_share:
+        return views.predicted, strength.predicted
+    return views.true, strength.true
 
 
 def fit(
@@ -125,6 +144,7 @@ def fit(
     size: int = BATCH,
     init: Path | None = None,
     strength: Strength = STRONG,
+    learning_rate: float = LEARNING_RATE,
 ) -> FormNet:
     """Train a network.
 
@@ -135,24 +155,26 @@ def fit(
     size
         Sequences in a batch.
     init
-        Weights of another network, taken where name and shape agree.
+        Weights of another network, taken where name and shape agree, with its scale of measures.
     strength
         How strongly the views are augmented.
+    learning_rate
+        Highest rate of the schedule.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng((seed, 9))
     network = FormNet(FEATURES, heads, MEASURES)
-    if init is not None:
-        own, given = network.state_dict(), torch.load(init, weights_only=True)
-        fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
-        network.load_state_dict(own | fitting)
     forms = np.concatenate([v.forms for v in views.true])
     network.mean.copy_(torch.from_numpy(forms.mean(0)))
     network.deviation.copy_(torch.from_numpy(forms.std(0) + TINY))
+    if init is not None:
+        own, given = network.state_dict(), _given(init)
+        fitting = {k: v for k, v in given.items() if k in own and v.shape == own[k].shape}
+        network.load_state_dict(own | fitting)
     known = np.concatenate([v.measures for v in views.true])
     usual = torch.from_numpy(np.stack([np.nanmean(known, 0), np.nanstd(known, 0) + TINY]))
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
+    optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
     network.train()
     for step, batch in enumerate(batches(views, rng, size, strength)):
         if step == steps:
@@ -170,6 +192,13 @@ def fit(
             right = _share_right(judgement, batch)
             print(f"step {step} loss {float(loss.detach()):.3f} right {right:.3f}", flush=True)
     return network.eval()
+
+
+def _given(init: Path) -> dict[str, Tensor]:
+    """Weights of a run or of a file that ships."""
+    if init.suffix == ".onnx":
+        return shipped_weights(init)
+    return dict(torch.load(init, weights_only=True))
 
 
 def _share_right(judgement: Judgement, batch: Batch) -> float:
@@ -224,6 +253,7 @@ def fit_and_save(
         seed=options.seed,
         init=options.init,
         strength=strength,
+        learning_rate=options.learning_rate,
     )
     torch.save(network.state_dict(), options.out / WEIGHTS)
     return network

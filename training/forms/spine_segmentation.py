@@ -1,17 +1,18 @@
 r"""Train the network that names bodies by form and look, for spine-segmentation.
 
     python -m training.forms.spine_segmentation \
-        --out runs/slices_form --seed 1 --package FOLDER --real SPIDER
+        --out runs/slices_form --seed 1 --package FOLDER --real SPIDER --named SCANS RESULTS
 
 Like `training.forms.labeling`, but from what spine-segmentation knows of a spine: bodies, that of
 S1 among them, and discs. Masks are the true ones of phantoms, and what the first net makes of
-phantoms and of real scans with certain names. The result is an ONNX file beside the two nets.
+phantoms, of real scans with certain names and of scans (BIDS) whose vertebrae SPINEPS names surely
+(its derivatives). The result is an ONNX file beside the two nets.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ from training.common.named_scans import NamedScan, named_scans
 from training.common.onnx_files import export
 from training.common.options import add_real_scans
 from training.common.phantom_seeds import phantom_seed
+from training.common.surely_named import surely_named_scans
 from training.forms.augmentation import Strength
 from training.forms.fit import Views, add_form_options, fit_and_save
 from training.forms.plan_measures import plan_measures
@@ -65,14 +67,14 @@ WINDOW_VIEWS: Final = 2
 """Views of a phantom in a window."""
 FEWEST, MOST = 4, 16
 """Vertebrae in a window."""
-PREDICTED_SHARE: Final = 0.7
-"""Share of sequences in training that are measured on masks of the net."""
+PREDICTED_SHARE: Final = 0.75
+"""Share of sequences of phantoms that are measured on masks of the net."""
+REAL_SHARE: Final = 0.4
+"""Share of sequences that are of real scans."""
 STRENGTH: Final = Strength(true=0.5, predicted=0.25, look_scale=0.025)
 """Of the augmentation: weak, since the masks are those of the net in the same package."""
 SHOWN: Final = 0.3
 """Share of a piece that a vertebra of the truth must fill to be the one that it shows."""
-REAL_ROUNDS: Final = 4
-"""Rounds of views of one real spine."""
 FREE_LENGTH: Final = 7
 """Vertebrae in the example that the ONNX file is made with; their number is free."""
 
@@ -173,7 +175,22 @@ def real_views(nets: SegmentationInference, scan: NamedScan, seed: int, number: 
     if lowest + 1 in shown:
         shown[lowest + 1] = [ORDER.index("S1")]
     masks = replace(masks, classes=shown)
-    return [view for _ in range(REAL_ROUNDS) for view in draw_views(masks, rng, THIN)]
+    return draw_views(masks, rng, THIN)
+
+
+def _views_of_scan(
+    nets: SegmentationInference, scan: NamedScan, seed: int, number: int, _: int
+) -> list[View]:
+    """`real_views` as `load_or_measure` calls it."""
+    return real_views(nets, scan, seed, number)
+
+
+def _real_scans(options: argparse.Namespace) -> Iterator[NamedScan]:
+    """Scans with masks, then those that SPINEPS names."""
+    if options.real:
+        yield from named_scans(options.real)
+    if options.named:
+        yield from surely_named_scans(*options.named)
 
 
 def _render(phantom: Phantom, rng: np.random.Generator) -> Array:
@@ -234,6 +251,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add_form_options(parser, phantoms=2275, predicted=5000, steps=23000)
     add_real_scans(parser)
+    parser.add_argument(
+        "--named",
+        type=Path,
+        nargs=2,
+        metavar=("SCANS", "RESULTS"),
+        help="BIDS folder and what SPINEPS made of it",
+    )
     return parser.parse_args(arguments)
 
 
@@ -247,15 +271,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     predicted = load_or_measure(
         folder, options.predicted, partial(predicted_views, nets, options.seed)
     )
-    if options.real:
-        scans = list(named_scans(options.real))
-        predicted += load_or_measure(
-            options.out / "real",
-            len(scans),
-            lambda k: real_views(nets, scans[k], options.seed, k),
+    real = [
+        load_or_measure(
+            options.out / "real" / str(number),
+            1,
+            partial(_views_of_scan, nets, scan, options.seed, number),
             part=1,
         )
-    views = Views(true, predicted, PREDICTED_SHARE)
+        for number, scan in enumerate(_real_scans(options))
+    ]
+    views = Views(true, predicted, PREDICTED_SHARE, [v for v in real if v], REAL_SHARE)
     network = fit_and_save(options, views, HEADS, STRENGTH)
     write_form_onnx(network, options.package / FORM_FILE)
     return 0

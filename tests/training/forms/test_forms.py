@@ -21,6 +21,7 @@ from spineps_nipype.spine_segmentation.names import ORDER  # noqa: E402
 from training.forms import labeling, spine_segmentation  # noqa: E402
 from training.forms.augmentation import augment_forms  # noqa: E402
 from training.forms.fit import (  # noqa: E402
+    ABSENT,
     ALONE_SHARE,
     WEIGHTS,
     Views,
@@ -30,6 +31,7 @@ from training.forms.fit import (  # noqa: E402
 )
 from training.forms.looks import MARGIN, STEP, augment_looks  # noqa: E402
 from training.forms.plan_measures import MEASURES, plan_measures  # noqa: E402
+from training.forms.shipped import shipped_weights  # noqa: E402
 from training.forms.views import load_or_measure  # noqa: E402
 
 
@@ -182,3 +184,39 @@ def test_onnx_file_gives_the_probabilities_of_the_network(tmp_path, views) -> No
             expected = network(*given)["NAME"].softmax(-1).numpy()
         found = runner.predict(*(x.numpy() for x in given))
         np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_training_goes_on_from_the_file_that_ships(tmp_path, views) -> None:
+    torch.manual_seed(0)
+    network = FormNet(FEATURES, spine_segmentation.HEADS, MEASURES).eval()
+    network.mean.fill_(3.0)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.GroupNorm):  # equal ones would be stored once
+            torch.nn.init.normal_(layer.weight, 1.0, 0.1)
+            torch.nn.init.normal_(layer.bias, 0.0, 0.1)
+    spine_segmentation.write_form_onnx(network, tmp_path / "form.onnx")
+    stored, own = shipped_weights(tmp_path / "form.onnx"), network.state_dict()
+    assert set(stored) == set(own)
+    for name, value in own.items():  # bytes have a 127th of the largest weight as their step
+        torch.testing.assert_close(stored[name], value, atol=4e-3, rtol=1e-2)
+    further = fit(
+        Views(views[:1]),
+        spine_segmentation.HEADS,
+        steps=1,
+        seed=1,
+        size=2,
+        init=tmp_path / "form.onnx",
+        learning_rate=1e-9,
+    )
+    for name, value in further.state_dict().items():
+        torch.testing.assert_close(value, stored[name], atol=1e-6, rtol=0)
+
+
+def test_real_scans_count_alike(views) -> None:
+    few, many = views[:1], views[1:4]
+    drawn = batches(
+        Views(views[4:], real=[few, many], real_share=1.0), np.random.default_rng(0), 64
+    )
+    lengths = [int((row != ABSENT).sum()) for row in next(drawn).classes[..., 0]]
+    assert 20 < sum(n == len(few[0].forms) for n in lengths) < 64
+    assert {len(view.forms) for view in many} <= set(lengths)

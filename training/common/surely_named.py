@@ -1,0 +1,73 @@
+"""Real scans without masks whose vertebrae SPINEPS names surely.
+
+Names of another system are no truth. But where all are probable, and go on without a gap down to
+L5, they are right nearly always, and tell what no mask of such scans does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from spineps_nipype.core.anatomy import BODY_PARTS, L5, SACRUM, VERTEBRA_NAMES
+from spineps_nipype.core.geometry import PIR
+from spineps_nipype.core.images import load_image, load_mask
+from spineps_nipype.core.tables import read_labels
+from training.common.named_scans import NamedScan
+from training.common.real_scans import kept_from_training
+
+logger = logging.getLogger(__name__)
+
+SURE: Final = 0.8
+"""Least probability of the least probable name."""
+FEWEST: Final = 5
+"""Bodies in view."""
+BODY_MM3: Final = 1500.0
+"""Bodies that show less are left out."""
+TABLE: Final = "_seg-vert_labels.tsv"
+
+Array = np.ndarray
+
+
+def surely_named_scans(scans: Path, results: Path) -> Iterator[NamedScan]:
+    """Scans of subjects that training may see, with the bodies that SPINEPS found.
+
+    Parameters
+    ----------
+    scans
+        BIDS folder.
+    results
+        Derivatives of SPINEPS.
+    """
+    for table in sorted(results.glob(f"sub-*/anat/*{TABLE}")):
+        subject = table.name.partition("_")[0]
+        if subject in kept_from_training():
+            continue
+        found = table.name.removesuffix(TABLE)
+        stem, _, modality = found.rpartition("_mod-")
+        image = load_image(scans / subject / "anat" / f"{stem}_{modality}.nii.gz").reorient(PIR)
+        spine, vert = (
+            load_mask(table.with_name(f"{found}_{kind}_msk.nii.gz")).reorient(PIR).get_array()
+            for kind in ("seg-spine", "seg-vert")
+        )
+        spacing = (float(image.zoom[0]), float(image.zoom[1]), float(image.zoom[2]))
+        bodies = np.where(np.isin(spine, BODY_PARTS) & (vert < SACRUM), vert, 0).astype(np.uint8)
+        labels = large_bodies(bodies, float(np.prod(spacing)))
+        told = [row["confidence"] for row in read_labels(table)]
+        sure = all(share is not None and share >= SURE for share in told)
+        if not sure or len(labels) < FEWEST or labels != list(range(labels[0], L5 + 1)):
+            logger.info("%s: names are not sure, left out", found)
+            continue
+        bodies[~np.isin(bodies, labels)] = 0
+        names = {label: VERTEBRA_NAMES[label] for label in labels}
+        yield NamedScan(subject, image.get_array(), bodies, bodies > 0, spacing, names)
+
+
+def large_bodies(bodies: Array, voxel_mm3: float) -> list[int]:
+    """Labels of the bodies of which enough is in view."""
+    sizes = np.bincount(bodies.ravel()) * voxel_mm3
+    return [label for label in range(1, len(sizes)) if sizes[label] > BODY_MM3]
