@@ -16,6 +16,7 @@ from .spine_metrics import Scene
 SIZES: Final = "sizes"
 HEIGHT: Final = "body_height_middle"
 HEIGHTS: Final = ("body_height_anterior", HEIGHT, "body_height_posterior")
+"""Columns of the height of a body: in the middle, and all three."""
 LOOK_RATIO: Final = (0.7, 1.4)
 FAIL_RATIO: Final = (0.45, 2.2)
 """Height and volume^(1/3) of a body relative to the mean of its neighbours."""

@@ -36,6 +36,7 @@ OPTIONAL = {
     ("MeasureSpine", "dice_model"),
     ("MeasureSpine", "evidence"),
     ("MeasureSpine", "labels_table"),
+    ("MeasureSpine", "scan"),
     ("SemanticSegmentation", "scout_dir"),
     ("SpineSegmentation", "instance_model"),
     ("SpineSegmentation", "form_model"),
