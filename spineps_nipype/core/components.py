@@ -121,6 +121,12 @@ def bounding_box(mask: NDArray[np.generic], margin: float = 0) -> Box:
     return tuple(box)  # type: ignore[return-value]
 
 
+def everywhere(array: NDArray[np.generic]) -> Box:
+    """Box of all voxels."""
+    slow, middle, fast = array.shape
+    return slice(0, slow), slice(0, middle), slice(0, fast)
+
+
 def structure(connectivity: int) -> BoolArray:
     """Structuring element of 3 x 3 x 3 voxels."""
     return np.asarray(ndimage.generate_binary_structure(3, connectivity))

@@ -205,7 +205,7 @@ def _in_one_piece(
 
 def _depth_mm(box: MaskBox) -> float:
     """Mean position along the inferior axis of the image [mm]."""
-    return float(box.points[:, 1].mean())
+    return float(box.middle[1])
 
 
 def _order(scene: Scene) -> list[Finding]:

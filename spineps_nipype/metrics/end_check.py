@@ -69,16 +69,17 @@ def room_beyond(
     room : from the end of the body to the border
     usual : between the middles of the bodies; of one alone its height
     """
-    middle, *others = (body.points.mean(axis=0) for body in bodies)
+    points = bodies[0].points
+    middle, *others = (body.middle for body in bodies)
     way = middle - others[0] if others else outwards
     usual = float(np.linalg.norm(way))
     if not others or usual < LEAST:
-        way, usual = outwards, float(np.ptp(bodies[0].points @ outwards))
+        way, usual = outwards, float(np.ptp(points @ outwards))
     way = way / np.linalg.norm(way)
     border = np.where(way > 0, high, low)
     moving = np.abs(way) > LEAST
     out = float(((border - middle)[moving] / way[moving]).min())
-    return out - float(((bodies[0].points - middle) @ way).max()), usual
+    return out - float(((points - middle) @ way).max()), usual
 
 
 def _view(scene: Scene) -> tuple[Points, Points]:

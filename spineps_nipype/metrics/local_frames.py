@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -77,6 +78,11 @@ class MaskBox:
     def points(self) -> Points:
         """Centres of its voxels [mm], shape (n, 3)."""
         return (np.argwhere(self.values) + self.start) * self.zoom
+
+    @cached_property
+    def middle(self) -> Points:
+        """Mean of these [mm]."""
+        return np.asarray(self.points.mean(axis=0))
 
     @property
     def volume(self) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
@@ -71,13 +72,13 @@ def check_sizes(scene: Scene, rows: Mapping[int, Mapping[str, Any]]) -> list[Fin
 def mean_heights(names: Sequence[int], rows: Mapping[int, Mapping[str, Any]]) -> dict[int, float]:
     """Mean of the heights in front, in the middle and behind, of bodies that have them [mm]."""
     known = [_values(names, rows, key) for key in HEIGHTS]
-    return {v: _mean(of[v] for of in known) for v in names if all(v in of for of in known)}
+    return {v: fmean(of[v] for of in known) for v in names if all(v in of for of in known)}
 
 
 def disc_spaces(scene: Scene) -> dict[int, float]:
     """Distance between the middles of the discs above and below each body that has both [mm]."""
     names = sorted(scene.bodies, key=RANK.__getitem__)
-    middles = {v: disc.points.mean(axis=0) for v, disc in scene.discs.items()}
+    middles = {v: disc.middle for v, disc in scene.discs.items()}
     return {
         v: float(np.linalg.norm(middles[v] - middles[above]))
         for above, v in pairwise(names)
@@ -100,8 +101,8 @@ def short_vertebrae(heights: Mapping[int, float], spaces: Mapping[int, float]) -
         usual = [spaces[n] for n in near if n in spaces]
         if not usual or v not in spaces:
             continue
-        of_neighbours = _mean(heights[n] for n in near)
-        lacking, narrower = of_neighbours - heights[v], _mean(usual) - spaces[v]
+        of_neighbours = fmean(heights[n] for n in near)
+        lacking, narrower = of_neighbours - heights[v], fmean(usual) - spaces[v]
         if heights[v] < LOW * of_neighbours and narrower >= FILLED * lacking:
             short.add(v)
     return frozenset(short)
@@ -140,11 +141,7 @@ def _ratios(
         Vertebrae by which no other is measured.
     """
     return [
-        (v, values[v] / _mean(values[n] for n in near))
+        (v, values[v] / fmean(values[n] for n in near))
         for v, near in _neighbours(list(values), left_out).items()
         if near
     ]
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))

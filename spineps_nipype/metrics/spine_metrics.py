@@ -18,7 +18,7 @@ from ..core.anatomy import (
     SACRUM,
     VERTEBRA_NAMES,
 )
-from ..core.components import Box, bounding_box
+from ..core.components import Box, bounding_box, everywhere
 from ..core.volume import Volume
 from .bodies import BodyShape, body_frame, body_shape, spine_directions
 from .canal import CanalCourse, canal_course, cross_sections
@@ -88,14 +88,14 @@ def split_masks(spine: Volume, vert: Volume, scan: Volume | None = None) -> Scen
         },
         canal_course(tissue, zoom),
         tuple(int(n) for n in np.unique(number) if n),
-        _view(np.zeros(tissue.shape) if scan is None else scan.reorient(ORIENTATION).get_array()),
+        everywhere(tissue) if scan is None else _view(scan.reorient(ORIENTATION).get_array()),
     )
 
 
 def _view(grey: NDArray[Any]) -> Box:
     """Box of what is brighter than the darkest voxels; all of an image without contrast."""
     shown = grey > grey.min()
-    return bounding_box(shown if shown.any() else ~shown)
+    return bounding_box(shown) if shown.any() else everywhere(grey)
 
 
 def measure_spine(scene: Scene) -> list[dict[str, Any]]:
@@ -108,8 +108,8 @@ def measure_spine(scene: Scene) -> list[dict[str, Any]]:
         those of `columns.COLUMNS`. What cannot be measured is None. Lengths are mm, areas mm²,
         volumes mm³, angles degrees.
     """
-    centres = {(0, v): box.points.mean(axis=0) for v, box in scene.bodies.items()}
-    centres |= {(1, v): box.points.mean(axis=0) for v, box in scene.discs.items()}
+    centres = {(0, v): box.middle for v, box in scene.bodies.items()}
+    centres |= {(1, v): box.middle for v, box in scene.discs.items()}
     order = sorted(centres, key=lambda key: (RANK[key[1]], key[0]))
     places = {key: i for i, key in enumerate(order)}
     along = spine_directions({places[k]: c for k, c in centres.items()}, range(len(order)))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.bspline_grid import ORDER, GridAxis, evaluate
-from ..core.components import Box, bounding_box
+from ..core.components import Box, bounding_box, everywhere
 from ..core.n4 import estimate_bias
 from .settings import Numerics
 from .upstream import upstream
@@ -127,7 +127,7 @@ def correct_bias(
     if any(axis.start == axis.stop for axis in grid):
         return array.astype(np.float32)
     lattice = estimate_bias(array[samples], grid)
-    region = inside if switches.bias_stays_outside_box else _everywhere(array)
+    region = inside if switches.bias_stays_outside_box else everywhere(array)
     whole = [
         a.whole(points - ORDER, part)
         for a, points, part in zip(axes, lattice.shape, region, strict=True)
@@ -140,13 +140,7 @@ def correct_bias(
 def _bright_box(array: NDArray[Any], *, required: bool) -> Box:
     """Box of the bright voxels, all of the image if there are none and none are required."""
     bright = array >= N4_THRESHOLD
-    return bounding_box(bright) if required or bright.any() else _everywhere(array)
-
-
-def _everywhere(array: NDArray[Any]) -> Box:
-    """Box of all voxels."""
-    slow, middle, fast = array.shape
-    return slice(0, slow), slice(0, middle), slice(0, fast)
+    return bounding_box(bright) if required or bright.any() else everywhere(array)
 
 
 def _divide_by_field(

@@ -123,3 +123,20 @@ def rows_of_bytes(
     largest = np.abs(values).max(axis=tuple(range(first, values.ndim)), keepdims=True)
     scales = (np.where(largest > 0, largest, 1) / LARGEST).astype(np.float32)
     return np.round(values / scales).astype(np.int8), scales
+
+
+def widened_weights(model: ModelProto) -> dict[str, NDArray[np.float32]]:
+    """Weights of a file of `export` in single precision, by their name."""
+    from onnx import numpy_helper
+
+    raw = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    out = {}
+    for name, value in raw.items():
+        plain, _, kind = name.rpartition("_")
+        if kind == "whole":
+            out[plain] = value.astype(np.float32) * raw[f"{plain}_scale"]
+        elif kind == "half":
+            out[plain] = value.astype(np.float32)
+        elif kind != "scale":
+            out[name] = value
+    return out

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.common.onnx_files import widened_weights
+
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
@@ -32,7 +34,7 @@ def shipped_weights(path: Path) -> dict[str, Tensor]:
     import onnx
 
     model = onnx.load(str(path))
-    stored = _widened(model)
+    stored = widened_weights(model)
     state = {
         name.removeprefix(PREFIX): value
         for name, value in stored.items()
@@ -52,23 +54,6 @@ def shipped_weights(path: Path) -> dict[str, Tensor]:
     for level, node in enumerate(n for n in model.graph.node if n.op_type == "GRU"):
         state |= dict(_recurrent(node, level, stored))
     return {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in state.items()}
-
-
-def _widened(model: ModelProto) -> dict[str, Array]:
-    """Weights in single precision by their name."""
-    from onnx import numpy_helper
-
-    raw = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
-    out = {}
-    for name, value in raw.items():
-        plain, _, kind = name.rpartition("_")
-        if kind == "whole":
-            out[plain] = value.astype(np.float32) * raw[f"{plain}_scale"]
-        elif kind == "half":
-            out[plain] = value.astype(np.float32)
-        elif kind != "scale":
-            out[name] = value
-    return out
 
 
 def _inputs(model: ModelProto, kind: str, stored: dict[str, Array]) -> list[str]:

@@ -178,11 +178,13 @@ def real_views(nets: SegmentationInference, scan: NamedScan, seed: int, number: 
     return draw_views(masks, rng, THIN)
 
 
-def _views_of_scan(
-    nets: SegmentationInference, scan: NamedScan, seed: int, number: int, _: int
+def stored_real_views(
+    folder: Path, nets: SegmentationInference, scan: NamedScan, seed: int, number: int
 ) -> list[View]:
-    """`real_views` as `load_or_measure` calls it."""
-    return real_views(nets, scan, seed, number)
+    """`real_views`, made where they are not stored yet."""
+    return load_or_measure(
+        folder / str(number), 1, lambda _: real_views(nets, scan, seed, number), part=1
+    )
 
 
 def _real_scans(options: argparse.Namespace) -> Iterator[NamedScan]:
@@ -272,12 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder, options.predicted, partial(predicted_views, nets, options.seed)
     )
     real = [
-        load_or_measure(
-            options.out / "real" / str(number),
-            1,
-            partial(_views_of_scan, nets, scan, options.seed, number),
-            part=1,
-        )
+        stored_real_views(options.out / "real", nets, scan, options.seed, number)
         for number, scan in enumerate(_real_scans(options))
     ]
     views = Views(true, predicted, PREDICTED_SHARE, [v for v in real if v], REAL_SHARE)
