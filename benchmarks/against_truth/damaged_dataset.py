@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 import nibabel as nib
 import numpy as np
 
-from benchmarks.against_truth.label_sets import NAMED_BODIES, LabelSet
+from benchmarks.against_truth.label_sets import INSTANCE_DISCS, NAMED, NUMBERED, LabelSet
 from benchmarks.against_truth.mask_files import Pair, participant_counts
 from benchmarks.against_truth.scan import load_scan
-from benchmarks.against_truth.truth import Truth, load_truth
+from benchmarks.against_truth.truth import MIN_DISC_MM3, Truth, load_truth
 from spineps_nipype.bids.made_datasets import describe_made
 from spineps_nipype.core import anatomy
 from spineps_nipype.core.geometry import to_input_grid
@@ -24,6 +24,8 @@ from spineps_nipype.phantom.files import save
 WHOLE: Final = "whole"
 MASKS: Final = "manual"
 """Folder of the masks in the derivatives of the new dataset."""
+DISCS: Final = "discs"
+"""Key of the numbered discs, where a mask joins them; `LEVELS` is that of the bodies."""
 NUMBER_OF: Final = {name: label for label, name in anatomy.VERTEBRA_NAMES.items()}
 LARGEST_GREY: Final = 32767.0
 
@@ -49,6 +51,9 @@ def write_damaged(
     root: Path,
 ) -> list[tuple[str, Wish, str]]:
     """Write the damaged scans with their masks; what is there already stays.
+
+    Bodies and discs are told apart before the damage: a mask that joins them may fall apart, or
+    run together, where it is turned or sampled anew.
 
     Parameters
     ----------
@@ -96,17 +101,17 @@ def read_pair(
             continue  # said when the undamaged scan is measured
     if truth.vertebrae is not None:
         masks[LEVELS] = np.asarray(truth.vertebrae.labels)
+        if truth.bodies_only and not any(labels.vertebrae for labels, _ in truth.masks):
+            discs = truth.discs
+            masks[DISCS] = np.asarray(discs.labels) if discs else np.zeros_like(masks[LEVELS])
     grey = np.asarray(image.get_array(), np.float32)
     return Scan(grey, np.asarray(image.affine, float), masks), _names(truth)
 
 
 def _names(truth: Truth) -> Mapping[int, str]:
-    """Names, where all bodies have one and no mask tells them by its values."""
+    """Names of the bodies, where all have one."""
     bodies = truth.vertebrae
-    told = any(labels.levels for labels, _ in truth.masks)
-    if bodies is None or not truth.bodies_only or told or set(bodies.numbers) - set(bodies.names):
-        return {}
-    return bodies.names
+    return {} if bodies is None or set(bodies.numbers) - set(bodies.names) else bodies.names
 
 
 def _write(pair: Pair, wish: Wish, scan: Scan, names: Mapping[int, str], root: Path) -> None:
@@ -123,17 +128,25 @@ def _write(pair: Pair, wish: Wish, scan: Scan, names: Mapping[int, str], root: P
     target = root / after / called(pair.scan.path.name)
     masks = root / "derivatives" / MASKS / after
     for name, array in scan.masks.items():
-        if name != LEVELS:
+        if name not in (LEVELS, DISCS):
             _save(array.astype(np.uint16), scan.affine, masks / called(name))
-    if names and LEVELS in scan.masks:
-        table = np.zeros(int(max(names)) + 1, np.uint16)
-        for number, level in names.items():
-            table[number] = NUMBER_OF[level]
+    if DISCS in scan.masks:
         stem = pair.scan.path.name.removesuffix(".gz").removesuffix(".nii").rpartition("_")[0]
-        name = called(f"{stem}_{NAMED_BODIES}_dseg.nii.gz")
-        _save(table[scan.masks[LEVELS]], scan.affine, masks / name)
+        name = called(f"{stem}_{NAMED if names else NUMBERED}_dseg.nii.gz")
+        _save(_instances(scan, names), scan.affine, masks / name)
     # the image last: whoever finds it finds its masks
     _save(np.round(grey).astype(np.int16), scan.affine, target)
+
+
+def _instances(scan: Scan, names: Mapping[int, str]) -> np.ndarray:
+    """Bodies by name or, where none is known, by number, and discs by number."""
+    bodies, discs = scan.masks[LEVELS], scan.masks[DISCS]
+    table = np.arange(int(bodies.max()) + 1, dtype=np.uint16)
+    for number, level in names.items():
+        table[number : number + 1] = NUMBER_OF[level]
+    large = np.bincount(discs.ravel()) * float(np.prod(scan.spacing)) >= MIN_DISC_MM3
+    shown = np.where((bodies == 0) & large[discs], discs, 0).astype(np.uint16)
+    return np.asarray(table[bodies] + np.where(shown > 0, INSTANCE_DISCS + shown, 0), np.uint16)
 
 
 def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:

@@ -29,6 +29,8 @@ Groups = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 PARTS: Final = tuple(anatomy.VERTEBRA_PARTS)
 VERTEBRAE: Final = (*range(1, 26), anatomy.T13)
 """C1 to L6 and T13; the sacrum and the coccyx are no single vertebrae."""
+INSTANCE_DISCS: Final = 200
+"""A disc with a number of its own has this more as its value, as in the published SPIDER masks."""
 ENDPLATES: Final = (anatomy.ENDPLATE_SUPERIOR, anatomy.ENDPLATE_INFERIOR, anatomy.ENDPLATE)
 
 
@@ -133,11 +135,11 @@ SPIDER_INSTANCES: Final = LabelSet(
     "spider-instances",
     {
         "vertebra": ((*range(1, 26), *range(101, 126)), _SPIDER_STRUCTURES["vertebra"][1]),
-        "disc": (tuple(range(201, 226)), _SPIDER_STRUCTURES["disc"][1]),
+        "disc": (_shifted(range(1, 26), INSTANCE_DISCS), _SPIDER_STRUCTURES["disc"][1]),
         "canal": ((100,), _SPIDER_STRUCTURES["canal"][1]),
     },
     vertebrae=tuple(range(1, 26)),
-    discs=tuple(range(201, 226)),
+    discs=_shifted(range(1, 26), INSTANCE_DISCS),
     partial=tuple(range(101, 126)),
     needs=frozenset({100}),
 )
@@ -189,27 +191,33 @@ BODIES: Final = LabelSet(
     bodies_only=True,
 )
 """Vertebral bodies without arches, by the same numbers; no value tells them from `VERSE`."""
-NAMED_BODIES: Final = "desc-bodies"
+NAMED, NUMBERED = "desc-named", "desc-numbered"
 """In the names of masks that `damaged_dataset` writes."""
-BODIES_BY_NAME: Final = LabelSet(
-    "bodies-by-name",
+NAMED_INSTANCES: Final = LabelSet(
+    "named-instances",
     {},
     vertebrae=VERTEBRAE,
+    discs=_shifted(VERTEBRAE, INSTANCE_DISCS),
     levels=SPINEPS_VERT.levels,
-    files=f"*_{NAMED_BODIES}_*",
+    files=f"*_{NAMED}_*",
     bodies_only=True,
 )
-"""Bodies by name beside a mask that joins all vertebrae."""
+"""Bodies by name, and discs by number, beside a mask that joins all vertebrae and all discs."""
+NUMBERED_INSTANCES: Final = replace(
+    NAMED_INSTANCES, name="numbered-instances", levels={}, files=f"*_{NUMBERED}_*"
+)
+"""The same with bodies by number, where their names are not known."""
+_INSTANCES: Final = (NAMED_INSTANCES, NUMBERED_INSTANCES)
 
 FAMILIES: Final[Mapping[str, tuple[LabelSet, ...]]] = {
     # if the set is named, masks without a canal are SPIDER's too
-    "spider": (BODIES_BY_NAME, SPIDER, replace(SPIDER_INSTANCES, needs=frozenset())),
+    "spider": (*_INSTANCES, SPIDER, replace(SPIDER_INSTANCES, needs=frozenset())),
     "spineps": (SPINEPS_SPINE, SPINEPS_VERT, VERSE),
     "verse": (VERSE,),
     "bodies": (BODIES,),
     # slices of SPIDER have a mask of structures and one of levels
     "slices": (SPIDER, LEVELS),
-    "auto": (BODIES_BY_NAME, SPIDER, SPIDER_INSTANCES, SPINEPS_SPINE, SPINEPS_VERT, VERSE),
+    "auto": (*_INSTANCES, SPIDER, SPIDER_INSTANCES, SPINEPS_SPINE, SPINEPS_VERT, VERSE),
 }
 
 

@@ -28,6 +28,7 @@ from ..core.anatomy import (
 )
 from ..core.spine_names import left_out
 from ..core.verdicts import Verdict, worst
+from .canal_check import CANAL_CHECK, check_canal
 from .end_check import ENDS, check_ends
 from .findings import OVERALL, Finding
 from .local_frames import MaskBox
@@ -61,6 +62,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     ENDS: "Look at this end of the spine in the sagittal picture: where vertebrae are missed, "
     "choose a network for the contrast (--model-semantic), or correct seg-spine and run again "
     "with --derivatives; where the image shows none, nothing needs to be done.",
+    CANAL_CHECK: "Look at these vertebrae in the sagittal picture: where the image is dark or "
+    "noisy there, leave them out; where something else was taken for a vertebra, or the canal can "
+    "be seen, correct seg-spine and run again with --derivatives.",
     "counts": "Count from C2, the first rib or the sacrum, also in other scans of the session; "
     "some people do have one more or less. Fix wrong names with --manual-labels.",
     "field of view": "Nothing needs to be corrected; leave the measures of this body out.",
@@ -119,6 +123,7 @@ def check_masks(
             ),
             *_or_pass(SIZES, check_sizes(scene, rows)),
             *_or_pass(ENDS, check_ends(scene)),
+            *_or_pass(CANAL_CHECK, check_canal(scene)),
             *_or_pass("counts", _counts(scene)),
             *_or_pass("field of view", _cuts(scene)),
             *_or_pass(NAMES, _names(labels)),

@@ -96,7 +96,7 @@ PHASES: Final = (
         makes=("metrics", "checks"),
         reads=(SCAN, "spine", "vert"),
         settings=(DICE_TABLE,),
-        algorithm=7,
+        algorithm=8,
     ),
 )
 ON_REQUEST: Final = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +34,37 @@ TABLE: Final = "_seg-vert_labels.tsv"
 Array = np.ndarray
 
 
-def surely_named_scans(scans: Path, results: Path) -> Iterator[NamedScan]:
-    """Scans of subjects that training may see, with the bodies that SPINEPS found.
+@dataclass(frozen=True)
+class SureScan:
+    """A scan whose names are sure, with what SPINEPS made of it (P, I, R).
+
+    Parameters
+    ----------
+    image
+        Grey values.
+    spine, vert
+        Masks of SPINEPS.
+    spacing
+        Voxel size, mm.
+    labels
+        Vertebrae whose bodies are in view, from the top to L5.
+    """
+
+    subject: str
+    image: Array
+    spine: Array
+    vert: Array
+    spacing: tuple[float, float, float]
+    labels: list[int]
+
+    @property
+    def bodies(self) -> Array:
+        """Label of the vertebra in each voxel of a body, 0 elsewhere."""
+        return bodies_of(self.spine, self.vert)
+
+
+def sure_scans(scans: Path, results: Path) -> Iterator[SureScan]:
+    """Scans of subjects that training may see.
 
     Parameters
     ----------
@@ -55,16 +85,26 @@ def surely_named_scans(scans: Path, results: Path) -> Iterator[NamedScan]:
             for kind in ("seg-spine", "seg-vert")
         )
         spacing = (float(image.zoom[0]), float(image.zoom[1]), float(image.zoom[2]))
-        bodies = np.where(np.isin(spine, BODY_PARTS) & (vert < SACRUM), vert, 0).astype(np.uint8)
-        labels = large_bodies(bodies, float(np.prod(spacing)))
+        labels = large_bodies(bodies_of(spine, vert), float(np.prod(spacing)))
         told = [row["confidence"] for row in read_labels(table)]
         sure = all(share is not None and share >= SURE for share in told)
         if not sure or len(labels) < FEWEST or labels != list(range(labels[0], L5 + 1)):
             logger.info("%s: names are not sure, left out", found)
             continue
-        bodies[~np.isin(bodies, labels)] = 0
-        names = {label: VERTEBRA_NAMES[label] for label in labels}
-        yield NamedScan(subject, image.get_array(), bodies, bodies > 0, spacing, names)
+        yield SureScan(subject, image.get_array(), spine, vert, spacing, labels)
+
+
+def surely_named_scans(scans: Path, results: Path) -> Iterator[NamedScan]:
+    """The same scans with the bodies that SPINEPS found."""
+    for one in sure_scans(scans, results):
+        bodies = np.where(np.isin(one.bodies, one.labels), one.bodies, 0)
+        names = {label: VERTEBRA_NAMES[label] for label in one.labels}
+        yield NamedScan(one.subject, one.image, bodies, bodies > 0, one.spacing, names)
+
+
+def bodies_of(spine: Array, vert: Array) -> Array:
+    """Label of the vertebra in each voxel of a body, 0 elsewhere."""
+    return np.where(np.isin(spine, BODY_PARTS) & (vert < SACRUM), vert, 0).astype(np.uint8)
 
 
 def large_bodies(bodies: Array, voxel_mm3: float) -> list[int]:

@@ -16,14 +16,16 @@ import torch
 from torch import nn
 
 from spineps_nipype.spine_segmentation.models import Role
-from training.common.loop import train
+from training.common.loop import CHECKPOINT, train
 from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.common.real_scans import training_scans
 from training.common.spider_masks import vertebra_counts
 from training.spine_segmentation.networks import SliceNets
 from training.spine_segmentation.phantom_slices import SlicedScan
 from training.spine_segmentation.recipe import loss, write_package
+from training.spine_segmentation.routine_slices import routine_slices
 from training.spine_segmentation.samples import SliceSamples
+from training.spine_segmentation.shipped import go_on_from
 from training.spine_segmentation.spider_targets import REAL_SPACING, slice_scan
 
 
@@ -35,6 +37,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add_loop_options(parser, steps=3000, batch_size=8, learning_rate=4e-3)
     add_real_scans(parser, cached=True)
     roles = get_args(Role)
+    parser.add_argument(
+        "--routine",
+        nargs=2,
+        type=Path,
+        metavar=("SLABS", "RESULTS"),
+        help="BIDS folder of routine slices without masks, and what SPINEPS made of them",
+    )
+    parser.add_argument("--init", type=Path, help="folder of the ONNX files whose nets go on")
     parser.add_argument("--nets", nargs="+", choices=roles, default=roles, help="nets to train")
     return parser.parse_args(arguments)
 
@@ -54,12 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up(options)
     cache = options.cache or options.out / "cache"
     nets = SliceNets(options.nets)
+    samples = SliceSamples(
+        real_scans(options.real, cache) if options.real else (),
+        list(routine_slices(*options.routine)) if options.routine else (),
+    )
+    if options.init and not (options.out / CHECKPOINT).exists():
+        go_on_from(nets, options.init, samples)
     nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in stubs
     network = train(
         nets,
         loss,
-        SliceSamples(real_scans(options.real, cache) if options.real else ()),
-        loop_options(options, log_every=50),
+        samples,
+        loop_options(options, log_every=50, bf16=False),
     )
     assert isinstance(network, nn.ModuleDict)
     write_package(options.out / "package", network)

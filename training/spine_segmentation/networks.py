@@ -1,12 +1,12 @@
 """The two small nets of spine-segmentation, and their ONNX files.
 
-Both see averaged pixels: the first half the resolution of the slices, the second a quarter, so
-that the view of its deepest level spans the whole height.
+Both compute on fewer pixels than slices have. The first puts each 2 x 2 of them side by side as
+channels, and its scores back in their place, so that thin discs keep their borders. The second
+sees the average of 4 x 4, so that the view of its deepest level spans the whole height.
 """
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +25,10 @@ FEATURES: Final[dict[Role, tuple[int, ...]]] = {
     "instance": (16, 32, 64, 96, 96),
 }
 """Channels of each level."""
-AVERAGE: Final[dict[Role, int]] = {"semantic": 1, "instance": 2}
-"""Pixels of half the resolution, along each axis, that a net averages first."""
+FOLDED: Final[dict[Role, int]] = {"semantic": 2, "instance": 1}
+"""Pixels, along each axis, that a net has side by side as channels."""
+AVERAGE: Final[dict[Role, int]] = {"semantic": 1, "instance": 4}
+"""Pixels, along each axis, that a net averages first."""
 
 
 class Block(nn.Sequential):
@@ -48,7 +50,7 @@ class Block(nn.Sequential):
 
 
 class SmallUNet(nn.Module):
-    """U-Net on averaged pixels; scores come back on the pixels of the input.
+    """U-Net on folded or averaged pixels; scores come back on the pixels of the input.
 
     Parameters
     ----------
@@ -56,49 +58,54 @@ class SmallUNet(nn.Module):
         Channels of each level.
     classes
         Output channels.
+    folded
+        Pixels, along each axis, that become channels, see `FOLDED`.
     average
-        Pixels that are averaged first, along each axis.
+        Pixels, along each axis, that are averaged first.
     """
 
-    def __init__(self, features: tuple[int, ...], classes: int, average: int = 1) -> None:
+    def __init__(
+        self, features: tuple[int, ...], classes: int, folded: int = 1, average: int = 1
+    ) -> None:
         super().__init__()
-        self.average = average
+        self.folded, self.average = folded, average
         pairs = list(itertools.pairwise(features))
-        self.first = Block(NEIGHBOURS, features[0])
+        self.first = Block(NEIGHBOURS * folded**2, features[0])
         self.down = nn.ModuleList(Block(a, b, 2) for a, b in pairs)
         self.reduce = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in reversed(pairs))
         self.up = nn.ModuleList(Block(2 * a, a) for a, _ in reversed(pairs))
-        self.scores = nn.Conv2d(features[0], classes, 1)
+        self.scores = nn.Conv2d(features[0], classes * folded**2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """From (slices, 3, width, height) to scores (slices, classes, width, height)."""
         if self.average > 1:
             x = functional.avg_pool2d(x, self.average)
-        levels = [self.first(x)]
+        levels = [self.first(functional.pixel_unshuffle(x, self.folded))]
         for down in self.down:
             levels.append(down(levels[-1]))
         x = levels.pop()
         for reduce, up in zip(self.reduce, self.up, strict=True):
             x = functional.interpolate(reduce(x), scale_factor=2.0, mode="nearest")
             x = up(torch.cat([x, levels.pop()], 1))
-        x = self.scores(x)
+        x = functional.pixel_shuffle(self.scores(x), self.folded)
         if self.average > 1:
             x = functional.interpolate(x, scale_factor=float(self.average), mode="bilinear")
         return x
 
 
 class SliceNets(nn.ModuleDict):
-    """One net or both, trained on the same samples of half the resolution."""
+    """One net or both, trained on the same samples."""
 
     def __init__(self, roles: Sequence[Role]) -> None:
         super().__init__(
-            {role: SmallUNet(FEATURES[role], CLASSES[role], AVERAGE[role]) for role in roles}
+            {
+                role: SmallUNet(FEATURES[role], CLASSES[role], FOLDED[role], AVERAGE[role])
+                for role in roles
+            }
         )
 
 
 def write_onnx(network: SmallUNet, path: Path) -> None:
-    """Write a net trained on half the resolution as an ONNX file for whole slices."""
-    whole = copy.copy(network)  # shares the weights
-    whole.average = 2 * network.average
+    """Write a net as an ONNX file for whole slices."""
     example = torch.zeros(1, NEIGHBOURS, WIDTH, HEIGHT)
-    export(whole, (example,), path, names=("slices", "scores"), free_axis=0)
+    export(network, (example,), path, names=("slices", "scores"), free_axis=0)

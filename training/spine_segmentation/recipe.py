@@ -17,8 +17,6 @@ FILES: Final = {
     "semantic": "compact_Seg2_Unet_896px.onnx",
     "instance": "compact_Seg25_Unet_vert-only_896px_no-input-seg.onnx",
 }
-SEMANTIC_WEIGHTS: Final = (1.0, 2.0, 3.0)
-"""Of background, body and disc."""
 SHIFTS: Final = {"body": -0.7, "disc": -0.4}
 """Added to the scores of the first net in its file: the weights make both too large. Set on three
 training scans."""
@@ -26,7 +24,7 @@ BACKGROUND_WEIGHT: Final = 0.03
 """Of the second net: names count, borders do not."""
 SMOOTH: Final = 20.0
 """Voxels added to both sides of the Dice ratio, so that specks do not dominate."""
-PART: Final = 192
+PART: Final = 384
 """Pixels of the height that the first net learns from at once: it looks at what is near only."""
 
 
@@ -46,8 +44,7 @@ def _body_loss(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor
     """Cross-entropy and Dice of body and disc."""
     part = _random_part(batch["image"].shape[-1])
     scores, truth = network(batch["image"][..., part]).float(), batch["semantic"][..., part]
-    weights = torch.tensor(SEMANTIC_WEIGHTS, device=scores.device)
-    entropy = functional.cross_entropy(scores, truth, weights, ignore_index=UNKNOWN)
+    entropy = functional.cross_entropy(scores, truth, ignore_index=UNKNOWN)
     return {"entropy": entropy, "dice": _dice_loss(scores, truth)}
 
 
@@ -79,12 +76,17 @@ def _dice_loss(scores: Tensor, truth: Tensor) -> Tensor:
     return 1 - (overlap / (soft.sum(axes) + hard.sum(axes) + SMOOTH))[1:].mean()
 
 
+def score_names(network: SmallUNet) -> list[str]:
+    """Class of each output of the last layer of the first net: one for every folded pixel."""
+    return [name for name in ("background", *SHIFTS) for _ in range(network.folded**2)]
+
+
 def write_package(folder: Path, network: nn.ModuleDict) -> None:
     """Write the ONNX files of the nets."""
     for role, net in network.items():
         assert isinstance(net, SmallUNet)
         if role == "semantic":
-            shifted = with_shifts(net, net.scores, ("background", *SHIFTS), SHIFTS)
+            shifted = with_shifts(net, net.scores, score_names(net), SHIFTS)
             assert isinstance(shifted, SmallUNet)
             net = shifted
         write_onnx(net, folder / FILES[role])

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter
 
 from spineps_nipype.spine_segmentation.names import DISC, VERTEBRA
 from training.common import spider_masks
@@ -20,11 +19,11 @@ from training.spine_segmentation.phantom_slices import (
     PIXEL,
     Array,
     SlicedScan,
-    sagittal,
+    on_pixels,
 )
 from training.spine_segmentation.sacrum import SacrumPlace, locate_sacrum
 
-REAL_SPACING: Final = (1.0, 1.0, 2.0)
+REAL_SPACING: Final = (PIXEL, PIXEL, 1.0)
 """Grid to which real scans are resampled before they are sliced: P, I, R in mm."""
 
 
@@ -96,16 +95,5 @@ def slice_scan(scan: RealScan, spacing: Sequence[float], vertebrae: int | None) 
     vertebrae
         Number in the scan, see `spider_targets`.
     """
-    semantic, classes = spider_targets(scan.mask, spacing, vertebrae, with_sacrum=True)
-    steps = [PIXEL / spacing[0], PIXEL / spacing[1]]
-    arrays = []
-    for array, order in ((scan.image, 1), (semantic, 0), (classes, 0)):
-        slices = sagittal(array)
-        if order:  # as smooth as the average of the pixels that become one
-            slices = gaussian_filter(slices, (0, *(0.4 * s for s in steps)))
-        size = [round(n / s) for n, s in zip(slices.shape[1:], steps, strict=True)]
-        offset = [0.0, *((s - 1) / 2 for s in steps)]
-        matrix = np.diag([1.0, *steps])
-        shape = (len(slices), *size)
-        arrays.append(affine_transform(slices, matrix, offset, shape, order=order, mode="nearest"))
-    return SlicedScan(*arrays)
+    targets = spider_targets(scan.mask, spacing, vertebrae, with_sacrum=True)
+    return on_pixels(scan.image, *targets, spacing)

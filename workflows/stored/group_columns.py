@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spineps_nipype.core.verdicts import VERDICTS
+from spineps_nipype.metrics.canal_check import CANAL_CHECK
 from spineps_nipype.metrics.checks import HEADER_CHECK, NAMES
 from spineps_nipype.metrics.columns import COLUMNS
 from spineps_nipype.metrics.end_check import ENDS
@@ -24,6 +25,7 @@ CHECKS: Final = (
     "discs",
     SIZES,
     ENDS,
+    CANAL_CHECK,
     "counts",
     "field of view",
     NAMES,

@@ -12,7 +12,7 @@ from benchmarks.against_truth.damaged_dataset import MASKS, Wish, read_pair, wri
 from benchmarks.against_truth.label_sets import find_sets
 from benchmarks.against_truth.mask_files import Pair, find_masks, pair_masks
 from benchmarks.against_truth.scan import load_scan
-from benchmarks.against_truth.truth import load_truth
+from benchmarks.against_truth.truth import Truth, load_truth
 from spineps_nipype.bids.query import find_scans
 
 WHOLE = Wish("whole", 0, 0.0)
@@ -46,6 +46,10 @@ def pairs_of(root: Path, derivative: str = "manual") -> list[Pair]:
     return pair_masks(scans, find_masks(root, derivative))[0]
 
 
+def read(pair: Pair) -> Truth:
+    return load_truth(pair, load_scan(pair.scan.path), SETS)
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     spider(tmp_path / "spider")
@@ -68,21 +72,47 @@ def test_names_stay_where_the_lowest_vertebra_is_gone(made: Path) -> None:
     pairs = {pair.scan.name.session: pair for pair in pairs_of(made, MASKS)}
     names = {}
     for session, pair in pairs.items():
-        truth = load_truth(pair, load_scan(pair.scan.path), SETS)
+        truth = read(pair)
         assert truth.vertebrae is not None
         assert truth.bodies_only
         present = set(np.unique(truth.vertebrae.labels)) - {0}
         names[session] = {truth.vertebrae.names[n] for n in present}
-        assert {labels.name for labels, _ in truth.masks} == {"spider", "bodies-by-name"}
+        assert {labels.name for labels, _ in truth.masks} == {"spider", "named-instances"}
     assert names["whole"] == {"L3", "L4", "L5"}
     assert "L3" in names["bottom2"]
     assert "L5" not in names["bottom2"]
 
 
-def test_without_certain_names_none_are_written(tmp_path: Path) -> None:
-    spider(tmp_path / "spider", counted=5)
-    _, names = read_pair(pairs_of(tmp_path / "spider")[0], SETS, {"num_vertebrae": 5})
+def test_without_certain_names_there_are_numbers(tmp_path: Path) -> None:
+    source, root = tmp_path / "spider", tmp_path / "scans"
+    spider(source, counted=5)
+    _, names = read_pair(pairs_of(source)[0], SETS, {"num_vertebrae": 5})
     assert names == {}
+    write_damaged(pairs_of(source), SETS, [WHOLE], source, root)
+    truth = read(pairs_of(root, MASKS)[0])
+    assert {labels.name for labels, _ in truth.masks} == {"spider", "numbered-instances"}
+    assert truth.vertebrae is not None
+    assert truth.vertebrae.numbers == (1, 2, 3)
+    assert not truth.vertebrae.names
+
+
+def test_a_disc_stays_one_where_its_mask_falls_apart(tmp_path: Path) -> None:
+    """A disc in two halves that touch at an edge alone: sampled anew they may not."""
+    source, root = tmp_path / "spider", tmp_path / "scans"
+    spider(source)
+    path = next(source.glob("derivatives/**/*.nii.gz"))
+    mask = nib.load(path)
+    values = np.asarray(mask.dataobj).copy()
+    values[8:36, 34:39, 2:14] = 0
+    values[8:22, 34:36, 2:14] = 2
+    values[22:36, 36:39, 2:14] = 2
+    nib.save(nib.Nifti1Image(values, mask.affine), path)
+    turn = Wish("rotation", 2, 10.0)
+    write_damaged(pairs_of(source), SETS, [WHOLE, turn], source, root)
+    for pair in pairs_of(root, MASKS):
+        discs = read(pair).discs
+        assert discs is not None
+        assert len(discs.numbers) == 3
 
 
 def test_what_is_there_stays_and_what_cannot_be_made_is_told(made: Path, tmp_path: Path) -> None:

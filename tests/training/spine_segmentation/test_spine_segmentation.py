@@ -15,6 +15,7 @@ from spineps_nipype.models.onnx_network import OnnxNetwork  # noqa: E402
 from spineps_nipype.phantom import Anomalies, FieldOfView, draw_plan, generate  # noqa: E402
 from spineps_nipype.spine_segmentation.models import Role  # noqa: E402
 from spineps_nipype.spine_segmentation.names import DISC, ID_OF, VERTEBRA  # noqa: E402
+from spineps_nipype.spine_segmentation.slices import HEIGHT, WIDTH  # noqa: E402
 from training.common.onnx_files import rows_of_bytes  # noqa: E402
 from training.common.real_scans import RealScan  # noqa: E402
 from training.spine_segmentation import recipe  # noqa: E402
@@ -28,7 +29,7 @@ from training.spine_segmentation.phantom_slices import (  # noqa: E402
     sacral_body,
     targets,
 )
-from training.spine_segmentation.samples import SHAPE, SliceSamples  # noqa: E402
+from training.spine_segmentation.samples import SliceSamples  # noqa: E402
 from training.spine_segmentation.spider_targets import (  # noqa: E402
     slice_scan,
     spider_targets,
@@ -119,11 +120,11 @@ def test_nothing_is_known_of_a_tilted_sacrum_behind_the_lowest_body() -> None:
 def test_samples_are_functions_of_the_seed() -> None:
     mask = spider_mask()
     real = slice_scan(RealScan("x", mask.astype(np.float32), mask), (1.0, 1.0, 2.0), 3)
-    for maker in (SliceSamples(), SliceSamples([real])):
+    for maker in (SliceSamples(), SliceSamples([real]), SliceSamples([real], [real])):
         first, again = maker(1, 5), maker(1, 5)
         for a, b in zip(first, again, strict=True):
             assert np.array_equal(a["image"], b["image"])
-            assert a["image"].shape == (3, *SHAPE)
+            assert a["image"].shape == (3, WIDTH, HEIGHT)
             assert 0 <= a["image"].min() <= a["image"].max() <= 1
             assert set(np.unique(a["semantic"])) <= {-1, 0, 1, 2}
             assert a["classes"].max() <= 25
@@ -134,17 +135,17 @@ def test_samples_are_functions_of_the_seed() -> None:
 def test_unknown_voxels_do_not_count() -> None:
     torch.manual_seed(0)
     nets = SliceNets(get_args(Role))
-    image = torch.rand(1, 3, 32, 64)
+    image = torch.rand(1, 3, 64, 128)
     batch = {
         "image": image,
-        "semantic": torch.zeros(1, 32, 64, dtype=torch.long),
-        "classes": torch.zeros(1, 32, 64, dtype=torch.long),
+        "semantic": torch.zeros(1, 64, 128, dtype=torch.long),
+        "classes": torch.zeros(1, 64, 128, dtype=torch.long),
     }
-    batch["semantic"][:, :16] = 1
-    batch["classes"][:, :16] = 5
+    batch["semantic"][:, :32] = 1
+    batch["classes"][:, :32] = 5
     whole, parts = recipe.loss(nets, batch)
     for key in ("semantic", "classes"):
-        batch[key][:, 16:] = -1
+        batch[key][:, 32:] = -1
     half, _ = recipe.loss(nets, batch)
     assert torch.isfinite(whole)
     assert torch.isfinite(half)
@@ -154,14 +155,13 @@ def test_unknown_voxels_do_not_count() -> None:
         assert set(recipe.loss(SliceNets([role]), batch)[1]) == names
 
 
-def test_onnx_file_computes_what_the_net_does(tmp_path) -> None:
+@pytest.mark.parametrize(("folded", "average"), [(2, 1), (1, 4)])
+def test_onnx_file_computes_what_the_net_does(tmp_path, folded: int, average: int) -> None:
     torch.manual_seed(0)
-    net = SmallUNet((8, 16), 3).eval()
+    net = SmallUNet((8, 16), 3, folded, average).eval()
     write_onnx(net, tmp_path / "net.onnx")
-    assert net.average == 1
     slices = np.random.default_rng(0).random((2, 3, 320, 896), dtype=np.float32)
     scores = OnnxNetwork(tmp_path / "net.onnx", num_threads=1).predict(slices)
-    net.average = 2
     with torch.no_grad():
         expected = net(torch.from_numpy(slices)).numpy()
     assert scores.shape == (2, 3, 320, 896)
