@@ -17,7 +17,13 @@ from torch import nn
 
 from spineps_nipype.spine_segmentation.models import Role
 from training.common.loop import CHECKPOINT, train
-from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
+from training.common.options import (
+    add_loop_options,
+    add_real_scans,
+    add_routine_scans,
+    loop_options,
+    set_up,
+)
 from training.common.real_scans import training_scans
 from training.common.spider_masks import vertebra_counts
 from training.spine_segmentation.networks import SliceNets
@@ -37,13 +43,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add_loop_options(parser, steps=3000, batch_size=8, learning_rate=4e-3)
     add_real_scans(parser, cached=True)
     roles = get_args(Role)
-    parser.add_argument(
-        "--routine",
-        nargs=2,
-        type=Path,
-        metavar=("SLABS", "RESULTS"),
-        help="BIDS folder of routine slices without masks, and what SPINEPS made of them",
-    )
+    add_routine_scans(parser)
     parser.add_argument("--init", type=Path, help="folder of the ONNX files whose nets go on")
     parser.add_argument("--nets", nargs="+", choices=roles, default=roles, help="nets to train")
     return parser.parse_args(arguments)
