@@ -23,6 +23,9 @@ ROOM: Final = 0.75
 """Room beyond the last vertebra from which on another one is missed, as a share of the distance
 between the last two: a disc and two thirds of a body. Less is often left out where the border cuts
 a body."""
+ROOM_FOR_A_DISC: Final = 0.45
+"""The same where not even the disc beside the last vertebra is found, which takes a quarter to a
+third of that distance."""
 LEAST: Final = 1e-6
 """A way whose part along an axis is smaller does not leave the image there."""
 
@@ -32,21 +35,28 @@ def check_ends(scene: Scene) -> list[Finding]:
     names = sorted(scene.bodies, key=RANK.__getitem__)
     found = []
     if RANK[names[0]] > RANK[C2]:
-        found += _beyond(scene, names, "Above")
+        disc = any(RANK[v] < RANK[names[0]] for v in scene.discs)
+        found += _beyond(scene, names, "Above", disc)
     if SACRUM not in scene.present:
-        found += _beyond(scene, names[::-1], "Below")
+        found += _beyond(scene, names[::-1], "Below", names[-1] in scene.discs)
     return found
 
 
-def _beyond(scene: Scene, names: Sequence[int], word: str) -> list[Finding]:
-    """Finding on the first of some vertebrae, from the end of the spine inwards."""
+def _beyond(scene: Scene, names: Sequence[int], word: str, disc: bool) -> list[Finding]:
+    """Finding on the first of some vertebrae, from the end of the spine inwards.
+
+    Parameters
+    ----------
+    disc
+        Whether there is a disc beyond it.
+    """
     bodies = [scene.bodies[v] for v in names[:2]]
     outwards = -IMAGE_INFERIOR if word == "Above" else IMAGE_INFERIOR
     room, usual = room_beyond(bodies, outwards, *_view(scene))
-    if room < ROOM * usual:
+    if room < (ROOM if disc else ROOM_FOR_A_DISC) * usual:
         return []
-    name = VERTEBRA_NAMES[names[0]]
-    reason = f"{word} {name} the image goes on for {room:.0f} mm, and no vertebra was found there."
+    name, missed = VERTEBRA_NAMES[names[0]], "vertebra" if room >= ROOM * usual else "disc"
+    reason = f"{word} {name} the image goes on for {room:.0f} mm, and no {missed} was found there."
     return [Finding(ENDS, "look", name, reason)]
 
 

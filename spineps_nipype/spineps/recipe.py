@@ -96,7 +96,7 @@ PHASES: Final = (
         makes=("metrics", "checks"),
         reads=(SCAN, "spine", "vert"),
         settings=(DICE_TABLE,),
-        algorithm=8,
+        algorithm=9,
     ),
 )
 ON_REQUEST: Final = (

@@ -47,7 +47,7 @@ def model_spine(
     pitch, rad = HEIGHT + DISC_HEIGHT, np.deg2rad(bend)
     radius = pitch / (2 * np.tan(rad / 2))
     half = (len(numbers) - 1) / 2
-    size = np.array([150.0, pitch * (len(numbers) + 0.6), 90.0])
+    size = np.array([150.0, pitch * (len(numbers) + 0.4), 90.0])
     grid = np.meshgrid(
         *(np.arange(round(n / z)) * z for n, z in zip(size, zoom, strict=True)), indexing="ij"
     )

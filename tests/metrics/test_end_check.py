@@ -11,7 +11,7 @@ from spineps_nipype.metrics.end_check import check_ends, room_beyond
 from spineps_nipype.metrics.local_frames import mask_boxes
 from spineps_nipype.metrics.spine_metrics import split_masks
 
-from .model_spine import ModelSpine, model_spine, repaint
+from .model_spine import DISC_HEIGHT, HEIGHT, ModelSpine, model_spine, repaint
 
 ZOOM = (1.5, 1.5, 3.0)
 UP = np.array([0.0, -1.0, 0.0])
@@ -66,6 +66,21 @@ def test_emptiness_around_a_scan_is_not_in_view(model: ModelSpine) -> None:
     assert ends(spine, vert, shown) == [("L1", "Above")]
     grey[:, : first - 3] = 0
     assert ends(spine, vert, vert.set_array(grey, seg=False, verbose=False)) == []
+
+
+def test_room_for_a_disc(model: ModelSpine) -> None:
+    """Less room is enough where not even the disc is found."""
+    spine, vert = without(model, 19)
+    first = int(np.flatnonzero((vert.get_array() == 20).any(axis=(0, 2)))[0])
+    grey = np.ones(vert.shape)
+    pitch = round((HEIGHT + DISC_HEIGHT) / ZOOM[1])
+    grey[:, : first - pitch // 2] = 0
+    scan = vert.set_array(grey, seg=False, verbose=False)
+    [finding] = check_ends(split_masks(spine, vert, scan))
+    assert (finding.level, finding.verdict) == ("L1", "look")
+    assert "no disc was found" in finding.reason
+    with_disc = repaint(model.vert, {19: 0})
+    assert ends(spine, with_disc, scan) == []
 
 
 def test_room_along_a_way_that_leaves_on_a_side() -> None:
