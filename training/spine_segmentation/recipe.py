@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.common.calibration import with_shifts
 from training.spine_segmentation.networks import SmallUNet, write_onnx
 from training.spine_segmentation.samples import UNKNOWN
 
@@ -17,9 +16,6 @@ FILES: Final = {
     "semantic": "compact_Seg2_Unet_896px.onnx",
     "instance": "compact_Seg25_Unet_vert-only_896px_no-input-seg.onnx",
 }
-SHIFTS: Final = {"body": -0.7, "disc": -0.4}
-"""Added to the scores of the first net in its file: the weights make both too large. Set on three
-training scans."""
 BACKGROUND_WEIGHT: Final = 0.03
 """Of the second net: names count, borders do not."""
 SMOOTH: Final = 20.0
@@ -76,17 +72,8 @@ def _dice_loss(scores: Tensor, truth: Tensor) -> Tensor:
     return 1 - (overlap / (soft.sum(axes) + hard.sum(axes) + SMOOTH))[1:].mean()
 
 
-def score_names(network: SmallUNet) -> list[str]:
-    """Class of each output of the last layer of the first net: one for every folded pixel."""
-    return [name for name in ("background", *SHIFTS) for _ in range(network.folded**2)]
-
-
 def write_package(folder: Path, network: nn.ModuleDict) -> None:
     """Write the ONNX files of the nets."""
     for role, net in network.items():
         assert isinstance(net, SmallUNet)
-        if role == "semantic":
-            shifted = with_shifts(net, net.scores, score_names(net), SHIFTS)
-            assert isinstance(shifted, SmallUNet)
-            net = shifted
         write_onnx(net, folder / FILES[role])

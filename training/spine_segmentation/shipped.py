@@ -6,7 +6,7 @@ measured again on samples, so that a net computes what its file does and can go 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from training.common.onnx_files import widened_weights
 from training.spine_segmentation.networks import SmallUNet
-from training.spine_segmentation.recipe import FILES, SHIFTS, score_names
+from training.spine_segmentation.recipe import FILES
 from training.spine_segmentation.samples import SliceSamples
 
 GROUPS: Final = 4
@@ -34,18 +34,12 @@ def go_on_from(nets: nn.ModuleDict, folder: Path, samples: SliceSamples) -> None
     images = [one["image"] for group in range(GROUPS) for one in samples(0, group)]
     for role, net in nets.items():
         assert isinstance(net, SmallUNet)
-        load_weights(net, folder / FILES[role], SHIFTS if role == "semantic" else {})
+        load_weights(net, folder / FILES[role])
         measure_normalisations(net, torch.from_numpy(np.stack(images)))
 
 
-def load_weights(net: SmallUNet, path: Path, shifts: Mapping[str, float]) -> None:
-    """Convolutions of a file; normalisations change nothing but add the bias.
-
-    Parameters
-    ----------
-    shifts
-        What was added to the scores when the file was written.
-    """
+def load_weights(net: SmallUNet, path: Path) -> None:
+    """Convolutions of a file; normalisations change nothing but add the bias."""
     import onnx
 
     model = onnx.load(str(path))
@@ -61,9 +55,6 @@ def load_weights(net: SmallUNet, path: Path, shifts: Mapping[str, float]) -> Non
         state[f"{norm}.weight"] = torch.full_like(stored[bias], (1 + nn.BatchNorm2d(1).eps) ** 0.5)
         state[f"{norm}.bias"] = stored[bias]
     state |= {name: value for name, value in stored.items() if name in state}
-    if shifts:
-        added = [shifts.get(name, 0.0) for name in score_names(net)]
-        state["scores.bias"] = stored["scores.bias"] - torch.tensor(added)
     net.load_state_dict(state)
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("onnx")
 from torch import Tensor, nn  # noqa: E402
 
 from training.spine_segmentation.networks import SmallUNet  # noqa: E402
-from training.spine_segmentation.recipe import FILES, SHIFTS, write_package  # noqa: E402
+from training.spine_segmentation.recipe import FILES, write_package  # noqa: E402
 from training.spine_segmentation.shipped import (  # noqa: E402
     load_weights,
     measure_normalisations,
@@ -48,12 +48,12 @@ def scores(net: nn.Module) -> Tensor:
 def loaded(tmp_path: Path) -> SmallUNet:
     write_package(tmp_path, nn.ModuleDict({"semantic": net_with_history()}))
     net = SmallUNet((8, 16, 16), 3, 2).eval()
-    load_weights(net, tmp_path / FILES["semantic"], SHIFTS)
+    load_weights(net, tmp_path / FILES["semantic"])
     return net
 
 
 def test_it_computes_what_the_file_does(loaded: SmallUNet) -> None:
-    """Without the constants of the file, and but for the rounding of weights to bytes."""
+    """But for the rounding of weights to bytes."""
     expected = scores(net_with_history())
     assert float((scores(loaded) - expected).abs().max()) < 0.03 * float(expected.std())
 
