@@ -44,17 +44,6 @@ def add_real_scans(parser: argparse.ArgumentParser, *, cached: bool = False) -> 
         )
 
 
-def add_routine_scans(parser: argparse.ArgumentParser) -> None:
-    """Add scans without masks, with what SPINEPS makes of them."""
-    parser.add_argument(
-        "--routine",
-        nargs=2,
-        type=Path,
-        metavar=("SCANS", "RESULTS"),
-        help="BIDS folder of scans without masks, and derivatives of SPINEPS",
-    )
-
-
 def add_evaluation_options(parser: argparse.ArgumentParser, *, phantoms: int, each: str) -> None:
     """Add what an evaluation is made on, and where its tables go.
 

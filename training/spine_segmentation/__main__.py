@@ -17,13 +17,7 @@ from torch import nn
 
 from spineps_nipype.spine_segmentation.models import Role
 from training.common.loop import CHECKPOINT, train
-from training.common.options import (
-    add_loop_options,
-    add_real_scans,
-    add_routine_scans,
-    loop_options,
-    set_up,
-)
+from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.common.real_scans import training_scans
 from training.common.spider_masks import vertebra_counts
 from training.spine_segmentation.networks import SliceNets
@@ -42,9 +36,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add_loop_options(parser, steps=3000, batch_size=8, learning_rate=4e-3)
     add_real_scans(parser, cached=True)
-    roles = get_args(Role)
-    add_routine_scans(parser)
+    parser.add_argument(
+        "--routine",
+        nargs=2,
+        type=Path,
+        metavar=("SLABS", "RESULTS"),
+        help="BIDS folder of slabs without masks (benchmarks/slabs.py), derivatives of SPINEPS",
+    )
     parser.add_argument("--init", type=Path, help="folder of the ONNX files whose nets go on")
+    roles = get_args(Role)
     parser.add_argument("--nets", nargs="+", choices=roles, default=roles, help="nets to train")
     return parser.parse_args(arguments)
 
@@ -71,12 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.init and not (options.out / CHECKPOINT).exists():
         go_on_from(nets, options.init, samples)
     nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in stubs
-    network = train(
-        nets,
-        loss,
-        samples,
-        loop_options(options, log_every=50, bf16=False),
-    )
+    # in two dimensions bfloat16 is slower on a processor
+    network = train(nets, loss, samples, loop_options(options, log_every=50, bf16=False))
     assert isinstance(network, nn.ModuleDict)
     write_package(options.out / "package", network)
     return 0

@@ -13,13 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.common.loop import train
-from training.common.options import (
-    add_loop_options,
-    add_real_scans,
-    add_routine_scans,
-    loop_options,
-    set_up,
-)
+from training.common.options import add_loop_options, add_real_scans, loop_options, set_up
 from training.common.patches import FINEST
 from training.common.real_scans import training_scans
 from training.common.spider_masks import vertebra_counts
@@ -29,7 +23,6 @@ from training.totalspineseg.recipe import (
     weights_of_packages,
     write_packages,
 )
-from training.totalspineseg.routine_scans import routine_scans
 from training.totalspineseg.samples import CodedScan, TotalSpineSegSamples
 
 
@@ -38,7 +31,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.totalspineseg", description=__doc__)
     add_loop_options(parser, steps=3000, batch_size=1, learning_rate=1e-3)
     add_real_scans(parser, cached=True)
-    add_routine_scans(parser)
     parser.add_argument("--init", type=Path, help="folder with packages of both steps")
     parser.add_argument("--phantom-share", type=float, default=0.5)
     return parser.parse_args(arguments)
@@ -62,11 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         network.load_state_dict(weights_of_packages(options.init))
     cache = options.cache or options.out / "cache"
     real = coded_scans(options.real, cache) if options.real else []
-    routine = list(routine_scans(*options.routine)) if options.routine else []
     network = train(
         network,
         Loss(),
-        TotalSpineSegSamples(real, options.phantom_share, routine),
+        TotalSpineSegSamples(real, options.phantom_share),
         loop_options(options, log_every=50, save_every=100),
     )
     write_packages(options.out / "package", network)

@@ -35,8 +35,6 @@ SAMPLES: Final = 10
 """Samples of one group."""
 CONTRASTS: Final = ("T2w", "T1w", "CT", "random")
 CONTRAST_SHARES: Final = (0.66, 0.2, 0.04, 0.1)
-ROUTINE_SHARE: Final = 0.4
-"""Share of the patches of real scans that show routine ones, where there are any."""
 MOVED: Final = 0.4
 """Share of samples of step 2 whose marks are a voxel away from the disc, as predictions may be."""
 WIDEST_REAL, WIDEST_PHANTOM = 1.35, 1.15
@@ -77,29 +75,23 @@ class TotalSpineSegSamples:
         Real scans; without them all groups are phantoms.
     phantom_share
         Fraction of groups that are phantoms.
-    routine
-        Real scans with masks of another system, `ROUTINE_SHARE` of the patches of real ones.
     """
 
     real: Sequence[CodedScan] = ()
     phantom_share: float = 0.5
-    routine: Sequence[CodedScan] = ()
     patch: tuple[int, int, int] = PATCH
 
     def __call__(self, seed: int, group: int) -> list[Batch]:
         """Samples of one group."""
         rng = np.random.default_rng((seed, 6, group))
         if self.real and rng.random() >= self.phantom_share:
-            patches = [self._real(self._scan(rng), rng) for _ in range(SAMPLES)]
+            pick = rng.integers(len(self.real), size=SAMPLES)
+            patches = [self._real(self.real[int(k)], rng) for k in pick]
         else:
             phantom = draw_phantom(phantom_seed(seed, group), rng, FINEST)
             codes = phantom_codes(phantom)
             patches = [self._phantom(phantom.tissue, codes, rng) for _ in range(SAMPLES)]
         return [with_marks(patch, 1 + k % 2, rng) for k, patch in enumerate(patches)]
-
-    def _scan(self, rng: np.random.Generator) -> CodedScan:
-        scans = self.routine if self.routine and rng.random() < ROUTINE_SHARE else self.real
-        return scans[int(rng.integers(len(scans)))]
 
     def _real(self, scan: CodedScan, rng: np.random.Generator) -> Batch:
         centre = patch_centre(scan.codes, self.patch, rng, NEAR_A_REAL_SPINE)
