@@ -64,11 +64,15 @@ class SmallUNet(nn.Module):
         Pixels, along each axis, that are averaged first.
     """
 
+    places: Tensor
+
     def __init__(
         self, features: tuple[int, ...], classes: int, folded: int = 1, average: int = 1
     ) -> None:
         super().__init__()
         self.folded, self.average = folded, average
+        places = torch.eye(NEIGHBOURS * folded**2).view(-1, NEIGHBOURS, folded, folded)
+        self.register_buffer("places", places, persistent=False)
         pairs = list(itertools.pairwise(features))
         self.first = Block(NEIGHBOURS * folded**2, features[0])
         self.down = nn.ModuleList(Block(a, b, 2) for a, b in pairs)
@@ -80,7 +84,10 @@ class SmallUNet(nn.Module):
         """From (slices, 3, width, height) to scores (slices, classes, width, height)."""
         if self.average > 1:
             x = functional.avg_pool2d(x, self.average)
-        levels = [self.first(functional.pixel_unshuffle(x, self.folded))]
+        if self.folded > 1:
+            # `pixel_unshuffle`, but in ONNX for slices of any height
+            x = functional.conv2d(x, self.places, stride=self.folded)
+        levels = [self.first(x)]
         for down in self.down:
             levels.append(down(levels[-1]))
         x = levels.pop()

@@ -47,7 +47,9 @@ def load_weights(net: SmallUNet, path: Path) -> None:
     merged = [
         node.input[1:3]
         for node in model.graph.node
-        if node.op_type == "Conv" and stored[node.input[1]].shape[2] > 1
+        if node.op_type == "Conv"
+        and node.input[1] in stored
+        and stored[node.input[1]].shape[2] == 3
     ]
     state = net.state_dict()
     for (convolution, norm), (weight, bias) in zip(pairs(net), merged, strict=True):
