@@ -33,7 +33,7 @@ multiples of this suit it (the released ones have 32, the compact ones 16 and 64
 PADDING_SEEN: Final = 128
 """Pixels of padding that networks get above what slices show, at least: two steps of the coarsest
 level. With 158 random networks of the released size give 2 pixels in 100,000 another class than
-with all of the padding, the compact ones fewer than 1 in 1,000 of smoothed noise with 128."""
+with all of the padding, the compact ones fewer than 1 in 1,000 on slices of a phantom with 128."""
 SAME_PIXEL: Final = 0.02
 """Relative difference of pixel sizes below which slices are not resampled."""
 
