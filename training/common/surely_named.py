@@ -16,10 +16,11 @@ import numpy as np
 
 from spineps_nipype.core.anatomy import BODY_PARTS, L5, SACRUM, VERTEBRA_NAMES
 from spineps_nipype.core.geometry import PIR
-from spineps_nipype.core.images import load_image, load_mask
+from spineps_nipype.core.images import load_image
 from spineps_nipype.core.tables import read_labels
 from training.common.named_scans import NamedScan
 from training.common.real_scans import kept_from_training
+from training.common.stored_masks import final_masks
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +81,7 @@ def sure_scans(scans: Path, results: Path) -> Iterator[SureScan]:
         found = table.name.removesuffix(TABLE)
         stem, _, modality = found.rpartition("_mod-")
         image = load_image(scans / subject / "anat" / f"{stem}_{modality}.nii.gz").reorient(PIR)
-        spine, vert = (
-            load_mask(table.with_name(f"{found}_{kind}_msk.nii.gz")).reorient(PIR).get_array()
-            for kind in ("seg-spine", "seg-vert")
-        )
+        spine, vert = final_masks(table.with_name(f"{found}_seg-vert_msk.nii.gz"))
         spacing = (float(image.zoom[0]), float(image.zoom[1]), float(image.zoom[2]))
         labels = large_bodies(bodies_of(spine, vert), float(np.prod(spacing)))
         told = [row["confidence"] for row in read_labels(table)]
@@ -97,7 +95,8 @@ def sure_scans(scans: Path, results: Path) -> Iterator[SureScan]:
 def surely_named_scans(scans: Path, results: Path) -> Iterator[NamedScan]:
     """The same scans with the bodies that SPINEPS found."""
     for one in sure_scans(scans, results):
-        bodies = np.where(np.isin(one.bodies, one.labels), one.bodies, 0)
+        bodies = one.bodies
+        bodies[~np.isin(bodies, one.labels)] = 0
         names = {label: VERTEBRA_NAMES[label] for label in one.labels}
         yield NamedScan(one.subject, one.image, bodies, bodies > 0, one.spacing, names)
 

@@ -23,8 +23,6 @@ from torch import nn
 from TPTBox import NII
 
 from spineps_nipype.core import anatomy
-from spineps_nipype.core.geometry import PIR
-from spineps_nipype.core.images import load_mask
 from spineps_nipype.models.export import packed_weights
 from spineps_nipype.models.inference.labeling import FORM_FILE
 from spineps_nipype.models.loading import load_semantic
@@ -36,6 +34,7 @@ from training.common.options import add_real_scans
 from training.common.patches import draw_phantom
 from training.common.phantom_seeds import phantom_seed
 from training.common.spider_masks import LEVELS
+from training.common.stored_masks import final_masks
 from training.forms.fit import Views, add_form_options, fit_and_save
 from training.forms.plan_measures import plan_measures
 from training.forms.views import (
@@ -144,9 +143,7 @@ def real_views(scans: Path, results: Path, seed: int) -> list[View]:
         rng = np.random.default_rng((seed, 8, int(scan.subject.removeprefix("sub-"))))
         found = sorted(results.glob(f"{scan.subject}/anat/*_seg-vert_msk.nii.gz"))
         for path in found:
-            spine_path = path.with_name(path.name.replace("seg-vert", "seg-spine"))
-            spine, vert = (load_mask(p).reorient(PIR).get_array() for p in (spine_path, path))
-            masks = scan_masks(scan, spine, vert)
+            masks = scan_masks(scan, *final_masks(path))
             for _ in range(REAL_ROUNDS):
                 views += draw_views(masks, rng, THIN_REAL)
     return views

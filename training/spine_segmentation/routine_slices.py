@@ -54,15 +54,16 @@ def middle_slices(scan: SureScan) -> SlicedScan:
 
 def sure_targets(scan: SureScan) -> tuple[Array, Array]:
     """Semantic target and class of every voxel, (P, I, R)."""
+    bodies = scan.bodies
     semantic = np.where(np.isin(scan.spine, BODY_PARTS), VERTEBRA, 0).astype(np.uint8)
     semantic[scan.spine == anatomy.DISC] = DISC
     table = np.full(256, IGNORED, np.uint8)
     table[0] = 0
     for label in scan.labels:
         table[label] = CLASS_OF.get(VERTEBRA_NAMES[label], IGNORED)
-    classes = table[scan.bodies]
+    classes = table[bodies]
     # what the upper border cuts may have no label, and a sacrum is more than the body of S1
-    rows = np.flatnonzero(np.isin(scan.bodies, scan.labels).any(axis=(0, 2)))
+    rows = np.flatnonzero(np.isin(bodies, scan.labels).any(axis=(0, 2)))
     for target in (semantic, classes):
         for outside in (target[:, : rows[0]], target[:, rows[-1] + 1 :]):
             outside[outside == 0] = IGNORED
