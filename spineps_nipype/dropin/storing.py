@@ -144,7 +144,7 @@ class Store:
         semantic = scan.models["semantic"]
         model = None if semantic is None else dice_model_file(semantic.package)
         quality = None if scan.change_semantic else expected_quality(evidence, model)
-        tables = measured_tables(spine, vert, names, self._warnings, quality)
+        tables = measured_tables(spine, vert, names, self._warnings, quality, scan.image)
         with TemporaryDirectory() as folder:
             made = {name: Path(folder) / f"{name}.tsv" for name in tables}
             for name, table in tables.items():
