@@ -143,7 +143,8 @@ def _instances(scan: Scan, names: Mapping[int, str]) -> np.ndarray:
     bodies, discs = scan.masks[LEVELS], scan.masks[DISCS]
     table = np.arange(int(bodies.max()) + 1, dtype=np.uint16)
     for number, level in names.items():
-        table[number : number + 1] = NUMBER_OF[level]
+        if number < len(table):  # the last ones may be cut off
+            table[number] = NUMBER_OF[level]
     large = np.bincount(discs.ravel()) * float(np.prod(scan.spacing)) >= MIN_DISC_MM3
     shown = np.where((bodies == 0) & large[discs], discs, 0).astype(np.uint16)
     return np.asarray(table[bodies] + np.where(shown > 0, INSTANCE_DISCS + shown, 0), np.uint16)
