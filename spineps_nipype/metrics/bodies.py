@@ -157,7 +157,7 @@ def body_shape(body: MaskBox, frame: LocalFrame) -> BodyShape:
     width = finite_median(extent(body.sample(frame, band_p, band_i, r), 2, step))
 
     # Depth and width are measured at half height, so they need both ends of the body in view, too.
-    heights_known = not set("SI") & set(body.cut)
+    heights_known = not body.cut_at_end
     sides_known = {
         axis: heights_known and not set(letters) & set(body.cut)
         for axis, letters in SIDES_OF.items()

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..core.anatomy import RANK, VERTEBRA_NAMES
+from ..core.anatomy import VERTEBRA_NAMES
 from .findings import Finding
 from .spine_metrics import Scene
 
 CANAL_CHECK: Final = "canal"
-ENDS_CUT: Final = frozenset("SI")
-"""Sides at which the border cuts a body whose canal may lie outside the image."""
 
 
 def check_canal(scene: Scene) -> list[Finding]:
     """One finding on all vertebrae that no canal is found behind."""
-    names = sorted(scene.bodies, key=RANK.__getitem__)
+    bodies = {VERTEBRA_NAMES[v]: scene.bodies[v] for v in scene.from_top}
     without = [
-        VERTEBRA_NAMES[v]
-        for v in names
-        if not ENDS_CUT & set(scene.bodies[v].cut)
-        and (scene.canal is None or scene.canal.at_level_of(scene.bodies[v].middle) is None)
+        name
+        for name, body in bodies.items()
+        # the canal of what the border cuts may lie outside the image
+        if not body.cut_at_end and scene.canal_point(body.middle) is None
     ]
     if not without:
         return []

@@ -216,7 +216,7 @@ def _depth_mm(box: MaskBox) -> float:
 def _order(scene: Scene) -> list[Finding]:
     """Vertebrae lie in the order of their names, and none is missing between two others."""
     found = []
-    names = sorted(scene.bodies, key=RANK.__getitem__)
+    names = scene.from_top
     for upper, lower in pairwise(names):
         a, b = VERTEBRA_NAMES[upper], VERTEBRA_NAMES[lower]
         if _depth_mm(scene.bodies[upper]) >= _depth_mm(scene.bodies[lower]):
@@ -233,7 +233,7 @@ def _order(scene: Scene) -> list[Finding]:
 def _discs(scene: Scene) -> list[Finding]:
     """A disc lies between each two bodies, with the number of the upper one, and nowhere else."""
     found = []
-    names = sorted(scene.bodies, key=RANK.__getitem__)
+    names = scene.from_top
     for upper, lower in pairwise(names):
         name = f"{VERTEBRA_NAMES[upper]}-{VERTEBRA_NAMES[lower]}"
         disc = scene.discs.get(upper)
@@ -280,7 +280,7 @@ def _cuts(scene: Scene) -> list[Finding]:
     remark on the scan, and no reason to look.
     """
     check = "field of view"
-    names = sorted(scene.bodies, key=RANK.__getitem__)
+    names = scene.from_top
     expected = dict.fromkeys(names, SIDES)
     remarks = []
     for side, order in (("S", names), ("I", names[::-1])):

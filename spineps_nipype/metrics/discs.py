@@ -59,7 +59,7 @@ def disc_shape(disc: MaskBox, direction: Points, canal: Points | None) -> DiscSh
     height = finite_median(extent(inside, 1, disc.step))
     blank = float("nan")
     return DiscShape(
-        blank if set("SI") & set(disc.cut) else height,
+        blank if disc.cut_at_end else height,
         blank if disc.cut else disc.volume,
         disc.cut,
     )

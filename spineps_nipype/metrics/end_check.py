@@ -32,7 +32,7 @@ LEAST: Final = 1e-6
 
 def check_ends(scene: Scene) -> list[Finding]:
     """Findings on each end of the spine beyond which the image goes on."""
-    names = sorted(scene.bodies, key=RANK.__getitem__)
+    names = scene.from_top
     found = []
     if RANK[names[0]] > RANK[C2]:
         disc = any(RANK[v] < RANK[names[0]] for v in scene.discs)

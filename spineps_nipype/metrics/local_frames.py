@@ -85,6 +85,11 @@ class MaskBox:
         return np.asarray(self.points.mean(axis=0))
 
     @property
+    def cut_at_end(self) -> bool:
+        """Whether the volume ends in it, above or below."""
+        return bool(set("SI") & set(self.cut))
+
+    @property
     def volume(self) -> float:
         """Volume [mm³]."""
         return float(np.count_nonzero(self.values) * np.prod(self.zoom))

@@ -45,7 +45,7 @@ def check_sizes(scene: Scene, rows: Mapping[int, Mapping[str, Any]]) -> list[Fin
     rows
         Rows of `spine_metrics.measure_spine`, by the number of their vertebra.
     """
-    names = sorted(scene.bodies, key=RANK.__getitem__)
+    names = scene.from_top
     heights = _values(names, rows, HEIGHT)
     volumes = {v: x ** (1 / 3) for v, x in _values(names, rows, "body_volume").items()}
     short = short_vertebrae(mean_heights(names, rows), disc_spaces(scene))
@@ -77,7 +77,7 @@ def mean_heights(names: Sequence[int], rows: Mapping[int, Mapping[str, Any]]) ->
 
 def disc_spaces(scene: Scene) -> dict[int, float]:
     """Distance between the middles of the discs above and below each body that has both [mm]."""
-    names = sorted(scene.bodies, key=RANK.__getitem__)
+    names = scene.from_top
     middles = {v: disc.middle for v, disc in scene.discs.items()}
     return {
         v: float(np.linalg.norm(middles[v] - middles[above]))

@@ -60,6 +60,16 @@ class Scene:
     present: tuple[int, ...]
     view: Box
 
+    @property
+    def from_top(self) -> list[int]:
+        """Numbers of the vertebrae that have a body, in the order of their names."""
+        return sorted(self.bodies, key=RANK.__getitem__)
+
+    def canal_point(self, place: Points) -> Points | None:
+        """Middle of the canal at the level of a place [mm]; None if it is not in view."""
+        found = self.canal.at_level_of(place) if self.canal else None
+        return None if found is None else found[0]
+
 
 def split_masks(spine: Volume, vert: Volume, scan: Volume | None = None) -> Scene:
     """Separate the structures of two final masks.
@@ -116,7 +126,7 @@ def measure_spine(scene: Scene) -> list[dict[str, Any]]:
     directions = {key: along[place] for key, place in places.items()}
 
     frames = {
-        v: body_frame(body, directions[0, v], _canal_point(scene, centres[0, v]))
+        v: body_frame(body, directions[0, v], scene.canal_point(centres[0, v]))
         for v, body in scene.bodies.items()
     }
     shapes = {v: body_shape(scene.bodies[v], frame) for v, frame in frames.items()}
@@ -124,7 +134,7 @@ def measure_spine(scene: Scene) -> list[dict[str, Any]]:
         v: disc_shape(
             disc,
             _disc_normal(v, order, frames, directions),
-            _canal_point(scene, centres[1, v]),
+            scene.canal_point(centres[1, v]),
         )
         for v, disc in scene.discs.items()
     }
@@ -134,7 +144,7 @@ def measure_spine(scene: Scene) -> list[dict[str, Any]]:
         for v in sorted({*shapes, *discs}, key=RANK.__getitem__)
     ]
     # A body that is cut at an end has no reliable frame.
-    whole = {n: f for n, f in frames.items() if not set("SI") & set(shapes[n].cut)}
+    whole = {n: f for n, f in frames.items() if not scene.bodies[n].cut_at_end}
     angles = curvatures(whole, {v: centres[1, v] for v in discs}, scene.present)
     return [*rows, _complete({"level": WHOLE, **{k[:-4]: a for k, a in angles.items()}})]
 
@@ -162,12 +172,6 @@ def _areas_at_discs(
         v: cross_sections(scene.tissue, scene.zoom, scene.canal, centres[1, v])
         for v in scene.discs
     }
-
-
-def _canal_point(scene: Scene, place: Points) -> Points | None:
-    """Middle of the canal at the level of a place [mm]; None if it is not in view."""
-    found = scene.canal.at_level_of(place) if scene.canal else None
-    return None if found is None else found[0]
 
 
 def _row(

@@ -43,8 +43,10 @@ class SureScan:
     ----------
     image
         Grey values.
-    spine, vert
-        Masks of SPINEPS.
+    spine
+        Structures of SPINEPS.
+    bodies
+        Label of the vertebra in each voxel of a body, 0 elsewhere.
     spacing
         Voxel size, mm.
     labels
@@ -54,14 +56,9 @@ class SureScan:
     subject: str
     image: Array
     spine: Array
-    vert: Array
+    bodies: Array
     spacing: tuple[float, float, float]
     labels: list[int]
-
-    @property
-    def bodies(self) -> Array:
-        """Label of the vertebra in each voxel of a body, 0 elsewhere."""
-        return bodies_of(self.spine, self.vert)
 
 
 def sure_scans(scans: Path, results: Path) -> Iterator[SureScan]:
@@ -83,27 +80,22 @@ def sure_scans(scans: Path, results: Path) -> Iterator[SureScan]:
         image = load_image(scans / subject / "anat" / f"{stem}_{modality}.nii.gz").reorient(PIR)
         spine, vert = final_masks(table.with_name(f"{found}_seg-vert_msk.nii.gz"))
         spacing = (float(image.zoom[0]), float(image.zoom[1]), float(image.zoom[2]))
-        labels = large_bodies(bodies_of(spine, vert), float(np.prod(spacing)))
+        bodies = np.where(np.isin(spine, BODY_PARTS) & (vert < SACRUM), vert, 0).astype(np.uint8)
+        labels = large_bodies(bodies, float(np.prod(spacing)))
         told = [row["confidence"] for row in read_labels(table)]
         sure = all(share is not None and share >= SURE for share in told)
         if not sure or len(labels) < FEWEST or labels != list(range(labels[0], L5 + 1)):
             logger.info("%s: names are not sure, left out", found)
             continue
-        yield SureScan(subject, image.get_array(), spine, vert, spacing, labels)
+        yield SureScan(subject, image.get_array(), spine, bodies, spacing, labels)
 
 
 def surely_named_scans(scans: Path, results: Path) -> Iterator[NamedScan]:
     """The same scans with the bodies that SPINEPS found."""
     for one in sure_scans(scans, results):
-        bodies = one.bodies
-        bodies[~np.isin(bodies, one.labels)] = 0
+        bodies = np.where(np.isin(one.bodies, one.labels), one.bodies, 0)
         names = {label: VERTEBRA_NAMES[label] for label in one.labels}
         yield NamedScan(one.subject, one.image, bodies, bodies > 0, one.spacing, names)
-
-
-def bodies_of(spine: Array, vert: Array) -> Array:
-    """Label of the vertebra in each voxel of a body, 0 elsewhere."""
-    return np.where(np.isin(spine, BODY_PARTS) & (vert < SACRUM), vert, 0).astype(np.uint8)
 
 
 def large_bodies(bodies: Array, voxel_mm3: float) -> list[int]:

@@ -44,13 +44,9 @@ from training.forms.fit import Views, add_form_options, fit_and_save
 from training.forms.plan_measures import plan_measures
 from training.forms.views import UNKNOWN, Masks, View, draw_views, load_or_measure
 from training.spine_segmentation.evaluate import load_nets
-from training.spine_segmentation.phantom_slices import (
-    draw_window,
-    sacral_body,
-    sagittal,
-    targets,
-)
+from training.spine_segmentation.phantom_slices import draw_window, sacral_body, targets
 from training.spine_segmentation.samples import CONTRAST_SHARES, CONTRASTS
+from training.spine_segmentation.sliced_scan import sagittal
 
 HEADS: Final = {"NAME": len(ORDER)}
 """The only output: one class for each name."""

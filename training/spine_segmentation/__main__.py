@@ -21,11 +21,11 @@ from training.common.options import add_loop_options, add_real_scans, loop_optio
 from training.common.real_scans import training_scans
 from training.common.spider_masks import vertebra_counts
 from training.spine_segmentation.networks import SliceNets
-from training.spine_segmentation.phantom_slices import SlicedScan
 from training.spine_segmentation.recipe import loss, write_package
 from training.spine_segmentation.routine_slices import routine_slices
 from training.spine_segmentation.samples import SliceSamples
 from training.spine_segmentation.shipped import go_on_from
+from training.spine_segmentation.sliced_scan import SlicedScan
 from training.spine_segmentation.spider_targets import REAL_SPACING, slice_scan
 
 

@@ -33,12 +33,12 @@ from training.common.phantom_seeds import require_held_out
 from training.common.real_scans import held_out_subjects, scan_pairs
 from training.spine_segmentation.phantom_slices import (
     CLASS_OF,
-    IGNORED,
     draw_window,
     names_in_window,
     targets,
 )
 from training.spine_segmentation.recipe import FILES
+from training.spine_segmentation.sliced_scan import IGNORED
 from training.spine_segmentation.spider_targets import spider_targets
 
 COUNTS: Final = (5, 8, 10, 15)

@@ -1,17 +1,10 @@
-"""Phantoms as sagittal slices with bodies, discs and names, for the nets of spine-segmentation.
-
-Slices have the axes of the original: slice (to the right), posterior to anterior, inferior to
-superior.
-"""
+"""Phantoms as sagittal slices with bodies, discs and names, for the nets of spine-segmentation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter
 
 from spineps_nipype.core import anatomy
 from spineps_nipype.phantom import Anomalies, FieldOfView, Phantom, draw_plan, generate, render
@@ -20,67 +13,13 @@ from spineps_nipype.phantom.geometry import make_frame
 from spineps_nipype.phantom.measures import SACRAL_DEPTHS, SACRAL_HEIGHTS, SACRAL_WIDTHS
 from spineps_nipype.phantom.plan import LABEL_OF, SpinePlan
 from spineps_nipype.spine_segmentation.names import CLASS_NAMES, DISC, VERTEBRA
-from spineps_nipype.spine_segmentation.settings import SliceSettings
+from training.spine_segmentation.sliced_scan import IGNORED, Array, SlicedScan, sagittal
 
-PIXEL: Final = SliceSettings().pixel_size
-"""mm, as in the pipeline."""
-IGNORED: Final = 255
-"""Voxels whose class is unknown, or that have no class in the original (T13)."""
 CLASS_OF: Final = {name: i + 1 for i, name in enumerate(CLASS_NAMES)}
 SACRAL_TURN: Final = 0.05
 """Angle (radians) between the upper endplate of S1 and the middle of its body."""
 FIRST_NAMED: Final = 1
 """Index of C2 in a plan's levels; C1 has no body."""
-
-Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class SlicedScan:
-    """An image with its two targets, all (slice, width, height).
-
-    Parameters
-    ----------
-    image
-        float32, any range.
-    semantic
-        0 background, 1 body, 2 disc, 255 unknown.
-    classes
-        0 background, 1 to 25 for C2 to S1, 255 unknown.
-    """
-
-    image: Array
-    semantic: Array
-    classes: Array
-
-
-def sagittal(array: Array) -> Array:
-    """From (P, I, R) to slice, posterior to anterior, inferior to superior, see `view_as_pir`."""
-    return array[::-1, ::-1].transpose(2, 0, 1)
-
-
-def on_pixels(
-    image: Array, semantic: Array, classes: Array, spacing: Sequence[float]
-) -> SlicedScan:
-    """A scan and its targets, all (P, I, R), as slices with pixels of `PIXEL` mm.
-
-    Parameters
-    ----------
-    spacing
-        Voxel size, mm.
-    """
-    steps = [PIXEL / spacing[0], PIXEL / spacing[1]]
-    arrays = []
-    for array, order in ((image.astype(np.float32), 1), (semantic, 0), (classes, 0)):
-        slices = sagittal(array)
-        if order:  # as smooth as the average of the pixels that become one
-            slices = gaussian_filter(slices, (0, *(0.4 * s if s > 1 else 0 for s in steps)))
-        size = [round(n / s) for n, s in zip(slices.shape[1:], steps, strict=True)]
-        offset = [0.0, *((s - 1) / 2 for s in steps)]
-        matrix = np.diag([1.0, *steps])
-        shape = (len(slices), *size)
-        arrays.append(affine_transform(slices, matrix, offset, shape, order=order, mode="nearest"))
-    return SlicedScan(*arrays)
 
 
 def targets(phantom: Phantom) -> tuple[Array, Array]:

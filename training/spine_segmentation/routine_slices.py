@@ -16,13 +16,8 @@ from spineps_nipype.core import anatomy
 from spineps_nipype.core.anatomy import BODY_PARTS, SACRUM, VERTEBRA_NAMES
 from spineps_nipype.spine_segmentation.names import DISC, VERTEBRA
 from training.common.surely_named import SureScan, sure_scans
-from training.spine_segmentation.phantom_slices import (
-    CLASS_OF,
-    IGNORED,
-    Array,
-    SlicedScan,
-    on_pixels,
-)
+from training.spine_segmentation.phantom_slices import CLASS_OF
+from training.spine_segmentation.sliced_scan import IGNORED, Array, SlicedScan, on_pixels
 
 COPIES: Final = 3
 """Slices of a sample: a slab of equal slices needs no more."""
@@ -54,16 +49,15 @@ def middle_slices(scan: SureScan) -> SlicedScan:
 
 def sure_targets(scan: SureScan) -> tuple[Array, Array]:
     """Semantic target and class of every voxel, (P, I, R)."""
-    bodies = scan.bodies
     semantic = np.where(np.isin(scan.spine, BODY_PARTS), VERTEBRA, 0).astype(np.uint8)
     semantic[scan.spine == anatomy.DISC] = DISC
     table = np.full(256, IGNORED, np.uint8)
     table[0] = 0
     for label in scan.labels:
         table[label] = CLASS_OF.get(VERTEBRA_NAMES[label], IGNORED)
-    classes = table[bodies]
+    classes = table[scan.bodies]
     # what the upper border cuts may have no label, and a sacrum is more than the body of S1
-    rows = np.flatnonzero(np.isin(bodies, scan.labels).any(axis=(0, 2)))
+    rows = np.flatnonzero(np.isin(scan.bodies, scan.labels).any(axis=(0, 2)))
     for target in (semantic, classes):
         for outside in (target[:, : rows[0]], target[:, rows[-1] + 1 :]):
             outside[outside == 0] = IGNORED

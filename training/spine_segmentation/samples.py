@@ -16,14 +16,8 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from spineps_nipype.spine_segmentation.slices import crop_or_pad, normalised
 from training.common.loop import Batch
 from training.common.phantom_seeds import phantom_seed
-from training.spine_segmentation.phantom_slices import (
-    IGNORED,
-    PIXEL,
-    Array,
-    SlicedScan,
-    draw_window,
-    phantom_scan,
-)
+from training.spine_segmentation.phantom_slices import draw_window, phantom_scan
+from training.spine_segmentation.sliced_scan import IGNORED, PIXEL, Array, SlicedScan
 
 UNKNOWN: Final = -1
 """Class of pixels that teach nothing."""

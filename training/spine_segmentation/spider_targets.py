@@ -13,15 +13,9 @@ import numpy as np
 from spineps_nipype.spine_segmentation.names import DISC, VERTEBRA
 from training.common import spider_masks
 from training.common.real_scans import RealScan
-from training.spine_segmentation.phantom_slices import (
-    CLASS_OF,
-    IGNORED,
-    PIXEL,
-    Array,
-    SlicedScan,
-    on_pixels,
-)
+from training.spine_segmentation.phantom_slices import CLASS_OF
 from training.spine_segmentation.sacrum import SacrumPlace, locate_sacrum
+from training.spine_segmentation.sliced_scan import IGNORED, PIXEL, Array, SlicedScan, on_pixels
 
 REAL_SPACING: Final = (PIXEL, PIXEL, 1.0)
 """Grid to which real scans are resampled before they are sliced: P, I, R in mm."""

@@ -11,8 +11,9 @@ from spineps_nipype.core.anatomy import CANAL, CORPUS_BORDER, L5, SACRUM
 from spineps_nipype.core.anatomy import DISC as DISC_LABEL
 from spineps_nipype.spine_segmentation.names import DISC, VERTEBRA
 from training.common.surely_named import SureScan
-from training.spine_segmentation.phantom_slices import CLASS_OF, IGNORED, PIXEL
+from training.spine_segmentation.phantom_slices import CLASS_OF
 from training.spine_segmentation.routine_slices import middle_slices, sure_targets
+from training.spine_segmentation.sliced_scan import IGNORED, PIXEL
 
 SPACING = (PIXEL, PIXEL, 4.0)
 
@@ -20,15 +21,14 @@ SPACING = (PIXEL, PIXEL, 4.0)
 @pytest.fixture
 def scan() -> SureScan:
     """L4 and L5 with their discs, a canal, a sacrum, and a body at the top without a name."""
-    spine, vert = np.zeros((40, 80, 3), np.uint8), np.zeros((40, 80, 3), np.uint8)
+    spine, bodies = np.zeros((40, 80, 3), np.uint8), np.zeros((40, 80, 3), np.uint8)
     spine[24:30] = CANAL
     for label, rows in ((0, slice(0, 6)), (23, slice(10, 28)), (L5, slice(34, 52))):
-        spine[4:22, rows], vert[4:22, rows] = CORPUS_BORDER, label
+        spine[4:22, rows], bodies[4:22, rows] = CORPUS_BORDER, label
     for rows in (slice(29, 33), slice(53, 57)):
         spine[4:22, rows] = DISC_LABEL
     spine[10:24, 58:76] = SACRUM
-    vert[10:24, 58:76] = SACRUM
-    return SureScan("sub-x", spine.astype(np.int16), spine, vert, SPACING, [23, L5])
+    return SureScan("sub-x", spine.astype(np.int16), spine, bodies, SPACING, [23, L5])
 
 
 def test_bodies_and_discs_are_known(scan: SureScan) -> None:

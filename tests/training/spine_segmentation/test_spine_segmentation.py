@@ -23,13 +23,13 @@ from training.spine_segmentation.evaluate import names_right  # noqa: E402
 from training.spine_segmentation.networks import SliceNets, SmallUNet, write_onnx  # noqa: E402
 from training.spine_segmentation.phantom_slices import (  # noqa: E402
     CLASS_OF,
-    IGNORED,
     draw_window,
     names_in_window,
     sacral_body,
     targets,
 )
 from training.spine_segmentation.samples import SliceSamples  # noqa: E402
+from training.spine_segmentation.sliced_scan import IGNORED  # noqa: E402
 from training.spine_segmentation.spider_targets import (  # noqa: E402
     slice_scan,
     spider_targets,
